@@ -1,0 +1,1 @@
+//! sriovd: the agent that owns SR-IOV on a Linux host.
