@@ -1,0 +1,29 @@
+//! The seam to the kernel: look at a PF, do one step. The real host and the simulator stand behind it.
+
+pub mod error;
+
+use crate::model::{Action, Node, PciAddress, PfSnapshot};
+pub use error::{HostError, Persistence};
+use std::collections::BTreeSet;
+
+/// What an observation must tell beyond what every pass needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Look {
+    /// Without looking for who uses the VFs.
+    Plain,
+    /// With the holders of every VF: costs some reads per VF.
+    WithHolders,
+}
+
+/// May block for seconds, some drivers for ever: never call it on an event loop.
+pub trait Host: Send + Sync {
+    fn node(&self) -> Result<Node, HostError>;
+
+    /// The network devices with the SR-IOV capability that are present. Cheap; never blocks on one.
+    fn pfs(&self) -> Result<BTreeSet<PciAddress>, HostError>;
+
+    /// `None`: there is no such PF (any more).
+    fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError>;
+
+    fn apply(&self, action: &Action) -> Result<(), HostError>;
+}

@@ -1,0 +1,60 @@
+//! Why the host did not do something, and whether trying again can help.
+
+use rustix::io::Errno;
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum HostError {
+    /// The device went away while it was worked on.
+    #[error("{what} is gone")]
+    Gone { what: String },
+    /// The driver has no such function (EOPNOTSUPP, EPROTONOSUPPORT).
+    #[error("not supported by driver {driver}")]
+    Unsupported { driver: String },
+    /// The kernel answered with an error number, sometimes with a sentence of its own (extack).
+    #[error("{what}: {errno}{}", detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default())]
+    Kernel {
+        what: String,
+        errno: Errno,
+        detail: Option<String>,
+    },
+    /// The kernel said yes and nothing happened.
+    #[error("{what}: the kernel reported success, but {found}")]
+    NoEffect { what: String, found: String },
+    /// Another program holds the lock under which this VF is changed.
+    #[error("{what} is locked by another program")]
+    Locked { what: String },
+    /// An answer that does not have the form the kernel documents.
+    #[error("{what}: cannot make sense of {found:?}")]
+    Unreadable { what: String, found: String },
+}
+
+/// When another try is worth it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persistence {
+    /// By itself, soon: back off and try again.
+    Transient,
+    /// Not before something about the device, its driver or the policy changes.
+    UntilChange,
+    /// Never with this driver and kernel.
+    Unsupported,
+}
+
+impl HostError {
+    pub fn persistence(&self) -> Persistence {
+        match self {
+            Self::Gone { .. } | Self::Locked { .. } => Persistence::Transient,
+            Self::Unsupported { .. } => Persistence::Unsupported,
+            Self::NoEffect { .. } | Self::Unreadable { .. } => Persistence::UntilChange,
+            Self::Kernel { errno, .. } => match *errno {
+                // i40e and ice answer so while a VF or the PF resets (host-side, 0.3 to 0.8 s).
+                Errno::AGAIN
+                | Errno::BUSY
+                | Errno::INTR
+                | Errno::NOBUFS
+                | Errno::NOMEM
+                | Errno::TIMEDOUT => Persistence::Transient,
+                _ => Persistence::UntilChange,
+            },
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! The vocabulary: values that cannot be wrong, and the host as a plain value made of them.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+pub mod action;
+pub mod address;
+pub mod holder;
+pub mod host;
+pub mod name;
+pub mod vf;
+
+pub use action::{Action, BindTarget, Step};
+pub use address::{MacAddress, PciAddress, PciId};
+pub use holder::Holder;
+pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterface, VfSnapshot};
+pub use name::{DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix};
+pub use vf::{
+    LinkState, Mtu, TxRate, VfAttribute, VfIndex, VfRange, VfSetting, VfSettings, Vlan, VlanProto,
+};
+
+/// A text that does not have the form its type asks for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not {expected}")]
+pub struct Malformed {
+    pub text: String,
+    pub expected: &'static str,
+}
+
+impl Malformed {
+    pub fn new(text: &str, expected: &'static str) -> Self {
+        Self {
+            text: text.chars().take(80).collect(),
+            expected,
+        }
+    }
+}
+
+/// Serde through `FromStr` and `Display`, so that a value is checked wherever text enters.
+macro_rules! serde_as_text {
+    ($type:ty) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
+}
+pub(crate) use serde_as_text;
+
+#[cfg(test)]
+mod tests;

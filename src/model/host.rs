@@ -1,0 +1,130 @@
+//! The host as it was seen: owned, serialisable, without handles to anything.
+
+use super::{
+    DriverName, Holder, InterfaceName, MacAddress, Mtu, PciAddress, PciId, VfIndex, VfSettings,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+/// Everything that decisions may depend on. `sriovctl snapshot` prints it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct HostSnapshot {
+    pub node: Node,
+    pub pfs: BTreeMap<PciAddress, PfSnapshot>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Node {
+    pub hostname: String,
+    /// What a driver was learnt not to support holds for one kernel release only.
+    pub kernel: String,
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkType {
+    Ether,
+    Infiniband,
+}
+
+impl fmt::Display for LinkType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ether => "ether",
+            Self::Infiniband => "infiniband",
+        })
+    }
+}
+
+/// A network device with the SR-IOV capability.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PfSnapshot {
+    pub address: PciAddress,
+    pub vendor: PciId,
+    pub device: PciId,
+    /// Names from the hardware database of the system, where it has them.
+    #[serde(default)]
+    pub vendor_name: Option<String>,
+    #[serde(default)]
+    pub model_name: Option<String>,
+    pub driver: Option<DriverName>,
+    pub numa_node: Option<u16>,
+    /// `sriov_totalvfs`: what the device offers.
+    pub total_vfs: u16,
+    /// How many VFs exist, counted by their `virtfn` links.
+    pub num_vfs: u16,
+    /// `sriov_drivers_autoprobe`: whether new VFs meet the kernel's default driver.
+    pub autoprobe: bool,
+    pub interface: Option<PfInterface>,
+    /// False where the kernel's VF list held fewer VFs than it announced: never repair from it.
+    pub vf_list_complete: bool,
+    pub vfs: BTreeMap<VfIndex, VfSnapshot>,
+    /// Who uses which VF; `None` as long as nobody looked.
+    #[serde(default)]
+    pub holders: Option<BTreeMap<VfIndex, BTreeSet<Holder>>>,
+}
+
+impl PfSnapshot {
+    /// The PF as a person names it: its interface if it has one, else its address.
+    pub fn display_name(&self) -> String {
+        match &self.interface {
+            Some(interface) => interface.name.to_string(),
+            None => self.address.to_string(),
+        }
+    }
+
+    pub fn permanent_mac(&self) -> Option<MacAddress> {
+        self.interface
+            .as_ref()
+            .map(|interface| interface.permanent_mac)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PfInterface {
+    pub index: u32,
+    pub name: InterfaceName,
+    #[serde(default)]
+    pub altnames: BTreeSet<String>,
+    /// False until udev's rules ran: the interface may still get another name.
+    pub name_is_final: bool,
+    pub permanent_mac: MacAddress,
+    pub mtu: Mtu,
+    pub up: bool,
+    pub carrier: bool,
+    /// Mbit/s, where the link has a speed.
+    pub speed: Option<u32>,
+    pub link_type: LinkType,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VfSnapshot {
+    pub address: PciAddress,
+    pub vendor: PciId,
+    pub device: PciId,
+    pub driver: Option<DriverName>,
+    #[serde(default)]
+    pub driver_override: Option<DriverName>,
+    #[serde(default)]
+    pub iommu_group: Option<u32>,
+    /// The netdev, if it is in our network namespace.
+    pub interface: Option<VfInterface>,
+    /// The driver made a netdev and it is not in our namespace: somebody took it into theirs.
+    #[serde(default)]
+    pub interface_elsewhere: bool,
+    /// What the PF says of the VF; a driver that reports nothing of an attribute leaves it out.
+    #[serde(default)]
+    pub settings: VfSettings,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VfInterface {
+    pub index: u32,
+    pub name: InterfaceName,
+    pub mac: MacAddress,
+    pub mtu: Mtu,
+    pub up: bool,
+}

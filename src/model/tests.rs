@@ -1,0 +1,1 @@
+//! Values accept what they should and nothing else.

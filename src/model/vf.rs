@@ -1,0 +1,331 @@
+//! What a VF can be told through its PF: the attributes of `ip link set PF vf N …`.
+
+use super::{MacAddress, Malformed, serde_as_text};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The number of a VF on its PF: `virtfn3` is index 3.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct VfIndex(pub u16);
+
+impl fmt::Display for VfIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// Indexes written as `0-3,5`: first and last inclusive, ascending, without overlap.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct VfRange(Vec<(u16, u16)>);
+
+impl VfRange {
+    /// The first `count` VFs; `None` for none.
+    pub fn first(count: u16) -> Option<Self> {
+        count.checked_sub(1).map(|last| Self(vec![(0, last)]))
+    }
+
+    pub fn contains(&self, index: VfIndex) -> bool {
+        self.0
+            .iter()
+            .any(|&(first, last)| (first..=last).contains(&index.0))
+    }
+
+    pub fn overlaps(&self, other: &Self) -> bool {
+        self.0
+            .iter()
+            .any(|&(a, b)| other.0.iter().any(|&(c, d)| a <= d && c <= b))
+    }
+
+    pub fn last(&self) -> VfIndex {
+        VfIndex(self.0.last().map_or(0, |&(_, last)| last))
+    }
+
+    pub fn spans(&self) -> impl Iterator<Item = (VfIndex, VfIndex)> + '_ {
+        self.0
+            .iter()
+            .map(|&(first, last)| (VfIndex(first), VfIndex(last)))
+    }
+}
+
+impl fmt::Display for VfRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (at, &(first, last)) in self.0.iter().enumerate() {
+            let comma = if at == 0 { "" } else { "," };
+            if first == last {
+                write!(f, "{comma}{first}")?;
+            } else {
+                write!(f, "{comma}{first}-{last}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FromStr for VfRange {
+    type Err = Malformed;
+    fn from_str(text: &str) -> Result<Self, Malformed> {
+        let number = |part: &str| {
+            let digits = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
+            digits.then(|| part.parse::<u16>().ok()).flatten()
+        };
+        let span = |part: &str| match part.split_once('-') {
+            Some((first, last)) => Some((number(first)?, number(last)?)).filter(|(a, b)| a <= b),
+            None => number(part).map(|only| (only, only)),
+        };
+        let spans: Option<Vec<_>> = text.split(',').map(|part| span(part.trim())).collect();
+        spans
+            .map(|mut spans| {
+                spans.sort_unstable();
+                spans
+            })
+            .filter(|spans| spans.windows(2).all(|pair| pair[0].1 < pair[1].0))
+            .map(Self)
+            .ok_or_else(|| Malformed::new(text, "a list of VF indexes such as 0-3,5, each once"))
+    }
+}
+serde_as_text!(VfRange);
+
+/// A maximum transmission unit. 68 is IPv4's minimum, 65535 what any driver could take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Mtu(u32);
+
+impl Mtu {
+    /// What Ethernet devices start with.
+    pub const ETHERNET: Self = Self(1500);
+
+    pub fn get(self) -> u32 {
+        self.0
+    }
+}
+
+impl TryFrom<u32> for Mtu {
+    type Error = Malformed;
+    fn try_from(value: u32) -> Result<Self, Malformed> {
+        (68..=65535)
+            .contains(&value)
+            .then_some(Self(value))
+            .ok_or_else(|| Malformed::new(&value.to_string(), "an MTU from 68 to 65535"))
+    }
+}
+
+impl From<Mtu> for u32 {
+    fn from(mtu: Mtu) -> u32 {
+        mtu.0
+    }
+}
+
+impl fmt::Display for Mtu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+pub enum VlanProto {
+    #[default]
+    #[serde(rename = "802.1q")]
+    Dot1q,
+    #[serde(rename = "802.1ad")]
+    Dot1ad,
+}
+
+impl fmt::Display for VlanProto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Dot1q => "802.1q",
+            Self::Dot1ad => "802.1ad",
+        })
+    }
+}
+
+/// The tag that a PF adds to a VF's traffic; id 0 is none.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+pub struct Vlan {
+    pub id: u16,
+    pub qos: u8,
+    pub proto: VlanProto,
+}
+
+impl Vlan {
+    pub const NONE: Self = Self {
+        id: 0,
+        qos: 0,
+        proto: VlanProto::Dot1q,
+    };
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkState {
+    Auto,
+    Enable,
+    Disable,
+}
+
+impl fmt::Display for LinkState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Auto => "auto",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+        })
+    }
+}
+
+/// Transmit rates in Mbit/s, 0 for no limit. The kernel sets both at once (`IFLA_VF_RATE`).
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+)]
+pub struct TxRate {
+    pub min: u32,
+    pub max: u32,
+}
+
+/// Which attribute of a VF, in the order in which they are set: trust first because on some
+/// drivers (ice) it resets the VF, MAC before spoof checking because Intel's want it so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VfAttribute {
+    Trust,
+    Mac,
+    Vlan,
+    SpoofCheck,
+    TxRate,
+    LinkState,
+    QueryRss,
+}
+
+impl VfAttribute {
+    pub const ALL: [Self; 7] = [
+        Self::Trust,
+        Self::Mac,
+        Self::Vlan,
+        Self::SpoofCheck,
+        Self::TxRate,
+        Self::LinkState,
+        Self::QueryRss,
+    ];
+}
+
+impl fmt::Display for VfAttribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Trust => "trust",
+            Self::Mac => "mac",
+            Self::Vlan => "vlan",
+            Self::SpoofCheck => "spoof_check",
+            Self::TxRate => "tx_rate",
+            Self::LinkState => "link_state",
+            Self::QueryRss => "query_rss",
+        })
+    }
+}
+
+/// One attribute with its value: one netlink message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VfSetting {
+    Trust(bool),
+    Mac(MacAddress),
+    Vlan(Vlan),
+    SpoofCheck(bool),
+    TxRate(TxRate),
+    LinkState(LinkState),
+    QueryRss(bool),
+}
+
+impl VfSetting {
+    pub fn attribute(&self) -> VfAttribute {
+        match self {
+            Self::Trust(_) => VfAttribute::Trust,
+            Self::Mac(_) => VfAttribute::Mac,
+            Self::Vlan(_) => VfAttribute::Vlan,
+            Self::SpoofCheck(_) => VfAttribute::SpoofCheck,
+            Self::TxRate(_) => VfAttribute::TxRate,
+            Self::LinkState(_) => VfAttribute::LinkState,
+            Self::QueryRss(_) => VfAttribute::QueryRss,
+        }
+    }
+}
+
+/// Reads like the words after `ip link set PF vf N`.
+impl fmt::Display for VfSetting {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let on = |on: &bool| if *on { "on" } else { "off" };
+        match self {
+            Self::Trust(value) => write!(f, "trust {}", on(value)),
+            Self::Mac(mac) => write!(f, "mac {mac}"),
+            Self::Vlan(Vlan {
+                id,
+                qos: 0,
+                proto: VlanProto::Dot1q,
+            }) => write!(f, "vlan {id}"),
+            Self::Vlan(Vlan { id, qos, proto }) => write!(f, "vlan {id} qos {qos} proto {proto}"),
+            Self::SpoofCheck(value) => write!(f, "spoofchk {}", on(value)),
+            Self::TxRate(TxRate { min: 0, max }) => write!(f, "max_tx_rate {max}"),
+            Self::TxRate(TxRate { min, max }) => write!(f, "min_tx_rate {min} max_tx_rate {max}"),
+            Self::LinkState(state) => write!(f, "state {state}"),
+            Self::QueryRss(value) => write!(f, "query_rss {}", on(value)),
+        }
+    }
+}
+
+/// A set of attributes. As a wish `None` means "leave alone", as an observation "not reported".
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VfSettings {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trust: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddress>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vlan: Option<Vlan>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spoof_check: Option<bool>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tx_rate: Option<TxRate>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub link_state: Option<LinkState>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub query_rss: Option<bool>,
+}
+
+impl VfSettings {
+    pub fn get(&self, attribute: VfAttribute) -> Option<VfSetting> {
+        match attribute {
+            VfAttribute::Trust => self.trust.map(VfSetting::Trust),
+            VfAttribute::Mac => self.mac.map(VfSetting::Mac),
+            VfAttribute::Vlan => self.vlan.map(VfSetting::Vlan),
+            VfAttribute::SpoofCheck => self.spoof_check.map(VfSetting::SpoofCheck),
+            VfAttribute::TxRate => self.tx_rate.map(VfSetting::TxRate),
+            VfAttribute::LinkState => self.link_state.map(VfSetting::LinkState),
+            VfAttribute::QueryRss => self.query_rss.map(VfSetting::QueryRss),
+        }
+    }
+
+    pub fn set(&mut self, setting: VfSetting) {
+        match setting {
+            VfSetting::Trust(value) => self.trust = Some(value),
+            VfSetting::Mac(value) => self.mac = Some(value),
+            VfSetting::Vlan(value) => self.vlan = Some(value),
+            VfSetting::SpoofCheck(value) => self.spoof_check = Some(value),
+            VfSetting::TxRate(value) => self.tx_rate = Some(value),
+            VfSetting::LinkState(value) => self.link_state = Some(value),
+            VfSetting::QueryRss(value) => self.query_rss = Some(value),
+        }
+    }
+
+    /// Those that are given, in the order in which they are set.
+    pub fn iter(&self) -> impl Iterator<Item = VfSetting> + '_ {
+        VfAttribute::ALL
+            .into_iter()
+            .filter_map(|attribute| self.get(attribute))
+    }
+}

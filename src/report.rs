@@ -1,0 +1,78 @@
+//! What a pass found and did, as a value: the journal, status, the API and `STATUS=` all say this.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+use crate::model::{PciAddress, PolicyName, ResourceName, Step, VfIndex};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PfState {
+    /// Everything is as the policies want it.
+    Ready,
+    /// A pass is at work, or waits for the interface's name or link.
+    Changing,
+    /// Something wanted is not done, for a reason that somebody else must clear.
+    Refused,
+    /// Something was tried and failed.
+    Failed,
+    /// A kernel call has not returned by its deadline.
+    Hung,
+    /// No policy names it.
+    Unmanaged,
+}
+
+/// One PF after a pass.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PfReport {
+    pub address: PciAddress,
+    pub interface: Option<String>,
+    pub driver: Option<String>,
+    pub state: PfState,
+    /// VFs that are as wanted, that are wanted, that the device offers.
+    pub vfs_ready: u16,
+    pub vfs_wanted: u16,
+    pub vfs_possible: u16,
+    pub policies: Vec<PolicyName>,
+    pub pools: BTreeSet<ResourceName>,
+    /// What is not as wanted and why, worst first.
+    pub problems: Vec<Problem>,
+}
+
+/// Something that is wanted and is not so. Kept until it changes or ends.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Problem {
+    pub kind: ProblemKind,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vf: Option<VfIndex>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<Step>,
+    /// One sentence without the PF's name.
+    pub reason: String,
+    /// What would clear it, where that is not obvious.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProblemKind {
+    /// A kernel call does not come back.
+    Hung,
+    /// A step failed; it is tried again by itself or when something changes.
+    Failed,
+    /// A VF in use is in the way.
+    InUse,
+    /// The policy's own `disruption` forbids it.
+    DisruptionForbidden,
+    /// More VFs are wanted than the device offers.
+    TooManyVfs,
+    /// The PF has no driver bound.
+    NoDriver,
+    /// The kernel's list of VFs was short: nothing is repaired from it.
+    ShortVfList,
+    /// The driver does not support an attribute.
+    Unsupported,
+    /// Will go on when the link is up, or the name is final.
+    Awaits,
+}
