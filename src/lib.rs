@@ -7,4 +7,5 @@ pub mod host;
 pub mod model;
 pub mod plan;
 pub mod policy;
+pub mod reconcile;
 pub mod report;

@@ -4,10 +4,19 @@
 //! next plan. So verification is planning again, and an empty plan is the proof.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod blocked;
+mod count;
+mod in_use;
 pub mod owned;
+mod removal;
+mod vf;
 
-use crate::model::Step;
-use crate::report::Problem;
+use crate::model::{PfSnapshot, Step};
+use crate::policy::resolve::{DesiredPf, Resolution};
+use crate::report::{Problem, ProblemKind};
+pub use blocked::Blocked;
+pub use owned::{Capability, Memory, OwnedPf};
+use std::collections::BTreeSet;
 
 /// What to do for one PF now, and what is not done and why.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,3 +26,82 @@ pub struct Plan {
     /// The planner must know who uses the VFs before it can say more: look again with holders.
     pub needs_holders: bool,
 }
+
+/// Everything that a plan for one PF depends on.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    pub resolution: &'a Resolution,
+    pub pf: &'a PfSnapshot,
+    pub owned: Option<&'a OwnedPf>,
+    /// What the PF's driver was learnt not to support.
+    pub unsupported: &'a BTreeSet<Capability>,
+    /// Steps that failed and are not tried again as things are.
+    pub blocked: &'a Blocked,
+    /// The administrator's word that VFs in use may be taken away.
+    pub force: bool,
+}
+
+pub fn plan(input: &Input) -> Plan {
+    let mut plan = Plan::default();
+    match input.resolution {
+        Resolution::AwaitsName => plan.problem(
+            ProblemKind::Awaits,
+            "a policy asks for the interface's name, which udev has not settled yet",
+        ),
+        Resolution::Unmatched => {
+            if let Some(owned) = input.owned {
+                removal::plan_removal(input, owned, &mut plan);
+            }
+        }
+        Resolution::Desired(desired) => plan_desired(input, desired, &mut plan),
+    }
+    if plan.needs_holders {
+        plan.steps.clear();
+    }
+    count::let_default_driver_probe(input, &mut plan);
+    blocked::hold_back(&mut plan, input);
+    plan.problems.sort();
+    plan
+}
+
+fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
+    let pf = input.pf;
+    if pf.driver.is_none() {
+        plan.problem(ProblemKind::NoDriver, "no driver is bound to the PF");
+        return;
+    }
+    count::plan_mtu(input, desired, plan);
+    if count::plan_count(input, desired, plan) == count::Next::AfterTheCount {
+        return;
+    }
+    count::plan_up(input, desired, plan);
+    count::plan_autoprobe(input, desired, plan);
+    if !pf.vf_list_complete {
+        plan.problem(
+            ProblemKind::ShortVfList,
+            "the kernel's list of VFs is shorter than it says: their attributes are unknown",
+        );
+        return;
+    }
+    vf::plan_vfs(input, desired, plan);
+}
+
+impl Plan {
+    fn problem(&mut self, kind: ProblemKind, reason: impl Into<String>) {
+        let reason = reason.into();
+        self.problems.push(Problem {
+            kind,
+            vf: None,
+            step: None,
+            reason,
+            hint: None,
+        });
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests;

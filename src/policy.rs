@@ -6,9 +6,11 @@
 
 pub mod diagnostic;
 pub mod file;
+pub mod glob;
 pub mod load;
 pub mod network;
 pub mod resolve;
+pub mod stable_mac;
 
 use crate::model::{
     DriverName, LinkType, MacAddress, Mtu, PciAddress, PciId, PolicyName, ResourceName,

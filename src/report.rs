@@ -76,3 +76,10 @@ pub enum ProblemKind {
     /// Will go on when the link is up, or the name is final.
     Awaits,
 }
+
+/// A step that was done, and how long the kernel took for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Performed {
+    pub step: Step,
+    pub duration: std::time::Duration,
+}

@@ -1,9 +1,15 @@
 //! What we own: which PFs we configured, what we set there, and what was there before.
 
-use crate::model::{DriverName, MacAddress, Mtu, PciAddress, VfAttribute, VfIndex, VfSetting};
+use super::Plan;
+use crate::model::{
+    BindTarget, DriverName, LinkState, MacAddress, Mtu, NetworkName, PciAddress, PfSnapshot, Step,
+    TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot, Vlan, VlanProto,
+};
 use crate::policy::OnRemoval;
+use crate::policy::resolve::Resolution;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 /// Everything that survives a restart and cannot be observed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -17,10 +23,10 @@ pub struct Memory {
     pub kernel: String,
     /// Which VF a network was given last.
     #[serde(default)]
-    pub assignments: BTreeMap<crate::model::NetworkName, Assignment>,
+    pub assignments: BTreeMap<NetworkName, Assignment>,
     /// Files that we wrote, so that we remove no other.
     #[serde(default)]
-    pub files: BTreeSet<std::path::PathBuf>,
+    pub files: BTreeSet<PathBuf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -50,8 +56,21 @@ pub struct OwnedVf {
 #[serde(rename_all = "snake_case")]
 pub enum Capability {
     Attribute(VfAttribute),
+    /// A minimum rate, on top of `Attribute(TxRate)`.
+    MinTxRate,
     /// VLANs of the service provider kind, on top of `Attribute(Vlan)`.
     Vlan8021ad,
+}
+
+impl Capability {
+    /// What a driver lacks that answers "not supported" to this setting.
+    pub fn needed_by(setting: VfSetting) -> Self {
+        match setting {
+            VfSetting::Vlan(vlan) if vlan.proto == VlanProto::Dot1ad => Self::Vlan8021ad,
+            VfSetting::TxRate(rate) if rate.min != 0 => Self::MinTxRate,
+            other => Self::Attribute(other.attribute()),
+        }
+    }
 }
 
 /// A VF by what stays when its NIC moves to another slot.
@@ -60,4 +79,148 @@ pub struct Assignment {
     pub permanent_mac: Option<MacAddress>,
     pub pf: PciAddress,
     pub vf: VfIndex,
+}
+
+/// What an attribute goes back to: what was there before us, else the field's usual default.
+pub(super) fn value_before(attribute: VfAttribute, before: Option<VfSetting>) -> Option<VfSetting> {
+    before.or(match attribute {
+        VfAttribute::Trust => Some(VfSetting::Trust(false)),
+        VfAttribute::Mac => None,
+        VfAttribute::Vlan => Some(VfSetting::Vlan(Vlan::NONE)),
+        VfAttribute::SpoofCheck => None,
+        VfAttribute::TxRate => Some(VfSetting::TxRate(TxRate::default())),
+        VfAttribute::LinkState => Some(VfSetting::LinkState(LinkState::Auto)),
+        VfAttribute::QueryRss => None,
+    })
+}
+
+/// What we own of a PF as it is seen now: what is undone, or gone with its VFs, is forgotten.
+/// `None`: nothing (any more).
+pub fn still_owned(
+    owned: Option<&OwnedPf>,
+    resolution: &Resolution,
+    pf: &PfSnapshot,
+) -> Option<OwnedPf> {
+    let mut owned = owned.filter(|owned| owned.is_of(pf))?.clone();
+    let desired = match resolution {
+        Resolution::AwaitsName => return Some(owned),
+        Resolution::Desired(desired) => Some(&**desired),
+        Resolution::Unmatched if owned.on_removal == OnRemoval::Keep => return None,
+        Resolution::Unmatched => None,
+    };
+    if let Some(desired) = desired {
+        owned.on_removal = desired.on_removal;
+    }
+    if pf.num_vfs == 0 {
+        owned.vfs.clear();
+        owned.created_vfs &= desired.is_some();
+    }
+    owned.vfs.retain(|index, mine| {
+        let wanted = desired.and_then(|desired| desired.vfs.get(index));
+        pf.vfs.get(index).is_some_and(|vf| {
+            mine.settings.retain(|&attribute, before| {
+                let asked = wanted.is_some_and(|wanted| wanted.settings.get(attribute).is_some());
+                let back = value_before(attribute, *before);
+                asked || back.is_some_and(|back| vf.settings.get(attribute) != Some(back))
+            });
+            mine.driver = mine.driver && vf.driver_override.is_some();
+            let mtu_wanted = wanted.is_some_and(|wanted| wanted.mtu.is_some());
+            let mtu_off = vf
+                .interface
+                .as_ref()
+                .is_some_and(|own| own.mtu != Mtu::ETHERNET);
+            mine.mtu = mine.mtu && (mtu_wanted || mtu_off);
+            !mine.settings.is_empty() || mine.driver || mine.mtu
+        })
+    });
+    let mtu = pf.interface.as_ref().map(|interface| interface.mtu);
+    let mtu_wanted = desired.is_some_and(|desired| desired.mtu.is_some());
+    owned.mtu_before = owned
+        .mtu_before
+        .filter(|&before| mtu_wanted || mtu != Some(before));
+    owned.autoprobe_before = owned
+        .autoprobe_before
+        .filter(|&before| pf.autoprobe != before);
+    (desired.is_some() || !owned.is_empty()).then_some(owned)
+}
+
+/// What we will own once the plan's steps are done. Written down before the first of them, so that
+/// a crash in between leaves nothing behind that nobody remembers.
+pub fn about_to_own(
+    owned: Option<&OwnedPf>,
+    resolution: &Resolution,
+    pf: &PfSnapshot,
+    plan: &Plan,
+) -> Option<OwnedPf> {
+    let Resolution::Desired(desired) = resolution else {
+        return owned.cloned();
+    };
+    let mut next = match owned {
+        Some(owned) => owned.clone(),
+        None if plan.is_empty() => return None,
+        None => OwnedPf {
+            permanent_mac: pf.permanent_mac(),
+            ..OwnedPf::default()
+        },
+    };
+    next.on_removal = desired.on_removal;
+    for step in &plan.steps {
+        next.record(step, pf);
+    }
+    Some(next)
+}
+
+impl OwnedPf {
+    /// Whether the PF that is seen is the one that was remembered, and not another NIC in its slot.
+    pub fn is_of(&self, pf: &PfSnapshot) -> bool {
+        self.permanent_mac
+            .zip(pf.permanent_mac())
+            .is_none_or(|(mine, seen)| mine == seen)
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.created_vfs
+            && self.mtu_before.is_none()
+            && self.autoprobe_before.is_none()
+            && self.vfs.is_empty()
+    }
+
+    fn record(&mut self, step: &Step, pf: &PfSnapshot) {
+        let seen = |vf: &VfIndex| pf.vfs.get(vf);
+        match step {
+            Step::SetNumVfs { to: 0, .. }
+            | Step::SetPfUp { .. }
+            | Step::Bind {
+                to: BindTarget::Default,
+                ..
+            } => {}
+            Step::SetNumVfs { .. } => self.created_vfs = true,
+            Step::SetAutoprobe { .. } => {
+                self.autoprobe_before.get_or_insert(pf.autoprobe);
+            }
+            Step::SetPfMtu { .. } => {
+                if let Some(interface) = &pf.interface {
+                    self.mtu_before.get_or_insert(interface.mtu);
+                }
+            }
+            Step::SetVf { vf, setting, .. } => {
+                let attribute = setting.attribute();
+                let before = seen(vf).and_then(|vf: &VfSnapshot| vf.settings.get(attribute));
+                self.vfs
+                    .entry(*vf)
+                    .or_default()
+                    .settings
+                    .entry(attribute)
+                    .or_insert(before);
+            }
+            Step::Bind {
+                vf,
+                to: BindTarget::Driver(_),
+                ..
+            } => {
+                self.vfs.entry(*vf).or_default().driver = true;
+            }
+            Step::SetVfMtu { vf, .. } => self.vfs.entry(*vf).or_default().mtu = true,
+        }
+    }
 }

@@ -1,14 +1,21 @@
 //! Which PF gets what: policies that match, strongest first, and what they add up to.
 
-use super::{DeviceType, Disruption, OnRemoval, Source};
+mod matching;
+
+use super::stable_mac::stable_mac;
+use super::{DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, Policy, PolicySet, Source};
 use crate::model::{
-    Mtu, PciAddress, PolicyName, ResourceName, ResourcePrefix, VfIndex, VfRange, VfSettings,
+    Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix, VfIndex, VfRange,
+    VfSettings,
 };
+pub use matching::{KeyMatch, Match, explain_match};
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// What the policies say of one PF.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Resolution {
     /// No policy names it.
     Unmatched,
@@ -72,3 +79,163 @@ impl DesiredPf {
         self.policies.get(self.vfs.get(&vf)?.claim?)
     }
 }
+
+/// A policy that matches, with the share that it claims on this PF.
+struct Claimant<'a> {
+    policy: &'a Policy,
+    share: Option<VfRange>,
+}
+
+impl Claimant<'_> {
+    fn overlaps(&self, share: Option<&VfRange>) -> bool {
+        match (&self.share, share) {
+            (Some(mine), Some(other)) => mine.overlaps(other),
+            _ => true,
+        }
+    }
+
+    fn claims(&self, vf: VfIndex) -> bool {
+        self.share.as_ref().is_none_or(|share| share.contains(vf))
+    }
+}
+
+/// The rule: lower priority number first, then later in reading order; a claim that overlaps one
+/// already taken is shadowed as a whole, disjoint claims combine.
+pub fn resolve(policies: &PolicySet, node: &Node, pf: &PfSnapshot) -> Resolution {
+    let mut order: Vec<(usize, &Policy)> = policies.policies.iter().enumerate().collect();
+    order.sort_by_key(|(position, policy)| (policy.priority, Reverse(*position)));
+
+    let mut survivors: Vec<Claimant> = Vec::new();
+    let mut shadowed = Vec::new();
+    for (_, policy) in order {
+        let share = match matching::match_pf(policy, node, pf) {
+            Match::No => continue,
+            Match::AwaitsName if certainly_shadowed(policy, &survivors) => continue,
+            Match::AwaitsName => return Resolution::AwaitsName,
+            Match::Yes(share) => share,
+        };
+        match survivors
+            .iter()
+            .find(|taken| taken.overlaps(share.as_ref()))
+        {
+            Some(taken) => shadowed.push(Shadowed {
+                policy: policy.name.clone(),
+                by: taken.policy.name.clone(),
+            }),
+            None => survivors.push(Claimant { policy, share }),
+        }
+    }
+    if survivors.is_empty() {
+        return Resolution::Unmatched;
+    }
+    Resolution::Desired(Box::new(combine(&survivors, shadowed, pf)))
+}
+
+/// Whatever name the interface gets, the policy would have no effect.
+fn certainly_shadowed(policy: &Policy, survivors: &[Claimant]) -> bool {
+    survivors.iter().any(|taken| {
+        taken.share.is_none()
+            || policy
+                .vfs
+                .as_ref()
+                .is_some_and(|vfs| taken.overlaps(Some(vfs)))
+    })
+}
+
+fn combine(survivors: &[Claimant], shadowed: Vec<Shadowed>, pf: &PfSnapshot) -> DesiredPf {
+    let policies = || survivors.iter().map(|claimant| claimant.policy);
+    let external = policies()
+        .find_map(|policy| policy.external)
+        .unwrap_or(false);
+    let num_vfs = policies()
+        .filter_map(|policy| policy.num_vfs)
+        .map(|wanted| match wanted {
+            NumVfs::Count(count) => count,
+            NumVfs::Max => pf.total_vfs,
+        })
+        .max()
+        .filter(|_| !external);
+    let existing = num_vfs.map_or(pf.num_vfs, |wanted| wanted.min(pf.total_vfs));
+    DesiredPf {
+        address: pf.address,
+        policies: survivors.iter().map(claim).collect(),
+        shadowed,
+        num_vfs,
+        external,
+        mtu: policies().filter_map(|policy| policy.mtu).max(),
+        driver_autoprobe: policies().find_map(|policy| policy.driver_autoprobe),
+        disruption: policies()
+            .map(|policy| policy.disruption)
+            .min()
+            .unwrap_or_default(),
+        on_removal: policies()
+            .next()
+            .map(|policy| policy.on_removal)
+            .unwrap_or_default(),
+        vfs: (0..existing)
+            .map(VfIndex)
+            .map(|vf| {
+                let claim = survivors.iter().position(|claimant| claimant.claims(vf));
+                let policy = claim
+                    .and_then(|at| survivors.get(at))
+                    .map(|taken| taken.policy);
+                (vf, desired_vf(claim, policy, vf, pf))
+            })
+            .collect(),
+    }
+}
+
+fn claim(claimant: &Claimant) -> Claim {
+    let policy = claimant.policy;
+    Claim {
+        policy: policy.name.clone(),
+        source: policy.source.clone(),
+        resource: policy.resource.clone(),
+        resource_prefix: policy.resource_prefix.clone(),
+        vfs: claimant.share.clone(),
+        device_type: policy.device_type.clone(),
+        mtu: policy.mtu,
+        is_rdma: policy.is_rdma,
+        need_vhost_net: policy.need_vhost_net,
+        exclude_topology: policy.exclude_topology,
+    }
+}
+
+fn desired_vf(
+    claim: Option<usize>,
+    policy: Option<&Policy>,
+    vf: VfIndex,
+    pf: &PfSnapshot,
+) -> DesiredVf {
+    let Some(policy) = policy else {
+        let settings = VfSettings::default();
+        return DesiredVf {
+            claim,
+            device_type: DeviceType::Netdevice,
+            mtu: None,
+            settings,
+        };
+    };
+    let special = policy.overrides.get(&vf);
+    let mut settings = policy.settings;
+    for setting in special.iter().flat_map(|special| special.settings.iter()) {
+        settings.set(setting);
+    }
+    settings.mac = match special
+        .and_then(|special| special.mac)
+        .unwrap_or(policy.mac)
+    {
+        MacChoice::Kernel => None,
+        MacChoice::Stable => pf.permanent_mac().map(|mac| stable_mac(mac, vf)),
+        MacChoice::Fixed(mac) => Some(mac),
+    };
+    DesiredVf {
+        claim,
+        device_type: policy.device_type.clone(),
+        mtu: policy.mtu,
+        settings,
+    }
+}
+
+#[cfg(test)]
+mod tests;

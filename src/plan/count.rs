@@ -1,0 +1,152 @@
+//! The PF as a whole: MTU, number of VFs, link up, autoprobe.
+
+use super::{Input, Plan, in_use};
+use crate::model::{BindTarget, DriverName, Mtu, Step};
+use crate::policy::DeviceType;
+use crate::policy::resolve::DesiredPf;
+use crate::report::ProblemKind;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    /// VFs come or go first: single VFs are for the next plan.
+    AfterTheCount,
+    Vfs,
+}
+
+/// Raised for the VFs' sake, never lowered below what was there before us.
+pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
+    let Some(interface) = &input.pf.interface else {
+        return;
+    };
+    let before = input.owned.and_then(|owned| owned.mtu_before);
+    let wanted = match (desired.mtu, before) {
+        (Some(wanted), None) => wanted.max(interface.mtu),
+        (Some(wanted), Some(before)) => wanted.max(before),
+        (None, Some(before)) => before,
+        (None, None) => interface.mtu,
+    };
+    set_mtu(plan, interface.index, interface.mtu, wanted);
+}
+
+pub(super) fn set_mtu(plan: &mut Plan, interface: u32, from: Mtu, mtu: Mtu) {
+    if from != mtu {
+        plan.steps.push(Step::SetPfMtu { interface, mtu });
+    }
+}
+
+pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> Next {
+    let pf = input.pf;
+    let Some(wanted) = desired.num_vfs.filter(|&wanted| wanted != pf.num_vfs) else {
+        return Next::Vfs;
+    };
+    if wanted > pf.total_vfs {
+        plan.problem(
+            ProblemKind::TooManyVfs,
+            format!(
+                "{wanted} VFs are wanted, and the device offers {}",
+                pf.total_vfs
+            ),
+        );
+        return Next::Vfs;
+    }
+    if pf.num_vfs != 0 {
+        let change = format!("changing numvfs {} -> {wanted}", pf.num_vfs);
+        if in_use::may_destroy(input, desired.disruption, &change, plan) {
+            plan.steps.push(Step::SetNumVfs {
+                from: pf.num_vfs,
+                to: 0,
+            });
+            return Next::AfterTheCount;
+        }
+        return Next::Vfs;
+    }
+    if pf.driver.as_ref().is_some_and(needs_up_for_vfs) && !bring_up(input, plan) {
+        return Next::AfterTheCount;
+    }
+    if is_configured_before_probe(desired) && pf.autoprobe {
+        plan.steps.push(Step::SetAutoprobe { on: false });
+    }
+    plan.steps.push(Step::SetNumVfs {
+        from: 0,
+        to: wanted,
+    });
+    Next::AfterTheCount
+}
+
+/// VFs that are to get a driver of our choice or attributes do not meet the default driver first:
+/// else it probes them twice, and reads an address that is not theirs yet.
+fn is_configured_before_probe(desired: &DesiredPf) -> bool {
+    desired
+        .vfs
+        .values()
+        .any(|vf| vf.device_type != DeviceType::Netdevice || vf.settings.iter().next().is_some())
+}
+
+/// bnxt answers success and makes no VF while its PF is down (bnxt_sriov_configure), others refuse.
+/// Those listed create VFs while down, and sooner so: a running PF is restarted for it.
+fn needs_up_for_vfs(driver: &DriverName) -> bool {
+    let while_down = ["igb", "ixgbe", "i40e", "ice", "mlx5_core", "virtio-pci"];
+    !while_down.contains(&driver.as_str())
+}
+
+pub(super) fn plan_up(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
+    if !desired.vfs.is_empty() {
+        bring_up(input, plan);
+    }
+}
+
+/// Whether the PF is up, or the plan now makes it so.
+fn bring_up(input: &Input, plan: &mut Plan) -> bool {
+    let Some(interface) = input
+        .pf
+        .interface
+        .as_ref()
+        .filter(|interface| !interface.up)
+    else {
+        return true;
+    };
+    if !interface.name_is_final {
+        // Before Linux 6.2 an interface that is up cannot be renamed: udev comes first.
+        plan.problem(
+            ProblemKind::Awaits,
+            "the interface is brought up when udev has named it",
+        );
+        return false;
+    }
+    plan.steps.push(Step::SetPfUp {
+        interface: interface.index,
+    });
+    true
+}
+
+pub(super) fn plan_autoprobe(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
+    let before = input.owned.and_then(|owned| owned.autoprobe_before);
+    if let Some(wanted) = desired.driver_autoprobe.or(before) {
+        set_autoprobe(plan, input.pf.autoprobe, wanted);
+    }
+}
+
+pub(super) fn set_autoprobe(plan: &mut Plan, is: bool, on: bool) {
+    if is != on {
+        plan.steps.push(Step::SetAutoprobe { on });
+    }
+}
+
+/// While autoprobe is off, `drivers_probe` of a VF does nothing unless an override names the driver
+/// (pci_device_can_probe, drivers/pci/pci-driver.c): on for as long as it takes.
+pub(super) fn let_default_driver_probe(input: &Input, plan: &mut Plan) {
+    let to_default = |step: &Step| {
+        matches!(
+            step,
+            Step::Bind {
+                to: BindTarget::Default,
+                ..
+            }
+        )
+    };
+    if plan.steps.iter().any(to_default) && !input.pf.autoprobe {
+        plan.steps
+            .retain(|step| !matches!(step, Step::SetAutoprobe { .. }));
+        plan.steps.insert(0, Step::SetAutoprobe { on: true });
+    }
+}

@@ -1,0 +1,83 @@
+//! A PF that we configured and no policy names any more: undo what is ours, and only that.
+
+use super::owned::{self, OwnedPf, OwnedVf};
+use super::{Input, Plan, count, in_use};
+use crate::model::{BindTarget, Mtu, Step, VfIndex, VfSnapshot};
+use crate::policy::{Disruption, OnRemoval};
+
+pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
+    let pf = input.pf;
+    if owned.on_removal == OnRemoval::Keep || pf.driver.is_none() {
+        return;
+    }
+    if owned.created_vfs && pf.num_vfs != 0 {
+        let change = "resetting the PF, which no policy names any more,";
+        if in_use::may_destroy(input, Disruption::WhenUnused, change, plan) {
+            plan.steps.push(Step::SetNumVfs {
+                from: pf.num_vfs,
+                to: 0,
+            });
+        }
+        return;
+    }
+    if let Some(on) = owned.autoprobe_before {
+        count::set_autoprobe(plan, pf.autoprobe, on);
+    }
+    for (&index, owned_vf) in &owned.vfs {
+        if let Some(vf) = pf.vfs.get(&index) {
+            undo_vf(input, index, owned_vf, vf, plan);
+        }
+    }
+    if let (Some(before), Some(interface)) = (owned.mtu_before, &pf.interface) {
+        count::set_mtu(plan, interface.index, interface.mtu, before);
+    }
+}
+
+fn undo_vf(input: &Input, index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan: &mut Plan) {
+    let interface = input.pf.interface.as_ref().map(|interface| interface.index);
+    let before = owned.settings.iter().filter_map(|(&attribute, &before)| {
+        let value = owned::value_before(attribute, before)?;
+        let is = vf.settings.get(attribute)?;
+        (is != value).then_some(value)
+    });
+    let settings: Vec<_> = before.collect();
+    let rebind = owned.driver && vf.driver_override.is_some();
+    if settings.is_empty() && !rebind {
+        undo_mtu(index, owned, vf, plan);
+        return;
+    }
+    let change = "resetting it, as no policy names its PF any more,";
+    if !in_use::may_disturb(input, Disruption::WhenUnused, index, change, plan) {
+        return;
+    }
+    if let Some(interface) = interface {
+        let steps = settings.into_iter();
+        plan.steps.extend(steps.map(|setting| Step::SetVf {
+            interface,
+            vf: index,
+            setting,
+        }));
+    }
+    if rebind {
+        let to = BindTarget::Default;
+        plan.steps.push(Step::Bind {
+            vf: index,
+            address: vf.address,
+            to,
+        });
+    }
+}
+
+fn undo_mtu(index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan: &mut Plan) {
+    let interface = vf
+        .interface
+        .as_ref()
+        .filter(|own| owned.mtu && own.mtu != Mtu::ETHERNET);
+    if let Some(own) = interface {
+        plan.steps.push(Step::SetVfMtu {
+            vf: index,
+            interface: own.index,
+            mtu: Mtu::ETHERNET,
+        });
+    }
+}

@@ -1,0 +1,145 @@
+//! Whether a policy names a PF, key by key.
+
+use crate::model::{Node, PfInterface, PfSnapshot, VfRange};
+use crate::policy::{PfMatch, PfNamePattern, Policy, glob};
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Match {
+    No,
+    /// Everything else matches and the interface's name is not final yet.
+    AwaitsName,
+    /// With the share of the PF's VFs that the policy claims; `None` is the whole PF.
+    Yes(Option<VfRange>),
+}
+
+/// One key of a policy's match against one PF.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyMatch {
+    pub key: &'static str,
+    pub wanted: String,
+    pub found: String,
+    pub matched: bool,
+}
+
+pub(super) fn match_pf(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Match {
+    if !policy.enabled
+        || explain_match(policy, node, pf)
+            .iter()
+            .any(|key| !key.matched)
+    {
+        return Match::No;
+    }
+    match match_name(&policy.matches.pf_name, pf.interface.as_ref()) {
+        NameMatch::No => Match::No,
+        NameMatch::AwaitsName => Match::AwaitsName,
+        NameMatch::NotAsked => Match::Yes(policy.vfs.clone()),
+        NameMatch::Yes(pattern) => Match::Yes(pattern.vfs.clone().or_else(|| policy.vfs.clone())),
+    }
+}
+
+enum NameMatch<'a> {
+    NotAsked,
+    No,
+    AwaitsName,
+    Yes(&'a PfNamePattern),
+}
+
+fn match_name<'a>(patterns: &'a [PfNamePattern], pf: Option<&PfInterface>) -> NameMatch<'a> {
+    if patterns.is_empty() {
+        return NameMatch::NotAsked;
+    }
+    let Some(interface) = pf else {
+        return NameMatch::No;
+    };
+    // A pattern that takes any name does not have to wait for the final one.
+    if let Some(any) = patterns.first().filter(|pattern| pattern.glob == "*") {
+        return NameMatch::Yes(any);
+    }
+    if !interface.name_is_final {
+        return NameMatch::AwaitsName;
+    }
+    let matches = |pattern: &&PfNamePattern| {
+        glob::matches(&pattern.glob, interface.name.as_str())
+            || interface
+                .altnames
+                .iter()
+                .any(|name| glob::matches(&pattern.glob, name))
+    };
+    patterns
+        .iter()
+        .find(matches)
+        .map_or(NameMatch::No, NameMatch::Yes)
+}
+
+/// Every key that the policy gives except `pf_name`, with both values.
+pub fn explain_match(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Vec<KeyMatch> {
+    let PfMatch {
+        vendor,
+        device,
+        pci_address,
+        pf_name: _,
+        mac,
+        driver,
+        link_type,
+        numa_node,
+    } = &policy.matches;
+    let interface = pf.interface.as_ref();
+    let mut keys = Vec::new();
+    let mut key = |key: &'static str, any: &[String], found: Option<String>| {
+        if !any.is_empty() {
+            let matched = found.as_ref().is_some_and(|found| any.contains(found));
+            let found = found.unwrap_or_else(|| "none".to_owned());
+            keys.push(KeyMatch {
+                key,
+                wanted: any.join(", "),
+                found,
+                matched,
+            });
+        }
+    };
+    key("vendor", &texts(vendor), Some(pf.vendor.to_string()));
+    key("device", &texts(device), Some(pf.device.to_string()));
+    key(
+        "pci_address",
+        &texts(pci_address),
+        Some(pf.address.to_string()),
+    );
+    key(
+        "mac",
+        &texts(mac),
+        pf.permanent_mac().map(|mac| mac.to_string()),
+    );
+    key(
+        "driver",
+        &texts(driver),
+        pf.driver.as_ref().map(ToString::to_string),
+    );
+    key(
+        "link_type",
+        &texts(link_type),
+        interface.map(|nic| nic.link_type.to_string()),
+    );
+    key(
+        "numa_node",
+        &texts(numa_node),
+        pf.numa_node.map(|numa| numa.to_string()),
+    );
+    for (label, value) in &policy.node.labels {
+        let found = node.labels.get(label).cloned();
+        key("node.labels", std::slice::from_ref(value), found);
+    }
+    if !policy.node.hostname.is_empty() {
+        let globs = &policy.node.hostname;
+        keys.push(KeyMatch {
+            key: "node.hostname",
+            wanted: globs.join(", "),
+            found: node.hostname.clone(),
+            matched: globs.iter().any(|glob| glob::matches(glob, &node.hostname)),
+        });
+    }
+    keys
+}
+
+fn texts<T: ToString>(values: &[T]) -> Vec<String> {
+    values.iter().map(ToString::to_string).collect()
+}

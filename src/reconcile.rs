@@ -1,0 +1,242 @@
+//! The pass over one PF: look, resolve, plan, apply, until the plan is empty. Order, no decisions.
+
+use crate::host::{Host, HostError, Look, Persistence};
+use crate::model::{Action, DriverName, Node, PciAddress, PfSnapshot, Step};
+use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, owned};
+use crate::policy::PolicySet;
+use crate::policy::resolve::{Resolution, resolve};
+use crate::report::{Performed, Problem};
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+/// Enough for: old VFs gone, new VFs there, attributes and drivers, MTUs, and a second try of each.
+const MAX_ROUNDS: usize = 10;
+
+/// What must be remembered over passes and restarts. Implemented by the state file.
+pub trait Ledger: Sync {
+    fn owned(&self, pf: PciAddress) -> Option<OwnedPf>;
+    fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>);
+    fn unsupported(&self, driver: &DriverName) -> BTreeSet<Capability>;
+    fn learn_unsupported(&self, driver: &DriverName, capability: Capability);
+}
+
+/// Told while the pass runs, so that others can see what it does and end it.
+pub trait Progress: Sync {
+    fn step_begins(&self, step: &Step);
+    fn step_ends(&self);
+    /// True: no further step, the daemon stops.
+    fn is_cancelled(&self) -> bool;
+}
+
+/// What a pass works with.
+#[derive(Clone, Copy)]
+pub struct Pass<'a> {
+    pub host: &'a dyn Host,
+    pub policies: &'a PolicySet,
+    pub node: &'a Node,
+    pub ledger: &'a dyn Ledger,
+    pub progress: &'a dyn Progress,
+    pub force: bool,
+}
+
+/// What a pass found and did.
+#[derive(Debug)]
+pub struct Outcome {
+    pub performed: Vec<Performed>,
+    pub blocked: Blocked,
+    pub end: End,
+}
+
+#[derive(Debug)]
+pub enum End {
+    /// There is no such PF (any more).
+    Gone,
+    /// It could not be looked at.
+    Unobservable(HostError),
+    Seen {
+        pf: Box<PfSnapshot>,
+        resolution: Resolution,
+        problems: Vec<Problem>,
+    },
+}
+
+struct Round {
+    pf: PfSnapshot,
+    resolution: Resolution,
+    plan: Plan,
+}
+
+impl Pass<'_> {
+    pub fn run(&self, address: PciAddress, mut blocked: Blocked) -> Outcome {
+        let mut performed = Vec::new();
+        let mut done: Vec<Step> = Vec::new();
+        let mut failed: Vec<(Step, HostError)> = Vec::new();
+        let mut rounds = 0;
+        let end = loop {
+            let mut round = match self.look_and_plan(address, &blocked) {
+                Ok(Some(round)) => round,
+                Ok(None) => break End::Gone,
+                Err(error) => break End::Unobservable(error),
+            };
+            rounds += 1;
+            failed.extend(without_effect(&done, &round.plan));
+            if !failed.is_empty() {
+                for (step, error) in failed.drain(..) {
+                    self.remember_failure(step, &error, &round.pf, &mut blocked);
+                }
+                round = match self.look_and_plan(address, &blocked) {
+                    Ok(Some(round)) => round,
+                    Ok(None) => break End::Gone,
+                    Err(error) => break End::Unobservable(error),
+                };
+            }
+            blocked.prune(&round.pf, &round.plan);
+            if round.plan.is_empty() || rounds > MAX_ROUNDS || self.progress.is_cancelled() {
+                let Round {
+                    pf,
+                    resolution,
+                    plan,
+                } = round;
+                break End::Seen {
+                    pf: Box::new(pf),
+                    resolution,
+                    problems: plan.problems,
+                };
+            }
+            (done, failed) = self.apply(&round, &mut performed);
+        };
+        Outcome {
+            performed,
+            blocked,
+            end,
+        }
+    }
+
+    /// What a pass would do first, and nothing done.
+    pub fn preview(&self, address: PciAddress) -> Result<Option<(PfSnapshot, Plan)>, HostError> {
+        let round = self.look_and_plan(address, &Blocked::default())?;
+        Ok(round.map(|round| (round.pf, round.plan)))
+    }
+
+    fn look_and_plan(
+        &self,
+        address: PciAddress,
+        blocked: &Blocked,
+    ) -> Result<Option<Round>, HostError> {
+        let Some(pf) = self.host.observe(address, Look::Plain)? else {
+            return Ok(None);
+        };
+        let round = self.plan(pf, blocked);
+        if !round.plan.needs_holders {
+            return Ok(Some(round));
+        }
+        let seen = self.host.observe(address, Look::WithHolders)?;
+        Ok(seen.map(|pf| self.plan(pf, blocked)))
+    }
+
+    fn plan(&self, pf: PfSnapshot, blocked: &Blocked) -> Round {
+        let resolution = resolve(self.policies, self.node, &pf);
+        let remembered = self.ledger.owned(pf.address);
+        let owned = owned::still_owned(remembered.as_ref(), &resolution, &pf);
+        if owned != remembered {
+            self.ledger.set_owned(pf.address, owned.clone());
+        }
+        let unsupported = pf
+            .driver
+            .as_ref()
+            .map(|driver| self.ledger.unsupported(driver))
+            .unwrap_or_default();
+        let plan = plan::plan(&Input {
+            resolution: &resolution,
+            pf: &pf,
+            owned: owned.as_ref(),
+            unsupported: &unsupported,
+            blocked,
+            force: self.force,
+        });
+        Round {
+            pf,
+            resolution,
+            plan,
+        }
+    }
+
+    fn apply(
+        &self,
+        round: &Round,
+        performed: &mut Vec<Performed>,
+    ) -> (Vec<Step>, Vec<(Step, HostError)>) {
+        let pf = &round.pf;
+        let remembered = self.ledger.owned(pf.address);
+        let owned = owned::about_to_own(remembered.as_ref(), &round.resolution, pf, &round.plan);
+        if owned != remembered {
+            self.ledger.set_owned(pf.address, owned);
+        }
+        let (mut done, mut failed) = (Vec::new(), Vec::new());
+        for step in &round.plan.steps {
+            if self.progress.is_cancelled() {
+                break;
+            }
+            self.progress.step_begins(step);
+            let begin = Instant::now();
+            let result = self.host.apply(&Action {
+                pf: pf.address,
+                step: step.clone(),
+            });
+            self.progress.step_ends();
+            match result {
+                Ok(()) => {
+                    performed.push(Performed {
+                        step: step.clone(),
+                        duration: begin.elapsed(),
+                    });
+                    done.push(step.clone());
+                }
+                Err(error) => {
+                    failed.push((step.clone(), error));
+                    if step.vf().is_none() {
+                        break;
+                    }
+                }
+            }
+        }
+        (done, failed)
+    }
+
+    fn remember_failure(
+        &self,
+        step: Step,
+        error: &HostError,
+        pf: &PfSnapshot,
+        blocked: &mut Blocked,
+    ) {
+        if let (Persistence::Unsupported, Step::SetVf { setting, .. }, Some(driver)) =
+            (error.persistence(), &step, &pf.driver)
+        {
+            self.ledger
+                .learn_unsupported(driver, Capability::needed_by(*setting));
+            return;
+        }
+        blocked.insert(step, error.to_string(), error.persistence(), pf);
+    }
+}
+
+/// Steps that the kernel said it did, and that are planned again all the same.
+fn without_effect(done: &[Step], plan: &Plan) -> Vec<(Step, HostError)> {
+    let again = plan.steps.iter().filter(|step| done.contains(step));
+    again
+        .map(|step| {
+            let found = "it reads back as before".to_owned();
+            (
+                step.clone(),
+                HostError::NoEffect {
+                    what: step.to_string(),
+                    found,
+                },
+            )
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;
