@@ -40,18 +40,18 @@ struct Inner {
 /// Why there is no memory, though there was a file. It was moved aside if `kept` says where.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{} {problem}; going on without it{}",
+    "{} {reason}; going on without it{}",
     path.display(),
     kept.as_ref().map(|kept| format!(", kept as {}", kept.display())).unwrap_or_default()
 )]
 pub struct Lost {
     pub path: PathBuf,
-    pub problem: Problem,
+    pub reason: LostReason,
     pub kept: Option<PathBuf>,
 }
 
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub enum LostReason {
     #[error("cannot be read ({0})")]
     Unreadable(std::io::Error),
     #[error("is damaged ({0})")]
@@ -66,17 +66,13 @@ impl Store {
         let path = directory.join(FILE);
         let (inner, lost) = match read(&path) {
             Ok(inner) => (inner, None),
-            Err(problem) => {
-                let aside = directory.join(match problem {
-                    Problem::Newer(version) => format!("{FILE}.version-{version}"),
-                    Problem::Unreadable(_) | Problem::Damaged(_) => format!("{FILE}.broken"),
+            Err(reason) => {
+                let aside = directory.join(match reason {
+                    LostReason::Newer(version) => format!("{FILE}.version-{version}"),
+                    LostReason::Unreadable(_) | LostReason::Damaged(_) => format!("{FILE}.broken"),
                 });
                 let kept = fs::rename(&path, &aside).is_ok().then_some(aside);
-                let lost = Lost {
-                    path,
-                    problem,
-                    kept,
-                };
+                let lost = Lost { path, reason, kept };
                 (Inner::default(), Some(lost))
             }
         };
@@ -128,18 +124,18 @@ impl Inner {
     }
 }
 
-fn read(path: &Path) -> Result<Inner, Problem> {
+fn read(path: &Path) -> Result<Inner, LostReason> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Inner::default()),
-        Err(error) => return Err(Problem::Unreadable(error)),
+        Err(error) => return Err(LostReason::Unreadable(error)),
     };
-    let header: Header = serde_json::from_str(&text).map_err(Problem::Damaged)?;
+    let header: Header = serde_json::from_str(&text).map_err(LostReason::Damaged)?;
     if header.version > VERSION {
-        return Err(Problem::Newer(header.version));
+        return Err(LostReason::Newer(header.version));
     }
     Ok(Inner {
-        memory: serde_json::from_str(&text).map_err(Problem::Damaged)?,
+        memory: serde_json::from_str(&text).map_err(LostReason::Damaged)?,
         saved: Some(text),
     })
 }

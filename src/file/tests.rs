@@ -84,3 +84,21 @@ fn a_path_of_the_host_lies_below_the_root() {
     assert_eq!(at("/", "/etc/x"), Path::new("/etc/x"));
     assert_eq!(at("/tmp/tree", "/etc/x"), Path::new("/tmp/tree/etc/x"));
 }
+
+#[test]
+fn modes_do_not_depend_on_the_umask() {
+    let tests = [
+        "file::tests::what_was_there_is_replaced",
+        "file::tests::directories_are_made_for_all_to_read",
+    ];
+    // In a process of its own: the umask is one for all threads.
+    let output = std::process::Command::new("sh")
+        .args(["-c", "umask 0277; exec \"$@\"", "sh"])
+        .arg(std::env::current_exe().unwrap())
+        .arg("--exact")
+        .args(tests)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(text.contains("2 passed"), "{text}");
+}

@@ -189,6 +189,7 @@ fn what_a_crash_left_is_cleared_away() {
     let leftover = "/etc/cni/net.d/.sriovd-99-sriovd-a.conflist.tmp";
     disk.put(leftover, "{\"half");
     disk.put("/etc/cni/net.d/.other.tmp", "theirs");
+    assert!(disk.prepare(&[]).owned().is_empty());
     let report = disk.publish(&[]);
     assert!(!disk.place(leftover).exists());
     assert_eq!(disk.read("/etc/cni/net.d/.other.tmp"), "theirs");
@@ -214,16 +215,16 @@ fn one_output_that_fails_does_not_stop_the_others() {
 }
 
 #[test]
-fn a_file_that_cannot_be_removed_stays_ours() {
-    let disk = Disk {
-        record: owned(["/proc/self/comm"]),
-        ..Disk::new()
-    };
-    let nothing = BTreeMap::new();
-    let report = prepare(Path::new("/"), &nothing, &disk.record, []).commit();
-    assert_eq!(report.failed.len(), 1, "{report:?}");
-    assert_eq!(report.owned, disk.record);
-    assert!(report.removed.is_empty());
+fn a_file_that_cannot_be_replaced_or_removed_stays_ours() {
+    // Nobody can, not even root.
+    let record = owned(["/proc/self/comm"]);
+    let other_text = BTreeMap::from([("/proc/self/comm".into(), String::new())]);
+    for files in [other_text, BTreeMap::new()] {
+        let report = prepare(Path::new("/"), &files, &record, []).commit();
+        assert_eq!(report.failed.len(), 1, "{report:?}");
+        assert_eq!(report.owned, record);
+        assert!(!report.changed());
+    }
 }
 
 #[test]

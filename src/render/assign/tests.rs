@@ -1,7 +1,7 @@
 //! A network keeps its VF whatever happens around it.
 
 use super::*;
-use crate::model::VfIndex;
+use crate::model::{MacAddress, VfIndex};
 use crate::render::fixture::*;
 use crate::render::pools::pools;
 use proptest::prelude::*;
@@ -92,6 +92,22 @@ fn one_mac_on_two_pfs_is_told_apart_by_the_slot() {
         &remembered([("n1", last)]),
     );
     assert_eq!(lines, ["n1 0000:02:01.0"]);
+}
+
+#[test]
+fn no_mac_is_no_sign() {
+    let mut world = one_pool(&[(1, 2), (2, 2)]);
+    for pf in world.host.pfs.values_mut() {
+        pf.interface.as_mut().unwrap().permanent_mac = MacAddress::ZERO;
+    }
+    let last = Assignment {
+        permanent_mac: Some(MacAddress::ZERO),
+        ..at(3, 1)
+    };
+    let networks = [network("n1", Some("a"))];
+    let (lines, memory) = run(&world, &networks, &remembered([("n1", last)]));
+    assert_eq!(lines, ["n1 0000:01:01.0"]);
+    assert_eq!(memory[&parse("n1")].permanent_mac, None);
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn raw_network(config: Value) -> Network {
     }
 }
 
-fn map(value: Value) -> Map<String, Value> {
+fn map(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
@@ -47,11 +47,11 @@ fn a_described_network() {
             ..VfSettings::default()
         };
         description.mac = Some(parse("02:00:5E:10:00:01"));
-        description.capabilities = map(json!({"mac": true}));
+        description.capabilities = map(&json!({"mac": true}));
         description.ipam = Some(map(
-            json!({"type": "host-local", "subnet": "10.56.217.0/24"}),
+            &json!({"type": "host-local", "subnet": "10.56.217.0/24"}),
         ));
-        description.meta_plugins = vec![map(json!({"type": "tuning"}))];
+        description.meta_plugins = vec![map(&json!({"type": "tuning"}))];
     });
     assert_eq!(
         conflist(&network, device()).unwrap(),
