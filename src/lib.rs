@@ -3,9 +3,13 @@
 //! Read in this order; each module uses only those named before it.
 
 pub mod events;
+pub mod file;
 pub mod host;
 pub mod model;
 pub mod plan;
 pub mod policy;
 pub mod reconcile;
+pub mod publish;
+pub mod render;
 pub mod report;
+pub mod state;

@@ -1,0 +1,104 @@
+//! Files that are whole or not there: written beside their place, then moved into it.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+const FILE_MODE: u32 = 0o644;
+const DIRECTORY_MODE: u32 = 0o755;
+
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {doing} {}", path.display())]
+pub struct FileError {
+    pub doing: &'static str,
+    pub path: PathBuf,
+    pub source: io::Error,
+}
+
+impl FileError {
+    pub(crate) fn new<'a>(
+        doing: &'static str,
+        path: &'a Path,
+    ) -> impl FnOnce(io::Error) -> Self + use<'a> {
+        move |source| Self {
+            doing,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// A path of the host below the root directory that the program was given.
+pub fn under(root: &Path, path: &Path) -> PathBuf {
+    root.join(path.strip_prefix("/").unwrap_or(path))
+}
+
+/// Replaces what is at the path. Lasting after `sync_directory` on the directory.
+pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
+    let temporary = temporary_path(path);
+    let result = write_new(&temporary, text).and_then(|()| {
+        // In the same directory: containerd and CDI readers notice only such a move.
+        fs::rename(&temporary, path).map_err(FileError::new("replace", path))
+    });
+    if result.is_err() {
+        // Best effort: what is left over is found by its name later.
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+fn write_new(path: &Path, text: &str) -> Result<(), FileError> {
+    let create = || {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(FILE_MODE);
+        options.open(path)
+    };
+    let created = create().or_else(|error| match error.kind() {
+        ErrorKind::AlreadyExists => fs::remove_file(path).and_then(|()| create()),
+        _ => Err(error),
+    });
+    let write = |mut file: File| {
+        // The umask took what it wanted.
+        file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    created
+        .and_then(write)
+        .map_err(FileError::new("write", path))
+}
+
+/// No reader of configuration takes a hidden file with this ending.
+fn temporary_path(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".sriovd-{name}.tmp"))
+}
+
+/// Whether a name is that of a file that `replace` did not finish.
+pub fn is_temporary(name: &str) -> bool {
+    name.starts_with(".sriovd-") && name.ends_with(".tmp")
+}
+
+pub fn sync_directory(path: &Path) -> Result<(), FileError> {
+    let sync = File::open(path).and_then(|directory| directory.sync_all());
+    sync.map_err(FileError::new("sync", path))
+}
+
+pub fn create_directories(path: &Path) -> Result<(), FileError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        create_directories(parent)?;
+    }
+    let create = || {
+        DirBuilder::new().create(path)?;
+        fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
+    };
+    create().map_err(FileError::new("create directory", path))?;
+    path.parent().map_or(Ok(()), sync_directory)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! Puts what was rendered where its readers look, and takes away what is no longer rendered.
+//!
+//! In two steps, so that the caller can record what will be ours before the first byte is written:
+//! after a crash in between, a file that is there is known to be ours.
+
+pub mod cni_directory;
+
+use crate::file::{self, FileError, under};
+use crate::render::{cni, is_marked_ours};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Metadata};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+/// What a publication did. Paths are those of the host, without the root.
+#[derive(Debug, Default)]
+pub struct PublishReport {
+    pub written: Vec<PathBuf>,
+    pub removed: Vec<PathBuf>,
+    pub unchanged: Vec<PathBuf>,
+    pub refused: Vec<(PathBuf, Refusal)>,
+    pub failed: Vec<(PathBuf, FileError)>,
+    /// The files that are ours now.
+    pub owned: BTreeSet<PathBuf>,
+}
+
+impl PublishReport {
+    /// Whether a reader has something new to learn.
+    pub fn changed(&self) -> bool {
+        !self.written.is_empty() || !self.removed.is_empty()
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    #[error("a file that sriovd did not write is in its place")]
+    Foreign,
+    #[error("something that is not a regular file is in its place")]
+    NotAFile,
+}
+
+/// What is going to be done, decided from what is on the disk.
+#[derive(Debug)]
+pub struct Prepared {
+    root: PathBuf,
+    write: BTreeMap<PathBuf, Write>,
+    remove: BTreeSet<PathBuf>,
+    report: PublishReport,
+    recorded: BTreeSet<PathBuf>,
+}
+
+#[derive(Debug)]
+struct Write {
+    text: String,
+    /// Something of ours is there: it stays ours when the write fails.
+    replaces: bool,
+}
+
+/// Compares `files` with the disk. `owned` is the record of what we wrote; `directories` are where
+/// our files can lie without a record.
+pub fn prepare<'a>(
+    root: &Path,
+    files: &BTreeMap<PathBuf, String>,
+    owned: &BTreeSet<PathBuf>,
+    directories: impl IntoIterator<Item = &'a Path>,
+) -> Prepared {
+    let mut prepared = Prepared {
+        root: root.to_owned(),
+        write: BTreeMap::new(),
+        remove: BTreeSet::new(),
+        report: PublishReport::default(),
+        recorded: BTreeSet::new(),
+    };
+    for (path, text) in files {
+        prepared.want(path, text, owned.contains(path));
+    }
+    for path in owned.iter().filter(|path| !files.contains_key(*path)) {
+        prepared.drop(path);
+    }
+    for directory in directories {
+        prepared.find_leftovers(directory, files);
+    }
+    let planned = prepared.write.keys().chain(&prepared.remove);
+    let recorded = planned.chain(&prepared.report.owned);
+    prepared.recorded = recorded
+        .filter(|path| !is_temporary(path))
+        .cloned()
+        .collect();
+    prepared
+}
+
+impl Prepared {
+    /// To be recorded before `commit`.
+    pub fn owned(&self) -> &BTreeSet<PathBuf> {
+        &self.recorded
+    }
+
+    /// One file that fails does not stop the others.
+    pub fn commit(mut self) -> PublishReport {
+        let mut touched = BTreeSet::new();
+        for (path, write) in std::mem::take(&mut self.write) {
+            match self.write(&path, &write.text) {
+                Ok(()) => {
+                    touched.extend(path.parent().map(Path::to_owned));
+                    self.report.owned.insert(path.clone());
+                    self.report.written.push(path);
+                }
+                Err(error) => {
+                    if write.replaces {
+                        self.report.owned.insert(path.clone());
+                    }
+                    self.report.failed.push((path, error));
+                }
+            }
+        }
+        for path in std::mem::take(&mut self.remove) {
+            let place = under(&self.root, &path);
+            let leftover = is_temporary(&path);
+            match fs::remove_file(&place) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    if !leftover {
+                        self.report.owned.insert(path.clone());
+                    }
+                    let error = FileError::new("remove", &place)(error);
+                    self.report.failed.push((path, error));
+                }
+                _ => {
+                    touched.extend(path.parent().map(Path::to_owned));
+                    if !leftover {
+                        self.report.removed.push(path);
+                    }
+                }
+            }
+        }
+        for directory in touched {
+            if let Err(error) = file::sync_directory(&under(&self.root, &directory)) {
+                self.report.failed.push((directory, error));
+            }
+        }
+        self.report
+    }
+
+    fn write(&self, path: &Path, text: &str) -> Result<(), FileError> {
+        let place = under(&self.root, path);
+        if let Some(parent) = place.parent() {
+            file::create_directories(parent)?;
+        }
+        file::replace(&place, text)
+    }
+
+    fn want(&mut self, path: &Path, text: &str, recorded: bool) {
+        let mut write = |replaces| {
+            let text = text.to_owned();
+            self.write.insert(path.to_owned(), Write { text, replaces });
+        };
+        match look(&self.root, path) {
+            Ok(Found::Nothing) => write(false),
+            Ok(Found::File(content)) if content == text.as_bytes() => {
+                self.report.owned.insert(path.to_owned());
+                self.report.unchanged.push(path.to_owned());
+            }
+            Ok(Found::File(content)) => {
+                if recorded || is_ours_by_name(path) || is_marked_ours(&content) {
+                    write(true);
+                } else {
+                    self.refuse(path, Refusal::Foreign);
+                }
+            }
+            Ok(Found::Other) => self.refuse(path, Refusal::NotAFile),
+            Err(error) => {
+                if recorded {
+                    self.report.owned.insert(path.to_owned());
+                }
+                self.report.failed.push((path.to_owned(), error));
+            }
+        }
+    }
+
+    /// A recorded file that is not wanted any more.
+    fn drop(&mut self, path: &Path) {
+        match metadata(&self.root, path) {
+            Ok(Some(metadata)) if metadata.is_file() => {
+                self.remove.insert(path.to_owned());
+            }
+            Ok(None) => {}
+            // Somebody put it there in place of ours. Forgotten, so that it is said only once.
+            Ok(Some(_)) => self.refuse(path, Refusal::NotAFile),
+            Err(error) => {
+                self.report.owned.insert(path.to_owned());
+                self.report.failed.push((path.to_owned(), error));
+            }
+        }
+    }
+
+    /// What a crash or a lost record left behind.
+    fn find_leftovers(&mut self, directory: &Path, files: &BTreeMap<PathBuf, String>) {
+        let place = under(&self.root, directory);
+        let entries = match fs::read_dir(&place) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return,
+            Err(error) => {
+                let error = FileError::new("list", &place)(error);
+                self.report.failed.push((directory.to_owned(), error));
+                return;
+            }
+        };
+        for entry in entries.flatten() {
+            let path = directory.join(entry.file_name());
+            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
+            let ours = is_temporary(&path) || is_ours_by_name(&path);
+            if is_file && ours && !files.contains_key(&path) {
+                self.remove.insert(path);
+            }
+        }
+    }
+
+    fn refuse(&mut self, path: &Path, refusal: Refusal) {
+        self.report.refused.push((path.to_owned(), refusal));
+    }
+}
+
+enum Found {
+    Nothing,
+    File(Vec<u8>),
+    /// A link, a directory, a pipe: never ours, and opening it could block.
+    Other,
+}
+
+fn look(root: &Path, path: &Path) -> Result<Found, FileError> {
+    let place = under(root, path);
+    match metadata(root, path)? {
+        None => Ok(Found::Nothing),
+        Some(metadata) if metadata.is_file() => fs::read(&place)
+            .map(Found::File)
+            .map_err(FileError::new("read", &place)),
+        Some(_) => Ok(Found::Other),
+    }
+}
+
+/// Of the name itself, without following a link.
+fn metadata(root: &Path, path: &Path) -> Result<Option<Metadata>, FileError> {
+    let place = under(root, path);
+    match fs::symlink_metadata(&place) {
+        Ok(metadata) => Ok(Some(metadata)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(FileError::new("look at", &place)(error)),
+    }
+}
+
+fn is_ours_by_name(path: &Path) -> bool {
+    file_name(path).is_some_and(cni::is_file_name)
+}
+
+fn is_temporary(path: &Path) -> bool {
+    file_name(path).is_some_and(file::is_temporary)
+}
+
+fn file_name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+#[cfg(test)]
+mod tests;

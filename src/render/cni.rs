@@ -1,0 +1,124 @@
+//! A network as a CNI configuration list.
+
+use super::{object, pretty};
+use crate::model::{NetworkName, PciAddress, VlanProto};
+use crate::policy::Network;
+use crate::policy::network::{Description, NetworkBody, PluginType};
+use serde_json::{Map, Value, json};
+
+/// Ours sort behind those of cluster networks, and are known to be ours by this.
+const PREFIX: &str = "99-sriovd-";
+const SUFFIX: &str = ".conflist";
+
+/// Accepted by everything that reads conflists; 1.1.0 is unknown to the plugins of Debian 12 and 13.
+const DEFAULT_VERSION: &str = "1.0.0";
+
+/// A raw configuration that its readers would refuse: containerd then refuses all others with it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unusable {
+    #[error("cniVersion is not a text")]
+    Version,
+    #[error("plugins is not a list with at least one plugin")]
+    NoPlugins,
+    #[error("plugin {position} is not an object with a type")]
+    NoType { position: usize },
+}
+
+pub fn file_name(network: &NetworkName) -> String {
+    format!("{PREFIX}{network}{SUFFIX}")
+}
+
+/// Whether a file in a CNI directory is one of ours.
+pub fn is_file_name(name: &str) -> bool {
+    name.starts_with(PREFIX) && name.ends_with(SUFFIX)
+}
+
+/// Whether container runtimes read it, before any of ours.
+pub fn is_configuration_before_ours(name: &str) -> bool {
+    let extension = name.rsplit_once('.').map(|(_, extension)| extension);
+    matches!(extension, Some("conf" | "conflist" | "json")) && name < PREFIX
+}
+
+pub fn conflist(network: &Network, device: Option<PciAddress>) -> Result<String, Unusable> {
+    let mut list = match &network.body {
+        NetworkBody::Described(description) => described(description),
+        NetworkBody::Raw(config) => as_list(config),
+    };
+    if !list.get("cniVersion").is_some_and(Value::is_string) {
+        return Err(Unusable::Version);
+    }
+    list.insert("name".to_owned(), json!(network.name));
+    let plugins = list.get_mut("plugins").and_then(Value::as_array_mut);
+    let plugins = plugins.filter(|plugins| !plugins.is_empty());
+    let plugins = plugins.ok_or(Unusable::NoPlugins)?;
+    for (at, plugin) in plugins.iter_mut().enumerate() {
+        let typed = plugin["type"].as_str().is_some_and(|name| !name.is_empty());
+        if !typed {
+            return Err(Unusable::NoType { position: at + 1 });
+        }
+        if let Some(device) = device.filter(|_| at == 0) {
+            let host_device = plugin["type"] == PluginType::HostDevice.binary();
+            let key = if host_device { "pciBusID" } else { "deviceID" };
+            plugin[key] = json!(device);
+        }
+    }
+    Ok(pretty(&Value::Object(list)))
+}
+
+fn described(description: &Description) -> Map<String, Value> {
+    let mut first = match description.plugin {
+        PluginType::Sriov => sriov(description),
+        // It moves the netdev and sets nothing: the VF's attributes are the policy's.
+        PluginType::HostDevice => Map::new(),
+    };
+    let capabilities = Some(&description.capabilities).filter(|map| !map.is_empty());
+    first.extend(object([
+        ("type", Some(json!(description.plugin.binary()))),
+        ("capabilities", capabilities.map(|map| json!(map))),
+        ("ipam", description.ipam.as_ref().map(|map| json!(map))),
+    ]));
+    let mut plugins = vec![first];
+    plugins.extend(description.meta_plugins.iter().cloned());
+    object([
+        ("cniVersion", Some(json!(description.cni_version))),
+        ("plugins", Some(json!(plugins))),
+    ])
+}
+
+/// The keys of the plugin's NetConf.
+fn sriov(description: &Description) -> Map<String, Value> {
+    let settings = &description.settings;
+    let on_off = |on: bool| json!(if on { "on" } else { "off" });
+    // Without an id the plugin refuses quality of service and 802.1ad.
+    let tagged = settings.vlan.filter(|vlan| vlan.id != 0);
+    let qos = tagged.map(|vlan| vlan.qos).filter(|&qos| qos != 0);
+    let proto = tagged.map(|vlan| vlan.proto);
+    let proto = proto.filter(|&proto| proto != VlanProto::default());
+    object([
+        ("vlan", settings.vlan.map(|vlan| json!(vlan.id))),
+        ("vlanQoS", qos.map(|qos| json!(qos))),
+        ("vlanProto", proto.map(|proto| json!(proto))),
+        ("mac", description.mac.map(|mac| json!(mac))),
+        ("spoofchk", settings.spoof_check.map(on_off)),
+        ("trust", settings.trust.map(on_off)),
+        ("link_state", settings.link_state.map(|state| json!(state))),
+        // Both or none: the plugin sends 0 for the one that is missing.
+        ("min_tx_rate", settings.tx_rate.map(|rate| json!(rate.min))),
+        ("max_tx_rate", settings.tx_rate.map(|rate| json!(rate.max))),
+    ])
+}
+
+fn as_list(config: &Map<String, Value>) -> Map<String, Value> {
+    let mut list = config.clone();
+    let version = list.remove("cniVersion");
+    let version = version.unwrap_or_else(|| json!(DEFAULT_VERSION));
+    if !list.contains_key("plugins") {
+        list.remove("name");
+        list = object([("plugins", Some(json!([list])))]);
+    }
+    list.insert("cniVersion".to_owned(), version);
+    list
+}
+
+#[cfg(test)]
+mod tests;

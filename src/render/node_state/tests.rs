@@ -1,0 +1,130 @@
+//! The node as the operator's tools expect it.
+
+use super::*;
+use crate::model::{VfRange, Vlan};
+use crate::render::fixture::*;
+use crate::report::ProblemKind;
+
+fn report(bus: u8, state: PfState, problems: &[(Option<u16>, &str)]) -> (PciAddress, PfReport) {
+    let pf = pf(bus, 0);
+    let problem = |&(vf, reason): &(Option<u16>, &str)| Problem {
+        kind: ProblemKind::InUse,
+        vf: vf.map(VfIndex),
+        step: None,
+        reason: reason.to_owned(),
+        hint: None,
+    };
+    let report = PfReport {
+        address: pf.address,
+        interface: pf.interface.map(|interface| interface.name.to_string()),
+        driver: None,
+        state,
+        vfs_ready: 0,
+        vfs_wanted: 0,
+        vfs_possible: 0,
+        policies: Vec::new(),
+        pools: Default::default(),
+        problems: problems.iter().map(problem).collect(),
+    };
+    (report.address, report)
+}
+
+fn render(world: &World, reports: &BTreeMap<PciAddress, PfReport>) -> Value {
+    let text = node_state(&world.host, &world.resolutions, reports);
+    assert!(text.ends_with("}\n"));
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn spec_and_status_of_a_node() {
+    let user_space = Claim {
+        device_type: vfio(),
+        is_rdma: true,
+        ..claim("dpdk", Some("1,3"))
+    };
+    let mut managed = pf(0x3b, 1);
+    let vf = managed.vfs.get_mut(&VfIndex(0)).unwrap();
+    vf.settings.vlan = Some(Vlan {
+        id: 100,
+        ..Vlan::NONE
+    });
+    let mut world = World::of([(managed, vec![claim("net", Some("0")), user_space])]);
+    let mut other = pf(0x5e, 0);
+    (other.driver, other.interface) = (None, None);
+    world.host.pfs.insert(other.address, other);
+
+    let expected = json!({
+        "apiVersion": "sriovnetwork.openshift.io/v1",
+        "kind": "SriovNetworkNodeState",
+        "metadata": {"name": "node1", "labels": {"app.kubernetes.io/managed-by": "sriovd"}},
+        "spec": {"interfaces": [{
+            "pciAddress": "0000:3b:00.0", "name": "ens59f0", "numVfs": 1,
+            "vfGroups": [
+                {"resourceName": "net", "deviceType": "netdevice", "vfRange": "0-0", "policyName": "dataplane"},
+                {"resourceName": "dpdk", "deviceType": "vfio-pci", "vfRange": "1-1", "policyName": "dataplane", "isRdma": true},
+                {"resourceName": "dpdk", "deviceType": "vfio-pci", "vfRange": "3-3", "policyName": "dataplane", "isRdma": true},
+            ],
+        }]},
+        "status": {
+            "interfaces": [
+                {
+                    "name": "ens59f0", "mac": "3c:fd:fe:00:00:3b", "driver": "ice",
+                    "pciAddress": "0000:3b:00.0", "vendor": "8086", "deviceID": "159b", "mtu": 1500,
+                    "numVfs": 1, "totalvfs": 128, "linkSpeed": "25000 Mb/s", "linkType": "ETH",
+                    "linkAdminState": "up", "altNames": ["enp59s0f0"],
+                    "Vfs": [{
+                        "name": "ens59f0v0", "mac": "02:00:00:00:3b:00", "driver": "iavf",
+                        "pciAddress": "0000:3b:01.0", "vendor": "8086", "deviceID": "1889",
+                        "Vlan": 100, "mtu": 1500, "vfID": 0,
+                    }],
+                },
+                {
+                    "pciAddress": "0000:5e:00.0", "vendor": "8086", "deviceID": "159b",
+                    "numVfs": 0, "totalvfs": 128, "Vfs": [],
+                },
+            ],
+            "syncStatus": "Succeeded",
+            "lastSyncError": "",
+        },
+    });
+    let found = render(&world, &BTreeMap::new());
+    assert_eq!(found, expected, "{found:#}");
+}
+
+#[test]
+fn a_claim_of_the_whole_pf_is_one_group() {
+    let world = World::of([(pf(1, 4), vec![claim("net", None)])]);
+    let groups = &render(&world, &BTreeMap::new())["spec"]["interfaces"][0]["vfGroups"];
+    assert_eq!(groups[0]["vfRange"], json!(VfRange::first(4).unwrap()));
+}
+
+#[test]
+fn the_worst_pf_decides_and_every_problem_is_said() {
+    let world = World::of([]);
+    let ready = report(1, PfState::Ready, &[]);
+    let changing = report(2, PfState::Changing, &[(None, "waits for the link")]);
+    let refused = report(
+        3,
+        PfState::Refused,
+        &[(Some(3), "is in use"), (None, "kept as it is")],
+    );
+    let unmanaged = report(4, PfState::Unmanaged, &[]);
+    let cases = [
+        (vec![ready.clone(), unmanaged], "Succeeded", ""),
+        (
+            vec![ready.clone(), changing.clone()],
+            "InProgress",
+            "ens2f0: waits for the link",
+        ),
+        (
+            vec![ready, changing, refused],
+            "Failed",
+            "ens2f0: waits for the link; ens3f0: VF 3: is in use; ens3f0: kept as it is",
+        ),
+    ];
+    for (reports, status, error) in cases {
+        let found = render(&world, &reports.into_iter().collect());
+        assert_eq!(found["status"]["syncStatus"], status);
+        assert_eq!(found["status"]["lastSyncError"], error);
+    }
+}

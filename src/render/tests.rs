@@ -1,0 +1,224 @@
+//! Outputs together: what is on, what is held back, and that equal worlds give equal bytes.
+
+use super::*;
+use crate::policy::network::NetworkBody;
+use fixture::*;
+use proptest::prelude::*;
+
+fn everything_on() -> OutputSettings {
+    OutputSettings {
+        cni_dir: Some("/etc/cni/net.d".into()),
+        device_plugin_file: Some("/etc/pcidp/config.json".into()),
+        node_state_file: Some("/run/sriovd/state.json".into()),
+    }
+}
+
+fn outputs(
+    world: &World,
+    networks: &[Network],
+    previous: &BTreeMap<NetworkName, Assignment>,
+    cni_directory: CniDirectory,
+    settings: &OutputSettings,
+) -> Outputs {
+    render(&Input {
+        networks,
+        resolutions: &world.resolutions,
+        host: &world.host,
+        previous,
+        reports: &BTreeMap::new(),
+        cni_directory,
+        settings,
+    })
+}
+
+fn paths(outputs: &Outputs) -> Vec<&str> {
+    outputs
+        .files
+        .keys()
+        .filter_map(|path| path.to_str())
+        .collect()
+}
+
+fn small_world() -> World {
+    World::of([(pf(1, 2), vec![claim("a", None)])])
+}
+
+#[test]
+fn every_output_has_its_place() {
+    let networks = [network("f1-u", Some("a")), network("plain", None)];
+    let world = small_world();
+    let none = BTreeMap::new();
+    let found = outputs(
+        &world,
+        &networks,
+        &none,
+        CniDirectory::default(),
+        &everything_on(),
+    );
+    let expected = [
+        "/etc/cni/net.d/99-sriovd-f1-u.conflist",
+        "/etc/cni/net.d/99-sriovd-plain.conflist",
+        "/etc/pcidp/config.json",
+        "/run/sriovd/state.json",
+    ];
+    assert_eq!(paths(&found), expected);
+    assert_eq!(found.held_back, []);
+    assert_eq!(found.assignments, remembered([("f1-u", at(1, 0))]));
+    let directories = everything_on();
+    let directories: Vec<_> = directories.directories();
+    for file in found.files.keys() {
+        assert!(directories.contains(&file.parent().unwrap()));
+    }
+}
+
+#[test]
+fn an_output_that_is_off_leaves_nothing_but_memory() {
+    let networks = [network("f1-u", Some("a")), network("lost", Some("b"))];
+    let none = BTreeMap::new();
+    let off = OutputSettings::default();
+    let found = outputs(
+        &small_world(),
+        &networks,
+        &none,
+        CniDirectory::default(),
+        &off,
+    );
+    let expected = Outputs {
+        assignments: remembered([("f1-u", at(1, 0))]),
+        ..Outputs::default()
+    };
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn the_only_network_of_a_kubernetes_node_is_held_back() {
+    let networks = [network("f1-u", Some("a"))];
+    let none = BTreeMap::new();
+    let cases = [
+        (false, false, true),
+        (false, true, false),
+        (true, false, true),
+        (true, true, true),
+    ];
+    for (other_conflists, kubelet, written) in cases {
+        let directory = CniDirectory {
+            other_conflists,
+            kubelet,
+        };
+        let found = outputs(
+            &small_world(),
+            &networks,
+            &none,
+            directory,
+            &everything_on(),
+        );
+        let path = Path::new("/etc/cni/net.d/99-sriovd-f1-u.conflist");
+        assert_eq!(found.files.contains_key(path), written, "{directory:?}");
+        let reasons: Vec<_> = found.held_back.iter().map(|held| &held.reason).collect();
+        assert_eq!(
+            reasons == [&Reason::WouldBeDefault],
+            !written,
+            "{directory:?}"
+        );
+        // It keeps its VF for the day on which another network is there.
+        assert_eq!(found.assignments.len(), 1);
+    }
+}
+
+#[test]
+fn one_network_that_cannot_be_written_leaves_the_others() {
+    let mut broken = network("broken", None);
+    broken.body = NetworkBody::Raw(Map::new());
+    let networks = [
+        broken,
+        network("lost", Some("b")),
+        network("fine", Some("a")),
+    ];
+    let none = BTreeMap::new();
+    let found = outputs(
+        &small_world(),
+        &networks,
+        &none,
+        CniDirectory::default(),
+        &everything_on(),
+    );
+    let held: Vec<_> = found
+        .held_back
+        .iter()
+        .map(|held| format!("{}: {}", held.network, held.reason))
+        .collect();
+    let expected = [
+        "broken: plugin 1 is not an object with a type",
+        "lost: no VF of pool b is ready",
+    ];
+    assert_eq!(held, expected);
+    assert_eq!(paths(&found)[0], "/etc/cni/net.d/99-sriovd-fine.conflist");
+}
+
+#[test]
+fn files_without_a_name_of_ours_say_that_they_are_ours() {
+    let found = outputs(
+        &small_world(),
+        &[],
+        &BTreeMap::new(),
+        CniDirectory::default(),
+        &everything_on(),
+    );
+    assert_eq!(found.files.len(), 2);
+    assert!(
+        found
+            .files
+            .values()
+            .all(|text| is_marked_ours(text.as_bytes()))
+    );
+    for foreign in [
+        "",
+        "[]",
+        "{\"resourceList\": []}",
+        "{\"managedBy\": \"me\"}",
+        "\"sriovd\"",
+    ] {
+        assert!(!is_marked_ours(foreign.as_bytes()), "{foreign}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_order_of_discovery_and_of_policy_files_gives_the_same_bytes(
+        world in any_world(), networks in any_networks(), previous in any_memory()
+    ) {
+        let settings = everything_on();
+        let mut discovered_otherwise = World::default();
+        discovered_otherwise.host.node = world.host.node.clone();
+        for (address, pf) in world.host.pfs.iter().rev() {
+            let mut pf = pf.clone();
+            pf.vfs = pf.vfs.into_iter().rev().collect();
+            discovered_otherwise.host.pfs.insert(*address, pf);
+        }
+        discovered_otherwise.resolutions = world.resolutions.clone().into_iter().rev().collect();
+        let reversed: Vec<_> = networks.iter().rev().cloned().collect();
+        let directory = CniDirectory::default();
+        let first = outputs(&world, &networks, &previous, directory, &settings);
+        let second = outputs(&discovered_otherwise, &reversed, &previous, directory, &settings);
+        prop_assert_eq!(&first, &second);
+        // And with what the first run left behind nothing changes any more.
+        let third = outputs(&world, &networks, &first.assignments, directory, &settings);
+        prop_assert_eq!(first, third);
+    }
+
+    #[test]
+    fn only_vfs_that_are_ready_are_described(
+        world in any_world(), networks in any_networks(), previous in any_memory()
+    ) {
+        let outputs_only = OutputSettings { node_state_file: None, ..everything_on() };
+        let found = outputs(&world, &networks, &previous, CniDirectory::default(), &outputs_only);
+        let pools = pools::pools(&world.resolutions, &world.host);
+        let ready: Vec<_> = pools.values().flatten().map(|member| member.vf.address).collect();
+        for vf in world.host.pfs.values().flat_map(|pf| pf.vfs.values()) {
+            if !ready.contains(&vf.address) {
+                let named = found.files.values().any(|text| text.contains(&vf.address.to_string()));
+                prop_assert!(!named, "{}", vf.address);
+            }
+        }
+    }
+}

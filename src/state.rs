@@ -1,0 +1,144 @@
+//! What survives a restart: `Memory` in one file.
+
+use crate::file::{self, FileError};
+use crate::plan::owned::Memory;
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const FILE: &str = "state.json";
+const VERSION: u64 = 1;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: u64,
+    #[serde(flatten)]
+    memory: &'a Memory,
+}
+
+#[derive(Deserialize)]
+struct Header {
+    version: u64,
+}
+
+/// What is remembered, on disk and at hand. It stays at hand when the disk refuses.
+#[derive(Debug)]
+pub struct Store {
+    directory: PathBuf,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    memory: Memory,
+    /// The text on the disk, so that nothing is written twice.
+    saved: Option<String>,
+}
+
+/// Why there is no memory, though there was a file. It was moved aside if `kept` says where.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "{} {reason}; going on without it{}",
+    path.display(),
+    kept.as_ref().map(|kept| format!(", kept as {}", kept.display())).unwrap_or_default()
+)]
+pub struct Lost {
+    pub path: PathBuf,
+    pub reason: LostReason,
+    pub kept: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LostReason {
+    #[error("cannot be read ({0})")]
+    Unreadable(std::io::Error),
+    #[error("is damaged ({0})")]
+    Damaged(serde_json::Error),
+    #[error("was written by a newer sriovd (version {0}, known is {VERSION})")]
+    Newer(u64),
+}
+
+impl Store {
+    /// A file that is not there is nothing to speak of: the host is new.
+    pub fn open(directory: &Path) -> (Self, Option<Lost>) {
+        let path = directory.join(FILE);
+        let (inner, lost) = match read(&path) {
+            Ok(inner) => (inner, None),
+            Err(reason) => {
+                let aside = directory.join(match reason {
+                    LostReason::Newer(version) => format!("{FILE}.version-{version}"),
+                    LostReason::Unreadable(_) | LostReason::Damaged(_) => format!("{FILE}.broken"),
+                });
+                let kept = fs::rename(&path, &aside).is_ok().then_some(aside);
+                let lost = Lost { path, reason, kept };
+                (Inner::default(), Some(lost))
+            }
+        };
+        let store = Self {
+            directory: directory.to_owned(),
+            inner: Mutex::new(inner),
+        };
+        (store, lost)
+    }
+
+    pub fn memory(&self) -> Memory {
+        self.lock().memory.clone()
+    }
+
+    /// Changes and saves as one. On an error the change holds in memory, and the next update tries
+    /// to save it again.
+    pub fn update(&self, change: impl FnOnce(&mut Memory)) -> Result<(), FileError> {
+        let mut inner = self.lock();
+        change(&mut inner.memory);
+        inner.save(&self.directory)
+    }
+
+    pub fn save(&self, memory: &Memory) -> Result<(), FileError> {
+        self.update(|own| own.clone_from(memory))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn save(&mut self, directory: &Path) -> Result<(), FileError> {
+        let path = directory.join(FILE);
+        let document = Document {
+            version: VERSION,
+            memory: &self.memory,
+        };
+        let mut text = serde_json::to_string_pretty(&document)
+            .map_err(|error| FileError::new("write", &path)(error.into()))?;
+        text.push('\n');
+        if self.saved.as_ref() != Some(&text) {
+            file::create_directories(directory)?;
+            file::replace(&path, &text)?;
+            file::sync_directory(directory)?;
+            self.saved = Some(text);
+        }
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<Inner, LostReason> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Inner::default()),
+        Err(error) => return Err(LostReason::Unreadable(error)),
+    };
+    let header: Header = serde_json::from_str(&text).map_err(LostReason::Damaged)?;
+    if header.version > VERSION {
+        return Err(LostReason::Newer(header.version));
+    }
+    Ok(Inner {
+        memory: serde_json::from_str(&text).map_err(LostReason::Damaged)?,
+        saved: Some(text),
+    })
+}
+
+#[cfg(test)]
+mod tests;

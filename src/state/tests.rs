@@ -1,0 +1,154 @@
+//! Memory survives restarts; a bad file costs the memory, never the daemon.
+
+use super::*;
+use crate::model::*;
+use crate::plan::owned::{Assignment, Capability, OwnedPf, OwnedVf};
+use crate::policy::OnRemoval;
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt;
+
+fn parse<T: std::str::FromStr<Err = Malformed>>(text: &str) -> T {
+    text.parse().unwrap()
+}
+
+/// Something of everything that there is to remember.
+fn full() -> Memory {
+    let settings = [
+        VfSetting::Trust(true),
+        VfSetting::Mac(parse("02:00:5e:10:00:01")),
+        VfSetting::Vlan(Vlan {
+            id: 100,
+            qos: 3,
+            proto: VlanProto::Dot1ad,
+        }),
+        VfSetting::TxRate(TxRate { min: 1, max: 2 }),
+        VfSetting::LinkState(LinkState::Disable),
+    ];
+    let mut settings: BTreeMap<_, _> = settings
+        .into_iter()
+        .map(|setting| (setting.attribute(), Some(setting)))
+        .collect();
+    settings.insert(VfAttribute::QueryRss, None);
+    let vf = OwnedVf {
+        settings,
+        driver: true,
+        mtu: true,
+    };
+    let pf = OwnedPf {
+        permanent_mac: Some(parse("3c:fd:fe:00:00:01")),
+        on_removal: OnRemoval::Keep,
+        created_vfs: true,
+        mtu_before: Some(Mtu::ETHERNET),
+        autoprobe_before: Some(true),
+        vfs: BTreeMap::from([(VfIndex(3), vf)]),
+    };
+    let learnt = BTreeSet::from([
+        Capability::Attribute(VfAttribute::TxRate),
+        Capability::Vlan8021ad,
+    ]);
+    let assignment = Assignment {
+        permanent_mac: None,
+        pf: parse("0000:3b:00.0"),
+        vf: VfIndex(3),
+    };
+    Memory {
+        pfs: BTreeMap::from([(parse("0000:3b:00.0"), pf)]),
+        unsupported: BTreeMap::from([(parse("iavf"), learnt)]),
+        kernel: "6.12.1".to_owned(),
+        assignments: BTreeMap::from([(parse("f1-u"), assignment)]),
+        files: BTreeSet::from(["/etc/pcidp/config.json".into()]),
+    }
+}
+
+fn opened(directory: &Path) -> Store {
+    let (store, lost) = Store::open(directory);
+    assert!(lost.is_none(), "{lost:?}");
+    store
+}
+
+#[test]
+fn everything_survives_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sriovd");
+    let store = opened(&path);
+    assert_eq!(store.memory(), Memory::default());
+    store.save(&full()).unwrap();
+    assert_eq!(opened(&path).memory(), full());
+}
+
+#[test]
+fn the_file_is_written_only_for_a_change() {
+    let directory = tempfile::tempdir().unwrap();
+    let inode = || {
+        let metadata = fs::metadata(directory.path().join(FILE)).unwrap();
+        (metadata.ino(), metadata.mtime_nsec(), metadata.ctime_nsec())
+    };
+    opened(directory.path()).save(&full()).unwrap();
+    let before = inode();
+    let store = opened(directory.path());
+    store.save(&full()).unwrap();
+    store.update(|_| {}).unwrap();
+    assert_eq!(inode(), before);
+    store.update(|memory| memory.kernel.clear()).unwrap();
+    assert_eq!(opened(directory.path()).memory().kernel, "");
+}
+
+#[test]
+fn a_damaged_file_is_set_aside() {
+    let whole = {
+        let directory = tempfile::tempdir().unwrap();
+        opened(directory.path()).save(&full()).unwrap();
+        fs::read_to_string(directory.path().join(FILE)).unwrap()
+    };
+    let torn = &whole[..whole.len() / 2];
+    let wrong_value = whole.replace("0000:3b:00.0", "nowhere");
+    for text in ["", "null", "{}", "\0\0\0", torn, &wrong_value] {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(FILE);
+        fs::write(&path, text).unwrap();
+        let (store, lost) = Store::open(directory.path());
+        assert_eq!(store.memory(), Memory::default());
+        let lost = lost.unwrap();
+        let sentence = lost.to_string();
+        assert!(sentence.contains("is damaged"), "{sentence}");
+        assert!(sentence.ends_with("state.json.broken"), "{sentence}");
+        assert_eq!(fs::read_to_string(lost.kept.unwrap()).unwrap(), text);
+        store.save(&full()).unwrap();
+        assert_eq!(opened(directory.path()).memory(), full());
+    }
+}
+
+#[test]
+fn a_newer_version_is_kept_for_the_day_of_the_next_update() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
+    let newer = "{\"version\": 2, \"pfs\": \"in another form\"}";
+    fs::write(&path, newer).unwrap();
+    let (store, lost) = Store::open(directory.path());
+    let lost = lost.unwrap().to_string();
+    assert!(
+        lost.contains("newer sriovd (version 2, known is 1)"),
+        "{lost}"
+    );
+    store.save(&full()).unwrap();
+    let kept = directory.path().join("state.json.version-2");
+    assert_eq!(fs::read_to_string(kept).unwrap(), newer);
+}
+
+#[test]
+fn when_the_disk_refuses_the_change_holds_and_is_saved_later() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("sriovd");
+    let store = opened(&path);
+    fs::write(&path, "in the way").unwrap();
+    let error = store.save(&full()).unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot create directory"),
+        "{error}"
+    );
+    assert_eq!(store.memory(), full());
+
+    fs::remove_file(&path).unwrap();
+    store.update(|_| {}).unwrap();
+    assert_eq!(opened(&path).memory(), full());
+}
