@@ -2,9 +2,14 @@
 //!
 //! Read in this order; each module uses only those named before it.
 
-pub mod events;
-pub mod host;
 pub mod model;
-pub mod plan;
+
 pub mod policy;
+
 pub mod report;
+
+pub mod plan;
+
+pub mod host;
+
+pub mod events;
