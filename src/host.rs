@@ -1,6 +1,9 @@
 //! The seam to the kernel: look at a PF, do one step. The real host and the simulator stand behind it.
 
 pub mod error;
+pub mod linux;
+pub mod netlink;
+pub mod sysfs;
 
 use crate::model::{Action, Node, PciAddress, PfSnapshot};
 pub use error::{HostError, Persistence};
@@ -26,4 +29,12 @@ pub trait Host: Send + Sync {
     fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError>;
 
     fn apply(&self, action: &Action) -> Result<(), HostError>;
+}
+
+/// A name that the kernel gave as bytes. It takes nearly any byte in an interface's name, also
+/// from inside a container, and such a name must not make its PF unreadable.
+fn printable(name: &[u8]) -> String {
+    let text = String::from_utf8_lossy(name);
+    let odd = |c: char| c.is_control() || c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;
+    text.replace(odd, "?")
 }

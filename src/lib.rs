@@ -2,14 +2,25 @@
 //!
 //! Read in this order; each module uses only those named before it.
 
-pub mod events;
-pub mod file;
-pub mod host;
+// What there is to talk about, and what is wanted.
 pub mod model;
-pub mod plan;
 pub mod policy;
-pub mod reconcile;
-pub mod publish;
+
+// Decisions: values in, values out, nothing of the world.
+pub mod plan;
 pub mod render;
 pub mod report;
+
+// The kernel, behind a seam.
+pub mod apply;
+pub mod host;
+pub mod observe;
+
+// Effects on files.
+pub mod file;
+pub mod publish;
 pub mod state;
+
+// The pass, and what sets it off.
+pub mod events;
+pub mod reconcile;

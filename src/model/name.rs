@@ -95,7 +95,11 @@ name!(
 impl DriverName {
     /// Drivers that hand the device to user space: a VF bound to one has no netdev by design.
     pub fn is_userspace(&self) -> bool {
-        matches!(self.0.as_str(), "uio_pci_generic" | "igb_uio" | "pci-stub")
-            || self.0.replace('_', "-").ends_with("vfio-pci")
+        matches!(self.0.as_str(), "uio_pci_generic" | "igb_uio" | "pci-stub") || self.is_vfio()
+    }
+
+    /// `vfio-pci` and its vendors' variants such as `mlx5_vfio_pci`.
+    pub fn is_vfio(&self) -> bool {
+        self.0.replace('_', "-").ends_with("vfio-pci")
     }
 }

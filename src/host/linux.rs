@@ -1,0 +1,101 @@
+//! The host itself: files and netlink behind the seam.
+
+mod apply;
+mod bind;
+mod holders;
+mod lock;
+mod netdev;
+mod observe;
+
+use super::netlink::{InterfaceAddress, Link, Netlink, NetlinkError};
+use super::sysfs::{Tree, if_present};
+use super::{Host, HostError, Look};
+use crate::model::{Action, Node, PciAddress, PfSnapshot, VfIndex};
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::BorrowedFd;
+use std::path::{Path, PathBuf};
+
+/// Files below a root; interfaces in the network namespace of the calling thread.
+#[derive(Debug, Clone)]
+pub struct LinuxHost {
+    tree: Tree,
+}
+
+impl LinuxHost {
+    pub fn new(root: PathBuf) -> Self {
+        Self {
+            tree: Tree::new(root),
+        }
+    }
+}
+
+impl Host for LinuxHost {
+    fn node(&self) -> Result<Node, HostError> {
+        let system = rustix::system::uname();
+        Ok(Node {
+            hostname: system.nodename().to_string_lossy().into_owned(),
+            kernel: system.release().to_string_lossy().into_owned(),
+            labels: BTreeMap::new(),
+        })
+    }
+
+    fn pfs(&self) -> Result<BTreeSet<PciAddress>, HostError> {
+        observe::pfs(&self.tree)
+    }
+
+    fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError> {
+        let mut links =
+            Netlink::open().map_err(|error| error.while_doing("opening netlink".to_owned()))?;
+        observe::observe(&self.tree, &mut links, pf, look)
+    }
+
+    fn apply(&self, action: &Action) -> Result<(), HostError> {
+        apply::apply(&self.tree, action)
+    }
+}
+
+/// What an observation asks of netlink: so that tests can answer for prepared trees.
+trait Links {
+    fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError>;
+    fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError>;
+    /// The links in another network namespace, none where none of ours ever went there.
+    fn links_in(&mut self, namespace: BorrowedFd<'_>) -> Result<Vec<Link>, NetlinkError>;
+}
+
+impl Links for Netlink {
+    fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError> {
+        self.link(index)
+    }
+
+    fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {
+        self.addresses()
+    }
+
+    fn links_in(&mut self, namespace: BorrowedFd<'_>) -> Result<Vec<Link>, NetlinkError> {
+        match self.namespace_id(namespace)? {
+            Some(id) => self.links_in(id),
+            None => Ok(Vec::new()),
+        }
+    }
+}
+
+const PCI_DEVICES: &str = "/sys/bus/pci/devices";
+
+fn device(address: PciAddress) -> PathBuf {
+    Path::new(PCI_DEVICES).join(address.to_string())
+}
+
+fn virtfn(pf: PciAddress, vf: VfIndex) -> PathBuf {
+    device(pf).join(format!("virtfn{vf}"))
+}
+
+/// The VFs that exist, by their links: unlike reading `sriov_numvfs`, this never waits for a
+/// change of their number to end.
+fn vf_indexes(tree: &Tree, pf: PciAddress) -> Result<BTreeSet<VfIndex>, HostError> {
+    let names = tree.list(device(pf))?;
+    let index = |name: &str| name.strip_prefix("virtfn")?.parse().ok().map(VfIndex);
+    Ok(names
+        .iter()
+        .filter_map(|name| index(name.to_str()?))
+        .collect())
+}

@@ -1,0 +1,126 @@
+//! Doing one step. No decisions here: a step says everything.
+
+use super::bind::bind;
+use super::lock::lock;
+use super::{Tree, device, if_present, vf_indexes, virtfn};
+use crate::host::HostError;
+use crate::host::netlink::{Netlink, NetlinkError};
+use crate::model::{Action, PciAddress, Step, VfIndex};
+use rustix::io::Errno;
+use std::fs::File;
+use std::path::Path;
+
+pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
+    let pf = action.pf;
+    match &action.step {
+        Step::SetAutoprobe { on } => {
+            let value = if *on { "1" } else { "0" };
+            tree.write(device(pf).join("sriov_drivers_autoprobe"), value)
+        }
+        Step::SetNumVfs { to, .. } => set_num_vfs(tree, pf, *to),
+        Step::SetPfUp { interface } => {
+            let what = "setting the PF up".to_owned();
+            ask(tree, &device(pf), *interface, what, |netlink| {
+                netlink.set_up(*interface)
+            })
+        }
+        Step::SetPfMtu { interface, mtu } => {
+            let what = format!("setting MTU {mtu} of the PF");
+            ask(tree, &device(pf), *interface, what, |netlink| {
+                netlink.set_mtu(*interface, *mtu)
+            })
+        }
+        Step::SetVf {
+            interface,
+            vf,
+            setting,
+        } => {
+            let _lock = lock_by_index(tree, pf, *vf)?;
+            let what = format!("setting {setting} of VF {vf}");
+            ask(tree, &device(pf), *interface, what, |netlink| {
+                netlink.set_vf(*interface, *vf, *setting)
+            })
+        }
+        Step::Bind { vf, address, to } => {
+            let _lock = lock(tree, *vf, *address)?;
+            bind(tree, *vf, *address, to)
+        }
+        Step::SetVfMtu { vf, interface, mtu } => {
+            let _lock = lock_by_index(tree, pf, *vf)?;
+            let what = format!("setting MTU {mtu} of VF {vf}");
+            ask(tree, &virtfn(pf, *vf), *interface, what, |netlink| {
+                netlink.set_mtu(*interface, *mtu)
+            })
+        }
+    }
+}
+
+fn lock_by_index(tree: &Tree, pf: PciAddress, vf: VfIndex) -> Result<Option<File>, HostError> {
+    lock(tree, vf, tree.link_as(virtfn(pf, vf))?)
+}
+
+fn set_num_vfs(tree: &Tree, pf: PciAddress, to: u16) -> Result<(), HostError> {
+    let path = device(pf).join("sriov_numvfs");
+    tree.write(&path, &to.to_string())
+        .map_err(|error| match error {
+            HostError::Kernel { what, errno, .. } => HostError::Kernel {
+                what,
+                errno,
+                detail: why_not(errno).map(str::to_owned),
+            },
+            other => other,
+        })?;
+    // Some drivers make fewer VFs than asked for, or none, and the write succeeds.
+    let there = vf_indexes(tree, pf)?.len();
+    if there == usize::from(to) {
+        return Ok(());
+    }
+    Err(HostError::NoEffect {
+        what: format!("setting numvfs to {to}"),
+        found: format!("{there} VFs are there"),
+    })
+}
+
+/// What the error numbers of `sriov_numvfs` mean; the kernel says more in its log only.
+fn why_not(errno: Errno) -> Option<&'static str> {
+    Some(match errno {
+        Errno::RANGE => "more than the device offers",
+        Errno::BUSY => "VFs are there already, or the device is being reset",
+        Errno::AGAIN => "the device is being reset",
+        Errno::NOENT => "no driver is bound to the PF, or it cannot make VFs",
+        Errno::NOMEM => {
+            "not enough PCI memory or bus numbers; see the kernel log and the firmware's SR-IOV setting"
+        }
+        Errno::PERM => "the driver does not allow it now; see the kernel log",
+        Errno::OPNOTSUPP => "the driver is in a mode without VFs",
+        _ => return None,
+    })
+}
+
+/// `device` is the one whose driver has to do it.
+fn ask(
+    tree: &Tree,
+    device: &Path,
+    interface: u32,
+    what: String,
+    request: impl FnOnce(&mut Netlink) -> Result<(), NetlinkError>,
+) -> Result<(), HostError> {
+    let Err(error) = Netlink::open().and_then(|mut netlink| request(&mut netlink)) else {
+        return Ok(());
+    };
+    Err(match error.errno() {
+        Some(Errno::NODEV) => HostError::Gone {
+            what: format!("interface {interface}"),
+        },
+        Some(Errno::OPNOTSUPP | Errno::PROTONOSUPPORT) => HostError::Unsupported {
+            driver: if_present(tree.link(device.join("driver")))?
+                .map_or("none".to_owned(), |driver| {
+                    driver.to_string_lossy().into_owned()
+                }),
+        },
+        _ => error.while_doing(what),
+    })
+}
+
+#[cfg(test)]
+mod tests;

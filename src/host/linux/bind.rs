@@ -1,0 +1,58 @@
+//! Giving a VF another driver.
+
+use super::{Tree, device, if_present};
+use crate::host::HostError;
+use crate::model::{BindTarget, DriverName, PciAddress, VfIndex};
+use rustix::io::Errno;
+
+/// The override comes first: without one, `drivers_probe` does nothing for a VF that was made with
+/// autoprobe off.
+pub(super) fn bind(
+    tree: &Tree,
+    vf: VfIndex,
+    address: PciAddress,
+    to: &BindTarget,
+) -> Result<(), HostError> {
+    let device = device(address);
+    let (what, wanted) = match to {
+        BindTarget::Default => (format!("binding VF {vf} to its default driver"), None),
+        BindTarget::Driver(driver) => (format!("binding VF {vf} to {driver}"), Some(driver)),
+    };
+    // Known to fail, so the VF had better keep what it has.
+    if let Some(driver) = wanted
+        && !tree.exists(format!("/sys/bus/pci/drivers/{driver}"))
+    {
+        return Err(HostError::Kernel {
+            what,
+            errno: Errno::NODEV,
+            detail: Some(format!("driver {driver} is not loaded: modprobe {driver}")),
+        });
+    }
+    tree.write(
+        device.join("driver_override"),
+        wanted.map_or("\n", DriverName::as_str),
+    )?;
+    // Gone: it was not bound, or just lost its driver.
+    if_present(tree.write(device.join("driver/unbind"), &address.to_string()))?;
+    let probed = tree.write("/sys/bus/pci/drivers_probe", &address.to_string());
+    if if_present(probed)?.is_none() {
+        return Err(HostError::Gone {
+            what: format!("VF {vf} ({address})"),
+        });
+    }
+    // Success above means only that drivers were asked.
+    let bound: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
+    let found = match (&bound, wanted) {
+        (Some(_), None) => return Ok(()),
+        (Some(bound), Some(wanted)) if bound == wanted => return Ok(()),
+        (Some(bound), _) => format!("driver {bound} has it"),
+        (None, Some(wanted)) if wanted.is_vfio() && !tree.exists(device.join("iommu_group")) => {
+            "the device has no IOMMU group: is the IOMMU on? (intel_iommu=on)".to_owned()
+        }
+        (None, _) => "no driver claimed it".to_owned(),
+    };
+    Err(HostError::NoEffect { what, found })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,151 @@
+//! Who uses the VFs of a PF: signs that need no privileges, and no event lost to be true.
+
+use super::netdev::Netdev;
+use super::{Links, Tree, device, if_present};
+use crate::host::HostError;
+use crate::host::netlink::NetlinkError;
+use crate::model::{DriverName, Holder, PciAddress, VfIndex, VfSnapshot};
+use rustix::io::Errno;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
+use std::path::Path;
+
+pub(super) fn find(
+    tree: &Tree,
+    links: &mut dyn Links,
+    vfs: &BTreeMap<VfIndex, VfSnapshot>,
+    netdevs: &BTreeMap<VfIndex, Netdev>,
+) -> Result<BTreeMap<VfIndex, BTreeSet<Holder>>, HostError> {
+    let namespaces = if vfs.values().any(|vf| vf.interface_elsewhere) {
+        named_namespaces(tree, links)
+    } else {
+        BTreeMap::new()
+    };
+    let addresses = if netdevs.is_empty() {
+        Vec::new()
+    } else {
+        let addresses = links.addresses();
+        addresses.map_err(|error| error.while_doing("reading addresses".to_owned()))?
+    };
+    let children = children(tree)?;
+    let mut found = BTreeMap::new();
+    for (index, vf) in vfs {
+        let mut holders = BTreeSet::new();
+        if vf.interface_elsewhere {
+            holders.insert(Holder::Namespace {
+                name: namespaces.get(&vf.address).cloned(),
+            });
+        }
+        if let Some(driver) = vf.driver.as_ref().filter(|driver| driver.is_userspace()) {
+            holders.extend(userspace(tree, vf, driver)?);
+        }
+        if let Some(netdev) = netdevs.get(index) {
+            let uppers = netdev.uppers(tree)?.into_iter();
+            holders.extend(uppers.map(|to| Holder::Enslaved { to }));
+            let own = addresses
+                .iter()
+                .filter(|address| address.interface == netdev.index && !address.is_link_local());
+            holders.extend(own.map(|own| Holder::Address {
+                address: own.address.to_string(),
+            }));
+        }
+        holders.extend(cni_allocation(tree, vf.address)?);
+        holders.extend(children.get(&vf.address).into_iter().flatten().cloned());
+        if !holders.is_empty() {
+            found.insert(*index, holders);
+        }
+    }
+    Ok(found)
+}
+
+/// The names of the namespaces that our VFs' netdevs went to, as far as they can be found out: an
+/// unnamed one, or a kernel or sandbox that forbids to look, leaves the holder without a name.
+fn named_namespaces(tree: &Tree, links: &mut dyn Links) -> BTreeMap<PciAddress, String> {
+    const NAMESPACES: &str = "/run/netns";
+    let mut found = BTreeMap::new();
+    for name in tree.list(NAMESPACES).unwrap_or_default() {
+        let look = || -> Result<_, NetlinkError> {
+            let namespace = File::open(tree.path(NAMESPACES).join(&name))?;
+            links.links_in(namespace.as_fd())
+        };
+        for link in { look }().unwrap_or_default() {
+            let parent = link.parent_device.as_deref().unwrap_or_default();
+            if let Some(address) = pci_function(tree, parent) {
+                found.insert(address, name.to_string_lossy().into_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The PCI device of that name, or the one on which a virtio device of that name stands.
+fn pci_function(tree: &Tree, device: &str) -> Option<PciAddress> {
+    device.parse().ok().or_else(|| {
+        let path = tree.path("/sys/bus/virtio/devices").join(device);
+        let target = std::fs::read_link(path).ok()?;
+        target.parent()?.file_name()?.to_str()?.parse().ok()
+    })
+}
+
+fn userspace(
+    tree: &Tree,
+    vf: &VfSnapshot,
+    driver: &DriverName,
+) -> Result<Option<Holder>, HostError> {
+    // Enabled while somebody has it open: user-space drivers leave it disabled until then.
+    let open = tree.read(device(vf.address).join("enable"))? == "1";
+    let group = vf.iommu_group.filter(|_| driver.is_vfio());
+    Ok(match group {
+        Some(group) if open || group_is_open(tree, group) => Some(Holder::VfioGroup { group }),
+        None if open => Some(Holder::UserspaceDevice),
+        _ => None,
+    })
+}
+
+/// A group can be open without any of its devices. It takes one opener; for reading only, so that
+/// our own closing does not look like a user's to who watches for writers.
+fn group_is_open(tree: &Tree, group: u32) -> bool {
+    let opened = File::open(tree.path(format!("/dev/vfio/{group}")));
+    opened.is_err_and(|error| Errno::from_io_error(&error) == Some(Errno::BUSY))
+}
+
+fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
+    let record = if_present(tree.read(format!("/var/lib/cni/sriov/pci/{vf}")))?;
+    Ok(record
+        // Old versions of the plugin make an empty one to lock it.
+        .filter(|netns| Path::new(netns).is_absolute())
+        .filter(|netns| is_there(tree, netns))
+        .map(|netns| Holder::CniAllocation { netns }))
+}
+
+/// What we may not see counts as there.
+fn is_there(tree: &Tree, path: &str) -> bool {
+    let seen = std::fs::symlink_metadata(tree.path(path));
+    !seen.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+}
+
+/// vDPA and mediated devices by the PCI devices that they stand on.
+fn children(tree: &Tree) -> Result<BTreeMap<PciAddress, BTreeSet<Holder>>, HostError> {
+    let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+    for bus in ["/sys/bus/vdpa/devices", "/sys/bus/mdev/devices"] {
+        for name in if_present(tree.list(bus))?.unwrap_or_default() {
+            let Ok(target) = std::fs::read_link(tree.path(bus).join(&name)) else {
+                continue;
+            };
+            let parent = |part: &OsStr| part.to_str()?.parse().ok();
+            // The last: bridges are on the way.
+            if let Some(parent) = target.iter().filter_map(parent).next_back() {
+                found.entry(parent).or_default().insert(Holder::Child {
+                    device: name.to_string_lossy().into_owned(),
+                });
+            }
+        }
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,54 @@
+//! The lock that the SR-IOV CNI plugin takes while it works on a VF.
+
+use super::Tree;
+use crate::host::HostError;
+use crate::model::{PciAddress, VfIndex};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+
+const PLUGIN_STATE: &str = "/var/lib/cni/sriov/pci";
+
+/// Held until dropped. `None` where the plugin has never run.
+pub(super) fn lock(
+    tree: &Tree,
+    vf: VfIndex,
+    address: PciAddress,
+) -> Result<Option<File>, HostError> {
+    if !tree.exists(PLUGIN_STATE) {
+        return Ok(None);
+    }
+    let what = format!("VF {vf} ({address})");
+    let failed = |errno| HostError::Kernel {
+        what: format!("locking {what}"),
+        errno,
+        detail: None,
+    };
+    let file = open(tree, address)
+        .map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Err(HostError::Locked { what }),
+        Err(errno) => Err(failed(errno)),
+    }
+}
+
+fn open(tree: &Tree, address: PciAddress) -> io::Result<File> {
+    let directory = tree.path(PLUGIN_STATE).join("vf_lock");
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(&directory)?;
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(directory.join(format!("{address}.lock")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,227 @@
+//! Looking at a PF and its VFs.
+//!
+//! Devices may vanish at any moment: a VF that does is left out, a PF that does is `None`.
+
+use super::netdev::{self, Netdev};
+use super::{Links, PCI_DEVICES, Tree, device, holders, if_present, vf_indexes, virtfn};
+use crate::host::netlink::Link;
+use crate::host::{HostError, Look};
+use crate::model::{
+    DriverName, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot, VfIndex, VfSettings,
+    VfSnapshot,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn pfs(tree: &Tree) -> Result<BTreeSet<PciAddress>, HostError> {
+    let names = tree.list(PCI_DEVICES)?;
+    let addresses = names.iter().filter_map(|name| name.to_str()?.parse().ok());
+    Ok(addresses.filter(|pf| is_pf(tree, *pf)).collect())
+}
+
+/// Of class "network controller": disks and GPUs may have VFs too.
+fn is_pf(tree: &Tree, address: PciAddress) -> bool {
+    let device = device(address);
+    tree.exists(device.join("sriov_totalvfs"))
+        && tree
+            .read(device.join("class"))
+            .is_ok_and(|class| class.starts_with("0x02"))
+}
+
+pub(super) fn observe(
+    tree: &Tree,
+    links: &mut dyn Links,
+    pf: PciAddress,
+    look: Look,
+) -> Result<Option<PfSnapshot>, HostError> {
+    if !is_pf(tree, pf) {
+        return Ok(None);
+    }
+    match observe_present(tree, links, pf, look) {
+        Err(HostError::Gone { .. }) if !is_pf(tree, pf) => Ok(None),
+        seen => seen.map(Some),
+    }
+}
+
+fn observe_present(
+    tree: &Tree,
+    links: &mut dyn Links,
+    pf: PciAddress,
+    look: Look,
+) -> Result<PfSnapshot, HostError> {
+    let device = device(pf);
+    let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
+    let own = own_netdev(tree, pf, driver.as_ref())?;
+    // Before the link: when udev is done with an interface, it has its name.
+    let name_is_final = own
+        .as_ref()
+        .is_some_and(|own| name_is_final(tree, own.index));
+    let link = match &own {
+        Some(own) => links
+            .link(own.index)
+            .map_err(|error| error.while_doing(format!("reading interface {}", own.index)))?,
+        None => None,
+    };
+    let interface = match (&own, &link) {
+        (Some(own), Some(link)) => pf_interface(tree, own, link, name_is_final)?,
+        _ => None,
+    };
+
+    let indexes = vf_indexes(tree, pf)?;
+    let vf_list_complete = match (&own, &link) {
+        (Some(own), Some(link)) => {
+            // While VFs are being made their links are there already, and none are announced. (A
+            // virtio device between PF and interface announces none ever.)
+            let stands_on_pf = own.directory.starts_with(device.join("net"));
+            let announced = link.num_vf.and_then(|count| usize::try_from(count).ok());
+            let agrees = announced.is_none_or(|announced| announced == indexes.len());
+            link.vf_list_complete() && (agrees || !stands_on_pf)
+        }
+        _ => true,
+    };
+    let settings = link.and_then(|link| link.vfs).unwrap_or_default();
+    let mut vfs = BTreeMap::new();
+    let mut netdevs = BTreeMap::new();
+    for index in indexes {
+        let settings = settings.get(&index).copied().unwrap_or_default();
+        if let Some((vf, netdev)) = if_present(observe_vf(tree, pf, index, settings))? {
+            vfs.insert(index, vf);
+            netdevs.extend(netdev.map(|netdev| (index, netdev)));
+        }
+    }
+    let holders = match look {
+        Look::Plain => None,
+        Look::WithHolders => Some(holders::find(tree, links, &vfs, &netdevs)?),
+    };
+
+    let record = udev_record(tree, &format!("+pci:{pf}"));
+    Ok(PfSnapshot {
+        address: pf,
+        vendor: tree.read_as(device.join("vendor"))?,
+        device: tree.read_as(device.join("device"))?,
+        vendor_name: property(&record, "ID_VENDOR_FROM_DATABASE"),
+        model_name: property(&record, "ID_MODEL_FROM_DATABASE"),
+        driver,
+        // -1 without NUMA.
+        numa_node: u16::try_from(tree.read_as::<i32>(device.join("numa_node"))?).ok(),
+        total_vfs: tree.read_as(device.join("sriov_totalvfs"))?,
+        num_vfs: u16::try_from(vfs.len()).unwrap_or(u16::MAX),
+        autoprobe: tree.read(device.join("sriov_drivers_autoprobe"))? == "1",
+        interface,
+        vf_list_complete,
+        vfs,
+        holders,
+    })
+}
+
+fn own_netdev(
+    tree: &Tree,
+    pf: PciAddress,
+    driver: Option<&DriverName>,
+) -> Result<Option<Netdev>, HostError> {
+    let Some(directory) = netdev::directory(tree, &device(pf), driver)? else {
+        return Ok(None);
+    };
+    let mut netdevs = netdev::list(tree, &directory)?;
+    if netdevs.len() > 1 {
+        netdevs.retain(|netdev| !netdev.is_representor(tree));
+    }
+    Ok(netdevs.into_iter().next())
+}
+
+/// `None` for an interface of another kind than policies are about.
+fn pf_interface(
+    tree: &Tree,
+    own: &Netdev,
+    link: &Link,
+    name_is_final: bool,
+) -> Result<Option<PfInterface>, HostError> {
+    let Some(link_type) = link.link_type else {
+        return Ok(None);
+    };
+    let unreadable = |what: &str, found: String| HostError::Unreadable {
+        what: format!("{what} of interface {}", link.index),
+        found,
+    };
+    let name = link.name.parse();
+    // Some drivers ask the hardware; without a carrier there is nothing to ask for.
+    let speed = || tree.read_as(own.directory.join("speed")).ok();
+    Ok(Some(PfInterface {
+        index: link.index,
+        name: name.map_err(|_| unreadable("name", link.name.clone()))?,
+        altnames: link.altnames.clone(),
+        name_is_final,
+        permanent_mac: link.permanent_mac.unwrap_or(MacAddress::ZERO),
+        mtu: Mtu::try_from(link.mtu).map_err(|_| unreadable("MTU", link.mtu.to_string()))?,
+        up: link.up,
+        carrier: link.carrier,
+        // -1 where it is not known.
+        speed: link
+            .carrier
+            .then(speed)
+            .flatten()
+            .filter(|speed| *speed != u32::MAX),
+        link_type,
+    }))
+}
+
+fn observe_vf(
+    tree: &Tree,
+    pf: PciAddress,
+    index: VfIndex,
+    settings: VfSettings,
+) -> Result<(VfSnapshot, Option<Netdev>), HostError> {
+    let address = tree.link_as(virtfn(pf, index))?;
+    let device = device(address);
+    let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
+    let directory = netdev::directory(tree, &device, driver.as_ref())?;
+    let netdevs = match &directory {
+        Some(directory) => netdev::list(tree, directory)?,
+        None => Vec::new(),
+    };
+    let kernel_driver = driver.as_ref().is_some_and(|driver| !driver.is_userspace());
+    let interface_elsewhere = kernel_driver && directory.is_some() && netdevs.is_empty();
+    let netdev = netdevs.into_iter().next();
+    let interface = match &netdev {
+        Some(netdev) => if_present(netdev.vf_interface(tree))?,
+        None => None,
+    };
+    let vf = VfSnapshot {
+        address,
+        vendor: tree.read_as(device.join("vendor"))?,
+        device: tree.read_as(device.join("device"))?,
+        driver,
+        // "(null)" is none, and no driver has such a name either.
+        driver_override: tree.read(device.join("driver_override"))?.parse().ok(),
+        iommu_group: if_present(tree.link_as(device.join("iommu_group")))?,
+        interface,
+        interface_elsewhere,
+        settings,
+    };
+    Ok((vf, netdev))
+}
+
+/// Whether udev has processed the interface, and with that renamed it. Without udev nobody does.
+fn name_is_final(tree: &Tree, index: u32) -> bool {
+    let processed = |line: &str| line.starts_with("I:");
+    !tree.exists("/run/udev/control")
+        || udev_record(tree, &format!("n{index}"))
+            .lines()
+            .any(processed)
+}
+
+/// What udev remembers of a device; nothing while it does not know the device.
+fn udev_record(tree: &Tree, device: &str) -> String {
+    tree.read(format!("/run/udev/data/{device}"))
+        .unwrap_or_default()
+}
+
+fn property(record: &str, key: &str) -> Option<String> {
+    let value = |line: &str| {
+        let (found, value) = line.strip_prefix("E:")?.split_once('=')?;
+        (found == key).then(|| value.to_owned())
+    };
+    record.lines().find_map(value)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,304 @@
+//! Requests to rtnetlink, in the network namespace of the caller: send one, wait for its answer.
+//!
+//! The kernel does what is asked of it inside `send`: that is where a slow driver takes its time.
+
+mod address;
+mod attributes;
+mod link;
+mod namespace;
+mod vf;
+
+use super::HostError;
+use crate::model::{Mtu, VfIndex, VfSetting};
+pub use address::InterfaceAddress;
+use attributes::{align, attributes, u32_at};
+pub use link::Link;
+use netlink_packet_core::{
+    NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
+    NetlinkBuffer, NetlinkHeader, NetlinkMessage, NetlinkPayload,
+};
+use netlink_packet_route::RouteNetlinkMessage;
+use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkFlags, LinkMessage};
+use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+use rustix::io::Errno;
+use rustix::net::RecvFlags;
+use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use std::time::Duration;
+
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
+/// How often a dump is asked for again because something changed while it ran.
+const DUMPS: usize = 5;
+
+const NLMSG_NOOP: u16 = 1;
+const NLMSG_ERROR: u16 = 2;
+const NLMSG_DONE: u16 = 3;
+const NLMSGERR_ATTR_MSG: u16 = 1;
+
+/// An answer that does not have the documented form; says what could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("cannot read {0}")]
+pub struct Malformed(&'static str);
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NetlinkError {
+    #[error("{errno}{}", detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default())]
+    Kernel {
+        errno: Errno,
+        /// The kernel's own words (extended acknowledgement).
+        detail: Option<String>,
+    },
+    #[error(transparent)]
+    Malformed(#[from] Malformed),
+}
+
+impl NetlinkError {
+    pub fn while_doing(self, what: String) -> HostError {
+        match self {
+            Self::Kernel { errno, detail } => HostError::Kernel {
+                what,
+                errno,
+                detail,
+            },
+            Self::Malformed(malformed) => HostError::Unreadable {
+                what,
+                found: malformed.to_string(),
+            },
+        }
+    }
+
+    pub fn errno(&self) -> Option<Errno> {
+        match self {
+            Self::Kernel { errno, .. } => Some(*errno),
+            Self::Malformed(_) => None,
+        }
+    }
+}
+
+impl From<Errno> for NetlinkError {
+    fn from(errno: Errno) -> Self {
+        Self::Kernel {
+            errno,
+            detail: None,
+        }
+    }
+}
+
+impl From<std::io::Error> for NetlinkError {
+    fn from(error: std::io::Error) -> Self {
+        Errno::from_io_error(&error).unwrap_or(Errno::IO).into()
+    }
+}
+
+/// A request socket of its own: answers to one never meet those to another.
+pub struct Netlink {
+    socket: Socket,
+    sequence: u32,
+    buffer: Vec<u8>,
+}
+
+impl Netlink {
+    pub fn open() -> Result<Self, NetlinkError> {
+        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        socket.bind_auto()?;
+        // Connected to the kernel, so that nobody else can send us an answer.
+        socket.connect(&SocketAddr::new(0, 0))?;
+        socket.set_ext_ack(true)?;
+        set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_WITHIN))?;
+        Ok(Self {
+            socket,
+            sequence: 0,
+            buffer: Vec::new(),
+        })
+    }
+
+    /// The link with its VFs; `None` where no link has this index.
+    pub fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError> {
+        let mut request = message(index);
+        // Statistics of VFs cost a third of the message, and some drivers ask the hardware.
+        let mask = vec![LinkExtentMask::Vf, LinkExtentMask::SkipStats];
+        request.attributes.push(LinkAttribute::ExtMask(mask));
+        let request = RouteNetlinkMessage::GetLink(request);
+        let mut found = None;
+        let answer = self.exchange(request.clone(), 0, |body| {
+            found = Some(Link::parse(body)?);
+            Ok(())
+        });
+        match answer {
+            Ok(_) => Ok(found),
+            Err(error) if error.errno() == Some(Errno::NODEV) => Ok(None),
+            // Some kernels reckon one answer too small for many VFs, but not the parts of a dump.
+            Err(error) if error.errno() == Some(Errno::MSGSIZE) => {
+                let is_it = |body: &[u8]| u32_at(body, 4) == Some(index);
+                let links = self.dump(&request, |body| {
+                    is_it(body).then(|| Link::parse(body)).transpose()
+                })?;
+                Ok(links.into_iter().next())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    pub fn set_vf(
+        &mut self,
+        index: u32,
+        vf: VfIndex,
+        setting: VfSetting,
+    ) -> Result<(), NetlinkError> {
+        let mut request = message(index);
+        request.attributes.push(vf::setting(vf, setting));
+        self.set(request)
+    }
+
+    pub fn set_mtu(&mut self, index: u32, mtu: Mtu) -> Result<(), NetlinkError> {
+        let mut request = message(index);
+        request.attributes.push(LinkAttribute::Mtu(mtu.get()));
+        self.set(request)
+    }
+
+    pub fn set_up(&mut self, index: u32) -> Result<(), NetlinkError> {
+        let mut request = message(index);
+        request.header.flags = LinkFlags::Up;
+        request.header.change_mask = LinkFlags::Up;
+        self.set(request)
+    }
+
+    fn set(&mut self, request: LinkMessage) -> Result<(), NetlinkError> {
+        let request = RouteNetlinkMessage::NewLink(request);
+        self.exchange(request, NLM_F_ACK, |_| Ok(())).map(drop)
+    }
+
+    /// Asks again where the kernel says that its answer mixes two states.
+    fn dump<T>(
+        &mut self,
+        request: &RouteNetlinkMessage,
+        parse: impl Fn(&[u8]) -> Result<Option<T>, Malformed>,
+    ) -> Result<Vec<T>, NetlinkError> {
+        for _ in 0..DUMPS {
+            let mut found = Vec::new();
+            let answer = self.exchange(request.clone(), NLM_F_DUMP, |body| {
+                found.extend(parse(body)?);
+                Ok(())
+            })?;
+            if answer == Answer::Whole {
+                return Ok(found);
+            }
+        }
+        Err(NetlinkError::Kernel {
+            errno: Errno::AGAIN,
+            detail: Some("it changed each time while it was read".to_owned()),
+        })
+    }
+
+    fn exchange(
+        &mut self,
+        request: RouteNetlinkMessage,
+        flags: u16,
+        mut take: impl FnMut(&[u8]) -> Result<(), Malformed>,
+    ) -> Result<Answer, NetlinkError> {
+        self.sequence = self.sequence.wrapping_add(1);
+        let mut header = NetlinkHeader::default();
+        header.flags = NLM_F_REQUEST | flags;
+        header.sequence_number = self.sequence;
+        let mut request = NetlinkMessage::new(header, NetlinkPayload::InnerMessage(request));
+        request.finalize();
+        self.buffer.resize(request.buffer_len(), 0);
+        request.serialize(&mut self.buffer);
+        self.socket.send(&self.buffer, 0)?;
+
+        let mut answer = Answer::Whole;
+        loop {
+            self.receive()?;
+            let mut rest = &self.buffer[..];
+            while !rest.is_empty() {
+                let message = NetlinkBuffer::new_checked(rest)
+                    .map_err(|_| Malformed("the length of a message"))?;
+                let length = usize::try_from(message.length()).unwrap_or(usize::MAX);
+                rest = rest.get(align(length)..).unwrap_or_default();
+                if message.sequence_number() != self.sequence {
+                    continue;
+                }
+                if message.flags() & NLM_F_DUMP_INTR != 0 {
+                    answer = Answer::Mixed;
+                }
+                match message.message_type() {
+                    NLMSG_NOOP => {}
+                    NLMSG_ERROR | NLMSG_DONE => return result(&message).map(|()| answer),
+                    _ => {
+                        take(message.payload())?;
+                        if flags == 0 {
+                            return Ok(answer);
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// One datagram, of whatever size, into the buffer.
+    fn receive(&mut self) -> Result<(), NetlinkError> {
+        let receive = |buffer: &mut [u8], flags| {
+            rustix::io::retry_on_intr(|| rustix::net::recv(&self.socket, &mut *buffer, flags))
+                .map_err(|errno| match errno {
+                    Errno::AGAIN => NetlinkError::Kernel {
+                        errno: Errno::TIMEDOUT,
+                        detail: Some(format!("no answer within {ANSWER_WITHIN:?}")),
+                    },
+                    errno => errno.into(),
+                })
+        };
+        let (_, size) = receive(&mut [], RecvFlags::PEEK | RecvFlags::TRUNC)?;
+        self.buffer.resize(size, 0);
+        let (_, size) = receive(&mut self.buffer, RecvFlags::empty())?;
+        self.buffer.truncate(size);
+        Ok(())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Whole,
+    /// Something changed while the kernel was telling it.
+    Mixed,
+}
+
+fn message(index: u32) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    message
+}
+
+/// `NLMSG_ERROR` (with number 0 it is an acknowledgement) and `NLMSG_DONE` begin with the same
+/// number, and either may carry the kernel's words.
+fn result(message: &NetlinkBuffer<&[u8]>) -> Result<(), NetlinkError> {
+    let number = match u32_at(message.payload(), 0) {
+        None | Some(0) => return Ok(()),
+        Some(number) => number.wrapping_neg(),
+    };
+    match i32::try_from(number) {
+        Ok(number @ 1..4096) => Err(NetlinkError::Kernel {
+            errno: Errno::from_raw_os_error(number),
+            detail: sentence(message),
+        }),
+        _ => Err(Malformed("an error number").into()),
+    }
+}
+
+fn sentence(message: &NetlinkBuffer<&[u8]>) -> Option<String> {
+    let flags = message.flags();
+    if flags & NLM_F_ACK_TLVS == 0 {
+        return None;
+    }
+    let behind_number = message.payload().get(4..)?;
+    // An error gives the request back first: its header alone, or all of it.
+    let request = match message.message_type() {
+        NLMSG_DONE => 0,
+        _ if flags & NLM_F_CAPPED != 0 => 16,
+        _ => usize::try_from(u32_at(behind_number, 0)?).ok()?,
+    };
+    attributes(behind_number.get(align(request)..)?)
+        .find(|attribute| attribute.kind == NLMSGERR_ATTR_MSG)
+        .map(|words| words.text())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,118 @@
+//! A link as the kernel describes it in `RTM_NEWLINK`.
+
+use super::Malformed;
+use super::attributes::{Attribute, attributes, header, u32_at};
+use super::vf::parse_list;
+use crate::model::{LinkType, MacAddress, VfIndex, VfSettings};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// `struct ifinfomsg`: family, type, index, flags, change.
+const LINK_HEADER: usize = 16;
+
+const IFLA_ADDRESS: u16 = 1;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_MTU: u16 = 4;
+const IFLA_OPERSTATE: u16 = 16;
+const IFLA_NUM_VF: u16 = 21;
+const IFLA_VFINFO_LIST: u16 = 22;
+const IFLA_CARRIER: u16 = 33;
+const IFLA_PROP_LIST: u16 = 52;
+const IFLA_ALT_IFNAME: u16 = 53;
+const IFLA_PERM_ADDRESS: u16 = 54;
+const IFLA_PARENT_DEV_NAME: u16 = 56;
+
+const ARPHRD_ETHER: u16 = 1;
+const ARPHRD_INFINIBAND: u16 = 32;
+const IFF_UP: u32 = 1;
+const IF_OPER_UP: u8 = 6;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Link {
+    pub index: u32,
+    pub name: String,
+    pub altnames: BTreeSet<String>,
+    /// `None` for what is neither Ethernet nor InfiniBand.
+    pub link_type: Option<LinkType>,
+    /// The address that the hardware came with, or the present one where the kernel does not say.
+    pub permanent_mac: Option<MacAddress>,
+    pub mtu: u32,
+    pub up: bool,
+    pub carrier: bool,
+    /// The device that the link stands on: a PCI address, or such as `virtio3`.
+    pub parent_device: Option<String>,
+    /// How many VFs the kernel announced.
+    pub num_vf: Option<u32>,
+    /// What the driver reports of its VFs; `None` where it reports on none.
+    pub vfs: Option<BTreeMap<VfIndex, VfSettings>>,
+}
+
+impl Link {
+    /// Reads the body of an `RTM_NEWLINK` message.
+    pub fn parse(message: &[u8]) -> Result<Self, Malformed> {
+        let body = message
+            .get(LINK_HEADER..)
+            .ok_or(Malformed("a link's header"))?;
+        let hardware = u16::from_ne_bytes([message[2], message[3]]);
+        let mut link = Self {
+            index: u32_at(message, 4).unwrap_or_default(),
+            up: u32_at(message, 8).unwrap_or_default() & IFF_UP != 0,
+            link_type: match hardware {
+                ARPHRD_ETHER => Some(LinkType::Ether),
+                ARPHRD_INFINIBAND => Some(LinkType::Infiniband),
+                _ => None,
+            },
+            ..Self::default()
+        };
+        let mut present_mac = None;
+        let mut rest = body;
+        while let Some((_, kind)) = header(rest) {
+            if kind == IFLA_VFINFO_LIST {
+                let (vfs, after) = parse_list(rest, link.num_vf);
+                link.vfs = Some(vfs);
+                rest = after;
+                continue;
+            }
+            let (attribute, after) =
+                Attribute::split(rest).ok_or(Malformed("the length of a link's attribute"))?;
+            rest = after;
+            match kind {
+                IFLA_IFNAME => link.name = attribute.text(),
+                IFLA_MTU => link.mtu = attribute.u32().unwrap_or_default(),
+                IFLA_ADDRESS => present_mac = mac(attribute.value),
+                IFLA_PERM_ADDRESS => link.permanent_mac = mac(attribute.value),
+                IFLA_OPERSTATE => link.carrier |= attribute.u8() == Some(IF_OPER_UP),
+                IFLA_CARRIER => link.carrier |= attribute.u8() == Some(1),
+                IFLA_NUM_VF => link.num_vf = attribute.u32(),
+                IFLA_PARENT_DEV_NAME => link.parent_device = Some(attribute.text()),
+                IFLA_PROP_LIST => link.altnames.extend(
+                    attributes(attribute.value)
+                        .filter(|property| property.kind == IFLA_ALT_IFNAME)
+                        .map(|property| property.text()),
+                ),
+                _ => {}
+            }
+        }
+        link.permanent_mac = link.permanent_mac.or(present_mac);
+        Ok(link)
+    }
+
+    /// Whether the list of VFs, if the driver keeps one, holds as many as the kernel announced.
+    pub fn vf_list_complete(&self) -> bool {
+        match (&self.vfs, self.num_vf) {
+            (Some(vfs), Some(announced)) => usize::try_from(announced) == Ok(vfs.len()),
+            _ => true,
+        }
+    }
+}
+
+/// InfiniBand's 20 bytes end in the port's GUID, made of a MAC with two bytes put in its middle.
+fn mac(address: &[u8]) -> Option<MacAddress> {
+    match *address {
+        [a, b, c, d, e, f] => Some(MacAddress([a, b, c, d, e, f])),
+        [.., a, b, c, _, _, d, e, f] if address.len() == 20 => Some(MacAddress([a, b, c, d, e, f])),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;
