@@ -1,7 +1,19 @@
 //! Where changes come from. A trigger only says "look again, here": decisions never depend on it.
 
+pub mod files;
+pub mod link;
+mod socket;
+pub mod udev;
+
 use crate::model::PciAddress;
+use anyhow::Context as _;
 use std::fmt;
+use tokio::sync::mpsc::Sender;
+
+/// How much the kernel may keep for one of our sockets. A limit, not an allocation; what
+/// systemd-udevd and systemd-networkd take, because one PF with many queues makes thousands of
+/// events.
+pub const RECEIVE_BUFFER: usize = 128 << 20;
 
 /// What to look at again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +60,10 @@ pub enum Cause {
     VfioClosed {
         group: u32,
     },
+    /// A device that was opened without its group, `/dev/vfio/devices/…`.
+    VfioDeviceClosed {
+        device: String,
+    },
     /// Events were lost: the socket's buffer was full.
     Overrun {
         source: &'static str,
@@ -56,6 +72,20 @@ pub enum Cause {
     Request {
         by: String,
     },
+}
+
+impl Trigger {
+    fn overrun(source: &'static str) -> Self {
+        Self {
+            scope: Scope::Everything,
+            cause: Cause::Overrun { source },
+        }
+    }
+}
+
+async fn send(triggers: &Sender<Trigger>, trigger: Trigger) -> anyhow::Result<()> {
+    let sent = triggers.send(trigger).await;
+    sent.context("nobody takes triggers any more")
 }
 
 impl fmt::Display for Cause {
@@ -82,9 +112,13 @@ impl fmt::Display for Cause {
             Self::PolicyFiles => f.write_str("policy files changed"),
             Self::Allocation { vf } => write!(f, "CNI allocation record of {vf} changed"),
             Self::VfioClosed { group } => write!(f, "VFIO group {group} closed"),
+            Self::VfioDeviceClosed { device } => write!(f, "VFIO device {device} closed"),
             Self::Overrun { source } => write!(f, "{source} events were lost"),
             Self::Retry => f.write_str("retry"),
             Self::Request { by } => write!(f, "request by {by}"),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,188 @@
+//! Files that matter: policies, CNI's allocation records, and VFIO groups that somebody closes.
+//!
+//! None of the directories must exist: one that is made, removed or replaced later is noticed.
+
+mod tree;
+
+use super::{Cause, Scope, Trigger, send};
+use crate::model::PciAddress;
+use anyhow::Context as _;
+use futures::StreamExt as _;
+use inotify::{EventMask, EventOwned, EventStream, Inotify, WatchMask};
+use std::convert::Infallible;
+use std::ffi::OsStr;
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use tokio::sync::mpsc::Sender;
+use tree::{Role, Tree};
+
+/// Room for some dozens of events; the kernel queues the others.
+const BUFFER: usize = 16 << 10;
+
+/// What is watched.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directories(Vec<(Kind, PathBuf)>);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Policies,
+    /// `/dev/vfio`: one character device per group.
+    VfioGroups,
+    /// `/dev/vfio/devices`: those that are opened without a group.
+    VfioDevices,
+    /// sriov-cni's records, named by the VF's PCI address.
+    Allocations,
+}
+
+impl Directories {
+    pub fn new(root: &Path, policies: &[PathBuf]) -> Self {
+        let policies = policies.iter().map(|path| (Kind::Policies, path.clone()));
+        let others = [
+            (Kind::VfioGroups, root.join("dev/vfio")),
+            (Kind::VfioDevices, root.join("dev/vfio/devices")),
+            (Kind::Allocations, root.join("var/lib/cni/sriov/pci")),
+        ];
+        Self(policies.chain(others).collect())
+    }
+}
+
+impl Kind {
+    fn mask(self) -> WatchMask {
+        match self {
+            Self::Policies => {
+                WatchMask::CLOSE_WRITE
+                    | WatchMask::CREATE
+                    | WatchMask::DELETE
+                    | WatchMask::MOVE
+                    | WatchMask::ATTRIB
+            }
+            Self::VfioGroups | Self::VfioDevices => WatchMask::CLOSE,
+            Self::Allocations => WatchMask::CLOSE_WRITE | WatchMask::DELETE | WatchMask::MOVE,
+        }
+    }
+
+    /// What an event in the directory asks for.
+    fn trigger(self, directory: &Path, name: Option<&OsStr>, mask: EventMask) -> Option<Trigger> {
+        // The watch may serve others too, who asked for more.
+        if mask.bits() & self.mask().bits() == 0 {
+            return None;
+        }
+        let text = name.and_then(OsStr::to_str);
+        let (scope, cause) = match self {
+            Self::Policies => is_policy_change(directory, name, mask)
+                .then_some((Scope::Policies, Cause::PolicyFiles))?,
+            Self::VfioGroups => {
+                let group = text?.parse().ok()?;
+                (Scope::VfioGroup(group), Cause::VfioClosed { group })
+            }
+            Self::VfioDevices => {
+                let device = text?.to_owned();
+                (Scope::Everything, Cause::VfioDeviceClosed { device })
+            }
+            Self::Allocations => {
+                let vf: PciAddress = text?.parse().ok()?;
+                (Scope::Device(vf), Cause::Allocation { vf })
+            }
+        };
+        Some(Trigger { scope, cause })
+    }
+}
+
+fn is_policy_change(directory: &Path, name: Option<&OsStr>, mask: EventMask) -> bool {
+    let Some(name) = name else {
+        return mask.contains(EventMask::ATTRIB);
+    };
+    let text = name.to_string_lossy();
+    // Kubernetes replaces a mounted ConfigMap by renaming the link `..data`.
+    let policy = text == "..data" || (!text.starts_with('.') && text.ends_with(".toml"));
+    // A regular file that has just been made is still empty, and an empty file masks: wait until
+    // its writer closes it. Links are whole from the start.
+    let whole = !mask.contains(EventMask::CREATE)
+        || directory
+            .join(name)
+            .symlink_metadata()
+            .is_ok_and(|found| found.is_symlink() || found.nlink() > 1);
+    policy && whole
+}
+
+/// Hears everything from `subscribe` on.
+pub struct Source {
+    directories: Directories,
+    tree: Tree,
+    stream: EventStream<Vec<u8>>,
+}
+
+impl Source {
+    pub fn subscribe(directories: Directories) -> anyhow::Result<Self> {
+        let subscribe = || -> io::Result<_> {
+            let inotify = Inotify::init()?;
+            let tree = Tree::plant(&mut inotify.watches(), &directories.0)?;
+            Ok((tree, inotify.into_event_stream(vec![0; BUFFER])?))
+        };
+        let (tree, stream) = subscribe().context("cannot watch files")?;
+        Ok(Self {
+            directories,
+            tree,
+            stream,
+        })
+    }
+
+    /// Runs until something is broken.
+    pub async fn run(mut self, triggers: Sender<Trigger>) -> anyhow::Result<Infallible> {
+        loop {
+            let event = self.stream.next().await.context("inotify ended")?;
+            let found = event
+                .and_then(|event| self.look(&event))
+                .context("cannot watch files")?;
+            for trigger in found {
+                send(&triggers, trigger).await?;
+            }
+        }
+    }
+
+    fn look(&mut self, event: &EventOwned) -> io::Result<Vec<Trigger>> {
+        if event.mask.contains(EventMask::Q_OVERFLOW) {
+            self.replant()?;
+            return Ok(vec![Trigger::overrun("inotify")]);
+        }
+        let gone = event
+            .mask
+            .intersects(EventMask::IGNORED | EventMask::UNMOUNT);
+        let mut moved = false;
+        let mut triggers = Vec::new();
+        for (kind, role) in self.tree.roles(&event.wd) {
+            let on_the_way = match role {
+                _ if gone => true,
+                Role::Way { next } => {
+                    event.mask.bits() & tree::WAY.bits() != 0 && event.name.as_ref() == Some(next)
+                }
+                Role::Content { directory } => {
+                    triggers.extend(kind.trigger(directory, event.name.as_deref(), event.mask));
+                    false
+                }
+            };
+            moved |= on_the_way;
+            if on_the_way && *kind == Kind::Policies {
+                triggers.push(Trigger {
+                    scope: Scope::Policies,
+                    cause: Cause::PolicyFiles,
+                });
+            }
+        }
+        if moved {
+            self.replant()?;
+        }
+        Ok(triggers)
+    }
+
+    fn replant(&mut self) -> io::Result<()> {
+        let mut watches = self.stream.watches();
+        let tree = Tree::plant(&mut watches, &self.directories.0)?;
+        std::mem::replace(&mut self.tree, tree).uproot(&mut watches, &self.tree);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! The few bytes of an rtnetlink notification that say whether, and where, to look again.
+
+use crate::model::PciAddress;
+use netlink_packet_core::{
+    NetlinkDeserializable, NetlinkHeader, NetlinkSerializable, NlaBuffer, NlasIterator,
+};
+use std::convert::Infallible;
+
+// Numbers of linux/rtnetlink.h, linux/if_link.h and linux/socket.h.
+const RTM_NEWLINK: u16 = 16;
+const RTM_DELLINK: u16 = 17;
+const RTM_DELADDR: u16 = 21;
+const AF_BRIDGE: u8 = 7;
+const IFLA_IFNAME: u16 = 3;
+const IFLA_WIRELESS: u16 = 11;
+const IFLA_LINKINFO: u16 = 18;
+const IFLA_PARENT_DEV_NAME: u16 = 56;
+const IFLA_INFO_KIND: u16 = 1;
+const LINK_HEADER: usize = 16;
+const ADDRESS_HEADER: usize = 8;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Notification {
+    Link(Link),
+    /// Only removal can end the use of a VF.
+    AddressRemoved {
+        interface: u32,
+    },
+    /// Cannot be about a PF or a VF.
+    Irrelevant,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Link {
+    pub(super) index: u32,
+    pub(super) name: String,
+    /// The PCI function below, which kernels from 5.14 on tell. Not so for virtio, whose parent
+    /// is a virtio device.
+    pub(super) function: Option<PciAddress>,
+}
+
+impl NetlinkDeserializable for Notification {
+    type Error = Infallible;
+
+    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, Infallible> {
+        let relevant = match header.message_type {
+            RTM_NEWLINK | RTM_DELLINK => link(payload).map(Self::Link),
+            RTM_DELADDR if payload.len() >= ADDRESS_HEADER => {
+                number(payload, 4).map(|interface| Self::AddressRemoved { interface })
+            }
+            _ => None,
+        };
+        Ok(relevant.unwrap_or(Self::Irrelevant))
+    }
+}
+
+/// The connection asks for it; nothing is ever sent.
+impl NetlinkSerializable for Notification {
+    fn message_type(&self) -> u16 {
+        0
+    }
+
+    fn buffer_len(&self) -> usize {
+        0
+    }
+
+    fn serialize(&self, _buffer: &mut [u8]) {}
+}
+
+fn link(payload: &[u8]) -> Option<Link> {
+    let index = number(payload, 4)?;
+    let attributes = payload.get(LINK_HEADER..)?;
+    if payload.first() == Some(&AF_BRIDGE) {
+        return None;
+    }
+    let mut link = Link {
+        index,
+        name: index.to_string(),
+        function: None,
+    };
+    for attribute in NlasIterator::new(attributes).map_while(Result::ok) {
+        match attribute.kind() {
+            IFLA_IFNAME => link.name = text(&attribute)?.to_owned(),
+            IFLA_PARENT_DEV_NAME => link.function = text(&attribute)?.parse().ok(),
+            IFLA_LINKINFO if is_software(attribute.value()) => return None,
+            IFLA_WIRELESS => return None,
+            _ => {}
+        }
+    }
+    Some(link)
+}
+
+/// Whether the interface was made by software: veth, bridge, VLAN, tunnel. Of the drivers of real
+/// devices only IPoIB gives a kind; a port of a bond or bridge has one for its port role only.
+fn is_software(link_info: &[u8]) -> bool {
+    NlasIterator::new(link_info)
+        .map_while(Result::ok)
+        .any(|info| info.kind() == IFLA_INFO_KIND && text(&info) != Some("ipoib"))
+}
+
+fn text<'a>(attribute: &'a NlaBuffer<&[u8]>) -> Option<&'a str> {
+    let text = std::str::from_utf8(attribute.value()).ok()?;
+    Some(text.trim_end_matches('\0'))
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u32> {
+    let number = bytes.get(at..at + 4)?;
+    number.try_into().ok().map(u32::from_ne_bytes)
+}

@@ -1,0 +1,58 @@
+//! What both kinds of netlink event sockets need: room for bursts, and how to know that it was not enough.
+
+use rustix::io::Errno;
+use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
+use std::fs;
+use std::io;
+use std::os::fd::AsFd;
+
+/// Beyond `net.core.rmem_max` only with CAP_NET_ADMIN; without it as far as that goes.
+pub(super) fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<()> {
+    match set_socket_recv_buffer_size_force(&socket, bytes) {
+        Err(Errno::PERM) => set_socket_recv_buffer_size(&socket, bytes)?,
+        result => result?,
+    }
+    Ok(())
+}
+
+/// How many messages the kernel dropped because the socket was full.
+///
+/// libudev and tokio-udev hide ENOBUFS; the kernel counts for every netlink socket all the same.
+pub(super) struct DropCounter {
+    inode: u64,
+    seen: u64,
+}
+
+impl DropCounter {
+    pub(super) fn of(socket: impl AsFd) -> io::Result<Self> {
+        let inode = rustix::fs::fstat(socket)?.st_ino;
+        let seen = drops(inode)?;
+        Ok(Self { inode, seen })
+    }
+
+    /// Whether messages were dropped since the last look.
+    pub(super) fn has_risen(&mut self) -> io::Result<bool> {
+        let now = drops(self.inode)?;
+        Ok(std::mem::replace(&mut self.seen, now) != now)
+    }
+}
+
+fn drops(inode: u64) -> io::Result<u64> {
+    let table = fs::read_to_string("/proc/self/net/netlink")?;
+    drops_in(&table, inode).ok_or_else(|| {
+        let message = format!("/proc/self/net/netlink does not list socket {inode}");
+        io::Error::new(io::ErrorKind::NotFound, message)
+    })
+}
+
+/// Columns: sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode.
+fn drops_in(table: &str, inode: u64) -> Option<u64> {
+    table.lines().skip(1).find_map(|line| {
+        let mut columns = line.split_whitespace().skip(8);
+        let drops = columns.next()?.parse().ok()?;
+        (columns.next()?.parse() == Ok(inode)).then_some(drops)
+    })
+}
+
+#[cfg(test)]
+mod tests;
