@@ -7,8 +7,11 @@ pub mod udev;
 
 use crate::model::PciAddress;
 use anyhow::Context as _;
+use std::convert::Infallible;
 use std::fmt;
+use std::path::{Path, PathBuf};
 use tokio::sync::mpsc::Sender;
+use udev::Origin;
 
 /// How much the kernel may keep for one of our sockets. A limit, not an allocation; what
 /// systemd-udevd and systemd-networkd take, because one PF with many queues makes thousands of
@@ -79,6 +82,36 @@ impl Trigger {
         Self {
             scope: Scope::Everything,
             cause: Cause::Overrun { source },
+        }
+    }
+}
+
+/// Everything that is listened to, from `subscribe` on.
+pub struct Sources {
+    kernel: udev::Source,
+    udev: udev::Source,
+    links: link::Source,
+    files: files::Source,
+}
+
+impl Sources {
+    pub fn subscribe(root: &Path, policy_dirs: &[PathBuf]) -> anyhow::Result<Self> {
+        Ok(Self {
+            kernel: udev::Source::subscribe(Origin::Kernel, RECEIVE_BUFFER)?,
+            udev: udev::Source::subscribe(Origin::Udev, RECEIVE_BUFFER)?,
+            links: link::Source::subscribe(RECEIVE_BUFFER)?,
+            files: files::Source::subscribe(files::Directories::new(root, policy_dirs))?,
+        })
+    }
+
+    /// Runs until one of them is broken. Not `Send`: libudev belongs to one thread.
+    pub async fn run(self, triggers: Sender<Trigger>) -> anyhow::Result<Infallible> {
+        let Self { kernel, udev, links, files } = self;
+        tokio::select! {
+            ended = kernel.run(triggers.clone()) => ended.context("kernel events ended"),
+            ended = udev.run(triggers.clone()) => ended.context("udev events ended"),
+            ended = links.run(triggers.clone()) => ended.context("rtnetlink events ended"),
+            ended = files.run(triggers) => ended.context("inotify events ended"),
         }
     }
 }

@@ -25,6 +25,9 @@ pub trait Host: Send + Sync {
     /// The network devices with the SR-IOV capability that are present. Cheap; never blocks on one.
     fn pfs(&self) -> Result<BTreeSet<PciAddress>, HostError>;
 
+    /// The PF that a PCI function is or belongs to. Cheap, like `pfs`.
+    fn pf_of(&self, device: PciAddress) -> Option<PciAddress>;
+
     /// `None`: there is no such PF (any more).
     fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError>;
 

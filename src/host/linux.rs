@@ -43,6 +43,10 @@ impl Host for LinuxHost {
         observe::pfs(&self.tree)
     }
 
+    fn pf_of(&self, device: PciAddress) -> Option<PciAddress> {
+        observe::pf_of(&self.tree, device)
+    }
+
     fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError> {
         let mut links =
             Netlink::open().map_err(|error| error.while_doing("opening netlink".to_owned()))?;

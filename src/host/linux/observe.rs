@@ -27,6 +27,12 @@ fn is_pf(tree: &Tree, address: PciAddress) -> bool {
             .is_ok_and(|class| class.starts_with("0x02"))
 }
 
+pub(super) fn pf_of(tree: &Tree, function: PciAddress) -> Option<PciAddress> {
+    let is = |pf: &PciAddress| is_pf(tree, *pf);
+    let physfn = || tree.link_as(device(function).join("physfn")).ok();
+    Some(function).filter(is).or_else(|| physfn().filter(is))
+}
+
 pub(super) fn observe(
     tree: &Tree,
     links: &mut dyn Links,
