@@ -12,9 +12,7 @@ pub mod render;
 pub mod report;
 
 // The kernel, behind a seam.
-pub mod apply;
 pub mod host;
-pub mod observe;
 
 // Effects on files.
 pub mod file;
@@ -24,3 +22,6 @@ pub mod state;
 // The pass, and what sets it off.
 pub mod events;
 pub mod reconcile;
+
+// Who calls all this.
+pub mod daemon;

@@ -1,9 +1,12 @@
 //! What a pass found and did, as a value: the journal, status, the API and `STATUS=` all say this.
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
+pub mod sentence;
+
 use crate::model::{PciAddress, PolicyName, ResourceName, Step, VfIndex};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -81,5 +84,27 @@ pub enum ProblemKind {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Performed {
     pub step: Step,
-    pub duration: std::time::Duration,
+    pub duration: Duration,
 }
+
+/// What a pass has to tell of problems: nothing of those that are as they were.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct News<'a> {
+    /// New, or changed.
+    pub appeared: Vec<&'a Problem>,
+    pub cleared: Vec<&'a Problem>,
+}
+
+impl<'a> News<'a> {
+    pub fn between(before: &'a [Problem], after: &'a [Problem]) -> Self {
+        let appeared: Vec<_> = after.iter().filter(|it| !before.contains(it)).collect();
+        let place = |problem: &'a Problem| (problem.kind, problem.vf, &problem.step);
+        let has_changed = |old| appeared.iter().any(|&new| place(new) == place(old));
+        let gone = before.iter().filter(|it| !after.contains(it));
+        let cleared = gone.filter(|&old| !has_changed(old)).collect();
+        Self { appeared, cleared }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,4 @@
+//! The daemon.
+
+pub mod journal;
+pub mod notify;

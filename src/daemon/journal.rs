@@ -1,0 +1,212 @@
+//! The only place that writes to the journal: one function per kind of entry, from results.
+//!
+//! Programs read the fields, `MESSAGE_ID=` first of all; people read the sentence. Where stderr
+//! is not the journal only the sentence is written.
+
+pub mod message_id;
+mod output;
+
+use crate::events::Cause;
+use crate::model::PciAddress;
+use crate::report::{Performed, PfReport, Problem, ProblemKind, sentence};
+use message_id as id;
+pub use output::start;
+use std::collections::BTreeSet;
+use std::fmt::Display;
+use std::path::Path;
+use std::time::Duration;
+use tracing::{error, info, warn};
+
+pub fn started(version: &str) {
+    info!(MESSAGE_ID = id::STARTED, "sriovd {version} started");
+}
+
+/// The first pass over all PFs is done.
+pub fn ready(status: &str) {
+    info!(MESSAGE_ID = id::READY, "ready: {status}");
+}
+
+pub fn reloaded(status: &str) {
+    info!(MESSAGE_ID = id::RELOADED, "reloaded: {status}");
+}
+
+pub fn stopping() {
+    info!(
+        MESSAGE_ID = id::STOPPING,
+        "stopping; VFs and files stay as they are"
+    );
+}
+
+/// The daemon ends because it cannot go on.
+pub fn ended(error: &anyhow::Error) {
+    error!(MESSAGE_ID = id::ENDED, "sriovd ends: {error:#}");
+}
+
+pub fn pf_appeared(pf: &PfReport) {
+    info!(
+        MESSAGE_ID = id::PF_APPEARED,
+        SRIOV_PF = %pf.address,
+        SRIOV_INTERFACE = pf.interface.as_deref(),
+        SRIOV_POLICY = policies(pf),
+        "{} appeared; it offers {} VFs",
+        sentence::name(pf),
+        pf.vfs_possible,
+    );
+}
+
+pub fn pf_vanished(pf: PciAddress, interface: Option<&str>) {
+    let name = interface.map(|interface| format!("{interface} ({pf})"));
+    info!(
+        MESSAGE_ID = id::PF_VANISHED,
+        SRIOV_PF = %pf,
+        SRIOV_INTERFACE = interface,
+        "{} is gone",
+        name.unwrap_or_else(|| pf.to_string()),
+    );
+}
+
+/// A pass that did nothing says nothing.
+pub fn pass_done(pf: &PfReport, performed: &[Performed], cause: &Cause, took: Duration) {
+    if performed.is_empty() {
+        return;
+    }
+    let steps = || performed.iter().map(|performed| &performed.step);
+    let vfs: BTreeSet<_> = steps().map(|step| step.vf()).collect();
+    let only_vf = vfs.iter().next().filter(|_| vfs.len() == 1);
+    info!(
+        MESSAGE_ID = id::PASS_DONE,
+        SRIOV_PF = %pf.address,
+        SRIOV_VF = only_vf.copied().flatten().map(|vf| vf.0),
+        SRIOV_INTERFACE = pf.interface.as_deref(),
+        SRIOV_POLICY = policies(pf),
+        SRIOV_ACTION = listed(steps().map(|step| step.kind()).collect::<BTreeSet<_>>()),
+        SRIOV_TRIGGER = %cause,
+        SRIOV_DURATION_USEC = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+        "{}",
+        sentence::pass_done(pf, performed, cause, took),
+    );
+}
+
+/// New, or with another reason than before.
+pub fn problem_appeared(pf: &PfReport, problem: &Problem) {
+    let message = sentence::problem_appeared(pf, problem);
+    macro_rules! entry {
+        ($level:ident, $id:expr) => {
+            $level!(
+                MESSAGE_ID = $id,
+                SRIOV_PF = %pf.address,
+                SRIOV_VF = problem.vf.map(|vf| vf.0),
+                SRIOV_INTERFACE = pf.interface.as_deref(),
+                SRIOV_POLICY = policies(pf),
+                SRIOV_ACTION = problem.step.as_ref().map(|step| step.kind()),
+                "{message}",
+            )
+        };
+    }
+    match problem.kind {
+        ProblemKind::Hung => entry!(error, id::HUNG),
+        ProblemKind::Failed => entry!(warn, id::FAILED),
+        ProblemKind::NoDriver | ProblemKind::Awaits => entry!(info, id::WAITING),
+        ProblemKind::InUse
+        | ProblemKind::DisruptionForbidden
+        | ProblemKind::TooManyVfs
+        | ProblemKind::ShortVfList
+        | ProblemKind::Unsupported => entry!(warn, id::REFUSED),
+    }
+}
+
+pub fn problem_cleared(pf: &PfReport, problem: &Problem) {
+    info!(
+        MESSAGE_ID = id::CLEARED,
+        SRIOV_PF = %pf.address,
+        SRIOV_VF = problem.vf.map(|vf| vf.0),
+        SRIOV_INTERFACE = pf.interface.as_deref(),
+        SRIOV_POLICY = policies(pf),
+        SRIOV_ACTION = problem.step.as_ref().map(|step| step.kind()),
+        "{}",
+        sentence::problem_cleared(pf, problem),
+    );
+}
+
+/// `last_good`: what the file said before stays in force.
+pub fn policy_broken(file: &Path, error: &dyn Display, last_good: bool) {
+    let meanwhile = if last_good {
+        "; its last good content stays in force"
+    } else {
+        "; it has no effect"
+    };
+    let shown = file.display();
+    error!(
+        MESSAGE_ID = id::POLICY_BROKEN,
+        SRIOV_FILE = %shown,
+        "policy file {shown} cannot be used{meanwhile}: {error}",
+    );
+}
+
+pub fn policy_restored(file: &Path) {
+    let shown = file.display();
+    info!(
+        MESSAGE_ID = id::POLICY_RESTORED,
+        SRIOV_FILE = %shown,
+        "policy file {shown} is in force again",
+    );
+}
+
+pub fn output_written(file: &Path) {
+    let shown = file.display();
+    info!(MESSAGE_ID = id::OUTPUT_WRITTEN, SRIOV_FILE = %shown, "{shown} written");
+}
+
+pub fn output_removed(file: &Path) {
+    let shown = file.display();
+    info!(MESSAGE_ID = id::OUTPUT_REMOVED, SRIOV_FILE = %shown, "{shown} removed");
+}
+
+/// Wanted, but it would do harm as things are.
+pub fn output_held_back(file: &Path, reason: &dyn Display) {
+    let shown = file.display();
+    warn!(
+        MESSAGE_ID = id::OUTPUT_HELD_BACK,
+        SRIOV_FILE = %shown,
+        "{shown} held back: {reason}",
+    );
+}
+
+/// Wanted, but it cannot be written or is not ours.
+pub fn output_refused(file: &Path, reason: &dyn Display) {
+    let shown = file.display();
+    error!(
+        MESSAGE_ID = id::OUTPUT_REFUSED,
+        SRIOV_FILE = %shown,
+        "{shown} not written: {reason}",
+    );
+}
+
+pub fn overrun(source: &str) {
+    warn!(
+        MESSAGE_ID = id::OVERRUN,
+        SRIOV_TRIGGER = source,
+        "{source} events were lost; looking at the whole host again",
+    );
+}
+
+pub fn state_lost(file: &Path, error: &dyn Display) {
+    let shown = file.display();
+    error!(
+        MESSAGE_ID = id::STATE_LOST,
+        SRIOV_FILE = %shown,
+        "state file {shown} cannot be used: {error}; what was set up before is not undone by itself",
+    );
+}
+
+fn policies(pf: &PfReport) -> Option<String> {
+    (!pf.policies.is_empty()).then(|| listed(&pf.policies))
+}
+
+fn listed(values: impl IntoIterator<Item: Display>) -> String {
+    let texts = values.into_iter().map(|value| value.to_string());
+    texts.collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests;

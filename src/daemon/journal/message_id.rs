@@ -1,0 +1,35 @@
+//! `MESSAGE_ID=` of every kind of journal entry: random, and for ever the same.
+//!
+//! `systemd/sriovd.catalog` says for each what it means and what to do.
+
+macro_rules! message_ids {
+    ($($name:ident = $id:literal,)*) => {
+        $(pub const $name: &str = $id;)*
+
+        pub const ALL: &[(&str, &str)] = &[$((stringify!($name), $id)),*];
+    };
+}
+
+message_ids! {
+    STARTED = "f84e51ca068047039e56690cab7ebcfc",
+    READY = "5ffeedbe286c4ca5b20f28753ddaf235",
+    RELOADED = "427aef457f9c4302b2e7c95c832abe1d",
+    STOPPING = "a55e094e45e84bd0a29387c8d58ce627",
+    ENDED = "a9f248403bf64d12b0fa71c8e99778ba",
+    PF_APPEARED = "d508a9f693f047c29291a3ee8d8ef9f7",
+    PF_VANISHED = "e7b8332ae2f54b7585406d6782c26ba5",
+    PASS_DONE = "2a698c054a094f899361c5618442ae64",
+    REFUSED = "7a8a38488c8544ca8d32b4cd6c52c96b",
+    WAITING = "4f04f28577cb49788bb539134b6eeb73",
+    FAILED = "5dd48269e33a4b7890e8b5a6c2457ef3",
+    HUNG = "a03415c9380945a5a44380939b11d6f8",
+    CLEARED = "566a2332cea7492babddf068ebf73c1b",
+    POLICY_BROKEN = "1d4dad60fe8f4bab8f720d20404ab200",
+    POLICY_RESTORED = "52b62eac350c42bc903aedc5253b1f2f",
+    OUTPUT_WRITTEN = "27bb3b9d04754b2e83c5b21a3f517c60",
+    OUTPUT_REMOVED = "4690e605e1504033a25c7972a3cfaee7",
+    OUTPUT_HELD_BACK = "7b09101545f74097ab43e445dc83ce26",
+    OUTPUT_REFUSED = "c2f9db0d02b2416b8003650d02685371",
+    OVERRUN = "ef1f985bdc914a5ebfb3d2ed28a0d709",
+    STATE_LOST = "946888a7dd034a549535570de50cb928",
+}

@@ -1,0 +1,219 @@
+//! Results as people read them in the journal and in `systemctl status`.
+//!
+//! The wording may change at any time: programs read the journal's fields or the API.
+
+use super::{Performed, PfReport, PfState, Problem, ProblemKind};
+use crate::model::{BindTarget, Step, VfAttribute, VfIndex, VfSetting};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::time::Duration;
+
+/// More groups of VFs than this are counted, not told.
+const GROUPS: usize = 4;
+
+/// `ens1f0 (0000:3b:00.0)`
+pub fn name(pf: &PfReport) -> String {
+    match &pf.interface {
+        Some(interface) => format!("{interface} ({})", pf.address),
+        None => pf.address.to_string(),
+    }
+}
+
+/// What a pass did to a PF, why, and how long it took.
+pub fn pass_done(
+    pf: &PfReport,
+    performed: &[Performed],
+    cause: &dyn Display,
+    took: Duration,
+) -> String {
+    let (name, changes, took) = (name(pf), changes(performed), duration(took));
+    format!("{name}: {changes}; in {took} [{cause}]")
+}
+
+pub fn problem_appeared(pf: &PfReport, problem: &Problem) -> String {
+    let hint = match &problem.hint {
+        Some(hint) => format!("; {hint}"),
+        None => String::new(),
+    };
+    let (name, word) = (name(pf), problem_word(problem.kind));
+    format!("{name} {word}: {}{hint}", problem.reason)
+}
+
+pub fn problem_cleared(pf: &PfReport, problem: &Problem) -> String {
+    format!("{} cleared: {}", name(pf), problem.reason)
+}
+
+/// Why a PF is not as wanted: the worst problem, and how many others there are.
+pub fn reason(pf: &PfReport) -> Option<String> {
+    let Some(worst) = pf.problems.first() else {
+        let word = state_word(pf.state)?;
+        return Some(word.to_owned());
+    };
+    let word = state_word(pf.state).unwrap_or_else(|| problem_word(worst.kind));
+    let others = match pf.problems.len() - 1 {
+        0 => String::new(),
+        others => format!(" (and {others} more)"),
+    };
+    Some(format!("{word}: {}{others}", worst.reason))
+}
+
+/// All PFs in the one line of `systemctl status`.
+pub fn status_line(pfs: &[PfReport]) -> String {
+    let managed = || pfs.iter().filter(|pf| pf.state != PfState::Unmanaged);
+    if managed().next().is_none() {
+        return "no policy names a PF of this host".to_owned();
+    }
+    let ready: u32 = managed().map(|pf| u32::from(pf.vfs_ready)).sum();
+    let wanted: u32 = managed().map(|pf| u32::from(pf.vfs_wanted)).sum();
+    let pfs = counted(managed().count(), "PF");
+    let vfs = if ready < wanted {
+        format!("{ready} of {}", counted(wanted, "VF"))
+    } else {
+        counted(ready, "VF")
+    };
+    let mut line = format!("{pfs}, {vfs} ready");
+
+    let mut troubled: Vec<_> = managed().filter(|pf| reason(pf).is_some()).collect();
+    troubled.sort_by_key(|pf| (std::cmp::Reverse(pf.state), pf.address));
+    if let Some((worst, others)) = troubled.split_first() {
+        let address = worst.address.to_string();
+        let short = worst.interface.as_ref().unwrap_or(&address);
+        let reason = reason(worst).unwrap_or_default();
+        line += &format!("; {short} {reason}");
+        if !others.is_empty() {
+            line += &format!("; {} not ready", counted(others.len(), "more PF"));
+        }
+    }
+    line
+}
+
+/// Equal changes of several VFs are told once.
+fn changes(performed: &[Performed]) -> String {
+    let steps = || performed.iter().map(|performed| &performed.step);
+    let mut parts: Vec<String> = steps().filter_map(pf_change).collect();
+
+    let mut values: BTreeMap<VfAttribute, BTreeSet<String>> = BTreeMap::new();
+    for step in steps() {
+        if let Step::SetVf { setting, .. } = step {
+            let values = values.entry(setting.attribute()).or_default();
+            values.insert(setting.to_string());
+        }
+    }
+    let has_own = |attribute| {
+        let most = if attribute == VfAttribute::Mac {
+            1
+        } else {
+            GROUPS
+        };
+        values.get(&attribute).is_some_and(|it| it.len() > most)
+    };
+    let mut of_vfs: BTreeMap<VfIndex, Vec<String>> = BTreeMap::new();
+    for step in steps() {
+        if let Some((vf, change)) = vf_change(step, has_own) {
+            let changes = of_vfs.entry(vf).or_default();
+            if !changes.contains(&change) {
+                changes.push(change);
+            }
+        }
+    }
+    let mut groups: Vec<(Vec<String>, Vec<VfIndex>)> = Vec::new();
+    for (vf, changes) in of_vfs {
+        match groups.iter_mut().find(|(same, _)| *same == changes) {
+            Some((_, vfs)) => vfs.push(vf),
+            None => groups.push((changes, vec![vf])),
+        }
+    }
+    let told = groups.len().min(GROUPS);
+    let (told, others) = groups.split_at(told);
+    parts.extend(told.iter().map(|(changes, vfs)| {
+        let plural = if vfs.len() == 1 { "VF" } else { "VFs" };
+        format!("{plural} {}: {}", indexes(vfs), changes.join(", "))
+    }));
+    match others.iter().map(|(_, vfs)| vfs.len()).sum() {
+        0 => {}
+        others => parts.push(format!("{others} more VFs, each otherwise")),
+    }
+    parts.join("; ")
+}
+
+fn pf_change(step: &Step) -> Option<String> {
+    Some(match step {
+        Step::SetNumVfs { from: 0, to } => format!("{} created", counted(*to, "VF")),
+        Step::SetNumVfs { from, to: 0 } => format!("{} removed", counted(*from, "VF")),
+        Step::SetNumVfs { .. }
+        | Step::SetAutoprobe { .. }
+        | Step::SetPfUp { .. }
+        | Step::SetPfMtu { .. } => step.to_string(),
+        Step::SetVf { .. } | Step::Bind { .. } | Step::SetVfMtu { .. } => return None,
+    })
+}
+
+fn vf_change(step: &Step, has_own: impl Fn(VfAttribute) -> bool) -> Option<(VfIndex, String)> {
+    let own = |setting: &VfSetting| has_own(setting.attribute());
+    let change = match step {
+        Step::SetVf { setting, .. } if own(setting) => format!("own {}", setting.attribute()),
+        Step::SetVf { setting, .. } => setting.to_string(),
+        Step::Bind { to, .. } => match to {
+            BindTarget::Default => "driver default".to_owned(),
+            BindTarget::Driver(driver) => format!("driver {driver}"),
+        },
+        Step::SetVfMtu { mtu, .. } => format!("mtu {mtu}"),
+        Step::SetNumVfs { .. }
+        | Step::SetAutoprobe { .. }
+        | Step::SetPfUp { .. }
+        | Step::SetPfMtu { .. } => return None,
+    };
+    Some((step.vf()?, change))
+}
+
+/// `0-3,5`, of ascending indexes.
+fn indexes(vfs: &[VfIndex]) -> String {
+    let follows = |a: &VfIndex, b: &VfIndex| a.0.checked_add(1) == Some(b.0);
+    let spans = vfs.chunk_by(follows).map(|span| match span {
+        [first, .., last] => format!("{first}-{last}"),
+        only => only.iter().map(ToString::to_string).collect(),
+    });
+    spans.collect::<Vec<_>>().join(",")
+}
+
+fn counted(count: impl TryInto<u64>, what: &str) -> String {
+    match count.try_into() {
+        Ok(1) => format!("1 {what}"),
+        Ok(count) => format!("{count} {what}s"),
+        Err(_) => format!("many {what}s"),
+    }
+}
+
+fn duration(took: Duration) -> String {
+    match took.as_secs() {
+        0 => format!("{} ms", took.as_millis().max(1)),
+        1..60 => format!("{:.1} s", took.as_secs_f64()),
+        seconds => format!("{} min {} s", seconds / 60, seconds % 60),
+    }
+}
+
+fn state_word(state: PfState) -> Option<&'static str> {
+    match state {
+        PfState::Ready | PfState::Unmanaged => None,
+        PfState::Changing => Some("changing"),
+        PfState::Refused => Some("refused"),
+        PfState::Failed => Some("failed"),
+        PfState::Hung => Some("hung"),
+    }
+}
+
+fn problem_word(kind: ProblemKind) -> &'static str {
+    match kind {
+        ProblemKind::Hung => "hung",
+        ProblemKind::Failed => "failed",
+        ProblemKind::InUse
+        | ProblemKind::DisruptionForbidden
+        | ProblemKind::TooManyVfs
+        | ProblemKind::ShortVfList => "refused",
+        ProblemKind::Unsupported => "not supported",
+        ProblemKind::NoDriver | ProblemKind::Awaits => "waiting",
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,31 @@
+//! A problem is told when it appears, changes or ends, and at no other time.
+
+use super::*;
+
+fn in_use(vf: u16, reason: &str) -> Problem {
+    Problem {
+        kind: ProblemKind::InUse,
+        vf: Some(VfIndex(vf)),
+        step: None,
+        reason: reason.to_owned(),
+        hint: None,
+    }
+}
+
+#[test]
+fn news_are_what_appeared_changed_or_cleared() {
+    let blue = in_use(3, "VF 3 in use by network namespace blue");
+    let red = in_use(3, "VF 3 in use by network namespace red");
+    let other = in_use(4, "VF 4 in use by network namespace blue");
+    let (both, one) = ([blue.clone(), other.clone()], [red.clone()]);
+    for (before, after, appeared, cleared) in [
+        (&both[..0], &both[..0], vec![], vec![]),
+        (&both[..], &both[..], vec![], vec![]),
+        (&both[..0], &both[..], vec![&blue, &other], vec![]),
+        (&both[..], &both[..1], vec![], vec![&other]),
+        (&both[..1], &one[..], vec![&red], vec![]),
+        (&both[..], &one[..], vec![&red], vec![&other]),
+    ] {
+        assert_eq!(News::between(before, after), News { appeared, cleared });
+    }
+}
