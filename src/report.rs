@@ -42,6 +42,24 @@ pub struct PfReport {
     pub problems: Vec<Problem>,
 }
 
+impl PfReport {
+    /// Of a PF that could not be looked at yet.
+    pub fn unseen(address: PciAddress) -> Self {
+        Self {
+            address,
+            interface: None,
+            driver: None,
+            state: PfState::Failed,
+            vfs_ready: 0,
+            vfs_wanted: 0,
+            vfs_possible: 0,
+            policies: Vec::new(),
+            pools: BTreeSet::new(),
+            problems: Vec::new(),
+        }
+    }
+}
+
 /// Something that is wanted and is not so. Kept until it changes or ends.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Problem {

@@ -87,6 +87,10 @@ impl Store {
         self.lock().memory.clone()
     }
 
+    pub fn read<T>(&self, read: impl FnOnce(&Memory) -> T) -> T {
+        read(&self.lock().memory)
+    }
+
     /// Changes and saves as one. On an error the change holds in memory, and the next update tries
     /// to save it again.
     pub fn update(&self, change: impl FnOnce(&mut Memory)) -> Result<(), FileError> {

@@ -143,6 +143,11 @@ pub fn policy_broken(file: &Path, error: &dyn Display, last_good: bool) {
     );
 }
 
+pub fn policy_warning(file: &Path, warning: &dyn Display) {
+    let shown = file.display();
+    warn!(MESSAGE_ID = id::POLICY_WARNING, SRIOV_FILE = %shown, "{warning}");
+}
+
 pub fn policy_restored(file: &Path) {
     let shown = file.display();
     info!(
@@ -190,12 +195,33 @@ pub fn overrun(source: &str) {
     );
 }
 
+/// The list of PFs could not be had: only those that announce themselves are looked at.
+pub fn not_listed(error: &dyn Display) {
+    error!(
+        MESSAGE_ID = id::NOT_LISTED,
+        "the PCI devices of this host cannot be listed: {error}",
+    );
+}
+
 pub fn state_lost(file: &Path, error: &dyn Display) {
     let shown = file.display();
     error!(
         MESSAGE_ID = id::STATE_LOST,
         SRIOV_FILE = %shown,
         "state file {shown} cannot be used: {error}; what was set up before is not undone by itself",
+    );
+}
+
+/// It goes on from memory: what happens between now and a crash is not remembered.
+pub fn state_not_saved(error: &dyn Display) {
+    error!(MESSAGE_ID = id::STATE_NOT_SAVED, "the state cannot be saved: {error}");
+}
+
+pub fn unit_not_restarted(unit: &str, error: &dyn Display) {
+    warn!(
+        MESSAGE_ID = id::UNIT_NOT_RESTARTED,
+        UNIT = unit,
+        "{unit} was not restarted after its configuration changed: {error}",
     );
 }
 

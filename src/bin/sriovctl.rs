@@ -1,0 +1,18 @@
+//! The command line's arguments and exit codes.
+
+use clap::Parser;
+use sriovd::ctl::{self, Arguments, Verdict};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match ctl::run(&arguments) {
+        Ok(Verdict::Done) => ExitCode::SUCCESS,
+        Ok(Verdict::Failed) => ExitCode::FAILURE,
+        Ok(Verdict::NotConverged) => ExitCode::from(3),
+        Err(error) => {
+            eprintln!("sriovctl: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What is new since it was last said: nothing is told twice.
+
+use super::journal;
+use super::outputs::Published;
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::load::{FileState, Loaded};
+use crate::report::{News, PfReport, Problem};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Problems that appeared, changed or ended.
+pub(super) fn problems(pf: &PfReport, before: &[Problem], after: &[Problem]) {
+    let news = News::between(before, after);
+    news.cleared.into_iter().for_each(|problem| journal::problem_cleared(pf, problem));
+    news.appeared.into_iter().for_each(|problem| journal::problem_appeared(pf, problem));
+}
+
+/// Policy files that broke or are good again; warnings that were not there before.
+pub(super) fn policies(before: Option<&Loaded>, now: &Loaded) {
+    let nothing = Loaded::default();
+    let before = before.unwrap_or(&nothing);
+    let was_broken = |path: &Path| {
+        let mut files = before.files.iter();
+        files.any(|file| file.path == path && file.state.is_broken())
+    };
+    for file in &now.files {
+        match &file.state {
+            FileState::Broken { kept_last_good } | FileState::Refused { kept_last_good } => {
+                let errors = now.diagnostics.iter().filter(|it| it.file == file.path);
+                let new = errors.filter(|it| it.is_error() && !before.diagnostics.contains(it));
+                new.for_each(|it| journal::policy_broken(&file.path, &it.one_line(), *kept_last_good));
+            }
+            FileState::Used if was_broken(&file.path) => journal::policy_restored(&file.path),
+            FileState::Used | FileState::Masked | FileState::Overridden { .. } => {}
+        }
+    }
+    let new = |it: &&Diagnostic| !it.is_error() && !before.diagnostics.contains(it);
+    now.diagnostics.iter().filter(new).for_each(|it| journal::policy_warning(&it.file, &it.one_line()));
+}
+
+/// Files that are not as they should be, with the reason that was last given.
+#[derive(Debug, Default)]
+pub(super) struct Outputs {
+    reasons: BTreeMap<PathBuf, String>,
+}
+
+impl Outputs {
+    pub(super) fn announce(&mut self, published: &Published) {
+        let mut reasons = BTreeMap::new();
+        for (file, reason) in published.held_back() {
+            if self.is_new(&file, &reason) {
+                journal::output_held_back(&file, &reason);
+            }
+            reasons.insert(file, reason);
+        }
+        let Some(report) = &published.report else {
+            self.reasons.extend(reasons);
+            return;
+        };
+        report.removed.iter().for_each(|file| journal::output_removed(file));
+        report.written.iter().for_each(|file| journal::output_written(file));
+        let refused = report.refused.iter().map(|(file, reason)| (file, reason.to_string()));
+        let failed = report.failed.iter().map(|(file, error)| (file, error.to_string()));
+        for (file, reason) in refused.chain(failed) {
+            if self.is_new(file, &reason) {
+                journal::output_refused(file, &reason);
+            }
+            reasons.insert(file.clone(), reason);
+        }
+        self.reasons = reasons;
+    }
+
+    fn is_new(&self, file: &Path, reason: &str) -> bool {
+        self.reasons.get(file).is_none_or(|said| said != reason)
+    }
+}

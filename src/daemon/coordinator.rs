@@ -1,0 +1,220 @@
+//! The state of the daemon, and what each message does to it. Nothing here blocks.
+
+use super::outputs::{Published, Publisher};
+use super::slot::{Deadlines, Retry, Slot, Waiting};
+use super::status::Status;
+use super::{Message, announce, job, journal};
+use crate::agent::Settings;
+use crate::api::Request;
+use crate::events::Cause;
+use crate::file;
+use crate::host::{Host, HostError};
+use crate::model::{Node, PciAddress};
+use crate::policy::PolicySet;
+use crate::policy::load::Loaded;
+use crate::policy::resolve::resolve;
+use crate::render::HeldBack;
+use crate::state::Store;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What work on other threads needs: cheap to clone, never changed in place.
+#[derive(Clone)]
+pub struct Shared {
+    pub host: Arc<dyn Host>,
+    pub store: Arc<Store>,
+    pub settings: Arc<Settings>,
+    pub root: Arc<PathBuf>,
+    pub node: Arc<Node>,
+    pub policies: Arc<PolicySet>,
+}
+
+impl Shared {
+    pub(super) fn state_dir(&self) -> PathBuf {
+        file::under(&self.root, &self.settings.state_dir)
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("root", &self.root).finish_non_exhaustive()
+    }
+}
+
+pub(super) struct Coordinator {
+    pub(super) shared: Shared,
+    pub(super) messages: mpsc::UnboundedSender<Message>,
+    pub(super) status: watch::Sender<Arc<Status>>,
+    pub(super) slots: BTreeMap<PciAddress, Slot>,
+    pub(super) loaded: Option<Loaded>,
+    /// Loads of the policies that are under way.
+    loading: usize,
+    loading_tells: Vec<oneshot::Sender<()>>,
+    pub(super) publisher: Publisher,
+    pub(super) held_back: Vec<HeldBack>,
+    announced: announce::Outputs,
+    /// PFs of the first look that have not had their first pass.
+    pub(super) first_look: Option<BTreeSet<PciAddress>>,
+    pub(super) stopping: bool,
+}
+
+impl Coordinator {
+    pub(super) fn new(shared: Shared, messages: mpsc::UnboundedSender<Message>) -> Self {
+        Self {
+            shared,
+            messages,
+            status: watch::Sender::default(),
+            slots: BTreeMap::new(),
+            loaded: None,
+            loading: 0,
+            loading_tells: Vec::new(),
+            publisher: Publisher::default(),
+            held_back: Vec::new(),
+            announced: announce::Outputs::default(),
+            first_look: None,
+            stopping: false,
+        }
+    }
+
+    pub(super) fn on_message(&mut self, message: Message) {
+        match message {
+            Message::Pass { pf, outcome } => self.on_pass(pf, *outcome),
+            Message::Listed { listed, waiting } => self.on_listed(listed, &waiting),
+            Message::Loaded { loaded, cause, unsaved } => {
+                if let Some(error) = unsaved {
+                    journal::state_not_saved(&error);
+                }
+                self.on_loaded(*loaded, &cause);
+            }
+            Message::Published(published) => self.on_published(*published),
+        }
+    }
+
+    pub(super) fn on_request(&mut self, request: Request) {
+        match request {
+            Request::Share { reply } => drop(reply.send(self.shared.clone())),
+            Request::Apply { pfs, force, by, done } => self.on_apply(&pfs, force, &by, done),
+            Request::Reload { by, done } => {
+                self.loading_tells.push(done);
+                self.load_policies(Cause::Request { by });
+            }
+        }
+    }
+
+    pub(super) fn load_policies(&mut self, cause: Cause) {
+        self.loading += 1;
+        job::load(&self.shared, &self.messages, cause);
+    }
+
+    /// All PFs that are there, and those that we still believe to be there.
+    fn on_listed(&mut self, listed: Result<BTreeSet<PciAddress>, HostError>, waiting: &Waiting) {
+        let listed = listed.unwrap_or_else(|error| {
+            journal::not_listed(&error);
+            BTreeSet::new()
+        });
+        if matches!(waiting.cause, Cause::Start) {
+            self.first_look = Some(listed.clone());
+        }
+        let known: BTreeSet<_> = self.slots.keys().copied().collect();
+        for pf in listed.union(&known) {
+            self.ask(*pf, Waiting::new(waiting.cause.clone()));
+        }
+        self.publisher.mark_all();
+        self.publish();
+    }
+
+    fn on_loaded(&mut self, loaded: Loaded, cause: &Cause) {
+        self.loading -= 1;
+        announce::policies(self.loaded.as_ref(), &loaded);
+        let policies = Arc::new(loaded.set.clone());
+        self.loaded = Some(loaded);
+        let before = std::mem::replace(&mut self.shared.policies, policies);
+        if matches!(cause, Cause::Start) {
+            job::list(&self.shared.host, &self.messages, Waiting::new(Cause::Start));
+        } else if before != self.shared.policies {
+            for pf in self.affected_by(&before) {
+                self.ask(pf, Waiting::new(cause.clone()));
+            }
+            self.publish();
+        }
+        self.loading_tells.drain(..).for_each(|tell| drop(tell.send(())));
+        self.refresh_status();
+    }
+
+    fn on_published(&mut self, published: Published) {
+        self.announced.announce(&published);
+        self.held_back.clone_from(&published.held_back);
+        let plugin = published.has_changed(&self.shared.settings.outputs.device_plugin_file);
+        self.publisher.ended(published);
+        self.publish_if_wanted();
+        self.refresh_status();
+        let outputs = &self.shared.settings.outputs;
+        if let Some(unit) = outputs.device_plugin_unit.clone().filter(|_| plugin) {
+            job::restart_device_plugin(unit);
+        }
+    }
+
+    /// PFs of which the policies now say something else.
+    fn affected_by(&self, before: &PolicySet) -> Vec<PciAddress> {
+        let changed = |slot: &Slot| {
+            slot.seen.as_ref().is_none_or(|seen| {
+                resolve(before, &self.shared.node, &seen.pf) != resolve(&self.shared.policies, &self.shared.node, &seen.pf)
+            })
+        };
+        self.slots.iter().filter(|(_, slot)| changed(slot)).map(|(&pf, _)| pf).collect()
+    }
+
+
+    pub(super) fn status(&self) -> watch::Receiver<Arc<Status>> {
+        self.status.subscribe()
+    }
+
+    /// The sentence for `STATUS=`.
+    pub(super) fn summary(&self) -> String {
+        self.status.borrow().summary.clone()
+    }
+
+    pub(super) fn start_deadline(&self) -> Duration {
+        self.shared.settings.limits.start_deadline
+    }
+
+    pub(super) fn is_loading(&self) -> bool {
+        self.loading != 0
+    }
+
+    /// No new pass, and those at work end with the step at hand.
+    pub(super) fn stop(&mut self) {
+        self.stopping = true;
+        for running in self.slots.values().filter_map(|slot| slot.running.as_ref()) {
+            running.watched.cancel();
+        }
+    }
+
+    pub(super) fn is_busy(&self) -> bool {
+        let stuck = |slot: &Slot| slot.running.as_ref().is_some_and(|run| run.hung.is_none());
+        self.slots.values().any(stuck) || !self.publisher.is_idle()
+    }
+
+    pub(super) fn deadlines(&self) -> Deadlines {
+        let limits = &self.shared.settings.limits;
+        Deadlines { step: limits.step_deadline, num_vfs: limits.numvfs_deadline }
+    }
+
+    /// Passes over some PFs, and a word when they are all over.
+    fn on_apply(&mut self, pfs: &[PciAddress], force: bool, by: &str, done: oneshot::Sender<()>) {
+        let mut waits = Vec::new();
+        for &pf in pfs {
+            let (told, wait) = oneshot::channel();
+            waits.push(wait);
+            let cause = Cause::Request { by: by.to_owned() };
+            self.ask(pf, Waiting { cause, force, retry: Retry::Everything, tell: vec![told] });
+        }
+        tokio::spawn(async move {
+            futures::future::join_all(waits).await;
+            drop(done.send(()));
+        });
+    }
+}

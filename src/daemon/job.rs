@@ -1,0 +1,83 @@
+//! Work that may block: on threads of its own, its results come back as messages.
+
+use super::coordinator::Shared;
+use super::slot::{Running, Waiting, Watched};
+use super::{Message, journal};
+use crate::events::Cause;
+use crate::host::Host;
+use crate::model::PciAddress;
+use crate::plan::Blocked;
+use crate::policy::load::{self, LastGood, Trust};
+use crate::reconcile::Pass;
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::mpsc::UnboundedSender;
+use tokio::task::spawn_blocking;
+
+pub(super) struct PassWork {
+    pub(super) shared: Shared,
+    pub(super) blocked: Blocked,
+    pub(super) force: bool,
+}
+
+pub(super) fn start(
+    work: PassWork,
+    pf: PciAddress,
+    waiting: Waiting,
+    messages: &UnboundedSender<Message>,
+) -> Running {
+    let watched = Arc::new(Watched::new());
+    let (progress, messages) = (Arc::clone(&watched), messages.clone());
+    spawn_blocking(move || {
+        let shared = work.shared;
+        let pass = Pass {
+            host: &*shared.host,
+            policies: &shared.policies,
+            node: &shared.node,
+            ledger: &*shared.store,
+            progress: &*progress,
+            force: work.force,
+        };
+        let outcome = pass.run(pf, work.blocked);
+        drop(messages.send(Message::Pass { pf, outcome: Box::new(outcome) }));
+    });
+    let Waiting { cause, tell, .. } = waiting;
+    Running { since: Instant::now(), cause, tell, watched, hung: None }
+}
+
+pub(super) fn list(host: &Arc<dyn Host>, messages: &UnboundedSender<Message>, waiting: Waiting) {
+    let (host, messages) = (Arc::clone(host), messages.clone());
+    spawn_blocking(move || {
+        let listed = host.pfs();
+        drop(messages.send(Message::Listed { listed, waiting }));
+    });
+}
+
+/// Read the policies, and keep what is good of them for the day when it is not readable any more.
+pub(super) fn load(shared: &Shared, messages: &UnboundedSender<Message>, cause: Cause) {
+    let (shared, messages) = (shared.clone(), messages.clone());
+    spawn_blocking(move || {
+        let directory = shared.state_dir();
+        let known = LastGood::read(&directory);
+        let dirs = &shared.settings.policy_dirs;
+        let loaded = load::load(&shared.root, dirs, Trust::Enforce, &known);
+        let unsaved = loaded.last_good.write(&directory).err();
+        drop(messages.send(Message::Loaded { loaded: Box::new(loaded), cause, unsaved }));
+    });
+}
+
+/// The device plugin reads its file once, at start.
+pub(super) fn restart_device_plugin(unit: String) {
+    spawn_blocking(move || {
+        let done = Command::new("systemctl").args(["--no-block", "try-restart", &unit]).output();
+        match done {
+            Ok(output) if output.status.success() => {}
+            Ok(output) => {
+                let error = String::from_utf8_lossy(&output.stderr);
+                journal::unit_not_restarted(&unit, &error.trim());
+            }
+            Err(error) => journal::unit_not_restarted(&unit, &error),
+        }
+    });
+}

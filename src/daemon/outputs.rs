@@ -1,0 +1,149 @@
+//! Keeps the files that others read in step with what was seen: one publication at a time.
+
+use super::Message;
+use super::coordinator::{Coordinator, Shared};
+use super::slot::Seen;
+use super::status::pf_report;
+use crate::model::{HostSnapshot, PciAddress};
+use crate::publish::{self, PublishReport, cni_directory};
+use crate::render::{self, CniDirectory, HeldBack, OutputSettings, cni};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::task::spawn_blocking;
+
+/// What was last put on disk, and whether more is to come.
+#[derive(Debug, Default)]
+pub(super) struct Publisher {
+    running: bool,
+    wanted: Wanted,
+    last: Option<BTreeMap<PathBuf, String>>,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Wanted {
+    #[default]
+    Nothing,
+    /// If what is rendered differs from the last time.
+    Changes,
+    /// Comparing with the disk: somebody may have changed a file of ours.
+    Everything,
+}
+
+/// A publication that is over.
+#[derive(Debug)]
+pub(super) struct Published {
+    pub(super) report: Option<PublishReport>,
+    pub(super) held_back: Vec<HeldBack>,
+    files: BTreeMap<PathBuf, String>,
+    cni_dir: PathBuf,
+}
+
+impl Published {
+    pub(super) fn has_changed(&self, file: &Path) -> bool {
+        let changed = self.report.iter().flat_map(|report| report.written.iter().chain(&report.removed));
+        changed.into_iter().any(|path| path == file)
+    }
+
+    /// Where the file would be, and why it is not there.
+    pub(super) fn held_back(&self) -> impl Iterator<Item = (PathBuf, String)> + '_ {
+        let path = |held: &HeldBack| self.cni_dir.join(cni::file_name(&held.network));
+        self.held_back.iter().map(move |held| (path(held), held.reason.to_string()))
+    }
+}
+
+impl Publisher {
+    pub(super) fn mark_all(&mut self) {
+        self.wanted = Wanted::Everything;
+    }
+
+    pub(super) fn ended(&mut self, published: Published) {
+        let failed = published.report.is_some_and(|report| !report.failed.is_empty());
+        self.running = false;
+        // What failed is tried again with the next change.
+        self.last = (!failed).then_some(published.files);
+    }
+
+    pub(super) fn is_idle(&self) -> bool {
+        !self.running && self.wanted == Wanted::Nothing
+    }
+}
+
+impl Coordinator {
+    pub(super) fn publish(&mut self) {
+        self.publisher.wanted = self.publisher.wanted.max(Wanted::Changes);
+        self.publish_if_wanted();
+    }
+
+    pub(super) fn publish_if_wanted(&mut self) {
+        // Before every PF that is there was seen once, a file would leave out what it must have.
+        let seen_once = |slot: &super::slot::Slot| slot.seen.is_some() || slot.running.is_none();
+        let all_seen = self.slots.values().all(seen_once) && self.loaded.is_some();
+        let publisher = &mut self.publisher;
+        if publisher.running || publisher.wanted == Wanted::Nothing || !all_seen {
+            return;
+        }
+        let last = publisher.last.clone().filter(|_| publisher.wanted == Wanted::Changes);
+        publisher.wanted = Wanted::Nothing;
+        publisher.running = true;
+        let work = Publication {
+            seen: self.slots.iter().filter_map(|(&pf, slot)| Some((pf, slot.seen.clone()?))).collect(),
+            shared: self.shared.clone(),
+            last,
+        };
+        let messages = self.messages.clone();
+        spawn_blocking(move || drop(messages.send(Message::Published(Box::new(work.run())))));
+    }
+}
+
+struct Publication {
+    seen: BTreeMap<PciAddress, Arc<Seen>>,
+    shared: Shared,
+    last: Option<BTreeMap<PathBuf, String>>,
+}
+
+impl Publication {
+    fn run(self) -> Published {
+        let shared = &self.shared;
+        let outputs = &shared.settings.outputs.rendered();
+        let cni_dir = outputs.cni_dir.clone().unwrap_or_default();
+        let memory = shared.store.memory();
+        let pfs = self.seen.iter().map(|(&pf, seen)| (pf, seen.pf.clone())).collect();
+        let resolutions =
+            self.seen.iter().map(|(&pf, seen)| (pf, seen.resolution.clone())).collect();
+        let reports = self.seen.iter().map(|(&pf, seen)| (pf, pf_report(seen, None))).collect();
+        let rendered = render::render(&render::Input {
+            networks: &shared.policies.networks,
+            resolutions: &resolutions,
+            host: &HostSnapshot { node: (*shared.node).clone(), pfs },
+            previous: &memory.assignments,
+            reports: &reports,
+            cni_directory: self.cni_directory(outputs),
+            settings: outputs,
+        });
+        let assignments = rendered.assignments;
+        let unsaved = shared.store.update(|memory| memory.assignments = assignments).err();
+        let mut published =
+            Published { report: None, held_back: rendered.held_back, files: rendered.files, cni_dir };
+        if self.last.as_ref() != Some(&published.files) {
+            let directories = outputs.directories();
+            let prepared =
+                publish::prepare(&shared.root, &published.files, &memory.files, directories);
+            let owned = prepared.owned().clone();
+            let unsaved = unsaved.or(shared.store.update(|memory| memory.files = owned).err());
+            let mut report = prepared.commit();
+            let owned = report.owned.clone();
+            let unsaved = unsaved.or(shared.store.update(|memory| memory.files = owned).err());
+            report.failed.extend(unsaved.map(|error| (error.path().to_owned(), error)));
+            published.report = Some(report);
+        }
+        published
+    }
+
+    fn cni_directory(&self, outputs: &OutputSettings) -> CniDirectory {
+        let directory = outputs.cni_dir.as_deref();
+        directory.map_or_else(CniDirectory::default, |dir| {
+            cni_directory::look(&self.shared.root, dir)
+        })
+    }
+}

@@ -1,0 +1,183 @@
+//! One pass per PF at a time, PFs side by side; what failed for now is tried again.
+
+use super::coordinator::Coordinator;
+use super::slot::{Retry, Running, Seen, Slot, Waiting};
+use super::status::pf_report;
+use super::{announce, job, journal};
+use crate::events::Cause;
+use crate::host::HostError;
+use crate::model::PciAddress;
+use crate::policy::resolve::Resolution;
+use crate::reconcile::{End, Outcome};
+use crate::report::{Performed, PfReport, Problem, ProblemKind};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Coordinator {
+    /// See to it that a pass begins after now.
+    pub(super) fn ask(&mut self, pf: PciAddress, waiting: Waiting) {
+        let slot = self.slots.entry(pf).or_default();
+        match &mut slot.waiting {
+            Some(already) => already.merge(waiting),
+            none => *none = Some(waiting),
+        }
+        self.begin(pf);
+    }
+
+    fn begin(&mut self, pf: PciAddress) {
+        let Some(slot) = self.slots.get_mut(&pf) else { return };
+        if slot.running.is_some() || self.stopping {
+            return;
+        }
+        let Some(waiting) = slot.waiting.take() else { return };
+        match waiting.retry {
+            Retry::Nothing => {}
+            Retry::Transient => slot.blocked.allow_retries(),
+            Retry::Everything => slot.blocked = Default::default(),
+        }
+        let work = job::PassWork {
+            shared: self.shared.clone(),
+            blocked: std::mem::take(&mut slot.blocked),
+            force: waiting.force,
+        };
+        slot.running = Some(job::start(work, pf, waiting, &self.messages));
+    }
+
+    pub(super) fn on_pass(&mut self, pf: PciAddress, outcome: Outcome) {
+        let Some(slot) = self.slots.get_mut(&pf) else { return };
+        let Some(running) = slot.running.take() else { return };
+        slot.blocked = outcome.blocked;
+        if self.stopping {
+            return;
+        }
+        match outcome.end {
+            End::Gone => self.forget(pf),
+            End::Unobservable(error) => slot.could_not_look(pf, &error),
+            End::Seen { pf: snapshot, resolution, problems } => {
+                let seen = Seen { pf: *snapshot, resolution, problems };
+                slot.saw(seen, &outcome.performed, &running);
+            }
+        }
+        self.note_first_pass(pf);
+        running.tell.into_iter().for_each(|tell| drop(tell.send(())));
+        self.begin(pf);
+        self.publish();
+        self.refresh_status();
+    }
+
+    fn forget(&mut self, pf: PciAddress) {
+        let Some(slot) = self.slots.remove(&pf) else { return };
+        if let Some(seen) = slot.seen {
+            let interface = seen.pf.interface.as_ref().map(|interface| interface.name.as_str());
+            journal::pf_vanished(pf, interface);
+        }
+        if let Some(waiting) = slot.waiting {
+            self.ask(pf, waiting);
+        }
+    }
+
+    fn note_first_pass(&mut self, pf: PciAddress) {
+        let settled = |slot: &Slot| {
+            let seen = slot.seen.as_ref();
+            seen.is_none_or(|seen| seen.resolution != Resolution::AwaitsName)
+        };
+        if self.slots.get(&pf).is_none_or(settled)
+            && let Some(first_look) = &mut self.first_look
+        {
+            first_look.remove(&pf);
+        }
+    }
+
+    /// The first look is over: every PF that was there has had a pass, and the outputs are written.
+    pub(super) fn is_ready(&self) -> bool {
+        self.first_look.as_ref().is_some_and(BTreeSet::is_empty) && self.publisher.is_idle()
+    }
+
+    /// Retries that are due, and kernel calls that have not come back.
+    pub(super) fn on_time(&mut self, now: Instant) {
+        let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+        let retries: Vec<_> =
+            self.slots.iter().filter(|(_, slot)| due(slot.retry_at)).map(|(&pf, _)| pf).collect();
+        for pf in retries {
+            if let Some(slot) = self.slots.get_mut(&pf) {
+                slot.retry_at = None;
+            }
+            let waiting = Waiting { retry: Retry::Transient, ..Waiting::new(Cause::Retry) };
+            self.ask(pf, waiting);
+        }
+        let deadlines = self.deadlines();
+        let mut changed = false;
+        for (&pf, slot) in &mut self.slots {
+            let Some(running) = &mut slot.running else { continue };
+            if running.hung.is_none() && running.deadline(&deadlines) <= now {
+                let problem = running.hang().clone();
+                // Who waits for the pass is not kept waiting for the kernel.
+                running.tell.drain(..).for_each(|tell| drop(tell.send(())));
+                slot.tell_of(pf, vec![problem]);
+                if let Some(first_look) = &mut self.first_look {
+                    first_look.remove(&pf);
+                }
+                changed = true;
+            }
+        }
+        if changed {
+            self.refresh_status();
+        }
+    }
+
+    /// When `on_time` has something to do next.
+    pub(super) fn next_time(&self) -> Option<Instant> {
+        let deadlines = self.deadlines();
+        let slot_time = |slot: &Slot| {
+            let running = slot.running.as_ref().filter(|running| running.hung.is_none());
+            let deadline = running.map(|running| running.deadline(&deadlines));
+            [slot.retry_at, deadline].into_iter().flatten().min()
+        };
+        self.slots.values().filter_map(slot_time).min()
+    }
+}
+
+impl Slot {
+    fn saw(&mut self, seen: Seen, performed: &[Performed], running: &Running) {
+        let report = pf_report(&seen, None);
+        if self.seen.is_none() {
+            journal::pf_appeared(&report);
+        }
+        journal::pass_done(&report, performed, &running.cause, running.since.elapsed());
+        self.tell(&report, seen.problems.clone());
+        self.seen = Some(Arc::new(seen));
+        // What failed for now is tried again after a while.
+        if self.blocked.awaits_retry() {
+            self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
+        } else {
+            self.retry_at = None;
+            self.backoff.reset();
+        }
+    }
+
+    fn could_not_look(&mut self, pf: PciAddress, error: &HostError) {
+        self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
+        let reason = format!("it cannot be looked at: {error}");
+        let kind = ProblemKind::Failed;
+        self.tell_of(pf, vec![Problem { kind, vf: None, step: None, reason, hint: None }]);
+    }
+
+    /// Of a PF that is not seen just now.
+    fn tell_of(&mut self, pf: PciAddress, problems: Vec<Problem>) {
+        let report = self.seen.as_ref().map(|seen| pf_report(seen, None));
+        let report = report.unwrap_or_else(|| PfReport::unseen(pf));
+        self.tell(&report, problems);
+    }
+
+    fn tell(&mut self, report: &PfReport, problems: Vec<Problem>) {
+        announce::problems(report, &self.told, &problems);
+        self.told = problems;
+    }
+}
+
+/// The subsecond part of the clock is random enough to spread retries.
+fn jitter() -> u8 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| (since.subsec_nanos() >> 8) as u8)
+}

@@ -1,0 +1,145 @@
+//! One PF as the coordinator knows it: what was seen last, what runs, what waits.
+
+use super::backoff::Backoff;
+use crate::events::Cause;
+use crate::model::{PfSnapshot, Step};
+use crate::plan::Blocked;
+use crate::policy::resolve::Resolution;
+use crate::reconcile::Progress;
+use crate::report::{Problem, ProblemKind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::oneshot;
+
+/// What the last pass left: the PF, what is wanted of it, and what is not so.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) pf: PfSnapshot,
+    pub(super) resolution: Resolution,
+    pub(super) problems: Vec<Problem>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    pub(super) seen: Option<Arc<Seen>>,
+    pub(super) running: Option<Running>,
+    pub(super) waiting: Option<Waiting>,
+    pub(super) blocked: Blocked,
+    pub(super) backoff: Backoff,
+    pub(super) retry_at: Option<Instant>,
+    /// Said in the journal and not ended yet.
+    pub(super) told: Vec<Problem>,
+}
+
+/// A pass that is to run, with everything that asked for it meanwhile.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) cause: Cause,
+    pub(super) force: bool,
+    /// Try again what failed before.
+    pub(super) retry: Retry,
+    pub(super) tell: Vec<oneshot::Sender<()>>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Retry {
+    Nothing,
+    Transient,
+    Everything,
+}
+
+impl Waiting {
+    pub(super) fn new(cause: Cause) -> Self {
+        Self { cause, force: false, retry: Retry::Nothing, tell: Vec::new() }
+    }
+
+    /// One pass for both: the first cause stands for what is told of it.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.force |= other.force;
+        self.retry = self.retry.max(other.retry);
+        self.tell.extend(other.tell);
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) since: Instant,
+    pub(super) cause: Cause,
+    pub(super) tell: Vec<oneshot::Sender<()>>,
+    pub(super) watched: Arc<Watched>,
+    pub(super) hung: Option<Problem>,
+}
+
+/// A running pass, seen from outside.
+#[derive(Debug)]
+pub(super) struct Watched {
+    /// The step it is at, or none while it looks; and since when.
+    current: Mutex<(Option<Step>, Instant)>,
+    cancelled: AtomicBool,
+}
+
+impl Watched {
+    pub(super) fn new() -> Self {
+        Self { current: Mutex::new((None, Instant::now())), cancelled: AtomicBool::new(false) }
+    }
+
+    pub(super) fn cancel(&self) {
+        self.cancelled.store(true, Ordering::Relaxed);
+    }
+
+    fn current(&self) -> (Option<Step>, Instant) {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn set(&self, step: Option<Step>) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = (step, Instant::now());
+    }
+}
+
+impl Progress for Watched {
+    fn step_begins(&self, step: &Step) {
+        self.set(Some(step.clone()));
+    }
+
+    fn step_ends(&self) {
+        self.set(None);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// How long a kernel call may take before its PF is reported as hung.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deadlines {
+    pub(super) step: Duration,
+    pub(super) num_vfs: Duration,
+}
+
+impl Deadlines {
+    fn of(&self, step: Option<&Step>) -> Duration {
+        match step {
+            Some(Step::SetNumVfs { .. }) => self.num_vfs,
+            _ => self.step,
+        }
+    }
+}
+
+impl Running {
+    /// When the pass counts as hung if it is still at what it does now.
+    pub(super) fn deadline(&self, deadlines: &Deadlines) -> Instant {
+        let (step, since) = self.watched.current();
+        since + deadlines.of(step.as_ref())
+    }
+
+    pub(super) fn hang(&mut self) -> &Problem {
+        let (step, since) = self.watched.current();
+        let doing = step.as_ref().map_or_else(|| "looking at the PF".to_owned(), Step::to_string);
+        let seconds = since.elapsed().as_secs();
+        let reason = format!("the kernel has not come back from {doing} for {seconds} s");
+        let vf = step.as_ref().and_then(Step::vf);
+        self.hung.insert(Problem { kind: ProblemKind::Hung, vf, step, reason, hint: None })
+    }
+}

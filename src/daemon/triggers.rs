@@ -1,0 +1,69 @@
+//! From a trigger to the PFs that it makes worth a look.
+
+use super::coordinator::Coordinator;
+use super::slot::{Seen, Slot, Waiting};
+use super::{job, journal};
+use crate::events::{Cause, Scope, Trigger};
+use crate::model::PciAddress;
+use crate::report::ProblemKind;
+use std::sync::Arc;
+
+impl Coordinator {
+    pub(super) fn on_trigger(&mut self, trigger: Trigger) {
+        let Trigger { scope, cause } = trigger;
+        match scope {
+            Scope::Everything => {
+                if let Cause::Overrun { source } = cause {
+                    journal::overrun(source);
+                }
+                job::list(&self.shared.host, &self.messages, Waiting::new(cause));
+            }
+            Scope::Device(device) => {
+                if let Some(pf) = self.pf_of_device(device) {
+                    self.ask(pf, Waiting::new(cause));
+                }
+            }
+            Scope::Interface(index) => {
+                if let Some(pf) = self.pf_of_interface(index) {
+                    self.ask(pf, Waiting::new(cause));
+                }
+            }
+            Scope::Policies => self.load_policies(cause),
+            Scope::VfioGroup(group) => {
+                for pf in self.refused_for_group(group) {
+                    self.ask(pf, Waiting::new(cause.clone()));
+                }
+            }
+        }
+    }
+
+    fn pf_of_device(&self, device: PciAddress) -> Option<PciAddress> {
+        if self.slots.contains_key(&device) {
+            return Some(device);
+        }
+        let known = self.slots.iter().find(|(_, slot)| {
+            let seen = slot.seen.as_ref();
+            seen.is_some_and(|seen| seen.pf.vfs.values().any(|vf| vf.address == device))
+        });
+        known.map(|(&pf, _)| pf).or_else(|| self.shared.host.pf_of(device))
+    }
+
+    fn pf_of_interface(&self, index: u32) -> Option<PciAddress> {
+        let owns = |seen: &Arc<Seen>| {
+            let pf = seen.pf.interface.as_ref().map(|interface| interface.index);
+            let vfs = seen.pf.vfs.values().filter_map(|vf| vf.interface.as_ref());
+            pf.into_iter().chain(vfs.map(|interface| interface.index)).any(|mine| mine == index)
+        };
+        self.slots.iter().find(|(_, slot)| slot.seen.as_ref().is_some_and(owns)).map(|(&pf, _)| pf)
+    }
+
+    /// Only where a refusal waits for it: our own look at a group closes it, too.
+    fn refused_for_group(&self, group: u32) -> Vec<PciAddress> {
+        let waits = |seen: &Arc<Seen>| {
+            seen.problems.iter().any(|problem| problem.kind == ProblemKind::InUse)
+                && seen.pf.vfs.values().any(|vf| vf.iommu_group == Some(group))
+        };
+        let waiting = |slot: &Slot| slot.seen.as_ref().is_some_and(waits);
+        self.slots.iter().filter(|(_, slot)| waiting(slot)).map(|(&pf, _)| pf).collect()
+    }
+}

@@ -1,0 +1,106 @@
+//! What a pass would do: the pass itself, run against a simulated copy of the host.
+//!
+//! The simulator refuses what a kernel refuses, so the forecast goes past the first step, to
+//! the attributes and drivers of VFs that do not exist yet.
+
+use crate::host::Host;
+use crate::model::{HostSnapshot, PciAddress, PolicyName, Step};
+use crate::plan::{Blocked, Memory};
+use crate::policy::PolicySet;
+use crate::policy::resolve::Resolution;
+use crate::reconcile::{End, Pass, Progress};
+use crate::report::{Problem, ProblemKind};
+use crate::sim::{MemoryLedger, SimHost};
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Forecast {
+    pub pfs: Vec<PfForecast>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PfForecast {
+    pub address: PciAddress,
+    pub interface: Option<String>,
+    pub policies: Vec<PolicyName>,
+    pub shadowed: Vec<crate::policy::resolve::Shadowed>,
+    pub steps: Vec<ForecastStep>,
+    pub problems: Vec<Problem>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForecastStep {
+    /// The step in words, as the journal says it.
+    pub text: String,
+    /// It takes VFs away from whoever uses them.
+    pub disruptive: bool,
+    #[serde(flatten)]
+    pub step: Step,
+}
+
+impl Forecast {
+    /// Whether there is nothing to do and nothing in the way.
+    pub fn is_converged(&self) -> bool {
+        self.pfs.iter().all(|pf| {
+            let settled = |problem: &Problem| problem.kind == ProblemKind::Unsupported;
+            pf.steps.is_empty() && pf.problems.iter().all(settled)
+        })
+    }
+}
+
+struct Nobody;
+
+impl Progress for Nobody {
+    fn step_begins(&self, _: &Step) {}
+    fn step_ends(&self) {}
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) -> Forecast {
+    let host = SimHost::from_snapshot(snapshot.clone());
+    let ledger = MemoryLedger::new(memory.clone());
+    let pass = Pass {
+        host: &host as &dyn Host,
+        policies,
+        node: &snapshot.node,
+        ledger: &ledger,
+        progress: &Nobody,
+        force: false,
+    };
+    let pfs = snapshot.pfs.iter().map(|(&address, pf)| {
+        let outcome = pass.run(address, Blocked::default());
+        let (resolution, problems) = match outcome.end {
+            End::Seen { resolution, problems, .. } => (resolution, problems),
+            End::Gone | End::Unobservable(_) => (Resolution::Unmatched, Vec::new()),
+        };
+        let (policies, shadowed) = match resolution {
+            Resolution::Desired(desired) => {
+                let names = desired.policies.iter().map(|claim| claim.policy.clone());
+                (names.collect(), desired.shadowed)
+            }
+            Resolution::Unmatched | Resolution::AwaitsName => Default::default(),
+        };
+        let steps = outcome.performed.into_iter().map(|performed| ForecastStep {
+            text: performed.step.to_string(),
+            disruptive: is_disruptive(&performed.step, pf),
+            step: performed.step,
+        });
+        PfForecast {
+            address,
+            interface: pf.interface.as_ref().map(|interface| interface.name.to_string()),
+            policies,
+            shadowed,
+            steps: steps.collect(),
+            problems,
+        }
+    });
+    Forecast { pfs: pfs.collect() }
+}
+
+/// Binding a VF that has no driver takes it from nobody.
+fn is_disruptive(step: &Step, pf: &crate::model::PfSnapshot) -> bool {
+    let bound = |vf| pf.vfs.get(&vf).is_some_and(|vf| vf.driver.is_some());
+    step.is_disruptive() && step.vf().is_none_or(bound)
+}
