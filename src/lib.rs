@@ -3,6 +3,7 @@
 //! Read in this order; each module uses only those named before it.
 
 // What there is to talk about, and what is wanted.
+pub mod agent;
 pub mod model;
 pub mod policy;
 
@@ -19,9 +20,13 @@ pub mod file;
 pub mod publish;
 pub mod state;
 
-// The pass, and what sets it off.
+// The pass, what sets it off, and what it would do.
 pub mod events;
+pub mod forecast;
 pub mod reconcile;
+pub mod sim;
 
 // Who calls all this.
+pub mod api;
+pub mod ctl;
 pub mod daemon;

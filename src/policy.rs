@@ -9,6 +9,7 @@ pub mod file;
 pub mod glob;
 pub mod load;
 pub mod network;
+pub(crate) mod reader;
 pub mod resolve;
 pub mod stable_mac;
 

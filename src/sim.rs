@@ -1,0 +1,230 @@
+//! A simulated host behind the same seam as the real one: for tests, benches and offline planning.
+//!
+//! It refuses what the kernel refuses, does what each driver does, breaks where it is told to, and
+//! keeps a record of every action and of every VF that was taken from its user.
+
+pub mod agent;
+pub mod driver;
+mod fault;
+mod hand;
+pub mod ledger;
+mod pf;
+pub mod sample;
+mod step;
+
+use crate::host::{Host, HostError, Look};
+use crate::model::{Action, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, Step, VfIndex};
+pub use agent::SimAgent;
+pub use driver::{DriverModel, WhileDown};
+use fault::{Effect, Fault};
+pub use ledger::{MemoryLedger, Quiet, StopAfter};
+pub use pf::SimPf;
+use rustix::io::Errno;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use step::Surroundings;
+
+#[derive(Debug, Default)]
+pub struct SimHost {
+    state: Mutex<State>,
+    hanging: Condvar,
+    unhung: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    node: Node,
+    pfs: BTreeMap<PciAddress, SimPf>,
+    around: Surroundings,
+    faults: Vec<Fault>,
+    blind: BTreeMap<PciAddress, Errno>,
+    hung: usize,
+    /// Grows with every release, so that a call hung later is not released by an earlier one.
+    releases: usize,
+    attempts: Vec<Attempt>,
+    violations: Vec<Violation>,
+}
+
+/// An action that was asked for, and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    pub action: Action,
+    pub result: Result<(), HostError>,
+}
+
+/// A VF that was destroyed or given another driver while somebody used it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Violation {
+    pub action: Action,
+    pub vf: VfIndex,
+    pub holders: BTreeSet<Holder>,
+}
+
+impl SimHost {
+    pub fn new(node: Node) -> Self {
+        Self::from_snapshot(HostSnapshot {
+            node,
+            pfs: BTreeMap::new(),
+        })
+    }
+
+    /// A host that goes on from where a snapshot was taken.
+    pub fn from_snapshot(snapshot: HostSnapshot) -> Self {
+        let mut state = State {
+            node: snapshot.node,
+            ..State::default()
+        };
+        for (address, pf) in snapshot.pfs {
+            let vfs = pf.vfs.values().filter_map(|vf| vf.interface.as_ref());
+            let indexes = vfs
+                .map(|nic| nic.index)
+                .chain(pf.interface.as_ref().map(|nic| nic.index));
+            let last = indexes.max().unwrap_or_default();
+            let supply = &mut state.around.supply;
+            supply.interfaces = supply.interfaces.max(last);
+            state.pfs.insert(address, SimPf::from(pf));
+        }
+        Self {
+            state: Mutex::new(state),
+            hanging: Condvar::new(),
+            unhung: Condvar::new(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn plug(&self, mut pf: SimPf) {
+        let state = &mut *self.state();
+        pf.get_driver(&mut state.around.supply);
+        state.pfs.insert(pf.snapshot.address, pf);
+    }
+
+    /// The NIC in the hand of whoever pulled it: without VFs, down.
+    pub fn unplug(&self, pf: PciAddress) -> Option<SimPf> {
+        let mut pf = self.state().pfs.remove(&pf)?;
+        pf.unplug();
+        Some(pf)
+    }
+
+    pub fn snapshot(&self) -> HostSnapshot {
+        let state = self.state();
+        let pfs = state.pfs.iter();
+        HostSnapshot {
+            node: state.node.clone(),
+            pfs: pfs.map(|(&at, pf)| (at, pf.observed(false))).collect(),
+        }
+    }
+
+    pub fn pf(&self, pf: PciAddress) -> Option<PfSnapshot> {
+        self.state().pfs.get(&pf).map(|pf| pf.observed(true))
+    }
+
+    /// Everything that was asked for since the last time this was called.
+    pub fn take_attempts(&self) -> Vec<Attempt> {
+        std::mem::take(&mut self.state().attempts)
+    }
+
+    pub fn violations(&self) -> Vec<Violation> {
+        self.state().violations.clone()
+    }
+
+    fn apply_now(&self, action: &Action) -> Result<(), HostError> {
+        let mut state = self.state();
+        let effect = fault::strike(&mut state.faults, action);
+        if effect == Some(Effect::Hang) {
+            state.hung += 1;
+            self.hanging.notify_all();
+            let before = state.releases;
+            state = self
+                .unhung
+                .wait_while(state, |state| state.releases == before)
+                .unwrap_or_else(PoisonError::into_inner);
+            state.hung -= 1;
+        }
+        let state = &mut *state;
+        if effect == Some(Effect::Vanish) {
+            state.pfs.remove(&action.pf);
+        }
+        let Some(pf) = state.pfs.get_mut(&action.pf) else {
+            return Err(step::gone(&action.pf));
+        };
+        match effect {
+            Some(Effect::Fail(errno)) => return Err(as_error(pf, &action.step, errno)),
+            Some(Effect::Nothing) => return Ok(()),
+            Some(Effect::FewerVfs(to)) => {
+                return pf.apply(&Step::SetNumVfs { from: 0, to }, &mut state.around);
+            }
+            Some(Effect::DoAndFail(_) | Effect::Vanish | Effect::Hang) | None => {}
+        }
+        let violations = violations_of(pf, action);
+        let result = pf.apply(&action.step, &mut state.around);
+        if matches!(result, Ok(()) | Err(HostError::NoEffect { .. })) {
+            state.violations.extend(violations);
+        }
+        match effect {
+            Some(Effect::DoAndFail(errno)) => Err(as_error(pf, &action.step, errno)),
+            _ => result,
+        }
+    }
+}
+
+impl Host for SimHost {
+    fn node(&self) -> Result<Node, HostError> {
+        Ok(self.state().node.clone())
+    }
+
+    fn pfs(&self) -> Result<BTreeSet<PciAddress>, HostError> {
+        Ok(self.state().pfs.keys().copied().collect())
+    }
+
+    fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError> {
+        let state = self.state();
+        if let Some(&errno) = state.blind.get(&pf) {
+            return Err(HostError::Kernel {
+                what: pf.to_string(),
+                errno,
+                detail: None,
+            });
+        }
+        let with_holders = look == Look::WithHolders;
+        Ok(state.pfs.get(&pf).map(|pf| pf.observed(with_holders)))
+    }
+
+    fn apply(&self, action: &Action) -> Result<(), HostError> {
+        let result = self.apply_now(action);
+        self.state().attempts.push(Attempt {
+            action: action.clone(),
+            result: result.clone(),
+        });
+        result
+    }
+}
+
+fn as_error(pf: &SimPf, step: &Step, errno: Errno) -> HostError {
+    match errno {
+        Errno::OPNOTSUPP | Errno::PROTONOSUPPORT => pf.unsupported(),
+        Errno::NODEV => step::gone(&pf.snapshot.address),
+        errno => step::refused(step, errno),
+    }
+}
+
+fn violations_of(pf: &SimPf, action: &Action) -> Vec<Violation> {
+    let struck: Vec<VfIndex> = match &action.step {
+        Step::SetNumVfs { to: 0, .. } => pf.snapshot.vfs.keys().copied().collect(),
+        Step::Bind { vf, .. } => vec![*vf],
+        _ => Vec::new(),
+    };
+    let held = struck.into_iter().map(|vf| (vf, pf.holders(vf)));
+    held.filter(|(_, holders)| !holders.is_empty())
+        .map(|(vf, holders)| Violation {
+            action: action.clone(),
+            vf,
+            holders,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,66 @@
+//! The smallest agent: passes over a simulated host, and what it remembers between them.
+
+use super::{MemoryLedger, Quiet, SimHost};
+use crate::host::Host;
+use crate::model::PciAddress;
+use crate::plan::Blocked;
+use crate::policy::PolicySet;
+use crate::reconcile::{Outcome, Pass, Progress};
+use std::collections::BTreeMap;
+
+#[derive(Debug)]
+pub struct SimAgent {
+    pub host: SimHost,
+    pub ledger: MemoryLedger,
+    pub policies: PolicySet,
+    blocked: BTreeMap<PciAddress, Blocked>,
+}
+
+impl SimAgent {
+    pub fn new(host: SimHost, policies: PolicySet) -> Self {
+        Self {
+            host,
+            ledger: MemoryLedger::default(),
+            policies,
+            blocked: BTreeMap::new(),
+        }
+    }
+
+    pub fn pass(&mut self, pf: PciAddress) -> Outcome {
+        self.pass_with(pf, &Quiet, false)
+    }
+
+    pub fn pass_with(&mut self, pf: PciAddress, progress: &dyn Progress, force: bool) -> Outcome {
+        let node = self.host.snapshot().node;
+        let pass = Pass {
+            host: &self.host,
+            policies: &self.policies,
+            node: &node,
+            ledger: &self.ledger,
+            progress,
+            force,
+        };
+        let outcome = pass.run(pf, self.blocked.remove(&pf).unwrap_or_default());
+        self.blocked.insert(pf, outcome.blocked.clone());
+        outcome
+    }
+
+    /// Every PF that is there.
+    pub fn pass_all(&mut self) -> BTreeMap<PciAddress, Outcome> {
+        let pfs = self.host.pfs().unwrap_or_default();
+        pfs.into_iter().map(|pf| (pf, self.pass(pf))).collect()
+    }
+
+    /// The back-off is over: what may succeed by itself is tried again.
+    pub fn retry(&mut self) {
+        for blocked in self.blocked.values_mut() {
+            blocked.allow_retries();
+        }
+    }
+
+    /// Only what was written down survives.
+    pub fn restart(&mut self) {
+        self.blocked.clear();
+        self.ledger = MemoryLedger::from(self.ledger.memory());
+    }
+}

@@ -1,0 +1,129 @@
+//! Faults that are planted before they happen: which action they hit, how often, and what they do.
+
+use super::SimHost;
+use crate::model::{Action, PciAddress, Step};
+use rustix::io::Errno;
+use std::fmt;
+use std::sync::PoisonError;
+
+pub(super) struct Fault {
+    pub(super) hits: Box<dyn Fn(&Action) -> bool + Send>,
+    pub(super) times: u32,
+    pub(super) effect: Effect,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// Nothing is done and the kernel says why.
+    Fail(Errno),
+    /// It is done, and the kernel reports an error all the same.
+    DoAndFail(Errno),
+    /// Nothing is done and the kernel reports success.
+    Nothing,
+    /// Only so many VFs are made.
+    FewerVfs(u16),
+    /// The device is pulled out while the kernel works on it.
+    Vanish,
+    /// The call does not return before it is released.
+    Hang,
+}
+
+impl fmt::Debug for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, {} times", self.effect, self.times)
+    }
+}
+
+/// The effect of the first fault that hits the action; each hit uses one of its times up.
+pub(super) fn strike(faults: &mut Vec<Fault>, action: &Action) -> Option<Effect> {
+    let at = faults.iter().position(|fault| (fault.hits)(action))?;
+    let fault = faults.get_mut(at)?;
+    let effect = fault.effect;
+    fault.times = fault.times.saturating_sub(1);
+    if fault.times == 0 {
+        faults.remove(at);
+    }
+    Some(effect)
+}
+
+impl SimHost {
+    fn plant(&self, hits: impl Fn(&Action) -> bool + Send + 'static, times: u32, effect: Effect) {
+        let hits = Box::new(hits);
+        self.state().faults.push(Fault {
+            hits,
+            times,
+            effect,
+        });
+    }
+
+    pub fn fail_next(
+        &self,
+        hits: impl Fn(&Action) -> bool + Send + 'static,
+        errno: Errno,
+        times: u32,
+    ) {
+        self.plant(hits, times, Effect::Fail(errno));
+    }
+
+    pub fn do_and_fail(
+        &self,
+        hits: impl Fn(&Action) -> bool + Send + 'static,
+        errno: Errno,
+        times: u32,
+    ) {
+        self.plant(hits, times, Effect::DoAndFail(errno));
+    }
+
+    pub fn succeed_without_effect(
+        &self,
+        hits: impl Fn(&Action) -> bool + Send + 'static,
+        times: u32,
+    ) {
+        self.plant(hits, times, Effect::Nothing);
+    }
+
+    /// The next time VFs are made there, only so many come and the kernel reports success.
+    pub fn make_fewer_vfs(&self, pf: PciAddress, count: u16, times: u32) {
+        let creates = move |action: &Action| {
+            action.pf == pf && matches!(action.step, Step::SetNumVfs { to, .. } if to > count)
+        };
+        self.plant(creates, times, Effect::FewerVfs(count));
+    }
+
+    pub fn vanish_during(&self, hits: impl Fn(&Action) -> bool + Send + 'static) {
+        self.plant(hits, 1, Effect::Vanish);
+    }
+
+    /// The call blocks until `release_hung`, and then does what it was asked for.
+    pub fn hang(&self, hits: impl Fn(&Action) -> bool + Send + 'static) {
+        self.plant(hits, 1, Effect::Hang);
+    }
+
+    pub fn release_hung(&self) {
+        self.state().releases += 1;
+        self.unhung.notify_all();
+    }
+
+    /// Blocks until so many calls hang.
+    pub fn await_hung(&self, count: usize) {
+        let hung = self
+            .hanging
+            .wait_while(self.state(), |state| state.hung < count);
+        drop(hung.unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Looking at this PF fails until `None` is given.
+    pub fn blind(&self, pf: PciAddress, errno: Option<Errno>) {
+        let mut state = self.state();
+        match errno {
+            Some(errno) => state.blind.insert(pf, errno),
+            None => state.blind.remove(&pf),
+        };
+    }
+
+    pub fn clear_faults(&self) {
+        let mut state = self.state();
+        state.faults.clear();
+        state.blind.clear();
+    }
+}

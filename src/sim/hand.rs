@@ -1,0 +1,98 @@
+//! What others do to the host: administrators, containers, udev, whoever pulls a cable.
+
+use super::{SimHost, SimPf};
+use crate::model::{DriverName, Holder, InterfaceName, Mtu, PciAddress, VfIndex, VfSetting};
+
+impl SimHost {
+    /// Anything that another program does to a PF. Does nothing where there is no such PF.
+    pub fn edit(&self, pf: PciAddress, change: impl FnOnce(&mut SimPf)) {
+        if let Some(pf) = self.state().pfs.get_mut(&pf) {
+            change(pf);
+        }
+    }
+
+    pub fn set_vf_setting(&self, pf: PciAddress, vf: VfIndex, setting: VfSetting) {
+        self.edit(pf, |pf| {
+            if let Some(vf) = pf.snapshot.vfs.get_mut(&vf) {
+                vf.settings.set(setting);
+            }
+        });
+    }
+
+    /// `echo 0` and `echo count` into `sriov_numvfs`, by somebody else.
+    pub fn set_num_vfs_by_hand(&self, pf: PciAddress, count: u16) {
+        let state = &mut *self.state();
+        if let Some(pf) = state.pfs.get_mut(&pf) {
+            pf.destroy_vfs();
+            pf.create_vfs(count.min(pf.snapshot.total_vfs), &mut state.around.supply);
+        }
+    }
+
+    pub fn unbind_vf(&self, pf: PciAddress, vf: VfIndex) {
+        self.edit(pf, |pf| pf.unbind(vf));
+    }
+
+    /// The PF's driver lets it go: its VFs, its netdev and its settings are lost.
+    pub fn unbind_pf(&self, pf: PciAddress) {
+        self.edit(pf, SimPf::lose_driver);
+    }
+
+    pub fn bind_pf(&self, pf: PciAddress) {
+        let state = &mut *self.state();
+        if let Some(pf) = state.pfs.get_mut(&pf) {
+            pf.get_driver(&mut state.around.supply);
+        }
+    }
+
+    /// A cable with a link of this speed, or none.
+    pub fn set_cable(&self, pf: PciAddress, speed: Option<u32>) {
+        self.edit(pf, |pf| {
+            pf.cable = speed;
+            pf.settle_link();
+        });
+    }
+
+    pub fn set_pf_up(&self, pf: PciAddress, up: bool) {
+        self.edit(pf, |pf| {
+            if let Some(interface) = &mut pf.snapshot.interface {
+                interface.up = up;
+            }
+            pf.settle_link();
+        });
+    }
+
+    pub fn set_pf_mtu(&self, pf: PciAddress, mtu: Mtu) {
+        self.edit(pf, |pf| {
+            if let Some(interface) = &mut pf.snapshot.interface {
+                interface.mtu = mtu;
+            }
+        });
+    }
+
+    /// udev gives the interface its name for good.
+    pub fn finish_name(&self, pf: PciAddress, name: InterfaceName) {
+        self.edit(pf, |pf| {
+            if let Some(interface) = &mut pf.snapshot.interface {
+                interface.name = name;
+                interface.name_is_final = true;
+            }
+        });
+    }
+
+    pub fn hold(&self, pf: PciAddress, vf: VfIndex, by: Holder) {
+        self.edit(pf, |pf| pf.hold(vf, by));
+    }
+
+    pub fn release(&self, pf: PciAddress, vf: VfIndex) {
+        self.edit(pf, |pf| pf.release(vf));
+    }
+
+    /// The module of this driver is not installed: nothing can be bound to it.
+    pub fn remove_driver(&self, driver: DriverName) {
+        self.state().around.missing_drivers.insert(driver);
+    }
+
+    pub fn install_driver(&self, driver: &DriverName) {
+        self.state().around.missing_drivers.remove(driver);
+    }
+}

@@ -1,0 +1,106 @@
+//! What a pass needs besides a host: a memory that is not on disk, and somebody who watches.
+
+use crate::model::{DriverName, PciAddress, Step};
+use crate::plan::{Capability, Memory, OwnedPf};
+use crate::reconcile::{Ledger, Progress};
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+#[derive(Debug, Default)]
+pub struct MemoryLedger {
+    memory: Mutex<Memory>,
+    writes: AtomicUsize,
+}
+
+impl MemoryLedger {
+    pub fn memory(&self) -> Memory {
+        self.lock().clone()
+    }
+
+    /// How often something was written down.
+    pub fn writes(&self) -> usize {
+        self.writes.load(Ordering::Relaxed)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> MutexGuard<'_, Memory> {
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.lock()
+    }
+}
+
+impl From<Memory> for MemoryLedger {
+    fn from(memory: Memory) -> Self {
+        Self {
+            memory: Mutex::new(memory),
+            writes: AtomicUsize::new(0),
+        }
+    }
+}
+
+impl Ledger for MemoryLedger {
+    fn owned(&self, pf: PciAddress) -> Option<OwnedPf> {
+        self.lock().pfs.get(&pf).cloned()
+    }
+
+    fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>) {
+        let mut memory = self.write();
+        match owned {
+            Some(owned) => memory.pfs.insert(pf, owned),
+            None => memory.pfs.remove(&pf),
+        };
+    }
+
+    fn unsupported(&self, driver: &DriverName) -> BTreeSet<Capability> {
+        let memory = self.lock();
+        memory.unsupported.get(driver).cloned().unwrap_or_default()
+    }
+
+    fn learn_unsupported(&self, driver: &DriverName, capability: Capability) {
+        let mut memory = self.write();
+        let learnt = memory.unsupported.entry(driver.clone()).or_default();
+        learnt.insert(capability);
+    }
+}
+
+/// Nobody watches, nobody stops it.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Quiet;
+
+impl Progress for Quiet {
+    fn step_begins(&self, _: &Step) {}
+    fn step_ends(&self) {}
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+/// The agent dies after so many steps.
+#[derive(Debug)]
+pub struct StopAfter(AtomicUsize);
+
+impl StopAfter {
+    pub fn steps(steps: usize) -> Self {
+        Self(AtomicUsize::new(steps))
+    }
+}
+
+impl Progress for StopAfter {
+    fn step_begins(&self, _: &Step) {}
+
+    fn step_ends(&self) {
+        let less = |left: usize| left.checked_sub(1);
+        // Fails at zero only, where it stays.
+        let _ = self
+            .0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, less);
+    }
+
+    fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+}

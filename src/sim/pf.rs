@@ -1,0 +1,348 @@
+//! A simulated PF with its VFs: what its driver would remember, and what happens by itself.
+
+use super::driver::DriverModel;
+use crate::model::{
+    DriverName, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PfInterface,
+    PfSnapshot, TxRate, VfIndex, VfInterface, VfSettings, VfSnapshot,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+#[derive(Debug, Clone)]
+pub struct SimPf {
+    pub model: DriverModel,
+    /// What an observation shows, except who holds the VFs.
+    pub snapshot: PfSnapshot,
+    /// The speed that the link comes up with; `None`: no cable.
+    pub cable: Option<u32>,
+    /// The kernel's VF list stops here; `None`: it is whole.
+    pub listed_vfs: Option<u16>,
+    /// The driver that let it go, and the netdev that it had made.
+    lost: Option<(DriverName, Option<PfInterface>)>,
+    pub(super) hidden: BTreeMap<VfIndex, Hidden>,
+    /// So many settings are still answered with EAGAIN.
+    pub(super) busy: u32,
+}
+
+/// What no observation shows, or only one that looks for holders.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Hidden {
+    /// The MAC that the VF's own driver used last.
+    own_mac: Option<MacAddress>,
+    pub(super) holders: BTreeSet<Holder>,
+    /// The netdev, while it is in another network namespace.
+    away: Option<VfInterface>,
+}
+
+/// What the kernel hands out, each only once.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Supply {
+    pub(super) interfaces: u32,
+    macs: u32,
+}
+
+impl Supply {
+    pub(super) fn interface(&mut self) -> u32 {
+        self.interfaces += 1;
+        self.interfaces
+    }
+
+    fn random_mac(&mut self) -> MacAddress {
+        self.macs += 1;
+        let [a, b, c, d] = self.macs.to_be_bytes();
+        MacAddress([0x02, 0xff, a, b, c, d])
+    }
+}
+
+impl SimPf {
+    /// A NIC as it comes from the shelf: down, cable plugged in, no VFs, named for good.
+    pub fn new(address: PciAddress, model: DriverModel) -> Self {
+        let text = address.to_string();
+        let slot = text.get(5..7).unwrap_or_default();
+        let number = u8::from_str_radix(slot, 16).unwrap_or_default();
+        let name: Option<InterfaceName> = format!("ens{number}").parse().ok();
+        let interface = name.map(|name| PfInterface {
+            index: 0,
+            name,
+            altnames: BTreeSet::new(),
+            name_is_final: true,
+            permanent_mac: MacAddress([0x52, 0x54, 0, 0, number, 0]),
+            mtu: Mtu::ETHERNET,
+            up: false,
+            carrier: false,
+            speed: None,
+            link_type: LinkType::Ether,
+        });
+        let snapshot = PfSnapshot {
+            address,
+            vendor: model.vendor,
+            device: model.device,
+            vendor_name: None,
+            model_name: None,
+            driver: model.name.parse().ok(),
+            numa_node: Some(0),
+            total_vfs: model.total_vfs,
+            num_vfs: 0,
+            autoprobe: true,
+            interface,
+            vf_list_complete: true,
+            vfs: BTreeMap::new(),
+            holders: None,
+        };
+        Self {
+            model,
+            cable: Some(1000),
+            ..Self::from(snapshot)
+        }
+    }
+
+    pub(super) fn lose_driver(&mut self) {
+        self.destroy_vfs();
+        if let Some(driver) = self.snapshot.driver.take() {
+            self.lost = Some((driver, self.snapshot.interface.take()));
+        }
+    }
+
+    /// Out of the slot: what the kernel knew of the device is forgotten.
+    pub(super) fn unplug(&mut self) {
+        self.lose_driver();
+        self.snapshot.autoprobe = true;
+    }
+
+    /// Its netdev starts from nothing, with a new index. A PF that has its driver keeps its settings.
+    pub(super) fn get_driver(&mut self, supply: &mut Supply) {
+        if let Some((driver, interface)) = self.lost.take() {
+            self.snapshot.driver = Some(driver);
+            self.snapshot.interface = interface.map(|interface| PfInterface {
+                mtu: Mtu::ETHERNET,
+                up: false,
+                carrier: false,
+                speed: None,
+                ..interface
+            });
+        }
+        if let Some(interface) = &mut self.snapshot.interface {
+            interface.index = supply.interface();
+        }
+    }
+
+    pub(super) fn observed(&self, with_holders: bool) -> PfSnapshot {
+        let mut seen = self.snapshot.clone();
+        if let Some(end) = self.listed_vfs.filter(|&end| end < seen.num_vfs) {
+            seen.vf_list_complete = false;
+            for vf in seen.vfs.range_mut(VfIndex(end)..) {
+                vf.1.settings = VfSettings::default();
+            }
+        }
+        seen.holders = with_holders.then(|| {
+            let held = self.hidden.iter().filter(|(_, vf)| !vf.holders.is_empty());
+            held.map(|(&index, vf)| (index, vf.holders.clone()))
+                .collect()
+        });
+        seen
+    }
+
+    pub(super) fn holders(&self, vf: VfIndex) -> BTreeSet<Holder> {
+        self.hidden
+            .get(&vf)
+            .map(|vf| vf.holders.clone())
+            .unwrap_or_default()
+    }
+
+    pub(super) fn create_vfs(&mut self, count: u16, supply: &mut Supply) {
+        for index in (0..count).map(VfIndex) {
+            let Some(address) = self.vf_address(index) else {
+                break;
+            };
+            let vf = VfSnapshot {
+                address,
+                vendor: self.model.vendor,
+                device: self.model.vf_device,
+                driver: None,
+                driver_override: None,
+                iommu_group: Some(100 + u32::from(index.0)),
+                interface: None,
+                interface_elsewhere: false,
+                settings: self.model.fresh_settings(),
+            };
+            self.snapshot.vfs.insert(index, vf);
+            self.hidden.insert(index, Hidden::default());
+            self.snapshot.num_vfs += 1;
+            if self.snapshot.autoprobe {
+                self.probe(index, self.model.vf_driver.parse().ok(), supply);
+            }
+        }
+        self.busy = self.model.busy_after_creation;
+    }
+
+    pub(super) fn destroy_vfs(&mut self) {
+        self.snapshot.vfs.clear();
+        self.snapshot.num_vfs = 0;
+        self.hidden.clear();
+    }
+
+    fn vf_address(&self, index: VfIndex) -> Option<PciAddress> {
+        let text = self.snapshot.address.to_string();
+        let (domain, rest) = text.split_once(':')?;
+        let (bus, rest) = rest.split_once(':')?;
+        let (device, function) = rest.split_once('.')?;
+        let part = |text| u32::from_str_radix(text, 16).ok();
+        let pf = part(bus)? << 8 | part(device)? << 3 | part(function)?;
+        let vf = pf
+            + u32::from(self.model.vf_offset)
+            + u32::from(self.model.vf_stride) * u32::from(index.0);
+        let [_, _, bus, function] = vf.to_be_bytes();
+        PciAddress::new(part(domain)?, bus, function >> 3, function & 7)
+    }
+
+    /// A driver takes a VF; the default one makes a netdev with the MAC that the VF then has.
+    pub(super) fn probe(
+        &mut self,
+        index: VfIndex,
+        driver: Option<DriverName>,
+        supply: &mut Supply,
+    ) {
+        let makes_netdev = driver
+            .as_ref()
+            .is_some_and(|driver| driver.as_str() == self.model.vf_driver);
+        let name = self.vf_name(index);
+        let Some(vf) = self.snapshot.vfs.get_mut(&index) else {
+            return;
+        };
+        vf.driver = driver;
+        let Some(name) = name.filter(|_| makes_netdev) else {
+            return;
+        };
+        vf.interface = Some(VfInterface {
+            index: supply.interface(),
+            name,
+            mac: MacAddress::ZERO,
+            mtu: Mtu::ETHERNET,
+            up: false,
+        });
+        let keeps_own = self.model.trusted_vf_keeps_mac && vf.settings.trust == Some(true);
+        self.take_mac(index, keeps_own, supply);
+    }
+
+    /// The VF's driver starts: with the PF's MAC if there is one, else with its own.
+    pub(super) fn take_mac(&mut self, index: VfIndex, keeps_own: bool, supply: &mut Supply) {
+        let (Some(vf), Some(hidden)) = (
+            self.snapshot.vfs.get_mut(&index),
+            self.hidden.get_mut(&index),
+        ) else {
+            return;
+        };
+        let Some(interface) = &mut vf.interface else {
+            return;
+        };
+        let given = vf.settings.mac.filter(|&mac| mac != MacAddress::ZERO);
+        let own = hidden.own_mac;
+        let mac = if keeps_own {
+            own.or(given)
+        } else {
+            given.or(own)
+        };
+        interface.mac = mac.unwrap_or_else(|| supply.random_mac());
+        hidden.own_mac = Some(interface.mac);
+        if self.model.reports_own_mac {
+            vf.settings.mac = Some(interface.mac);
+        }
+    }
+
+    fn vf_name(&self, index: VfIndex) -> Option<InterfaceName> {
+        let pf = self.snapshot.interface.as_ref()?.name.as_str();
+        let pf: String = pf.chars().take(8).collect();
+        format!("{pf}v{index}").parse().ok()
+    }
+
+    pub(super) fn unbind(&mut self, index: VfIndex) {
+        if let Some(vf) = self.snapshot.vfs.get_mut(&index) {
+            vf.driver = None;
+            vf.interface = None;
+            vf.interface_elsewhere = false;
+        }
+        if let Some(hidden) = self.hidden.get_mut(&index) {
+            hidden.away = None;
+        }
+    }
+
+    pub(super) fn hold(&mut self, index: VfIndex, by: Holder) {
+        let (Some(vf), Some(hidden)) = (
+            self.snapshot.vfs.get_mut(&index),
+            self.hidden.get_mut(&index),
+        ) else {
+            return;
+        };
+        if matches!(by, Holder::Namespace { .. }) && vf.interface.is_some() {
+            hidden.away = vf.interface.take();
+            vf.interface_elsewhere = true;
+        }
+        hidden.holders.insert(by);
+    }
+
+    pub(super) fn release(&mut self, index: VfIndex) {
+        let (Some(vf), Some(hidden)) = (
+            self.snapshot.vfs.get_mut(&index),
+            self.hidden.get_mut(&index),
+        ) else {
+            return;
+        };
+        hidden.holders.clear();
+        if let Some(interface) = hidden.away.take() {
+            vf.interface = Some(interface);
+            vf.interface_elsewhere = false;
+        }
+    }
+
+    /// The link follows the cable and the administrator; some drivers drop rates when its speed changes.
+    pub(super) fn settle_link(&mut self) {
+        let Some(interface) = &mut self.snapshot.interface else {
+            return;
+        };
+        let speed = self.cable.filter(|_| interface.up);
+        interface.carrier = speed.is_some();
+        if speed.is_some() && speed != interface.speed && self.model.rate_lost_on_speed_change {
+            for vf in self.snapshot.vfs.values_mut() {
+                vf.settings.tx_rate = vf.settings.tx_rate.map(|_| TxRate::default());
+            }
+        }
+        interface.speed = speed;
+    }
+}
+
+impl From<PfSnapshot> for SimPf {
+    fn from(mut snapshot: PfSnapshot) -> Self {
+        let mut holders = snapshot.holders.take().unwrap_or_default();
+        let hidden = snapshot.vfs.iter().map(|(&index, vf)| {
+            let own_mac = vf.interface.as_ref().map(|interface| interface.mac);
+            let holders = holders.remove(&index).unwrap_or_default();
+            let away = None;
+            (
+                index,
+                Hidden {
+                    own_mac,
+                    holders,
+                    away,
+                },
+            )
+        });
+        let hidden = hidden.collect();
+        let driver = snapshot
+            .driver
+            .as_ref()
+            .map_or("", |driver| driver.as_str());
+        let listed_vfs = (!snapshot.vf_list_complete).then_some(0);
+        snapshot.vf_list_complete = true;
+        Self {
+            model: DriverModel::of(driver),
+            cable: snapshot
+                .interface
+                .as_ref()
+                .and_then(|nic| nic.speed.or(nic.carrier.then_some(1000))),
+            listed_vfs,
+            lost: None,
+            hidden,
+            busy: 0,
+            snapshot,
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Things to fill in: policies that ask for nothing.
+
+use crate::model::{PolicyName, VfSettings};
+use crate::policy::{
+    DeviceType, Disruption, MacChoice, NodeMatch, OnRemoval, PfMatch, Policy, Source,
+};
+use std::collections::BTreeMap;
+
+/// It matches every PF and wants nothing of it.
+pub fn policy(name: PolicyName) -> Policy {
+    Policy {
+        source: Source {
+            file: format!("{name}.toml").into(),
+            line: 1,
+        },
+        name,
+        priority: 99,
+        enabled: true,
+        node: NodeMatch::default(),
+        matches: PfMatch::default(),
+        resource: None,
+        resource_prefix: None,
+        num_vfs: None,
+        vfs: None,
+        mtu: None,
+        device_type: DeviceType::Netdevice,
+        driver_autoprobe: None,
+        external: None,
+        is_rdma: false,
+        need_vhost_net: false,
+        exclude_topology: false,
+        settings: VfSettings::default(),
+        mac: MacChoice::Kernel,
+        overrides: BTreeMap::new(),
+        on_removal: OnRemoval::Reset,
+        disruption: Disruption::WhenUnused,
+    }
+}

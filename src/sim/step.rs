@@ -1,0 +1,235 @@
+//! One step on a simulated PF: what the kernel does, and what it refuses.
+
+use super::driver::WhileDown;
+use super::pf::{SimPf, Supply};
+use crate::host::HostError;
+use crate::model::{
+    BindTarget, DriverName, LinkState, MacAddress, Mtu, PfInterface, Step, TxRate, VfAttribute,
+    VfIndex, VfSetting, VlanProto,
+};
+use rustix::io::Errno;
+use std::collections::BTreeSet;
+
+/// The parts of the system around the PFs.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Surroundings {
+    pub(super) supply: Supply,
+    /// Drivers whose module is not installed.
+    pub(super) missing_drivers: BTreeSet<DriverName>,
+}
+
+impl SimPf {
+    pub(super) fn apply(
+        &mut self,
+        step: &Step,
+        around: &mut Surroundings,
+    ) -> Result<(), HostError> {
+        match step {
+            Step::SetAutoprobe { on } => {
+                self.snapshot.autoprobe = *on;
+                Ok(())
+            }
+            Step::SetNumVfs { to, .. } => self.set_num_vfs(*to, step, around),
+            Step::SetPfUp { interface } => {
+                self.netdev(*interface)?.up = true;
+                self.settle_link();
+                Ok(())
+            }
+            Step::SetPfMtu { interface, mtu } => {
+                self.check_mtu(*mtu, step)?;
+                self.netdev(*interface)?.mtu = *mtu;
+                Ok(())
+            }
+            Step::SetVf {
+                interface,
+                vf,
+                setting,
+            } => {
+                self.netdev(*interface)?;
+                self.set_vf(*vf, *setting, step, around)
+            }
+            Step::Bind { vf, address, to } => {
+                let same = self
+                    .snapshot
+                    .vfs
+                    .get(vf)
+                    .is_some_and(|vf| vf.address == *address);
+                if !same {
+                    return Err(gone(address));
+                }
+                self.bind(*vf, to, step, around)
+            }
+            Step::SetVfMtu { vf, interface, mtu } => {
+                self.check_mtu(*mtu, step)?;
+                let netdev = self
+                    .snapshot
+                    .vfs
+                    .get_mut(vf)
+                    .and_then(|vf| vf.interface.as_mut())
+                    .filter(|netdev| netdev.index == *interface);
+                netdev
+                    .ok_or_else(|| gone(&format!("interface {interface}")))?
+                    .mtu = *mtu;
+                Ok(())
+            }
+        }
+    }
+
+    /// In the order in which `sriov_numvfs_store` (drivers/pci/iov.c) looks at things.
+    fn set_num_vfs(
+        &mut self,
+        to: u16,
+        step: &Step,
+        around: &mut Surroundings,
+    ) -> Result<(), HostError> {
+        if to > self.snapshot.total_vfs {
+            return Err(refused(step, Errno::RANGE));
+        }
+        if to == self.snapshot.num_vfs {
+            return Ok(());
+        }
+        if self.snapshot.driver.is_none() {
+            return Err(refused(step, Errno::NOENT));
+        }
+        if to == 0 {
+            self.destroy_vfs();
+            return Ok(());
+        }
+        if self.snapshot.num_vfs != 0 {
+            return Err(refused(step, Errno::BUSY));
+        }
+        let up = self.snapshot.interface.as_ref().is_some_and(|nic| nic.up);
+        if up || self.model.while_down == WhileDown::MakesVfs {
+            self.create_vfs(to, &mut around.supply);
+        }
+        Ok(())
+    }
+
+    fn netdev(&mut self, index: u32) -> Result<&mut PfInterface, HostError> {
+        let netdev = self.snapshot.interface.as_mut();
+        netdev
+            .filter(|netdev| netdev.index == index)
+            .ok_or_else(|| gone(&format!("interface {index}")))
+    }
+
+    fn check_mtu(&self, mtu: Mtu, step: &Step) -> Result<(), HostError> {
+        if mtu.get() > self.model.max_mtu {
+            return Err(refused(step, Errno::INVAL));
+        }
+        Ok(())
+    }
+
+    fn set_vf(
+        &mut self,
+        index: VfIndex,
+        setting: VfSetting,
+        step: &Step,
+        around: &mut Surroundings,
+    ) -> Result<(), HostError> {
+        let attribute = setting.attribute();
+        if !self.model.settable.contains(&attribute) {
+            return Err(self.unsupported());
+        }
+        if index.0 >= self.snapshot.num_vfs {
+            return Err(refused(step, Errno::INVAL));
+        }
+        if self.busy > 0 {
+            self.busy -= 1;
+            return Err(refused(step, Errno::AGAIN));
+        }
+        self.check(setting, step)?;
+        let Some(vf) = self.snapshot.vfs.get_mut(&index) else {
+            return Err(refused(step, Errno::INVAL));
+        };
+        if self.model.reported.contains(&attribute) {
+            vf.settings.set(setting);
+        }
+        if attribute == VfAttribute::Trust && self.model.trust_resets_vf {
+            self.take_mac(index, false, &mut around.supply);
+        }
+        Ok(())
+    }
+
+    fn check(&self, setting: VfSetting, step: &Step) -> Result<(), HostError> {
+        let valid = match setting {
+            VfSetting::Mac(mac) => mac.is_unicast() || mac == MacAddress::ZERO,
+            VfSetting::Vlan(vlan) => {
+                if vlan.proto == VlanProto::Dot1ad && !self.model.vlan_8021ad {
+                    return Err(self.unsupported());
+                }
+                vlan.id <= 4095 && vlan.qos <= 7
+            }
+            VfSetting::TxRate(rate) => self.is_valid_rate(rate),
+            VfSetting::LinkState(LinkState::Auto | LinkState::Enable | LinkState::Disable)
+            | VfSetting::Trust(_)
+            | VfSetting::SpoofCheck(_)
+            | VfSetting::QueryRss(_) => true,
+        };
+        if valid {
+            Ok(())
+        } else {
+            Err(refused(step, Errno::INVAL))
+        }
+    }
+
+    fn is_valid_rate(&self, rate: TxRate) -> bool {
+        let speed = self.snapshot.interface.as_ref().and_then(|nic| nic.speed);
+        let fits = match speed {
+            Some(speed) => rate.max <= speed,
+            None => !self.model.rate_needs_link,
+        };
+        let min_fits = rate.min == 0 || self.model.min_rate;
+        fits && min_fits && (rate.max == 0 || rate.min <= rate.max)
+    }
+
+    fn bind(
+        &mut self,
+        index: VfIndex,
+        to: &BindTarget,
+        step: &Step,
+        around: &mut Surroundings,
+    ) -> Result<(), HostError> {
+        self.unbind(index);
+        let wanted = match to {
+            BindTarget::Default => None,
+            BindTarget::Driver(driver) => Some(driver.clone()),
+        };
+        if let Some(vf) = self.snapshot.vfs.get_mut(&index) {
+            vf.driver_override.clone_from(&wanted);
+        }
+        // Without an override, autoprobe decides (pci_device_can_probe, drivers/pci/pci-driver.c).
+        let driver = wanted.or_else(|| {
+            let default = || self.model.vf_driver.parse().ok();
+            self.snapshot.autoprobe.then(default).flatten()
+        });
+        let driver = driver.filter(|driver| !around.missing_drivers.contains(driver));
+        if driver.is_none() {
+            return Err(HostError::NoEffect {
+                what: step.to_string(),
+                found: "no driver is bound".to_owned(),
+            });
+        }
+        self.probe(index, driver, &mut around.supply);
+        Ok(())
+    }
+
+    pub(super) fn unsupported(&self) -> HostError {
+        HostError::Unsupported {
+            driver: self.model.name.to_owned(),
+        }
+    }
+}
+
+pub(super) fn refused(step: &Step, errno: Errno) -> HostError {
+    HostError::Kernel {
+        what: step.to_string(),
+        errno,
+        detail: None,
+    }
+}
+
+pub(super) fn gone(what: &dyn ToString) -> HostError {
+    HostError::Gone {
+        what: what.to_string(),
+    }
+}
