@@ -1,0 +1,161 @@
+//! Puts sriovd into a guest, as its package would.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+use tempfile::{NamedTempFile, TempDir};
+
+use super::guest::Guest;
+
+/// Files for a guest's root, and a script to run once they are there.
+pub struct Files {
+    staging: TempDir,
+    paths: Vec<PathBuf>,
+    /// Runs in the guest's root at power-on, before systemd.
+    prepare: String,
+}
+
+impl Files {
+    pub fn new() -> Result<Self> {
+        Ok(Self {
+            staging: tempfile::Builder::new().prefix("sriovd-vm-").tempdir()?,
+            paths: Vec::new(),
+            prepare: "#!/bin/sh\nset -e\n".to_owned(),
+        })
+    }
+
+    /// Binaries, units and the like, with the service enabled.
+    pub fn sriovd() -> Result<Self> {
+        let mut files = Self::new()?;
+        let binaries = binaries()?;
+        for name in ["sriovd", "sriovctl"] {
+            let binary = binaries.join(name);
+            if binary.exists() {
+                files.copy(&binary, &format!("/usr/bin/{name}"), 0o755)?;
+            }
+        }
+        let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
+        if units.exists() {
+            for entry in fs::read_dir(&units)? {
+                let path = entry?.path();
+                if let Some(place) = place(&path)? {
+                    files.copy(&path, &place, 0o644)?;
+                }
+            }
+        }
+        files.prepare += "systemd-sysusers\njournalctl --update-catalog\n\
+                          if [ -e /usr/lib/systemd/system/sriovd.service ]; then systemctl enable sriovd.service; fi\n";
+        Ok(files)
+    }
+
+    pub fn add(&mut self, bytes: impl AsRef<[u8]>, path: &str, mode: u32) -> Result<()> {
+        let relative = path.strip_prefix('/').context("not an absolute path")?;
+        let file = self.staging.path().join(relative);
+        fs::create_dir_all(file.parent().context("no parent")?)?;
+        fs::write(&file, bytes)?;
+        fs::set_permissions(&file, Permissions::from_mode(mode))?;
+        self.paths.push(PathBuf::from(relative));
+        Ok(())
+    }
+
+    fn copy(&mut self, from: &Path, to: &str, mode: u32) -> Result<()> {
+        let bytes = fs::read(from).with_context(|| from.display().to_string())?;
+        self.add(bytes, to, mode)
+    }
+
+    /// All of it for a guest at power-on. No directories: those of the guest keep their modes.
+    pub fn tar(&self) -> Result<NamedTempFile> {
+        let prepare = self.staging.path().join("prepare");
+        fs::write(&prepare, &self.prepare)?;
+        fs::set_permissions(&prepare, Permissions::from_mode(0o755))?;
+        self.pack([Path::new("prepare")])
+    }
+
+    fn pack<'a>(&'a self, more: impl IntoIterator<Item = &'a Path>) -> Result<NamedTempFile> {
+        let tar = NamedTempFile::new()?;
+        let status = Command::new("tar")
+            .args([
+                "--owner=0",
+                "--group=0",
+                "--numeric-owner",
+                "--create",
+                "--file",
+            ])
+            .arg(tar.path())
+            .arg("--directory")
+            .arg(self.staging.path())
+            .args(&self.paths)
+            .args(more)
+            .status()
+            .context("cannot run tar")?;
+        ensure!(status.success(), "tar: {status}");
+        Ok(tar)
+    }
+}
+
+impl Guest {
+    /// Files and user in place, units known to systemd. Nothing is started or enabled.
+    pub fn install_sriovd(&self) -> Result<()> {
+        let tar = fs::read(Files::sriovd()?.pack([])?.path())?;
+        self.feed(
+            &tar,
+            "tar --extract --directory / && systemd-sysusers && \
+             if [ -e /usr/lib/tmpfiles.d/sriovd.conf ]; then systemd-tmpfiles --create sriovd.conf; fi && \
+             journalctl --update-catalog && udevadm control --reload && systemctl daemon-reload",
+        )
+        .context("cannot install sriovd")
+    }
+
+    /// Simulated netdevs with that many VFs on one PF, whose name is returned. They have every VF attribute, but no PCI
+    /// devices.
+    pub fn load_netdevsim(&self, vfs: u32) -> Result<String> {
+        let script = format!(
+            "set -e; modprobe netdevsim
+             mountpoint -q /sys/kernel/debug || mount -t debugfs debugfs /sys/kernel/debug
+             echo '1 1' > /sys/bus/netdevsim/new_device
+             echo {vfs} > /sys/kernel/debug/netdevsim/netdevsim1/max_vfs
+             echo {vfs} > /sys/bus/netdevsim/devices/netdevsim1/sriov_numvfs
+             udevadm settle
+             ls /sys/bus/netdevsim/devices/netdevsim1/net"
+        );
+        Ok(self.run(&script)?.trim().to_owned())
+    }
+}
+
+/// Where the package puts a file of `systemd/`.
+fn place(file: &Path) -> Result<Option<String>> {
+    let name = file
+        .file_name()
+        .and_then(|name| name.to_str())
+        .context("file name")?;
+    let extension = file.extension().and_then(|extension| extension.to_str());
+    Ok(Some(match (name, extension) {
+        ("sysusers.conf", _) => "/usr/lib/sysusers.d/sriovd.conf".to_owned(),
+        ("tmpfiles.conf", _) => "/usr/lib/tmpfiles.d/sriovd.conf".to_owned(),
+        (_, Some("service" | "socket" | "target" | "path" | "timer")) => {
+            format!("/usr/lib/systemd/system/{name}")
+        }
+        (_, Some("catalog")) => format!("/usr/lib/systemd/catalog/{name}"),
+        (_, Some("rules")) => format!("/usr/lib/udev/rules.d/{name}"),
+        (_, Some("md")) => return Ok(None),
+        _ => {
+            bail!("systemd/{name}: the lab does not know where that goes (tests/vm/lab/install.rs)")
+        }
+    }))
+}
+
+/// Cargo tells a test where the binaries are; an example lies in a directory below them.
+fn binaries() -> Result<PathBuf> {
+    if let Some(sriovd) = option_env!("CARGO_BIN_EXE_sriovd") {
+        return Ok(Path::new(sriovd).parent().context("no parent")?.to_owned());
+    }
+    let example = std::env::current_exe()?;
+    let directory = example
+        .parent()
+        .and_then(Path::parent)
+        .context("no parent")?;
+    Ok(directory.to_owned())
+}

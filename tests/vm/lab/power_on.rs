@@ -1,0 +1,70 @@
+//! A guest that boots from cold, with what it needs in place from the first instruction on.
+
+use anyhow::{Context, Result};
+
+use super::guest::Guest;
+use super::image::Image;
+use super::install::Files;
+use super::nic::Nic;
+use super::permit::Permit;
+use super::{clock, machine};
+
+/// What is there at power-on.
+#[derive(Default)]
+pub struct PowerOn<'a> {
+    nics: Vec<Nic>,
+    files: Option<&'a Files>,
+}
+
+impl<'a> PowerOn<'a> {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    #[must_use]
+    pub fn nic(mut self, nic: Nic) -> Self {
+        self.nics.push(nic);
+        self
+    }
+
+    #[must_use]
+    pub fn files(mut self, files: &'a Files) -> Self {
+        self.files = Some(files);
+        self
+    }
+
+    /// Returns when the boot is over, whether all units came up or not.
+    pub fn boot(self) -> Result<Guest> {
+        let guest = self.start()?;
+        guest.explain(guest.wait_for_boot())?;
+        Ok(guest)
+    }
+
+    /// Returns as soon as the guest can run commands, which is before udev has seen any device.
+    pub fn start(self) -> Result<Guest> {
+        let image = Image::get()?;
+        let mut arguments = machine::Arguments(machine::arguments(image, clock::tsc_khz(image)?));
+        for nic in &self.nics {
+            for function in nic.vfs().into_iter().chain([nic.pf()]) {
+                arguments.add("-netdev", function.netdev.to_string());
+                arguments.device(function.device.to_string());
+            }
+        }
+        let tar = self.files.map(Files::tar).transpose()?;
+        if let Some(tar) = &tar {
+            let file = tar.path().display();
+            arguments
+                .add(
+                    "-drive",
+                    format!("id=files,file={file},format=raw,if=none,readonly=on"),
+                )
+                .device("virtio-blk-pci,drive=files,addr=0x4");
+        }
+        let guest = Guest::launch(image, &arguments.0, Permit::wait())?;
+        for nic in &self.nics {
+            guest.remember(nic);
+        }
+        guest.explain(guest.wait_for_agent().context("the guest does not boot"))?;
+        Ok(guest)
+    }
+}

@@ -1,0 +1,127 @@
+//! A booted guest, saved once and resumed many times.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use rustix::fs::{FlockOperation, flock};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::guest::Guest;
+use super::image::Image;
+use super::permit::Permit;
+use super::power_on::PowerOn;
+use super::{clock, machine};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub fn resume() -> Result<Guest> {
+    let image = Image::get()?;
+    let (snapshot, mut arguments) = get(image)?;
+    arguments.extend(["-incoming".to_owned(), "defer".to_owned()]);
+    let guest = Guest::launch(image, &arguments, Permit::wait())?;
+    guest.explain(load(&guest, &snapshot).context("cannot resume the guest"))?;
+    Ok(guest)
+}
+
+fn load(guest: &Guest, snapshot: &Path) -> Result<()> {
+    prepare(guest)?;
+    guest.qmp("migrate-incoming", json!({ "uri": uri(snapshot) }))?;
+    wait_until_moved(guest)?;
+    // It was saved standing still.
+    guest.qmp("cont", json!({}))?;
+    guest.wait_for_agent()?;
+    guest.set_clock()
+}
+
+/// Where the snapshot is, and the arguments it belongs to. Made on first use, by one process at a time.
+fn get(image: &Image) -> Result<(PathBuf, Vec<String>)> {
+    if let Some(found) = find(image)? {
+        return Ok(found);
+    }
+    let lock = File::create(image.path("snapshot.lock"))?;
+    flock(&lock, FlockOperation::LockExclusive)?;
+    if let Some(found) = find(image)? {
+        return Ok(found);
+    }
+    make(image)?;
+    find(image)?.context("the snapshot is not where it was made")
+}
+
+fn find(image: &Image) -> Result<Option<(PathBuf, Vec<String>)>> {
+    let arguments = machine::arguments(image, clock::tsc_khz(image)?);
+    let path = path(image, &arguments)?;
+    Ok(path.exists().then_some((path, arguments)))
+}
+
+/// A snapshot fits one QEMU and one machine only, and through the clock one rate of the host's.
+fn path(image: &Image, arguments: &[String]) -> Result<PathBuf> {
+    let key = format!("{} {arguments:?}", image.qemu_version()?);
+    let hash = format!("{:x}", Sha256::digest(key));
+    Ok(image.path(&format!("snapshot-{}", &hash[..16])))
+}
+
+fn make(image: &Image) -> Result<()> {
+    let khz = clock::tsc_khz(image)?;
+    let (mut guest, mut wrong) = boot_by_the_clock(image, khz)?;
+    if let Some(right) = wrong {
+        drop(guest);
+        (guest, wrong) = boot_by_the_clock(image, right)?;
+        ensure!(
+            wrong.is_none(),
+            "the guest's clock runs wrong at {khz} kHz, and at {right} kHz"
+        );
+    }
+    // The backlog of a cold boot would otherwise be worked off after every resume; drivers are loaded as on a host that
+    // has seen such a NIC before.
+    guest.run("modprobe -a igb igbvf && udevadm settle && sync")?;
+    let saved = path(image, &machine::arguments(image, clock::tsc_khz(image)?))?;
+    let unfinished = saved.with_extension("unfinished");
+    guest.explain(save(&guest, &unfinished).context("cannot save the guest"))?;
+    fs::rename(&unfinished, &saved)?;
+    Ok(())
+}
+
+fn boot_by_the_clock(image: &Image, khz: u32) -> Result<(Guest, Option<u32>)> {
+    let guest = PowerOn::new().start()?;
+    let uptime = || -> Result<f64> {
+        let uptime = guest.run("cat /proc/uptime")?;
+        Ok(uptime.split(' ').next().context("no uptime")?.parse()?)
+    };
+    let start = clock::read(uptime)?;
+    guest.explain(guest.wait_for_boot())?;
+    let wrong = clock::calibrate(image, khz, &start, &clock::read(uptime)?)?;
+    Ok((guest, wrong))
+}
+
+fn save(guest: &Guest, file: &Path) -> Result<()> {
+    guest.qmp("stop", json!({}))?;
+    prepare(guest)?;
+    guest.qmp("migrate", json!({ "uri": uri(file) }))?;
+    wait_until_moved(guest)
+}
+
+/// Every page at its own place in the file, which makes it sparse and quick to load; and events, so as not to poll.
+fn prepare(guest: &Guest) -> Result<Value> {
+    let capabilities = json!([
+        { "capability": "mapped-ram", "state": true },
+        { "capability": "events", "state": true },
+    ]);
+    guest.qmp(
+        "migrate-set-capabilities",
+        json!({ "capabilities": capabilities }),
+    )
+}
+
+fn wait_until_moved(guest: &Guest) -> Result<()> {
+    let ended = |data: &Value| data["status"] == "completed" || data["status"] == "failed";
+    let event = guest.wait_for_event("MIGRATION", PATIENCE, ended)?;
+    ensure!(event["data"]["status"] == "completed", "QEMU: {event}");
+    Ok(())
+}
+
+fn uri(file: &Path) -> String {
+    format!("file:{}", file.display())
+}
