@@ -39,9 +39,19 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// Something that only the coordinator can do or knows.
 #[derive(Debug)]
 pub enum Request {
-    Share { reply: oneshot::Sender<Shared> },
-    Apply { pfs: Vec<PciAddress>, force: bool, by: String, done: oneshot::Sender<()> },
-    Reload { by: String, done: oneshot::Sender<()> },
+    Share {
+        reply: oneshot::Sender<Shared>,
+    },
+    Apply {
+        pfs: Vec<PciAddress>,
+        force: bool,
+        by: String,
+        done: oneshot::Sender<()>,
+    },
+    Reload {
+        by: String,
+        done: oneshot::Sender<()>,
+    },
 }
 
 #[derive(Debug, Clone)]
@@ -83,7 +93,9 @@ pub fn listen(path: &Path) -> anyhow::Result<UnixListener> {
 
 pub async fn serve(listener: UnixListener, state: State) -> anyhow::Result<Infallible> {
     let router = router(state).into_make_service_with_connect_info::<Peer>();
-    axum::serve(listener, router).await.context("cannot serve")?;
+    axum::serve(listener, router)
+        .await
+        .context("cannot serve")?;
     anyhow::bail!("the listener was closed")
 }
 

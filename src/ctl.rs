@@ -4,14 +4,18 @@ mod client;
 mod output;
 mod table;
 
+use crate::agent::Settings;
 use crate::api::ApplyRequest;
 use crate::daemon::status::Status;
 use crate::forecast::{self, Forecast};
-use crate::host::linux::LinuxHost;
+use crate::host::Host;
 use crate::host::Look;
+use crate::host::linux::LinuxHost;
 use crate::model::HostSnapshot;
 use crate::plan::Memory;
-use crate::policy::{PolicySet, check, load};
+use crate::policy::PolicySet;
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::load::{self, DIRECTORIES, LastGood, Trust};
 use crate::report::PfState;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
@@ -35,8 +39,12 @@ impl Verdict {
 
 /// Ask and drive sriovd, the agent that owns SR-IOV on this host.
 #[derive(Debug, Parser)]
-#[command(name = "sriovctl", version, after_help = "\
-Exit codes: 0 done, 1 failed, 2 usage, 3 not converged or changes pending.")]
+#[command(
+    name = "sriovctl",
+    version,
+    after_help = "\
+Exit codes: 0 done, 1 failed, 2 usage, 3 not converged or changes pending."
+)]
 pub struct Arguments {
     /// The daemon's socket.
     #[arg(long, global = true, default_value = "/run/sriovd/sriovd.sock")]
@@ -92,13 +100,19 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
             show(arguments, &status, output::status)?;
             Ok(verdict(&status))
         }
-        Command::Plan { snapshot, policy_dir } => {
+        Command::Plan {
+            snapshot,
+            policy_dir,
+        } => {
             let forecast = plan(arguments, snapshot.as_deref(), policy_dir.as_deref())?;
             show(arguments, &forecast, output::forecast)?;
             Ok(Verdict::converged(forecast.is_converged()))
         }
         Command::Apply { pfs, force } => {
-            let request = ApplyRequest { pfs: pfs.clone(), force: *force };
+            let request = ApplyRequest {
+                pfs: pfs.clone(),
+                force: *force,
+            };
             let mut status: Status = client()?.post("/v1/apply", &request)?;
             select(&mut status, pfs)?;
             show(arguments, &status, output::status)?;
@@ -114,7 +128,11 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
             let status: Status = client()?.post("/v1/reload", &())?;
             let broken = status.files.iter().any(|file| file.state.is_broken());
             show(arguments, &status, output::files)?;
-            Ok(if broken { Verdict::Failed } else { Verdict::Done })
+            Ok(if broken {
+                Verdict::Failed
+            } else {
+                Verdict::Done
+            })
         }
     }
 }
@@ -124,7 +142,11 @@ fn show<T: serde::Serialize>(
     value: &T,
     as_text: fn(&T) -> String,
 ) -> anyhow::Result<()> {
-    if arguments.json { output::json(value) } else { output::text(&as_text(value)) }
+    if arguments.json {
+        output::json(value)
+    } else {
+        output::text(&as_text(value))
+    }
 }
 
 /// Only the PFs that were asked for, by address or interface name.
@@ -132,11 +154,16 @@ fn select(status: &mut Status, names: &[String]) -> anyhow::Result<()> {
     let is = |pf: &crate::report::PfReport, name: &String| {
         pf.interface.as_ref() == Some(name) || pf.address.to_string() == *name
     };
-    if let Some(unknown) = names.iter().find(|name| !status.pfs.iter().any(|pf| is(pf, name))) {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| !status.pfs.iter().any(|pf| is(pf, name)))
+    {
         bail!("{unknown:?} is neither the address nor the interface of a PF here");
     }
     if !names.is_empty() {
-        status.pfs.retain(|pf| names.iter().any(|name| is(pf, name)));
+        status
+            .pfs
+            .retain(|pf| names.iter().any(|name| is(pf, name)));
     }
     Ok(())
 }
@@ -179,5 +206,66 @@ fn snapshot(arguments: &Arguments) -> anyhow::Result<HostSnapshot> {
 
 fn local_snapshot() -> anyhow::Result<HostSnapshot> {
     let host = LinuxHost::new(PathBuf::from("/"));
-    crate::observe::snapshot(&host, Look::WithHolders).context("cannot look at this host")
+    host.snapshot(Look::WithHolders)
+        .context("cannot look at this host")
+}
+
+/// What is in force where no daemon says so: the files as they are.
+fn local_policies() -> anyhow::Result<PolicySet> {
+    let root = Path::new("/");
+    let settings = Settings::load(root, Trust::WarnOnly);
+    let dirs = settings.map(|(settings, _)| settings.policy_dirs);
+    let dirs = dirs.map_err(|errors| told("the agent's settings are not usable", &errors))?;
+    usable(load::load(
+        root,
+        &dirs,
+        Trust::WarnOnly,
+        &LastGood::default(),
+    ))
+}
+
+fn policies_of(directory: &Path) -> anyhow::Result<PolicySet> {
+    let directory = std::path::absolute(directory)?;
+    let nothing = LastGood::default();
+    usable(load::load(
+        Path::new("/"),
+        &[directory],
+        Trust::WarnOnly,
+        &nothing,
+    ))
+}
+
+fn usable(loaded: load::Loaded) -> anyhow::Result<PolicySet> {
+    let broken = loaded.diagnostics.iter().any(Diagnostic::is_error);
+    if broken {
+        return Err(told("the policies are not usable", &loaded.diagnostics));
+    }
+    Ok(loaded.set)
+}
+
+fn told(what: &str, diagnostics: &[Diagnostic]) -> anyhow::Error {
+    let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
+    anyhow::anyhow!("{what}\n{}", texts.join("\n"))
+}
+
+fn check(arguments: &Arguments, paths: &[PathBuf]) -> anyhow::Result<Verdict> {
+    let defaults = || {
+        DIRECTORIES
+            .iter()
+            .map(PathBuf::from)
+            .filter(|path| path.exists())
+    };
+    let paths = if paths.is_empty() {
+        defaults().collect()
+    } else {
+        paths.to_owned()
+    };
+    let diagnostics = load::check(&paths);
+    show(arguments, &diagnostics, |all| output::diagnostics(all))?;
+    let failed = diagnostics.iter().any(Diagnostic::is_error);
+    Ok(if failed {
+        Verdict::Failed
+    } else {
+        Verdict::Done
+    })
 }

@@ -39,9 +39,19 @@ use tokio::time::Interval;
 /// Work that is over.
 #[derive(Debug)]
 enum Message {
-    Pass { pf: PciAddress, outcome: Box<Outcome> },
-    Listed { listed: Result<BTreeSet<PciAddress>, HostError>, waiting: Waiting },
-    Loaded { loaded: Box<Loaded>, cause: Cause, unsaved: Option<LastGoodError> },
+    Pass {
+        pf: PciAddress,
+        outcome: Box<Outcome>,
+    },
+    Listed {
+        listed: Result<BTreeSet<PciAddress>, HostError>,
+        waiting: Waiting,
+    },
+    Loaded {
+        loaded: Box<Loaded>,
+        cause: Cause,
+        unsaved: Option<LastGoodError>,
+    },
     Published(Box<Published>),
 }
 
@@ -68,7 +78,13 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let (messages, mut finished) = mpsc::unbounded_channel();
     let (requests, mut requested) = mpsc::channel(REQUEST_QUEUE);
     let mut coordinator = Coordinator::new(shared, messages);
-    let serve = api::serve(listener, api::State { status: coordinator.status(), requests });
+    let serve = api::serve(
+        listener,
+        api::State {
+            status: coordinator.status(),
+            requests,
+        },
+    );
     let work = coordinate(
         &mut coordinator,
         &mut triggered,
@@ -139,7 +155,11 @@ async fn coordinate(
     let mut readiness = Readiness::new(coordinator.start_deadline());
     coordinator.load_policies(Cause::Start);
     loop {
-        let timer = coordinator.next_time().into_iter().chain(readiness.deadline).min();
+        let timer = coordinator
+            .next_time()
+            .into_iter()
+            .chain(readiness.deadline)
+            .min();
         tokio::select! {
             Some(message) = finished.recv() => coordinator.on_message(message),
             Some(trigger) = triggered.recv() => coordinator.on_trigger(trigger),
@@ -158,7 +178,9 @@ async fn coordinate(
 
 async fn drain(coordinator: &mut Coordinator, finished: &mut UnboundedReceiver<Message>) {
     while coordinator.is_busy() {
-        let Some(message) = finished.recv().await else { return };
+        let Some(message) = finished.recv().await else {
+            return;
+        };
         coordinator.on_message(message);
     }
 }
@@ -193,7 +215,12 @@ struct Readiness {
 impl Readiness {
     fn new(patience: Duration) -> Self {
         let deadline = Some(Instant::now() + patience);
-        Self { is_ready: false, deadline, reloading: false, said: String::new() }
+        Self {
+            is_ready: false,
+            deadline,
+            reloading: false,
+            said: String::new(),
+        }
     }
 
     fn update(&mut self, coordinator: &Coordinator) {

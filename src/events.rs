@@ -106,7 +106,12 @@ impl Sources {
 
     /// Runs until one of them is broken. Not `Send`: libudev belongs to one thread.
     pub async fn run(self, triggers: Sender<Trigger>) -> anyhow::Result<Infallible> {
-        let Self { kernel, udev, links, files } = self;
+        let Self {
+            kernel,
+            udev,
+            links,
+            files,
+        } = self;
         tokio::select! {
             ended = kernel.run(triggers.clone()) => ended.context("kernel events ended"),
             ended = udev.run(triggers.clone()) => ended.context("udev events ended"),

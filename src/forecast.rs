@@ -8,9 +8,10 @@ use crate::model::{HostSnapshot, PciAddress, PolicyName, Step};
 use crate::plan::{Blocked, Memory};
 use crate::policy::PolicySet;
 use crate::policy::resolve::Resolution;
-use crate::reconcile::{End, Pass, Progress};
+use crate::reconcile::{End, Pass};
 use crate::report::{Problem, ProblemKind};
-use crate::sim::{MemoryLedger, SimHost};
+use crate::sim::SimHost;
+use crate::sim::ledger::{MemoryLedger, Quiet};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -48,31 +49,25 @@ impl Forecast {
     }
 }
 
-struct Nobody;
-
-impl Progress for Nobody {
-    fn step_begins(&self, _: &Step) {}
-    fn step_ends(&self) {}
-    fn is_cancelled(&self) -> bool {
-        false
-    }
-}
-
 pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) -> Forecast {
     let host = SimHost::from_snapshot(snapshot.clone());
-    let ledger = MemoryLedger::new(memory.clone());
+    let ledger = MemoryLedger::from(memory.clone());
     let pass = Pass {
         host: &host as &dyn Host,
         policies,
         node: &snapshot.node,
         ledger: &ledger,
-        progress: &Nobody,
+        progress: &Quiet,
         force: false,
     };
     let pfs = snapshot.pfs.iter().map(|(&address, pf)| {
         let outcome = pass.run(address, Blocked::default());
         let (resolution, problems) = match outcome.end {
-            End::Seen { resolution, problems, .. } => (resolution, problems),
+            End::Seen {
+                resolution,
+                problems,
+                ..
+            } => (resolution, problems),
             End::Gone | End::Unobservable(_) => (Resolution::Unmatched, Vec::new()),
         };
         let (policies, shadowed) = match resolution {
@@ -89,7 +84,10 @@ pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) 
         });
         PfForecast {
             address,
-            interface: pf.interface.as_ref().map(|interface| interface.name.to_string()),
+            interface: pf
+                .interface
+                .as_ref()
+                .map(|interface| interface.name.to_string()),
             policies,
             shadowed,
             steps: steps.collect(),

@@ -5,7 +5,7 @@ pub mod linux;
 pub mod netlink;
 pub mod sysfs;
 
-use crate::model::{Action, Node, PciAddress, PfSnapshot};
+use crate::model::{Action, HostSnapshot, Node, PciAddress, PfSnapshot};
 pub use error::{HostError, Persistence};
 use std::collections::BTreeSet;
 
@@ -32,6 +32,20 @@ pub trait Host: Send + Sync {
     fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError>;
 
     fn apply(&self, action: &Action) -> Result<(), HostError>;
+
+    /// Every PF that is there, as it is now.
+    fn snapshot(&self, look: Look) -> Result<HostSnapshot, HostError> {
+        let mut snapshot = HostSnapshot {
+            node: self.node()?,
+            ..HostSnapshot::default()
+        };
+        for address in self.pfs()? {
+            if let Some(pf) = self.observe(address, look)? {
+                snapshot.pfs.insert(address, pf);
+            }
+        }
+        Ok(snapshot)
+    }
 }
 
 /// A name that the kernel gave as bytes. It takes nearly any byte in an interface's name, also

@@ -66,8 +66,13 @@ pub fn plan(input: &Input) -> Plan {
 
 fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     let pf = input.pf;
-    if pf.driver.is_none() {
+    let Some(driver) = &pf.driver else {
         plan.problem(ProblemKind::NoDriver, "no driver is bound to the PF");
+        return;
+    };
+    // The driver is still probing: how the PF is to be known and reached comes with its netdev.
+    if pf.interface.is_none() && !driver.is_userspace() {
+        plan.problem(ProblemKind::Awaits, "its driver has not made its network interface yet");
         return;
     }
     count::plan_mtu(input, desired, plan);

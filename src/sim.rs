@@ -179,6 +179,14 @@ impl Host for SimHost {
         Ok(self.state().pfs.keys().copied().collect())
     }
 
+    fn pf_of(&self, device: PciAddress) -> Option<PciAddress> {
+        let state = self.state();
+        let owns = |pf: &SimPf| pf.snapshot.vfs.values().any(|vf| vf.address == device);
+        let mut pfs = state.pfs.iter();
+        pfs.find(|(pf, sim)| **pf == device || owns(sim))
+            .map(|(pf, _)| *pf)
+    }
+
     fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError> {
         let state = self.state();
         if let Some(&errno) = state.blind.get(&pf) {

@@ -5,7 +5,7 @@ use super::{ApplyRequest, ProblemDetails, Request, State};
 use crate::daemon::coordinator::Shared;
 use crate::daemon::status::Status;
 use crate::forecast::{self, Forecast};
-use crate::host::{Host, HostError, Look};
+use crate::host::{HostError, Look};
 use crate::model::{HostSnapshot, PciAddress};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -22,14 +22,18 @@ pub(super) async fn status(Extract(state): Extract<State>) -> Json<Status> {
 
 pub(super) async fn snapshot(Extract(state): Extract<State>) -> Answer<HostSnapshot> {
     let shared = ask_share(&state).await?;
-    blocking(move || look_at_all(&*shared.host)).await.map(Json)
+    blocking(move || look_at_all(&shared)).await.map(Json)
 }
 
 pub(super) async fn plan(Extract(state): Extract<State>) -> Answer<Forecast> {
     let shared = ask_share(&state).await?;
     let forecast = move || {
-        let snapshot = look_at_all(&*shared.host)?;
-        Ok(forecast::forecast(&snapshot, &shared.policies, &shared.store.memory()))
+        let snapshot = look_at_all(&shared)?;
+        Ok(forecast::forecast(
+            &snapshot,
+            &shared.policies,
+            &shared.store.memory(),
+        ))
     };
     blocking(forecast).await.map(Json)
 }
@@ -50,7 +54,16 @@ pub(super) async fn apply(
     let pfs = find_pfs(&current(&state), &shared, request.pfs).await?;
     let (done, wait) = oneshot::channel();
     let by = peer.to_string();
-    send(&state, Request::Apply { pfs, force: request.force, by, done }).await?;
+    send(
+        &state,
+        Request::Apply {
+            pfs,
+            force: request.force,
+            by,
+            done,
+        },
+    )
+    .await?;
     wait.await.map_err(|_| stopping())?;
     Ok(Json(current(&state)))
 }
@@ -61,13 +74,23 @@ pub(super) async fn reload(
 ) -> Answer<Status> {
     may_change(peer)?;
     let (done, wait) = oneshot::channel();
-    send(&state, Request::Reload { by: peer.to_string(), done }).await?;
+    send(
+        &state,
+        Request::Reload {
+            by: peer.to_string(),
+            done,
+        },
+    )
+    .await?;
     wait.await.map_err(|_| stopping())?;
     Ok(Json(current(&state)))
 }
 
 pub(super) async fn not_found() -> ProblemDetails {
-    ProblemDetails::new(StatusCode::NOT_FOUND, "there is nothing here; see /v1/status")
+    ProblemDetails::new(
+        StatusCode::NOT_FOUND,
+        "there is nothing here; see /v1/status",
+    )
 }
 
 fn current(state: &State) -> Status {
@@ -94,18 +117,29 @@ async fn find_pfs(
         return Ok(present.into_iter().collect());
     }
     let find = |name: String| {
-        let by_name = status.pfs.iter().find(|pf| pf.interface.as_ref() == Some(&name));
+        let by_name = status
+            .pfs
+            .iter()
+            .find(|pf| pf.interface.as_ref() == Some(&name));
         let address = by_name.map(|pf| pf.address).or_else(|| name.parse().ok());
-        address.filter(|address| present.contains(address)).ok_or_else(|| {
-            let detail = format!("{name:?} is neither the address nor the interface of a PF here");
-            ProblemDetails::new(StatusCode::NOT_FOUND, detail)
-        })
+        address
+            .filter(|address| present.contains(address))
+            .ok_or_else(|| {
+                let detail =
+                    format!("{name:?} is neither the address nor the interface of a PF here");
+                ProblemDetails::new(StatusCode::NOT_FOUND, detail)
+            })
     };
     names.into_iter().map(find).collect()
 }
 
-fn look_at_all(host: &dyn Host) -> Result<HostSnapshot, HostError> {
-    crate::observe::snapshot(host, Look::WithHolders)
+/// The node as the settings name it, which is what policies see.
+fn look_at_all(shared: &Shared) -> Result<HostSnapshot, HostError> {
+    let snapshot = shared.host.snapshot(Look::WithHolders)?;
+    Ok(HostSnapshot {
+        node: (*shared.node).clone(),
+        ..snapshot
+    })
 }
 
 async fn ask_share(state: &State) -> Result<Shared, ProblemDetails> {

@@ -13,7 +13,8 @@ pub(super) struct Peer {
 impl Peer {
     /// Root, and the user that the daemon runs as.
     pub(super) fn may_change(self) -> bool {
-        self.uid.is_some_and(|uid| uid == 0 || uid == rustix::process::geteuid().as_raw())
+        self.uid
+            .is_some_and(|uid| uid == 0 || uid == rustix::process::geteuid().as_raw())
     }
 }
 
@@ -28,6 +29,12 @@ impl fmt::Display for Peer {
 
 impl Connected<IncomingStream<'_, UnixListener>> for Peer {
     fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self { uid: stream.io().peer_cred().ok().map(|credentials| credentials.uid()) }
+        Self {
+            uid: stream
+                .io()
+                .peer_cred()
+                .ok()
+                .map(|credentials| credentials.uid()),
+        }
     }
 }

@@ -15,7 +15,11 @@ pub struct ProblemDetails {
 impl ProblemDetails {
     pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("error").to_owned();
-        Self { title, status: status.as_u16(), detail: detail.into() }
+        Self {
+            title,
+            status: status.as_u16(),
+            detail: detail.into(),
+        }
     }
 }
 

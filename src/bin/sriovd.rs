@@ -3,6 +3,8 @@
 use clap::Parser;
 use sriovd::agent::Settings;
 use sriovd::daemon::{self, journal};
+use sriovd::policy::diagnostic::Diagnostic;
+use sriovd::policy::load::Trust;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,39 +18,37 @@ struct Arguments {
     /// Work below this directory instead of /.
     #[arg(long, default_value = "/")]
     root: PathBuf,
-    /// The agent's settings, below the root.
-    #[arg(long, default_value = "/etc/sriovd.toml")]
-    settings: PathBuf,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let settings = match Settings::load(&arguments.root, &arguments.settings) {
-        Ok(settings) => settings,
-        Err(diagnostics) => {
-            for diagnostic in diagnostics {
-                eprintln!("{diagnostic}");
-            }
-            return ExitCode::from(EX_CONFIG);
-        }
+    let (settings, warnings) = match Settings::load(&arguments.root, Trust::Enforce) {
+        Ok(loaded) => loaded,
+        Err(diagnostics) => return complain(&diagnostics, ExitCode::from(EX_CONFIG)),
     };
-    journal::init(settings.log_level);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("sriovd: cannot start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let result = runtime.block_on(daemon::run(settings, &arguments.root));
-    // A kernel call that hangs must not hold the exit.
-    runtime.shutdown_background();
-    match result {
+    complain(&warnings, ExitCode::SUCCESS);
+    match journal::start(settings.log_level).and_then(|()| run(settings, arguments.root)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            journal::fatal(&error);
+            journal::ended(&error);
             ExitCode::FAILURE
         }
     }
+}
+
+fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let result = runtime.block_on(daemon::run(settings, root));
+    // A kernel call that hangs must not hold the exit.
+    runtime.shutdown_background();
+    result
+}
+
+fn complain(diagnostics: &[Diagnostic], code: ExitCode) -> ExitCode {
+    diagnostics
+        .iter()
+        .for_each(|diagnostic| eprintln!("{diagnostic}"));
+    code
 }

@@ -20,10 +20,15 @@ pub(super) struct Client {
 
 impl Client {
     pub(super) fn new(socket: &Path) -> anyhow::Result<Self> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()?;
         let sender = runtime.block_on(async {
             let stream = UnixStream::connect(socket).await.with_context(|| {
-                format!("cannot reach the daemon on {} (is sriovd running?)", socket.display())
+                format!(
+                    "cannot reach the daemon on {} (is sriovd running?)",
+                    socket.display()
+                )
             })?;
             let (sender, connection) = handshake(TokioIo::new(stream)).await?;
             tokio::spawn(connection);

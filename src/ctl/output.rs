@@ -3,6 +3,7 @@
 use super::table::Table;
 use crate::daemon::status::Status;
 use crate::forecast::{Forecast, PfForecast};
+use crate::policy::diagnostic::Diagnostic;
 use crate::report::{PfReport, PfState, Problem};
 use anyhow::Context;
 use serde::Serialize;
@@ -23,8 +24,15 @@ pub(super) fn text(text: &str) -> anyhow::Result<()> {
 }
 
 pub(super) fn status(status: &Status) -> String {
-    let mut table =
-        Table::new(&["ADDRESS", "INTERFACE", "DRIVER", "VFS", "STATE", "POLICIES", "POOLS"]);
+    let mut table = Table::new(&[
+        "ADDRESS",
+        "INTERFACE",
+        "DRIVER",
+        "VFS",
+        "STATE",
+        "POLICIES",
+        "POOLS",
+    ]);
     for pf in &status.pfs {
         table.row(vec![
             pf.address.to_string(),
@@ -62,9 +70,21 @@ pub(super) fn status(status: &Status) -> String {
 pub(super) fn files(status: &Status) -> String {
     let mut table = Table::new(&["FILE", "STATE"]);
     for file in &status.files {
-        table.row(vec![file.path.display().to_string(), file.state.to_string()]);
+        table.row(vec![
+            file.path.display().to_string(),
+            file.state.to_string(),
+        ]);
     }
     table.render()
+}
+
+pub(super) fn diagnostics(all: &[Diagnostic]) -> String {
+    if all.is_empty() {
+        return "No errors.\n".to_owned();
+    }
+    all.iter()
+        .map(|diagnostic| format!("{diagnostic}\n\n"))
+        .collect()
 }
 
 pub(super) fn forecast(forecast: &Forecast) -> String {
@@ -72,11 +92,20 @@ pub(super) fn forecast(forecast: &Forecast) -> String {
         return "Nothing to do.\n".to_owned();
     }
     let touched = |pf: &&PfForecast| !pf.steps.is_empty() || !pf.problems.is_empty();
-    forecast.pfs.iter().filter(touched).map(pf_forecast).collect::<Vec<_>>().join("\n")
+    forecast
+        .pfs
+        .iter()
+        .filter(touched)
+        .map(pf_forecast)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 fn pf_forecast(pf: &PfForecast) -> String {
-    let name = pf.interface.clone().unwrap_or_else(|| pf.address.to_string());
+    let name = pf
+        .interface
+        .clone()
+        .unwrap_or_else(|| pf.address.to_string());
     let because = match joined(pf.policies.iter()) {
         none if none == dash() => "no policy names it any more".to_owned(),
         policies => format!("policy {policies}"),
@@ -92,14 +121,20 @@ fn pf_forecast(pf: &PfForecast) -> String {
 fn problems(pf: &str, problems: &[Problem]) -> String {
     let line = |problem: &Problem| {
         let vf = problem.vf.map(|vf| format!(" VF {vf}")).unwrap_or_default();
-        let hint = problem.hint.as_ref().map(|hint| format!("\n    {hint}")).unwrap_or_default();
+        let hint = problem
+            .hint
+            .as_ref()
+            .map(|hint| format!("\n    {hint}"))
+            .unwrap_or_default();
         format!("  {pf}{vf}: {}{hint}\n", problem.reason)
     };
     problems.iter().map(line).collect()
 }
 
 fn name(pf: &PfReport) -> String {
-    pf.interface.clone().unwrap_or_else(|| pf.address.to_string())
+    pf.interface
+        .clone()
+        .unwrap_or_else(|| pf.address.to_string())
 }
 
 fn state(state: PfState) -> &'static str {
@@ -115,7 +150,11 @@ fn state(state: PfState) -> &'static str {
 
 fn joined<T: ToString>(names: impl Iterator<Item = T>) -> String {
     let names: Vec<String> = names.map(|name| name.to_string()).collect();
-    if names.is_empty() { dash() } else { names.join(",") }
+    if names.is_empty() {
+        dash()
+    } else {
+        names.join(",")
+    }
 }
 
 fn dash() -> String {

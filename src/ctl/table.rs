@@ -6,7 +6,9 @@ pub(super) struct Table {
 
 impl Table {
     pub(super) fn new(titles: &[&str]) -> Self {
-        Self { rows: vec![titles.iter().map(ToString::to_string).collect()] }
+        Self {
+            rows: vec![titles.iter().map(ToString::to_string).collect()],
+        }
     }
 
     pub(super) fn row(&mut self, cells: Vec<String>) {
@@ -17,12 +19,18 @@ impl Table {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let width = |column: usize| {
             let cells = self.rows.iter().filter_map(|row| row.get(column));
-            cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
+            cells
+                .map(|cell| cell.chars().count())
+                .max()
+                .unwrap_or_default()
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         let mut text = String::new();
         for row in &self.rows {
-            let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
+            let cells = row
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| format!("{cell:<width$}"));
             text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
             text.push('\n');
         }
@@ -39,6 +47,9 @@ mod tests {
         let mut table = Table::new(&["PF", "STATE"]);
         table.row(vec!["0000:01:00.0".to_owned(), "ready".to_owned()]);
         table.row(vec!["x".to_owned(), String::new()]);
-        assert_eq!(table.render(), "PF            STATE\n0000:01:00.0  ready\nx\n");
+        assert_eq!(
+            table.render(),
+            "PF            STATE\n0000:01:00.0  ready\nx\n"
+        );
     }
 }

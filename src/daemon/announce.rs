@@ -11,8 +11,12 @@ use std::path::{Path, PathBuf};
 /// Problems that appeared, changed or ended.
 pub(super) fn problems(pf: &PfReport, before: &[Problem], after: &[Problem]) {
     let news = News::between(before, after);
-    news.cleared.into_iter().for_each(|problem| journal::problem_cleared(pf, problem));
-    news.appeared.into_iter().for_each(|problem| journal::problem_appeared(pf, problem));
+    news.cleared
+        .into_iter()
+        .for_each(|problem| journal::problem_cleared(pf, problem));
+    news.appeared
+        .into_iter()
+        .for_each(|problem| journal::problem_appeared(pf, problem));
 }
 
 /// Policy files that broke or are good again; warnings that were not there before.
@@ -28,14 +32,19 @@ pub(super) fn policies(before: Option<&Loaded>, now: &Loaded) {
             FileState::Broken { kept_last_good } | FileState::Refused { kept_last_good } => {
                 let errors = now.diagnostics.iter().filter(|it| it.file == file.path);
                 let new = errors.filter(|it| it.is_error() && !before.diagnostics.contains(it));
-                new.for_each(|it| journal::policy_broken(&file.path, &it.one_line(), *kept_last_good));
+                new.for_each(|it| {
+                    journal::policy_broken(&file.path, &it.one_line(), *kept_last_good)
+                });
             }
             FileState::Used if was_broken(&file.path) => journal::policy_restored(&file.path),
             FileState::Used | FileState::Masked | FileState::Overridden { .. } => {}
         }
     }
     let new = |it: &&Diagnostic| !it.is_error() && !before.diagnostics.contains(it);
-    now.diagnostics.iter().filter(new).for_each(|it| journal::policy_warning(&it.file, &it.one_line()));
+    now.diagnostics
+        .iter()
+        .filter(new)
+        .for_each(|it| journal::policy_warning(&it.file, &it.one_line()));
 }
 
 /// Files that are not as they should be, with the reason that was last given.
@@ -57,10 +66,22 @@ impl Outputs {
             self.reasons.extend(reasons);
             return;
         };
-        report.removed.iter().for_each(|file| journal::output_removed(file));
-        report.written.iter().for_each(|file| journal::output_written(file));
-        let refused = report.refused.iter().map(|(file, reason)| (file, reason.to_string()));
-        let failed = report.failed.iter().map(|(file, error)| (file, error.to_string()));
+        report
+            .removed
+            .iter()
+            .for_each(|file| journal::output_removed(file));
+        report
+            .written
+            .iter()
+            .for_each(|file| journal::output_written(file));
+        let refused = report
+            .refused
+            .iter()
+            .map(|(file, reason)| (file, reason.to_string()));
+        let failed = report
+            .failed
+            .iter()
+            .map(|(file, error)| (file, error.to_string()));
         for (file, reason) in refused.chain(failed) {
             if self.is_new(file, &reason) {
                 journal::output_refused(file, &reason);

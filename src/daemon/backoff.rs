@@ -31,7 +31,9 @@ mod tests {
     #[test]
     fn delays_double_up_to_half_a_minute_and_start_again_after_success() {
         let mut backoff = Backoff::default();
-        let delays: Vec<u64> = (0..11).map(|_| backoff.next(0).as_millis() as u64).collect();
+        let delays: Vec<u64> = (0..11)
+            .map(|_| backoff.next(0).as_millis() as u64)
+            .collect();
         assert_eq!(delays[..4], [100, 200, 400, 800]);
         assert_eq!(delays[9..], [30_000, 30_000]);
         backoff.reset();

@@ -1,7 +1,7 @@
 //! The state of the daemon, and what each message does to it. Nothing here blocks.
 
 use super::outputs::{Published, Publisher};
-use super::slot::{Deadlines, Retry, Slot, Waiting};
+use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
 use super::status::Status;
 use super::{Message, announce, job, journal};
 use crate::agent::Settings;
@@ -40,7 +40,9 @@ impl Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("root", &self.root).finish_non_exhaustive()
+        f.debug_struct("Shared")
+            .field("root", &self.root)
+            .finish_non_exhaustive()
     }
 }
 
@@ -83,7 +85,11 @@ impl Coordinator {
         match message {
             Message::Pass { pf, outcome } => self.on_pass(pf, *outcome),
             Message::Listed { listed, waiting } => self.on_listed(listed, &waiting),
-            Message::Loaded { loaded, cause, unsaved } => {
+            Message::Loaded {
+                loaded,
+                cause,
+                unsaved,
+            } => {
                 if let Some(error) = unsaved {
                     journal::state_not_saved(&error);
                 }
@@ -96,7 +102,12 @@ impl Coordinator {
     pub(super) fn on_request(&mut self, request: Request) {
         match request {
             Request::Share { reply } => drop(reply.send(self.shared.clone())),
-            Request::Apply { pfs, force, by, done } => self.on_apply(&pfs, force, &by, done),
+            Request::Apply {
+                pfs,
+                force,
+                by,
+                done,
+            } => self.on_apply(&pfs, force, &by, done),
             Request::Reload { by, done } => {
                 self.loading_tells.push(done);
                 self.load_policies(Cause::Request { by });
@@ -133,14 +144,18 @@ impl Coordinator {
         self.loaded = Some(loaded);
         let before = std::mem::replace(&mut self.shared.policies, policies);
         if matches!(cause, Cause::Start) {
-            job::list(&self.shared.host, &self.messages, Waiting::new(Cause::Start));
+            job::list(
+                &self.shared.host,
+                &self.messages,
+                Waiting::new(Cause::Start),
+            );
         } else if before != self.shared.policies {
             for pf in self.affected_by(&before) {
                 self.ask(pf, Waiting::new(cause.clone()));
             }
             self.publish();
         }
-        self.loading_tells.drain(..).for_each(|tell| drop(tell.send(())));
+        self.loading_tells.drain(..).for_each(tell_done);
         self.refresh_status();
     }
 
@@ -161,12 +176,16 @@ impl Coordinator {
     fn affected_by(&self, before: &PolicySet) -> Vec<PciAddress> {
         let changed = |slot: &Slot| {
             slot.seen.as_ref().is_none_or(|seen| {
-                resolve(before, &self.shared.node, &seen.pf) != resolve(&self.shared.policies, &self.shared.node, &seen.pf)
+                resolve(before, &self.shared.node, &seen.pf)
+                    != resolve(&self.shared.policies, &self.shared.node, &seen.pf)
             })
         };
-        self.slots.iter().filter(|(_, slot)| changed(slot)).map(|(&pf, _)| pf).collect()
+        self.slots
+            .iter()
+            .filter(|(_, slot)| changed(slot))
+            .map(|(&pf, _)| pf)
+            .collect()
     }
-
 
     pub(super) fn status(&self) -> watch::Receiver<Arc<Status>> {
         self.status.subscribe()
@@ -200,7 +219,10 @@ impl Coordinator {
 
     pub(super) fn deadlines(&self) -> Deadlines {
         let limits = &self.shared.settings.limits;
-        Deadlines { step: limits.step_deadline, num_vfs: limits.numvfs_deadline }
+        Deadlines {
+            step: limits.step_deadline,
+            num_vfs: limits.numvfs_deadline,
+        }
     }
 
     /// Passes over some PFs, and a word when they are all over.
@@ -210,11 +232,19 @@ impl Coordinator {
             let (told, wait) = oneshot::channel();
             waits.push(wait);
             let cause = Cause::Request { by: by.to_owned() };
-            self.ask(pf, Waiting { cause, force, retry: Retry::Everything, tell: vec![told] });
+            self.ask(
+                pf,
+                Waiting {
+                    cause,
+                    force,
+                    retry: Retry::Everything,
+                    tell: vec![told],
+                },
+            );
         }
         tokio::spawn(async move {
             futures::future::join_all(waits).await;
-            drop(done.send(()));
+            tell_done(done);
         });
     }
 }

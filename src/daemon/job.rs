@@ -40,10 +40,19 @@ pub(super) fn start(
             force: work.force,
         };
         let outcome = pass.run(pf, work.blocked);
-        drop(messages.send(Message::Pass { pf, outcome: Box::new(outcome) }));
+        drop(messages.send(Message::Pass {
+            pf,
+            outcome: Box::new(outcome),
+        }));
     });
     let Waiting { cause, tell, .. } = waiting;
-    Running { since: Instant::now(), cause, tell, watched, hung: None }
+    Running {
+        since: Instant::now(),
+        cause,
+        tell,
+        watched,
+        hung: None,
+    }
 }
 
 pub(super) fn list(host: &Arc<dyn Host>, messages: &UnboundedSender<Message>, waiting: Waiting) {
@@ -59,18 +68,27 @@ pub(super) fn load(shared: &Shared, messages: &UnboundedSender<Message>, cause: 
     let (shared, messages) = (shared.clone(), messages.clone());
     spawn_blocking(move || {
         let directory = shared.state_dir();
-        let known = LastGood::read(&directory);
+        let (known, unread) = match LastGood::read(&directory) {
+            Ok(known) => (known, None),
+            Err(error) => (LastGood::default(), Some(error)),
+        };
         let dirs = &shared.settings.policy_dirs;
         let loaded = load::load(&shared.root, dirs, Trust::Enforce, &known);
-        let unsaved = loaded.last_good.write(&directory).err();
-        drop(messages.send(Message::Loaded { loaded: Box::new(loaded), cause, unsaved }));
+        let unsaved = unread.or(loaded.last_good.write(&directory).err());
+        drop(messages.send(Message::Loaded {
+            loaded: Box::new(loaded),
+            cause,
+            unsaved,
+        }));
     });
 }
 
 /// The device plugin reads its file once, at start.
 pub(super) fn restart_device_plugin(unit: String) {
     spawn_blocking(move || {
-        let done = Command::new("systemctl").args(["--no-block", "try-restart", &unit]).output();
+        let done = Command::new("systemctl")
+            .args(["--no-block", "try-restart", &unit])
+            .output();
         match done {
             Ok(output) if output.status.success() => {}
             Ok(output) => {

@@ -214,7 +214,10 @@ pub fn state_lost(file: &Path, error: &dyn Display) {
 
 /// It goes on from memory: what happens between now and a crash is not remembered.
 pub fn state_not_saved(error: &dyn Display) {
-    error!(MESSAGE_ID = id::STATE_NOT_SAVED, "the state cannot be saved: {error}");
+    error!(
+        MESSAGE_ID = id::STATE_NOT_SAVED,
+        "the state cannot be saved: {error}"
+    );
 }
 
 pub fn unit_not_restarted(unit: &str, error: &dyn Display) {

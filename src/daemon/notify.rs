@@ -5,35 +5,29 @@ use std::io;
 use std::time::Duration;
 
 /// The first pass is done, or a reload is.
-pub fn ready(status: &str) -> io::Result<()> {
+pub(super) fn ready(status: &str) -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Ready, NotifyState::Status(&line(status))])
 }
 
-pub fn status(status: &str) -> io::Result<()> {
+pub(super) fn status(status: &str) -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Status(&line(status))])
 }
 
 /// `ready` must follow. The time belongs into the same datagram, else `systemctl reload` hangs.
-pub fn reloading() -> io::Result<()> {
+pub(super) fn reloading() -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Reloading, NotifyState::monotonic_usec_now()?])
 }
 
-pub fn stopping() -> io::Result<()> {
+pub(super) fn stopping() -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Stopping])
 }
 
-/// Starting, reloading or stopping goes on: wait this long for the next word.
-pub fn extend_timeout(by: Duration) -> io::Result<()> {
-    let by = u32::try_from(by.as_micros()).unwrap_or(u32::MAX);
-    sd_notify::notify(&[NotifyState::ExtendTimeoutUsec(by)])
-}
-
 /// How often to say `alive`: twice as often as the unit's `WatchdogSec=`; `None` without one.
-pub fn watchdog_interval() -> Option<Duration> {
+pub(super) fn watchdog_interval() -> Option<Duration> {
     sd_notify::watchdog_enabled().map(|timeout| timeout / 2)
 }
 
-pub fn alive() -> io::Result<()> {
+pub(super) fn alive() -> io::Result<()> {
     sd_notify::notify(&[NotifyState::Watchdog])
 }
 

@@ -4,6 +4,7 @@ use super::Message;
 use super::coordinator::{Coordinator, Shared};
 use super::slot::Seen;
 use super::status::pf_report;
+use crate::agent;
 use crate::model::{HostSnapshot, PciAddress};
 use crate::publish::{self, PublishReport, cni_directory};
 use crate::render::{self, CniDirectory, HeldBack, OutputSettings, cni};
@@ -41,14 +42,19 @@ pub(super) struct Published {
 
 impl Published {
     pub(super) fn has_changed(&self, file: &Path) -> bool {
-        let changed = self.report.iter().flat_map(|report| report.written.iter().chain(&report.removed));
+        let changed = self
+            .report
+            .iter()
+            .flat_map(|report| report.written.iter().chain(&report.removed));
         changed.into_iter().any(|path| path == file)
     }
 
     /// Where the file would be, and why it is not there.
     pub(super) fn held_back(&self) -> impl Iterator<Item = (PathBuf, String)> + '_ {
         let path = |held: &HeldBack| self.cni_dir.join(cni::file_name(&held.network));
-        self.held_back.iter().map(move |held| (path(held), held.reason.to_string()))
+        self.held_back
+            .iter()
+            .map(move |held| (path(held), held.reason.to_string()))
     }
 }
 
@@ -58,7 +64,9 @@ impl Publisher {
     }
 
     pub(super) fn ended(&mut self, published: Published) {
-        let failed = published.report.is_some_and(|report| !report.failed.is_empty());
+        let failed = published
+            .report
+            .is_some_and(|report| !report.failed.is_empty());
         self.running = false;
         // What failed is tried again with the next change.
         self.last = (!failed).then_some(published.files);
@@ -83,11 +91,18 @@ impl Coordinator {
         if publisher.running || publisher.wanted == Wanted::Nothing || !all_seen {
             return;
         }
-        let last = publisher.last.clone().filter(|_| publisher.wanted == Wanted::Changes);
+        let last = publisher
+            .last
+            .clone()
+            .filter(|_| publisher.wanted == Wanted::Changes);
         publisher.wanted = Wanted::Nothing;
         publisher.running = true;
         let work = Publication {
-            seen: self.slots.iter().filter_map(|(&pf, slot)| Some((pf, slot.seen.clone()?))).collect(),
+            seen: self
+                .slots
+                .iter()
+                .filter_map(|(&pf, slot)| Some((pf, slot.seen.clone()?)))
+                .collect(),
             shared: self.shared.clone(),
             last,
         };
@@ -105,26 +120,47 @@ struct Publication {
 impl Publication {
     fn run(self) -> Published {
         let shared = &self.shared;
-        let outputs = &shared.settings.outputs.rendered();
+        let outputs = &rendered_to(&shared.settings.outputs);
         let cni_dir = outputs.cni_dir.clone().unwrap_or_default();
         let memory = shared.store.memory();
-        let pfs = self.seen.iter().map(|(&pf, seen)| (pf, seen.pf.clone())).collect();
-        let resolutions =
-            self.seen.iter().map(|(&pf, seen)| (pf, seen.resolution.clone())).collect();
-        let reports = self.seen.iter().map(|(&pf, seen)| (pf, pf_report(seen, None))).collect();
+        let pfs = self
+            .seen
+            .iter()
+            .map(|(&pf, seen)| (pf, seen.pf.clone()))
+            .collect();
+        let resolutions = self
+            .seen
+            .iter()
+            .map(|(&pf, seen)| (pf, seen.resolution.clone()))
+            .collect();
+        let reports = self
+            .seen
+            .iter()
+            .map(|(&pf, seen)| (pf, pf_report(seen, None)))
+            .collect();
         let rendered = render::render(&render::Input {
             networks: &shared.policies.networks,
             resolutions: &resolutions,
-            host: &HostSnapshot { node: (*shared.node).clone(), pfs },
+            host: &HostSnapshot {
+                node: (*shared.node).clone(),
+                pfs,
+            },
             previous: &memory.assignments,
             reports: &reports,
             cni_directory: self.cni_directory(outputs),
             settings: outputs,
         });
         let assignments = rendered.assignments;
-        let unsaved = shared.store.update(|memory| memory.assignments = assignments).err();
-        let mut published =
-            Published { report: None, held_back: rendered.held_back, files: rendered.files, cni_dir };
+        let unsaved = shared
+            .store
+            .update(|memory| memory.assignments = assignments)
+            .err();
+        let mut published = Published {
+            report: None,
+            held_back: rendered.held_back,
+            files: rendered.files,
+            cni_dir,
+        };
         if self.last.as_ref() != Some(&published.files) {
             let directories = outputs.directories();
             let prepared =
@@ -134,7 +170,9 @@ impl Publication {
             let mut report = prepared.commit();
             let owned = report.owned.clone();
             let unsaved = unsaved.or(shared.store.update(|memory| memory.files = owned).err());
-            report.failed.extend(unsaved.map(|error| (error.path().to_owned(), error)));
+            report
+                .failed
+                .extend(unsaved.map(|error| (error.path.clone(), error)));
             published.report = Some(report);
         }
         published
@@ -145,5 +183,19 @@ impl Publication {
         directory.map_or_else(CniDirectory::default, |dir| {
             cni_directory::look(&self.shared.root, dir)
         })
+    }
+}
+
+fn rendered_to(settings: &agent::Outputs) -> OutputSettings {
+    let agent::Outputs {
+        cni,
+        device_plugin,
+        node_state,
+        ..
+    } = settings;
+    OutputSettings {
+        cni_dir: cni.then(|| settings.cni_dir.clone()),
+        device_plugin_file: device_plugin.then(|| settings.device_plugin_file.clone()),
+        node_state_file: node_state.then(|| settings.node_state_file.clone()),
     }
 }

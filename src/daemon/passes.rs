@@ -1,7 +1,7 @@
 //! One pass per PF at a time, PFs side by side; what failed for now is tried again.
 
 use super::coordinator::Coordinator;
-use super::slot::{Retry, Running, Seen, Slot, Waiting};
+use super::slot::{Retry, Running, Seen, Slot, Waiting, tell_done};
 use super::status::pf_report;
 use super::{announce, job, journal};
 use crate::events::Cause;
@@ -26,11 +26,15 @@ impl Coordinator {
     }
 
     fn begin(&mut self, pf: PciAddress) {
-        let Some(slot) = self.slots.get_mut(&pf) else { return };
+        let Some(slot) = self.slots.get_mut(&pf) else {
+            return;
+        };
         if slot.running.is_some() || self.stopping {
             return;
         }
-        let Some(waiting) = slot.waiting.take() else { return };
+        let Some(waiting) = slot.waiting.take() else {
+            return;
+        };
         match waiting.retry {
             Retry::Nothing => {}
             Retry::Transient => slot.blocked.allow_retries(),
@@ -45,8 +49,12 @@ impl Coordinator {
     }
 
     pub(super) fn on_pass(&mut self, pf: PciAddress, outcome: Outcome) {
-        let Some(slot) = self.slots.get_mut(&pf) else { return };
-        let Some(running) = slot.running.take() else { return };
+        let Some(slot) = self.slots.get_mut(&pf) else {
+            return;
+        };
+        let Some(running) = slot.running.take() else {
+            return;
+        };
         slot.blocked = outcome.blocked;
         if self.stopping {
             return;
@@ -54,22 +62,36 @@ impl Coordinator {
         match outcome.end {
             End::Gone => self.forget(pf),
             End::Unobservable(error) => slot.could_not_look(pf, &error),
-            End::Seen { pf: snapshot, resolution, problems } => {
-                let seen = Seen { pf: *snapshot, resolution, problems };
+            End::Seen {
+                pf: snapshot,
+                resolution,
+                problems,
+            } => {
+                let seen = Seen {
+                    pf: *snapshot,
+                    resolution,
+                    problems,
+                };
                 slot.saw(seen, &outcome.performed, &running);
             }
         }
         self.note_first_pass(pf);
-        running.tell.into_iter().for_each(|tell| drop(tell.send(())));
+        running.tell.into_iter().for_each(tell_done);
         self.begin(pf);
         self.publish();
         self.refresh_status();
     }
 
     fn forget(&mut self, pf: PciAddress) {
-        let Some(slot) = self.slots.remove(&pf) else { return };
+        let Some(slot) = self.slots.remove(&pf) else {
+            return;
+        };
         if let Some(seen) = slot.seen {
-            let interface = seen.pf.interface.as_ref().map(|interface| interface.name.as_str());
+            let interface = seen
+                .pf
+                .interface
+                .as_ref()
+                .map(|interface| interface.name.as_str());
             journal::pf_vanished(pf, interface);
         }
         if let Some(waiting) = slot.waiting {
@@ -97,23 +119,32 @@ impl Coordinator {
     /// Retries that are due, and kernel calls that have not come back.
     pub(super) fn on_time(&mut self, now: Instant) {
         let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
-        let retries: Vec<_> =
-            self.slots.iter().filter(|(_, slot)| due(slot.retry_at)).map(|(&pf, _)| pf).collect();
+        let retries: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| due(slot.retry_at))
+            .map(|(&pf, _)| pf)
+            .collect();
         for pf in retries {
             if let Some(slot) = self.slots.get_mut(&pf) {
                 slot.retry_at = None;
             }
-            let waiting = Waiting { retry: Retry::Transient, ..Waiting::new(Cause::Retry) };
+            let waiting = Waiting {
+                retry: Retry::Transient,
+                ..Waiting::new(Cause::Retry)
+            };
             self.ask(pf, waiting);
         }
         let deadlines = self.deadlines();
         let mut changed = false;
         for (&pf, slot) in &mut self.slots {
-            let Some(running) = &mut slot.running else { continue };
+            let Some(running) = &mut slot.running else {
+                continue;
+            };
             if running.hung.is_none() && running.deadline(&deadlines) <= now {
                 let problem = running.hang().clone();
                 // Who waits for the pass is not kept waiting for the kernel.
-                running.tell.drain(..).for_each(|tell| drop(tell.send(())));
+                running.tell.drain(..).for_each(tell_done);
                 slot.tell_of(pf, vec![problem]);
                 if let Some(first_look) = &mut self.first_look {
                     first_look.remove(&pf);
@@ -130,7 +161,10 @@ impl Coordinator {
     pub(super) fn next_time(&self) -> Option<Instant> {
         let deadlines = self.deadlines();
         let slot_time = |slot: &Slot| {
-            let running = slot.running.as_ref().filter(|running| running.hung.is_none());
+            let running = slot
+                .running
+                .as_ref()
+                .filter(|running| running.hung.is_none());
             let deadline = running.map(|running| running.deadline(&deadlines));
             [slot.retry_at, deadline].into_iter().flatten().min()
         };
@@ -160,7 +194,16 @@ impl Slot {
         self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
         let reason = format!("it cannot be looked at: {error}");
         let kind = ProblemKind::Failed;
-        self.tell_of(pf, vec![Problem { kind, vf: None, step: None, reason, hint: None }]);
+        self.tell_of(
+            pf,
+            vec![Problem {
+                kind,
+                vf: None,
+                step: None,
+                reason,
+                hint: None,
+            }],
+        );
     }
 
     /// Of a PF that is not seen just now.

@@ -42,6 +42,11 @@ pub(super) struct Waiting {
     pub(super) tell: Vec<oneshot::Sender<()>>,
 }
 
+/// Whoever asked may have gone away meanwhile.
+pub(super) fn tell_done(tell: oneshot::Sender<()>) {
+    let _ = tell.send(());
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Retry {
     Nothing,
@@ -51,7 +56,12 @@ pub(super) enum Retry {
 
 impl Waiting {
     pub(super) fn new(cause: Cause) -> Self {
-        Self { cause, force: false, retry: Retry::Nothing, tell: Vec::new() }
+        Self {
+            cause,
+            force: false,
+            retry: Retry::Nothing,
+            tell: Vec::new(),
+        }
     }
 
     /// One pass for both: the first cause stands for what is told of it.
@@ -81,7 +91,10 @@ pub(super) struct Watched {
 
 impl Watched {
     pub(super) fn new() -> Self {
-        Self { current: Mutex::new((None, Instant::now())), cancelled: AtomicBool::new(false) }
+        Self {
+            current: Mutex::new((None, Instant::now())),
+            cancelled: AtomicBool::new(false),
+        }
     }
 
     pub(super) fn cancel(&self) {
@@ -89,7 +102,10 @@ impl Watched {
     }
 
     fn current(&self) -> (Option<Step>, Instant) {
-        self.current.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.current
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn set(&self, step: Option<Step>) {
@@ -136,10 +152,18 @@ impl Running {
 
     pub(super) fn hang(&mut self) -> &Problem {
         let (step, since) = self.watched.current();
-        let doing = step.as_ref().map_or_else(|| "looking at the PF".to_owned(), Step::to_string);
+        let doing = step
+            .as_ref()
+            .map_or_else(|| "looking at the PF".to_owned(), Step::to_string);
         let seconds = since.elapsed().as_secs();
         let reason = format!("the kernel has not come back from {doing} for {seconds} s");
         let vf = step.as_ref().and_then(Step::vf);
-        self.hung.insert(Problem { kind: ProblemKind::Hung, vf, step, reason, hint: None })
+        self.hung.insert(Problem {
+            kind: ProblemKind::Hung,
+            vf,
+            step,
+            reason,
+            hint: None,
+        })
     }
 }

@@ -41,7 +41,11 @@ pub struct FileReport {
 
 /// `hung`: a kernel call over this PF has not come back.
 pub(super) fn pf_report(seen: &Seen, hung: Option<&Problem>) -> PfReport {
-    let Seen { pf, resolution, problems } = seen;
+    let Seen {
+        pf,
+        resolution,
+        problems,
+    } = seen;
     let desired = match resolution {
         Resolution::Desired(desired) => Some(desired),
         Resolution::Unmatched | Resolution::AwaitsName => None,
@@ -59,16 +63,23 @@ pub(super) fn pf_report(seen: &Seen, hung: Option<&Problem>) -> PfReport {
     let claims = || desired.iter().flat_map(|desired| &desired.policies);
     PfReport {
         address: pf.address,
-        interface: pf.interface.as_ref().map(|interface| interface.name.to_string()),
+        interface: pf
+            .interface
+            .as_ref()
+            .map(|interface| interface.name.to_string()),
         driver: pf.driver.as_ref().map(ToString::to_string),
         state,
         vfs_ready: ready.try_into().unwrap_or(u16::MAX),
         vfs_wanted: desired.map_or(0, |desired| {
-            desired.num_vfs.unwrap_or(desired.vfs.len().try_into().unwrap_or(u16::MAX))
+            desired
+                .num_vfs
+                .unwrap_or(desired.vfs.len().try_into().unwrap_or(u16::MAX))
         }),
         vfs_possible: pf.total_vfs,
         policies: claims().map(|claim| claim.policy.clone()).collect(),
-        pools: claims().filter_map(|claim| claim.resource.clone()).collect(),
+        pools: claims()
+            .filter_map(|claim| claim.resource.clone())
+            .collect(),
         problems,
     }
 }
@@ -94,7 +105,10 @@ impl Coordinator {
             .slots
             .values()
             .filter_map(|slot| {
-                let hung = slot.running.as_ref().and_then(|running| running.hung.as_ref());
+                let hung = slot
+                    .running
+                    .as_ref()
+                    .and_then(|running| running.hung.as_ref());
                 slot.seen.as_ref().map(|seen| pf_report(seen, hung))
             })
             .collect();
@@ -104,7 +118,10 @@ impl Coordinator {
             summary: sentence::status_line(&pfs),
             networks: self.network_reports(),
             files: files
-                .map(|file| FileReport { path: file.path.clone(), state: file.state.clone() })
+                .map(|file| FileReport {
+                    path: file.path.clone(),
+                    state: file.state.clone(),
+                })
                 .collect(),
             pfs,
         };
@@ -123,16 +140,21 @@ impl Coordinator {
             let seen = self.slots.get(&assignment.pf)?.seen.as_ref()?;
             Some(seen.pf.vfs.get(&assignment.vf)?.address)
         };
-        let networks = self.shared.policies.networks.iter().map(|network| NetworkReport {
-            name: network.name.to_string(),
-            resource: network.resource.as_ref().map(ToString::to_string),
-            vf: assignments.get(&network.name).and_then(vf_of),
-            held_back: self
-                .held_back
-                .iter()
-                .find(|held| held.network == network.name)
-                .map(|held| held.reason.to_string()),
-        });
+        let networks = self
+            .shared
+            .policies
+            .networks
+            .iter()
+            .map(|network| NetworkReport {
+                name: network.name.to_string(),
+                resource: network.resource.as_ref().map(ToString::to_string),
+                vf: assignments.get(&network.name).and_then(vf_of),
+                held_back: self
+                    .held_back
+                    .iter()
+                    .find(|held| held.network == network.name)
+                    .map(|held| held.reason.to_string()),
+            });
         networks.collect()
     }
 }

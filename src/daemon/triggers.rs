@@ -45,25 +45,38 @@ impl Coordinator {
             let seen = slot.seen.as_ref();
             seen.is_some_and(|seen| seen.pf.vfs.values().any(|vf| vf.address == device))
         });
-        known.map(|(&pf, _)| pf).or_else(|| self.shared.host.pf_of(device))
+        known
+            .map(|(&pf, _)| pf)
+            .or_else(|| self.shared.host.pf_of(device))
     }
 
     fn pf_of_interface(&self, index: u32) -> Option<PciAddress> {
         let owns = |seen: &Arc<Seen>| {
             let pf = seen.pf.interface.as_ref().map(|interface| interface.index);
             let vfs = seen.pf.vfs.values().filter_map(|vf| vf.interface.as_ref());
-            pf.into_iter().chain(vfs.map(|interface| interface.index)).any(|mine| mine == index)
+            pf.into_iter()
+                .chain(vfs.map(|interface| interface.index))
+                .any(|mine| mine == index)
         };
-        self.slots.iter().find(|(_, slot)| slot.seen.as_ref().is_some_and(owns)).map(|(&pf, _)| pf)
+        self.slots
+            .iter()
+            .find(|(_, slot)| slot.seen.as_ref().is_some_and(owns))
+            .map(|(&pf, _)| pf)
     }
 
     /// Only where a refusal waits for it: our own look at a group closes it, too.
     fn refused_for_group(&self, group: u32) -> Vec<PciAddress> {
         let waits = |seen: &Arc<Seen>| {
-            seen.problems.iter().any(|problem| problem.kind == ProblemKind::InUse)
+            seen.problems
+                .iter()
+                .any(|problem| problem.kind == ProblemKind::InUse)
                 && seen.pf.vfs.values().any(|vf| vf.iommu_group == Some(group))
         };
         let waiting = |slot: &Slot| slot.seen.as_ref().is_some_and(waits);
-        self.slots.iter().filter(|(_, slot)| waiting(slot)).map(|(&pf, _)| pf).collect()
+        self.slots
+            .iter()
+            .filter(|(_, slot)| waiting(slot))
+            .map(|(&pf, _)| pf)
+            .collect()
     }
 }

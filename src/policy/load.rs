@@ -13,7 +13,8 @@ use assembly::Assembly;
 pub use last_good::{LastGood, LastGoodError};
 use read::Tree;
 pub use read::Trust;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Where policies are looked for, the strongest first.
@@ -37,7 +38,7 @@ pub struct LoadedFile {
     pub state: FileState,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum FileState {
     Used,
@@ -56,6 +57,29 @@ pub enum FileState {
     Refused {
         kept_last_good: bool,
     },
+}
+
+impl FileState {
+    /// Its present content is not in force.
+    pub fn is_broken(&self) -> bool {
+        matches!(self, Self::Broken { .. } | Self::Refused { .. })
+    }
+}
+
+impl fmt::Display for FileState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = |kept_last_good: &bool| match kept_last_good {
+            true => ", its last good content is in force",
+            false => ", it has no effect",
+        };
+        match self {
+            Self::Used => f.write_str("used"),
+            Self::Masked => f.write_str("masked"),
+            Self::Overridden { by } => write!(f, "overridden by {}", by.display()),
+            Self::Broken { kept_last_good } => write!(f, "broken{}", kept(kept_last_good)),
+            Self::Refused { kept_last_good } => write!(f, "refused{}", kept(kept_last_good)),
+        }
+    }
 }
 
 /// Reads the policies of `dirs` (absolute paths, the strongest first) under `root`.

@@ -21,12 +21,17 @@ impl Ledger for Store {
     }
 
     fn unsupported(&self, driver: &DriverName) -> BTreeSet<Capability> {
-        self.read(|memory| memory.unsupported.get(driver).cloned()).unwrap_or_default()
+        self.read(|memory| memory.unsupported.get(driver).cloned())
+            .unwrap_or_default()
     }
 
     fn learn_unsupported(&self, driver: &DriverName, capability: Capability) {
         drop(self.update(|memory| {
-            memory.unsupported.entry(driver.clone()).or_default().insert(capability);
+            memory
+                .unsupported
+                .entry(driver.clone())
+                .or_default()
+                .insert(capability);
         }));
     }
 }

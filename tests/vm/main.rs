@@ -2,3 +2,4 @@
 
 mod lab;
 mod lab_itself;
+mod hot_add;

@@ -1,5 +1,6 @@
 //! Where entries go: to the journal with their fields, or to stderr as plain sentences.
 
+use crate::agent::LogLevel;
 use anyhow::Context as _;
 use std::fmt;
 use tracing::field::{Field, Visit};
@@ -14,7 +15,8 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// From here on entries are written. Once per process.
-pub fn start(level: LevelFilter) -> anyhow::Result<()> {
+pub fn start(level: LogLevel) -> anyhow::Result<()> {
+    let level = filter(level);
     let journal = stderr_is_the_journal()
         .then(tracing_journald::layer)
         .and_then(Result::ok)
@@ -43,6 +45,16 @@ pub fn start(level: LevelFilter) -> anyhow::Result<()> {
         .with(plain)
         .try_init()
         .context("the journal is already in use")
+}
+
+fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    }
 }
 
 /// systemd names the stream by device and inode, because a child may have redirected its stderr.
