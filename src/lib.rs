@@ -2,6 +2,7 @@
 //!
 //! Read in this order; each module uses only those named before it.
 
+pub mod agent;
 pub mod events;
 pub mod host;
 pub mod model;

@@ -6,8 +6,10 @@
 
 pub mod diagnostic;
 pub mod file;
+pub mod glob;
 pub mod load;
 pub mod network;
+pub(crate) mod reader;
 pub mod resolve;
 
 use crate::model::{

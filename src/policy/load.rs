@@ -1,1 +1,91 @@
-//! (being written)
+//! From directories to the policies in force. A file that cannot be used is not a file that was
+//! removed: what it said last holds on.
+#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod assembly;
+mod directory;
+mod last_good;
+pub(crate) mod read;
+
+use super::PolicySet;
+use super::diagnostic::{Diagnostic, as_shown};
+use assembly::Assembly;
+pub use last_good::{LastGood, LastGoodError};
+use read::Tree;
+pub use read::Trust;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// Where policies are looked for, the strongest first.
+pub const DIRECTORIES: [&str; 3] = ["/etc/sriov.d", "/run/sriov.d", "/usr/lib/sriov.d"];
+
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Loaded {
+    pub set: PolicySet,
+    /// In reading order; a file that is overridden comes after the one that overrides it.
+    pub files: Vec<LoadedFile>,
+    pub diagnostics: Vec<Diagnostic>,
+    /// What to give to the next `load`.
+    pub last_good: LastGood,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LoadedFile {
+    #[serde(serialize_with = "as_shown")]
+    pub path: PathBuf,
+    #[serde(flatten)]
+    pub state: FileState,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum FileState {
+    Used,
+    /// Empty, or a link to `/dev/null`.
+    Masked,
+    /// A stronger directory has a file of the same name.
+    Overridden {
+        #[serde(serialize_with = "as_shown")]
+        by: PathBuf,
+    },
+    /// Something is wrong with its content, or it or its directory cannot be read.
+    Broken {
+        kept_last_good: bool,
+    },
+    /// Somebody other than root could have written it.
+    Refused {
+        kept_last_good: bool,
+    },
+}
+
+/// Reads the policies of `dirs` (absolute paths, the strongest first) under `root`.
+/// Paths in the result begin with `root`.
+pub fn load<D: AsRef<Path>>(root: &Path, dirs: &[D], trust: Trust, last_good: &LastGood) -> Loaded {
+    let mut assembly = Assembly::new(trust, last_good);
+    match Tree::under(root) {
+        Ok(tree) => {
+            let dirs: Vec<PathBuf> = dirs.iter().map(|dir| tree.path(dir.as_ref())).collect();
+            assembly.add_directories(&tree, &dirs);
+        }
+        Err(error) => {
+            let message = format!("the root directory cannot be opened: {error}");
+            assembly.keep_all(Diagnostic::error(root, message));
+        }
+    }
+    assembly.finish()
+}
+
+/// What is wrong with policy files, and with files in policy directories, taken together.
+pub fn check(paths: &[PathBuf]) -> Vec<Diagnostic> {
+    let nothing = LastGood::default();
+    let mut assembly = Assembly::new(Trust::WarnOnly, &nothing);
+    let (dirs, files): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| path.is_dir());
+    assembly.add_directories(&Tree::host(), &dirs);
+    for file in files {
+        assembly.add_named_file(file);
+    }
+    assembly.finish().diagnostics
+}
+
+#[cfg(test)]
+mod tests;

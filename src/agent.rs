@@ -1,0 +1,239 @@
+//! How the agent itself runs: `/etc/sriovd.toml`. Every key has a default.
+#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+
+mod value;
+
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::load::DIRECTORIES;
+use crate::policy::load::read::{Content, Tree, Trust, read};
+use crate::policy::reader::value::{any_text, boolean};
+use crate::policy::reader::{Reader, Table};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where the settings are, under the root.
+pub const FILE: &str = "/etc/sriovd.toml";
+
+/// Paths are absolute and without `..`; the root is not yet in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The strongest first.
+    pub policy_dirs: Vec<PathBuf>,
+    pub state_dir: PathBuf,
+    pub log_level: LogLevel,
+    pub outputs: Outputs,
+    pub node: NodeSettings,
+    pub limits: Limits,
+    pub api: Api,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outputs {
+    pub cni: bool,
+    pub cni_dir: PathBuf,
+    pub device_plugin: bool,
+    pub device_plugin_file: PathBuf,
+    /// Is restarted, if it runs, when the file changed.
+    pub device_plugin_unit: Option<String>,
+    pub node_state: bool,
+    pub node_state_file: PathBuf,
+}
+
+/// What policies see of the node they are on.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct NodeSettings {
+    pub labels: BTreeMap<String, String>,
+    /// Instead of the host's own name.
+    pub hostname: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Until a step that has not come back is reported as hung.
+    pub step_deadline: Duration,
+    /// The same for changes of a VF count, which take seconds per VF on some devices.
+    pub numvfs_deadline: Duration,
+    /// Until the service counts as started although not every PF is ready.
+    pub start_deadline: Duration,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Api {
+    pub socket: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum LogLevel {
+    Error,
+    Warn,
+    #[default]
+    Info,
+    Debug,
+    Trace,
+}
+
+impl LogLevel {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warn => "warn",
+            Self::Info => "info",
+            Self::Debug => "debug",
+            Self::Trace => "trace",
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            policy_dirs: DIRECTORIES.iter().map(PathBuf::from).collect(),
+            state_dir: "/var/lib/sriovd".into(),
+            log_level: LogLevel::default(),
+            outputs: Outputs::default(),
+            node: NodeSettings::default(),
+            limits: Limits::default(),
+            api: Api::default(),
+        }
+    }
+}
+
+impl Default for Outputs {
+    fn default() -> Self {
+        Self {
+            cni: true,
+            cni_dir: "/etc/cni/net.d".into(),
+            device_plugin: true,
+            device_plugin_file: "/etc/pcidp/config.json".into(),
+            device_plugin_unit: None,
+            node_state: true,
+            node_state_file: "/run/sriovd/state.json".into(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            step_deadline: Duration::from_secs(30),
+            numvfs_deadline: Duration::from_secs(180),
+            start_deadline: Duration::from_secs(60),
+        }
+    }
+}
+
+impl Default for Api {
+    fn default() -> Self {
+        Self {
+            socket: "/run/sriovd/sriovd.sock".into(),
+        }
+    }
+}
+
+/// Settings, with warnings.
+pub type Parsed = (Settings, Vec<Diagnostic>);
+
+impl Settings {
+    /// The path is for messages only. Errors and warnings are in the order of the text.
+    pub fn parse(path: &Path, text: &str) -> Result<Parsed, Vec<Diagnostic>> {
+        let reader = Reader::new(path, text);
+        let settings = reader.document(settings);
+        let found = reader.finish();
+        match settings {
+            Some(settings) if !found.iter().any(Diagnostic::is_error) => Ok((settings, found)),
+            _ => Err(found),
+        }
+    }
+
+    /// Reads the file under `root`; without one everything is at its default.
+    pub fn load(root: &Path, trust: Trust) -> Result<Parsed, Vec<Diagnostic>> {
+        let tree = Tree::under(root).map_err(|error| {
+            let message = format!("the root directory cannot be opened: {error}");
+            vec![Diagnostic::error(root, message)]
+        })?;
+        let path = tree.path(Path::new(FILE));
+        match read(&tree, &path, trust) {
+            Content::Masked | Content::Gone => Ok((Self::default(), Vec::new())),
+            Content::Broken(diagnostic) | Content::Refused(diagnostic) => Err(vec![diagnostic]),
+            Content::Text { text, mut warnings } => {
+                let (settings, more) = Self::parse(&path, &text)?;
+                warnings.extend(more);
+                Ok((settings, warnings))
+            }
+        }
+    }
+}
+
+fn settings(file: &mut Table<'_>) -> Settings {
+    let default = Settings::default();
+    let dirs = file.one_or_more("policy_dirs", value::path);
+    let state_dir = file.value("state_dir", value::path);
+    let log_level = file.value("log_level", value::log_level);
+    Settings {
+        policy_dirs: if dirs.is_empty() {
+            default.policy_dirs
+        } else {
+            dirs
+        },
+        state_dir: state_dir.unwrap_or(default.state_dir),
+        log_level: log_level.unwrap_or(default.log_level),
+        outputs: file
+            .within("outputs", "[outputs]", outputs)
+            .unwrap_or_default(),
+        node: file.within("node", "[node]", node).unwrap_or_default(),
+        limits: file
+            .within("limits", "[limits]", limits)
+            .unwrap_or_default(),
+        api: file.within("api", "[api]", api).unwrap_or_default(),
+    }
+}
+
+fn outputs(table: &mut Table<'_>) -> Outputs {
+    let default = Outputs::default();
+    let unit = table.value("device_plugin_unit", value::unit);
+    Outputs {
+        cni: table.value("cni", boolean).unwrap_or(default.cni),
+        cni_dir: table
+            .value("cni_dir", value::path)
+            .unwrap_or(default.cni_dir),
+        device_plugin: table
+            .value("device_plugin", boolean)
+            .unwrap_or(default.device_plugin),
+        device_plugin_file: table
+            .value("device_plugin_file", value::path)
+            .unwrap_or(default.device_plugin_file),
+        device_plugin_unit: unit.unwrap_or(default.device_plugin_unit),
+        node_state: table
+            .value("node_state", boolean)
+            .unwrap_or(default.node_state),
+        node_state_file: table
+            .value("node_state_file", value::path)
+            .unwrap_or(default.node_state_file),
+    }
+}
+
+fn node(table: &mut Table<'_>) -> NodeSettings {
+    NodeSettings {
+        labels: table.map("labels", any_text),
+        hostname: table.value("hostname", value::hostname).flatten(),
+    }
+}
+
+fn limits(table: &mut Table<'_>) -> Limits {
+    let default = Limits::default();
+    let mut deadline = |key, default| table.value(key, value::seconds).unwrap_or(default);
+    Limits {
+        step_deadline: deadline("step_deadline", default.step_deadline),
+        numvfs_deadline: deadline("numvfs_deadline", default.numvfs_deadline),
+        start_deadline: deadline("start_deadline", default.start_deadline),
+    }
+}
+
+fn api(table: &mut Table<'_>) -> Api {
+    let socket = table.value("socket", value::path);
+    socket.map_or_else(Api::default, |socket| Api { socket })
+}
+
+#[cfg(test)]
+mod tests;

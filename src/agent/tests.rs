@@ -1,0 +1,152 @@
+//! Settings, and the shipped file that shows their defaults.
+
+use super::{LogLevel, Settings};
+use crate::policy::load::Trust;
+use std::path::Path;
+use std::time::Duration;
+
+const SHIPPED: &str = include_str!("../../conf/sriovd.toml");
+
+fn parse(text: &str) -> Settings {
+    let parsed = Settings::parse(Path::new("/etc/sriovd.toml"), text);
+    let (settings, warnings) = parsed.unwrap_or_else(|found| panic!("{}", found[0]));
+    assert!(warnings.is_empty());
+    settings
+}
+
+fn faults(text: &str) -> Vec<String> {
+    let found = Settings::parse(Path::new("f"), text).unwrap_err();
+    found.iter().map(|d| d.one_line()).collect()
+}
+
+/// The shipped file with those settings active that `wanted` says.
+fn shipped(wanted: impl Fn(usize) -> bool) -> (String, usize) {
+    let mut settings = 0;
+    let mut text = String::new();
+    for line in SHIPPED.lines() {
+        // Prose has a space behind its sign, settings have none.
+        let setting = line
+            .strip_prefix('#')
+            .filter(|rest| rest.starts_with(char::is_alphabetic));
+        let active = setting.filter(|_| wanted(settings)).unwrap_or(line);
+        settings += usize::from(setting.is_some());
+        text += &format!("{active}\n");
+    }
+    (text, settings)
+}
+
+#[test]
+fn the_shipped_file_shows_the_defaults() {
+    let default = Settings::default();
+    assert_eq!(parse(""), default);
+    assert_eq!(parse(SHIPPED), default);
+    let (all, count) = shipped(|_| true);
+    assert_eq!(parse(&all), default);
+    for only in 0..count {
+        assert_eq!(parse(&shipped(|at| at == only).0), default);
+    }
+}
+
+#[test]
+fn the_shipped_file_shows_every_setting() {
+    let (all, _) = shipped(|_| true);
+    for table in ["", "outputs", "node", "limits", "api"] {
+        let (header, found) = match table {
+            "" => (String::new(), Settings::parse(Path::new("f"), "zzzzzz = 1")),
+            _ => (
+                format!("[{table}]\n"),
+                Settings::parse(Path::new("f"), &format!("{table}.zzzzzz = 1")),
+            ),
+        };
+        let expected = found.unwrap_err()[0].expected.clone().unwrap();
+        let start = all.find(&header).unwrap() + header.len();
+        let section = all[start..].split("\n[").next().unwrap();
+        for key in expected.trim_start_matches("one of ").split(", ") {
+            let shown =
+                section.contains(&format!("\n{key} = ")) || all.contains(&format!("[{key}]\n"));
+            assert!(shown, "{key} of [{table}] is not in the shipped file");
+        }
+    }
+}
+
+#[test]
+fn everything_can_be_set() {
+    let settings = parse(
+        r#"
+policy_dirs = "/p"
+state_dir = "/s"
+log_level = "debug"
+[outputs]
+cni = false
+cni_dir = "/c"
+device_plugin = false
+device_plugin_file = "/d"
+device_plugin_unit = "sriov-device-plugin.service"
+node_state = false
+node_state_file = "/n"
+[node]
+labels = { rack = "12" }
+hostname = "worker-1"
+[limits]
+step_deadline = 1
+numvfs_deadline = 2
+start_deadline = 3
+[api]
+socket = "/a"
+"#,
+    );
+    assert_eq!(settings.policy_dirs, [Path::new("/p")]);
+    assert_eq!(settings.state_dir, Path::new("/s"));
+    assert_eq!(settings.log_level, LogLevel::Debug);
+    let outputs = &settings.outputs;
+    assert!(!outputs.cni && !outputs.device_plugin && !outputs.node_state);
+    assert_eq!(outputs.cni_dir, Path::new("/c"));
+    assert_eq!(outputs.device_plugin_file, Path::new("/d"));
+    assert_eq!(
+        outputs.device_plugin_unit.as_deref(),
+        Some("sriov-device-plugin.service")
+    );
+    assert_eq!(outputs.node_state_file, Path::new("/n"));
+    assert_eq!(settings.node.labels["rack"], "12");
+    assert_eq!(settings.node.hostname.as_deref(), Some("worker-1"));
+    let limits = &settings.limits;
+    let seconds = [
+        limits.step_deadline,
+        limits.numvfs_deadline,
+        limits.start_deadline,
+    ];
+    assert_eq!(seconds, [1, 2, 3].map(Duration::from_secs));
+    assert_eq!(settings.api.socket, Path::new("/a"));
+}
+
+#[test]
+fn what_is_wrong_is_told() {
+    let path = "expected an absolute path without \"..\"";
+    for (text, expected) in [
+        ("policy_dirs = []", "f:1:15: \"policy_dirs\" is an empty list; leave the key out, or name at least one".to_owned()),
+        ("policy_dirs = [\"/a\", \"b\"]", format!("f:1:22: bad value for \"policy_dirs\": \"b\"; {path}")),
+        ("state_dir = \"/var/../etc\"", format!("f:1:13: bad value for \"state_dir\": \"/var/../etc\"; {path}")),
+        ("state_dir = \"/\"", format!("f:1:13: bad value for \"state_dir\": \"/\"; {path}")),
+        ("log_level = \"warning\"", "f:1:13: bad value for \"log_level\": \"warning\"; did you mean \"warn\"?".to_owned()),
+        ("[limits]\nstep_deadline = 0", "f:2:17: bad value for \"step_deadline\": 0; expected a number of seconds from 1 to 86400".to_owned()),
+        ("[outputs]\ncdi = true", "f:2:1: unknown key \"cdi\" in [outputs]; did you mean \"cni\"?".to_owned()),
+        ("[outputs]\ndevice_plugin_unit = \"--now\"", "f:2:22: bad value for \"device_plugin_unit\": \"--now\"; expected the name of a systemd unit such as \"sriov-device-plugin.service\", or \"\" for none".to_owned()),
+        ("[node]\nhostname = \"a b\"", "f:2:12: bad value for \"hostname\": \"a b\"; expected a host name, or \"\" for the host's own".to_owned()),
+        ("[api]\nstate_dir = \"/x\"", "f:2:1: unknown key \"state_dir\" in [api]; \"state_dir\" must stand above the header of this table".to_owned()),
+    ] {
+        assert_eq!(faults(text), [expected], "{text}");
+    }
+}
+
+#[test]
+fn the_file_is_under_the_root() {
+    let root = tempfile::tempdir().unwrap();
+    let load = || Settings::load(root.path(), Trust::Enforce);
+    assert_eq!(load().unwrap().0, Settings::default());
+    let file = root.path().join("etc/sriovd.toml");
+    std::fs::create_dir(root.path().join("etc")).unwrap();
+    std::fs::write(&file, "state_dir = \"/x\"\n").unwrap();
+    assert_eq!(load().unwrap().0.state_dir, Path::new("/x"));
+    std::fs::write(&file, "state = \"/x\"\n").unwrap();
+    assert_eq!(load().unwrap_err()[0].file, file);
+}

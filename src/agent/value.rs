@@ -1,0 +1,60 @@
+//! Values of the agent's settings.
+
+use super::LogLevel;
+use crate::policy::reader::Expected;
+use crate::policy::reader::value::{integer, text, word};
+use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
+use toml::de::DeValue;
+
+/// Nothing that leads out of the root.
+pub(super) fn path(value: &DeValue<'_>) -> Result<PathBuf, Expected> {
+    let expected = "an absolute path without \"..\"";
+    let path = text(value, expected, |text| {
+        let mut components = Path::new(text).components();
+        components.next() == Some(Component::RootDir)
+            && components.clone().next().is_some()
+            && components.all(|component| matches!(component, Component::Normal(_)))
+            && !text.contains(char::is_control)
+    });
+    path.map(PathBuf::from)
+}
+
+pub(super) fn seconds(value: &DeValue<'_>) -> Result<Duration, Expected> {
+    integer(value, 1..=86_400, "a number of seconds from 1 to 86400").map(Duration::from_secs)
+}
+
+/// The empty text is none.
+pub(super) fn unit(value: &DeValue<'_>) -> Result<Option<String>, Expected> {
+    let expected =
+        "the name of a systemd unit such as \"sriov-device-plugin.service\", or \"\" for none";
+    let unit = text(value, expected, |text| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.\\@".contains(c);
+        let named = text.rsplit_once('.').is_some_and(|(name, kind)| {
+            !name.is_empty()
+                && !name.starts_with('-')
+                && kind.bytes().all(|b| b.is_ascii_lowercase())
+                && !kind.is_empty()
+        });
+        text.is_empty() || (text.len() <= 255 && named && text.chars().all(plain))
+    });
+    unit.map(|unit| Some(unit).filter(|unit| !unit.is_empty()))
+}
+
+/// The empty text is the host's own name.
+pub(super) fn hostname(value: &DeValue<'_>) -> Result<Option<String>, Expected> {
+    let expected = "a host name, or \"\" for the host's own";
+    let name = text(value, expected, |text| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        text.len() <= 253 && text.chars().all(plain)
+    });
+    name.map(|name| Some(name).filter(|name| !name.is_empty()))
+}
+
+pub(super) fn log_level(value: &DeValue<'_>) -> Result<LogLevel, Expected> {
+    use LogLevel::{Debug, Error, Info, Trace, Warn};
+    word(
+        value,
+        &[Error, Warn, Info, Debug, Trace].map(|level| (level.as_str(), level)),
+    )
+}

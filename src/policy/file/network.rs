@@ -1,0 +1,156 @@
+//! One `[[network]]`.
+
+use super::{settings, source, value};
+use crate::model::VfSettings;
+use crate::policy::network::{Description, Network, NetworkBody, PluginType};
+use crate::policy::reader::value::{boolean, parsed, word};
+use crate::policy::reader::{Fault, Table};
+use serde_json::{Map, Value};
+
+/// What the VF is set to, which only the SR-IOV plugin does.
+const SRIOV_KEYS: [&str; 9] = [
+    "vlan",
+    "vlan_qos",
+    "vlan_proto",
+    "spoof_check",
+    "trust",
+    "link_state",
+    "min_tx_rate",
+    "max_tx_rate",
+    "mac",
+];
+const OTHER_KEYS: [&str; 5] = [
+    "type",
+    "cni_version",
+    "capabilities",
+    "ipam",
+    "meta_plugins",
+];
+
+/// `None` where there is no name to call it by. Where anything was reported, the rest may be
+/// made up: the file is not used.
+pub(super) fn read(table: &mut Table<'_>) -> Option<Network> {
+    let name = table.required("name", parsed);
+    let resource = table.value("resource", parsed);
+    let namespace = table.value("namespace", value::namespace);
+    let description = description(table);
+    check_plugin(table, description.plugin);
+    let body = match raw(table) {
+        Some(raw) => NetworkBody::Raw(raw),
+        None => NetworkBody::Described(Box::new(description)),
+    };
+    if !table.has("config") && !table.has("resource") {
+        table.missing(
+            "resource",
+            "the pool whose VFs it takes, or a whole \"config\"",
+        );
+    }
+    Some(Network {
+        name: name?,
+        source: source(table),
+        resource,
+        namespace,
+        body,
+    })
+}
+
+fn description(table: &mut Table<'_>) -> Description {
+    let plugin = table.value("type", |value| {
+        let words = [
+            ("sriov", PluginType::Sriov),
+            ("host-device", PluginType::HostDevice),
+        ];
+        word(value, &words)
+    });
+    let cni_version = table.value("cni_version", value::cni_version);
+    Description {
+        plugin: plugin.unwrap_or_default(),
+        cni_version: cni_version.unwrap_or("1.0.0").to_owned(),
+        settings: settings::read(table, &VfSettings::default()),
+        mac: table.value("mac", value::mac),
+        capabilities: capabilities(table),
+        ipam: ipam(table),
+        meta_plugins: meta_plugins(table),
+    }
+}
+
+fn capabilities(table: &mut Table<'_>) -> Map<String, Value> {
+    let capabilities = table.map("capabilities", boolean).into_iter();
+    capabilities
+        .map(|(name, on)| (name, Value::Bool(on)))
+        .collect()
+}
+
+fn ipam(table: &mut Table<'_>) -> Option<Map<String, Value>> {
+    let ipam = table.object("ipam")?;
+    if !ipam.is_empty() && !has_plugin_type(&ipam) {
+        let fault = Fault::new("\"ipam\" names no plugin");
+        table.error("ipam", fault.expecting(PLUGIN_TYPE));
+    }
+    Some(ipam)
+}
+
+fn meta_plugins(table: &mut Table<'_>) -> Vec<Map<String, Value>> {
+    let plugins = table.objects("meta_plugins");
+    if !plugins.iter().all(has_plugin_type) {
+        let fault = Fault::new("an entry of \"meta_plugins\" names no plugin");
+        table.error("meta_plugins", fault.expecting(PLUGIN_TYPE));
+    }
+    plugins
+}
+
+/// A raw configuration, which says everything itself.
+fn raw(table: &mut Table<'_>) -> Option<Map<String, Value>> {
+    let config = match table.text_of("config") {
+        Some(text) => match serde_json::from_str(text) {
+            Ok(config) => config,
+            Err(error) => {
+                let fault = Fault::new(format!("\"config\" is not a JSON object: {error}"));
+                table.error("config", fault.expecting("a CNI plugin or list in JSON"));
+                return None;
+            }
+        },
+        None => table.object("config")?,
+    };
+    let plugins = match config.get("plugins") {
+        Some(Value::Array(plugins)) => plugins.iter().map(Value::as_object).collect(),
+        Some(_) => None,
+        None => Some(vec![&config]),
+    };
+    let complete = plugins
+        .is_some_and(|plugins| !plugins.is_empty() && plugins.into_iter().all(has_plugin_type));
+    if !complete {
+        let fault = Fault::new("\"config\" is neither a CNI plugin nor a list of them");
+        let expected = "\"type\", or \"plugins\" with a \"type\" in each";
+        table.error("config", fault.expecting(expected));
+    }
+    for key in SRIOV_KEYS.iter().chain(&OTHER_KEYS) {
+        if table.has(key) {
+            let fault = Fault::new(format!("\"{key}\" has no effect beside \"config\""));
+            table.error(key, fault.suggesting("write it within \"config\""));
+        }
+    }
+    Some(config)
+}
+
+const PLUGIN_TYPE: &str = "type = the name of a CNI plugin";
+
+/// The name is one of an executable file in the runtime's plugin directory.
+fn has_plugin_type(plugin: &Map<String, Value>) -> bool {
+    let name = plugin.get("type").and_then(Value::as_str);
+    name.is_some_and(|name| !name.is_empty() && !name.contains('/') && !name.starts_with('.'))
+}
+
+fn check_plugin(table: &Table<'_>, plugin: PluginType) {
+    if plugin == PluginType::Sriov {
+        return;
+    }
+    for key in SRIOV_KEYS.iter().filter(|key| table.has(key)) {
+        let binary = plugin.binary();
+        let fault = Fault::new(format!("\"{key}\" has no effect with type = \"{binary}\""));
+        table.error(
+            key,
+            fault.suggesting("leave it out, or take type = \"sriov\""),
+        );
+    }
+}

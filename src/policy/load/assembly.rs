@@ -1,0 +1,236 @@
+//! Puts files together, in reading order, into one set in which every name is unique.
+
+use super::directory::list;
+use super::read::{Content, Tree, Trust, read};
+use super::{FileState, LastGood, Loaded, LoadedFile};
+use crate::model::{NetworkName, PolicyName, ResourceName};
+use crate::policy::Source;
+use crate::policy::diagnostic::{Diagnostic, SourceText};
+use crate::policy::file::{FileContent, ItemSpans, parse};
+use crate::policy::reader::nearest;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+pub(super) struct Assembly<'l> {
+    trust: Trust,
+    last_good: &'l LastGood,
+    loaded: Loaded,
+    policies: BTreeMap<PolicyName, Source>,
+    networks: BTreeMap<NetworkName, Source>,
+    /// What to say of a network if no policy forms its pool.
+    pools_wanted: Vec<(ResourceName, Diagnostic)>,
+}
+
+impl<'l> Assembly<'l> {
+    pub(super) fn new(trust: Trust, last_good: &'l LastGood) -> Self {
+        Self {
+            trust,
+            last_good,
+            loaded: Loaded::default(),
+            policies: BTreeMap::new(),
+            networks: BTreeMap::new(),
+            pools_wanted: Vec::new(),
+        }
+    }
+
+    /// Of files with the same name, that in the first directory counts.
+    pub(super) fn add_directories(&mut self, tree: &Tree, dirs: &[PathBuf]) {
+        let mut paths: BTreeMap<OsString, Vec<PathBuf>> = BTreeMap::new();
+        let mut closed = BTreeSet::new();
+        for dir in dirs {
+            let names = match list(tree, dir, self.trust) {
+                Ok(listing) => {
+                    self.loaded.diagnostics.extend(listing.warning);
+                    listing.names
+                }
+                Err(diagnostic) => {
+                    self.loaded.diagnostics.push(diagnostic);
+                    closed.insert(dir.clone());
+                    self.names_known_in(dir)
+                }
+            };
+            for name in names {
+                let path = dir.join(&name);
+                paths.entry(name).or_default().push(path);
+            }
+        }
+        for paths in paths.into_values() {
+            let mut paths = paths.into_iter();
+            let Some(first) = paths.next() else { continue };
+            if first.parent().is_some_and(|dir| closed.contains(dir)) {
+                let kept_last_good = self.keep(&first);
+                self.record(first.clone(), FileState::Broken { kept_last_good });
+            } else {
+                self.add_file(tree, first.clone());
+            }
+            for path in paths {
+                let by = first.clone();
+                self.record(path, FileState::Overridden { by });
+            }
+        }
+    }
+
+    /// A file that somebody asked for by name.
+    pub(super) fn add_named_file(&mut self, path: PathBuf) {
+        match path.symlink_metadata() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let diagnostic = Diagnostic::error(&path, "there is no such file");
+                self.loaded.diagnostics.push(diagnostic);
+            }
+            _ => self.add_file(&Tree::host(), path),
+        }
+    }
+
+    fn add_file(&mut self, tree: &Tree, path: PathBuf) {
+        let state = match read(tree, &path, self.trust) {
+            Content::Gone => return,
+            Content::Masked => FileState::Masked,
+            Content::Text { text, warnings } => {
+                self.loaded.diagnostics.extend(warnings);
+                self.add_text(&path, text)
+            }
+            Content::Broken(diagnostic) => {
+                self.loaded.diagnostics.push(diagnostic);
+                let kept_last_good = self.keep(&path);
+                FileState::Broken { kept_last_good }
+            }
+            Content::Refused(diagnostic) => {
+                self.loaded.diagnostics.push(diagnostic);
+                let kept_last_good = self.keep(&path);
+                FileState::Refused { kept_last_good }
+            }
+        };
+        self.record(path, state);
+    }
+
+    /// Nothing can be read at all.
+    pub(super) fn keep_all(&mut self, diagnostic: Diagnostic) {
+        self.loaded.diagnostics.push(diagnostic);
+        for path in self.last_good.texts.keys() {
+            let kept_last_good = self.keep(path);
+            self.record(path.clone(), FileState::Broken { kept_last_good });
+        }
+    }
+
+    pub(super) fn finish(mut self) -> Loaded {
+        let formed = self.loaded.set.resources();
+        let names: Vec<&str> = formed.iter().map(|name| name.as_str()).collect();
+        for (resource, diagnostic) in self.pools_wanted {
+            if formed.contains(&resource) {
+                continue;
+            }
+            self.loaded
+                .diagnostics
+                .push(match nearest(resource.as_str(), &names) {
+                    Some(near) => diagnostic.suggesting(format!("did you mean \"{near}\"?")),
+                    None => diagnostic,
+                });
+        }
+        self.loaded
+    }
+
+    fn names_known_in(&self, dir: &Path) -> BTreeSet<OsString> {
+        let known = self.last_good.texts.keys();
+        known
+            .filter(|path| path.parent() == Some(dir))
+            .filter_map(|path| path.file_name().map(OsString::from))
+            .collect()
+    }
+
+    fn record(&mut self, path: PathBuf, state: FileState) {
+        self.loaded.files.push(LoadedFile { path, state });
+    }
+
+    fn add_text(&mut self, path: &Path, text: String) -> FileState {
+        let content = parse(path, &text).and_then(|content| {
+            let twins = self.twins(path, &text, &content);
+            if twins.is_empty() {
+                Ok(content)
+            } else {
+                Err(twins)
+            }
+        });
+        match content {
+            Ok(mut content) => {
+                self.loaded.diagnostics.append(&mut content.warnings);
+                self.want_pools(path, &text, &content);
+                self.accept(path, text, content);
+                FileState::Used
+            }
+            Err(diagnostics) => {
+                self.loaded.diagnostics.extend(diagnostics);
+                let kept_last_good = self.keep(path);
+                FileState::Broken { kept_last_good }
+            }
+        }
+    }
+
+    /// Names that are taken by files before this one.
+    fn twins(&self, path: &Path, text: &str, content: &FileContent) -> Vec<Diagnostic> {
+        let policies = content.policies.iter().zip(&content.policy_spans);
+        let policies = policies.filter_map(|(policy, spans)| {
+            let first = self.policies.get(&policy.name)?;
+            Some((format!("a policy named \"{}\"", policy.name), first, spans))
+        });
+        let networks = content.networks.iter().zip(&content.network_spans);
+        let networks = networks.filter_map(|(network, spans)| {
+            let first = self.networks.get(&network.name)?;
+            Some((
+                format!("a network named \"{}\"", network.name),
+                first,
+                spans,
+            ))
+        });
+        let text = SourceText::new(text);
+        let diagnostic = |(what, first, spans): (String, &Source, &ItemSpans)| {
+            let Source { file, line } = first;
+            let message = format!("{what} is already in {}:{line}", file.display());
+            Diagnostic::error(path, message).at(&text.excerpt(&spans.name))
+        };
+        policies.chain(networks).map(diagnostic).collect()
+    }
+
+    /// Keeps what a file said last in force, but for names that another file has taken since.
+    fn keep(&mut self, path: &Path) -> bool {
+        let Some(text) = self.last_good.texts.get(path) else {
+            return false;
+        };
+        let Ok(mut content) = parse(path, text) else {
+            return false;
+        };
+        content
+            .policies
+            .retain(|policy| !self.policies.contains_key(&policy.name));
+        content
+            .networks
+            .retain(|network| !self.networks.contains_key(&network.name));
+        self.accept(path, text.clone(), content);
+        true
+    }
+
+    fn accept(&mut self, path: &Path, text: String, content: FileContent) {
+        let policies = content.policies.iter();
+        self.policies
+            .extend(policies.map(|policy| (policy.name.clone(), policy.source.clone())));
+        let networks = content.networks.iter();
+        self.networks
+            .extend(networks.map(|network| (network.name.clone(), network.source.clone())));
+        self.loaded.set.policies.extend(content.policies);
+        self.loaded.set.networks.extend(content.networks);
+        self.loaded.last_good.texts.insert(path.to_owned(), text);
+    }
+
+    fn want_pools(&mut self, path: &Path, text: &str, content: &FileContent) {
+        let text = SourceText::new(text);
+        for (network, spans) in content.networks.iter().zip(&content.network_spans) {
+            if let Some(resource) = &network.resource {
+                let message = format!("no policy forms the pool \"{resource}\"");
+                let excerpt = text.excerpt(&spans.resource);
+                let diagnostic = Diagnostic::warning(path, message).at(&excerpt);
+                self.pools_wanted.push((resource.clone(), diagnostic));
+            }
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Which files a policy directory has.
+
+use super::read::{Tree, Trust, distrust};
+use crate::policy::diagnostic::Diagnostic;
+use rustix::fs::{Dir, OFlags, fstat};
+use rustix::io::Errno;
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+pub(super) struct Listing {
+    pub(super) names: BTreeSet<OsString>,
+    pub(super) warning: Option<Diagnostic>,
+}
+
+/// A directory that is not there is empty; one that cannot be read or trusted is an error.
+pub(super) fn list(tree: &Tree, path: &Path, trust: Trust) -> Result<Listing, Diagnostic> {
+    let unreadable =
+        |error: Errno| Diagnostic::error(path, format!("this directory cannot be read: {error}"));
+    let mut listing = Listing {
+        names: BTreeSet::new(),
+        warning: None,
+    };
+    let fd = match tree.open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NONBLOCK) {
+        Ok(fd) => fd,
+        Err(Errno::NOENT) => return Ok(listing),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let stat = fstat(&fd).map_err(unreadable)?;
+    match (distrust(path, "this directory", &stat, trust), trust) {
+        (Some(diagnostic), Trust::Enforce) => return Err(diagnostic),
+        (diagnostic, _) => listing.warning = diagnostic,
+    }
+    for entry in Dir::read_from(&fd).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if is_policy_file(name) {
+            listing.names.insert(name.to_owned());
+        }
+    }
+    Ok(listing)
+}
+
+/// Not what editors, package managers and backups leave beside it.
+fn is_policy_file(name: &OsStr) -> bool {
+    let name = name.as_bytes();
+    name.ends_with(b".toml") && !name.starts_with(b".")
+}

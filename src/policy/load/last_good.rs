@@ -1,0 +1,64 @@
+//! What each file said when it was last in order, kept across restarts.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+const FILE: &str = "last-good.json";
+const TEMPORARY: &str = ".last-good.json.new";
+
+/// The text of every file in force, by its path.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LastGood {
+    pub(super) texts: BTreeMap<PathBuf, String>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum LastGoodError {
+    #[error("cannot read {}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("{} does not hold what was written there", path.display())]
+    Damaged {
+        path: PathBuf,
+        source: serde_json::Error,
+    },
+    #[error("cannot write {}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+}
+
+impl LastGood {
+    /// Nothing where nothing was written yet.
+    pub fn read(dir: &Path) -> Result<Self, LastGoodError> {
+        let path = dir.join(FILE);
+        match fs::read(&path) {
+            Ok(bytes) => serde_json::from_slice(&bytes)
+                .map_err(|source| LastGoodError::Damaged { path, source }),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(source) => Err(LastGoodError::Read { path, source }),
+        }
+    }
+
+    /// As a whole or not at all. The directory must exist.
+    pub fn write(&self, dir: &Path) -> Result<(), LastGoodError> {
+        let path = dir.join(FILE);
+        let write = || -> io::Result<()> {
+            let bytes = serde_json::to_vec(self)?;
+            if fs::read(&path).is_ok_and(|present| present == bytes) {
+                return Ok(());
+            }
+            let temporary = dir.join(TEMPORARY);
+            let mut file = File::create(&temporary)?;
+            file.write_all(&bytes)?;
+            file.sync_all()?;
+            fs::rename(&temporary, &path)?;
+            File::open(dir)?.sync_all()
+        };
+        write().map_err(|source| LastGoodError::Write {
+            path: path.clone(),
+            source,
+        })
+    }
+}

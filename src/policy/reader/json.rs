@@ -1,0 +1,69 @@
+//! Tables that are handed on as JSON, as they are.
+
+use super::{Fault, Reader, Table};
+use serde_json::{Map, Number, Value};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+impl Table<'_> {
+    pub(crate) fn object(&mut self, key: &'static str) -> Option<Map<String, Value>> {
+        let value = self.raw(key)?;
+        match value.get_ref() {
+            DeValue::Table(entries) => Some(object(self.reader, entries)),
+            other => {
+                self.bad(key, value.span(), other, "a table");
+                None
+            }
+        }
+    }
+
+    pub(crate) fn objects(&mut self, key: &'static str) -> Vec<Map<String, Value>> {
+        let Some(value) = self.raw(key) else {
+            return Vec::new();
+        };
+        let DeValue::Array(items) = value.get_ref() else {
+            self.bad(key, value.span(), value.get_ref(), "a list of tables");
+            return Vec::new();
+        };
+        let mut objects = Vec::new();
+        for item in items.iter() {
+            match item.get_ref() {
+                DeValue::Table(entries) => objects.push(object(self.reader, entries)),
+                other => self.bad(key, item.span(), other, "a table"),
+            }
+        }
+        objects
+    }
+}
+
+fn object(reader: &Reader<'_>, entries: &DeTable<'_>) -> Map<String, Value> {
+    let entries = entries.iter();
+    entries
+        .map(|(key, value)| (key.get_ref().to_string(), json(reader, value)))
+        .collect()
+}
+
+/// `Null` where there is no such thing in JSON, which is then reported.
+fn json(reader: &Reader<'_>, value: &Spanned<DeValue<'_>>) -> Value {
+    let number = match value.get_ref() {
+        DeValue::String(text) => return Value::String(text.to_string()),
+        DeValue::Boolean(value) => return Value::Bool(*value),
+        DeValue::Array(items) => {
+            return Value::Array(items.iter().map(|item| json(reader, item)).collect());
+        }
+        DeValue::Table(entries) => return Value::Object(object(reader, entries)),
+        DeValue::Datetime(_) => {
+            let fault = Fault::new("JSON has no dates").suggesting("put it in quotation marks");
+            reader.error(&value.span(), fault);
+            return Value::Null;
+        }
+        DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
+            .ok()
+            .map(Number::from),
+        DeValue::Float(number) => number.as_str().parse().ok().and_then(Number::from_f64),
+    };
+    number.map(Value::Number).unwrap_or_else(|| {
+        reader.error(&value.span(), "JSON has no such number");
+        Value::Null
+    })
+}
