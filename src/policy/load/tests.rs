@@ -20,7 +20,9 @@ impl Host {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         for dir in DIRECTORIES {
-            fs::create_dir_all(root.path().join(&dir[1..])).unwrap();
+            let dir = root.path().join(&dir[1..]);
+            fs::create_dir_all(&dir).unwrap();
+            set_mode(&dir, 0o755);
         }
         Self {
             root,
@@ -34,8 +36,7 @@ impl Host {
 
     fn write(&self, path: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(path);
-        fs::write(&path, content).unwrap();
-        set_mode(&path, 0o644);
+        write(&path, content);
         path
     }
 
@@ -69,6 +70,12 @@ impl Host {
             })
             .collect()
     }
+}
+
+/// Trusted, whatever the umask.
+fn write(path: &Path, content: impl AsRef<[u8]>) {
+    fs::write(path, content).unwrap();
+    set_mode(path, 0o644);
 }
 
 fn set_mode(path: &Path, mode: u32) {

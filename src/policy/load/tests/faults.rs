@@ -37,11 +37,11 @@ fn files_that_cannot_be_read() {
     let message = ": this file cannot be read: Too many levels of symbolic links (os error 40)";
     assert_eq!(circle, expected(message));
 
-    let large = fault(|path| fs::write(path, vec![b'#'; 10 << 20]).unwrap());
+    let large = fault(|path| write(path, vec![b'#'; 10 << 20]));
     let message = ": this file is too large: 10485760 bytes; expected at most 1048576";
     assert_eq!(large, expected(message));
 
-    let latin = fault(|path| fs::write(path, b"# \xc3\xa4\n# \xe4x\n").unwrap());
+    let latin = fault(|path| write(path, b"# \xc3\xa4\n# \xe4x\n"));
     assert_eq!(latin, expected(":2:3: byte 0xe4 is not UTF-8 text"));
 }
 

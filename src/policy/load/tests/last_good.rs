@@ -178,6 +178,10 @@ fn it_survives_a_restart() {
         .map(|e| e.unwrap().path())
         .collect();
     assert_eq!(entries, std::slice::from_ref(&file));
+    assert_eq!(
+        fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     let inode = |file: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(file).unwrap());
     let before = inode(&file);
     good.last_good.write(state.path()).unwrap();
