@@ -146,6 +146,8 @@ fn the_file_is_under_the_root() {
     let file = root.path().join("etc/sriovd.toml");
     std::fs::create_dir(root.path().join("etc")).unwrap();
     std::fs::write(&file, "state_dir = \"/x\"\n").unwrap();
+    let trusted = std::os::unix::fs::PermissionsExt::from_mode(0o644);
+    std::fs::set_permissions(&file, trusted).unwrap();
     assert_eq!(load().unwrap().0.state_dir, Path::new("/x"));
     std::fs::write(&file, "state = \"/x\"\n").unwrap();
     assert_eq!(load().unwrap_err()[0].file, file);

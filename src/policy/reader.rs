@@ -17,7 +17,7 @@ use toml::de::DeTable;
 
 pub(crate) type Span = Range<usize>;
 
-/// A file with more errors than this is not the file that was meant.
+/// More errors than this, or more warnings, help nobody.
 const LIMIT: usize = 50;
 
 pub(crate) struct Reader<'t> {
@@ -85,19 +85,29 @@ impl<'t> Reader<'t> {
 
     fn report(&self, severity: Severity, span: &Span, fault: Fault) {
         let mut found = self.found.borrow_mut();
-        if found.len() == LIMIT {
-            let message = "too many errors: the rest of this file is not reported";
-            found.push((usize::MAX, Diagnostic::error(self.file, message)));
+        let so_far = found.iter().filter(|(_, d)| d.severity == severity).count();
+        if so_far > LIMIT {
+            return;
         }
-        if found.len() < LIMIT {
-            let excerpt = self.text.excerpt(span);
-            let diagnostic = Diagnostic {
+        let diagnostic = if so_far < LIMIT {
+            Diagnostic {
                 expected: fault.expected,
                 suggestion: fault.suggestion,
-                ..Diagnostic::new(severity, self.file, fault.message).at(&excerpt)
-            };
-            found.push((span.start, diagnostic));
-        }
+                ..Diagnostic::new(severity, self.file, fault.message)
+            }
+        } else {
+            Diagnostic::new(
+                severity,
+                self.file,
+                "more is wrong in this file than is shown",
+            )
+        };
+        let order = if so_far < LIMIT {
+            span.start
+        } else {
+            usize::MAX
+        };
+        found.push((order, diagnostic.at(&self.text.excerpt(span))));
     }
 
     /// Everything that was found, in the order of the text.

@@ -18,14 +18,16 @@ const FILE: &str = "/etc/sriov.d/20-dataplane.toml";
 
 fn policies(text: &str) -> Vec<Policy> {
     parse(Path::new(FILE), text)
-        .map_err(shown)
+        .map_err(|found| shown(&found))
         .unwrap()
         .policies
 }
 
 fn network(keys: &str) -> Network {
     let text = format!("[[network]]\nname = \"n\"\n{keys}\n");
-    let content = parse(Path::new(FILE), &text).map_err(shown).unwrap();
+    let content = parse(Path::new(FILE), &text)
+        .map_err(|found| shown(&found))
+        .unwrap();
     content.networks.into_iter().next().unwrap()
 }
 
@@ -36,7 +38,7 @@ fn description(keys: &str) -> crate::policy::network::Description {
     }
 }
 
-fn shown(diagnostics: Vec<Diagnostic>) -> String {
+fn shown(diagnostics: &[Diagnostic]) -> String {
     let shown: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
     shown.join("\n\n")
 }
@@ -134,7 +136,9 @@ driver = ["ice", "i40e"]
 link_type = "ether"
 numa_node = [0, 1]
 "#;
-    let content = parse(Path::new(FILE), text).map_err(shown).unwrap();
+    let content = parse(Path::new(FILE), text)
+        .map_err(|found| shown(&found))
+        .unwrap();
     assert!(content.warnings.is_empty());
     has_every_key(&content.policies[0]);
 }
@@ -212,7 +216,9 @@ fn the_shipped_example_is_right_and_does_nothing() {
     let start = text.find("# [[network]]").unwrap();
     let network = text[start..].replace("# ", "");
     let whole = format!("{}{network}", &text[..start]);
-    let content = parse(Path::new(FILE), &whole).map_err(shown).unwrap();
+    let content = parse(Path::new(FILE), &whole)
+        .map_err(|found| shown(&found))
+        .unwrap();
     assert_eq!((content.policies.len(), content.networks.len()), (1, 1));
 }
 
@@ -350,7 +356,9 @@ meta_plugins = [{ type = "tuning", sysctl = { "net.core.somaxconn" = "500" } }]
 #[test]
 fn nothing_is_a_file_too() {
     for text in ["", "\n", "# only a comment\n", "\u{feff}version = 1\r\n"] {
-        let content = parse(Path::new(FILE), text).map_err(shown).unwrap();
+        let content = parse(Path::new(FILE), text)
+            .map_err(|found| shown(&found))
+            .unwrap();
         assert_eq!(content, super::FileContent::default(), "{text:?}");
     }
 }

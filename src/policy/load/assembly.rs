@@ -46,7 +46,7 @@ impl<'l> Assembly<'l> {
                     listing.names
                 }
                 Err(diagnostic) => {
-                    self.loaded.diagnostics.push(diagnostic);
+                    self.loaded.diagnostics.push(*diagnostic);
                     closed.insert(dir.clone());
                     self.names_known_in(dir)
                 }

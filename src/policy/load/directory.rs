@@ -15,9 +15,11 @@ pub(super) struct Listing {
 }
 
 /// A directory that is not there is empty; one that cannot be read or trusted is an error.
-pub(super) fn list(tree: &Tree, path: &Path, trust: Trust) -> Result<Listing, Diagnostic> {
-    let unreadable =
-        |error: Errno| Diagnostic::error(path, format!("this directory cannot be read: {error}"));
+pub(super) fn list(tree: &Tree, path: &Path, trust: Trust) -> Result<Listing, Box<Diagnostic>> {
+    let unreadable = |error: Errno| {
+        let message = format!("this directory cannot be read: {error}");
+        Box::new(Diagnostic::error(path, message))
+    };
     let mut listing = Listing {
         names: BTreeSet::new(),
         warning: None,
@@ -29,7 +31,7 @@ pub(super) fn list(tree: &Tree, path: &Path, trust: Trust) -> Result<Listing, Di
     };
     let stat = fstat(&fd).map_err(unreadable)?;
     match (distrust(path, "this directory", &stat, trust), trust) {
-        (Some(diagnostic), Trust::Enforce) => return Err(diagnostic),
+        (Some(diagnostic), Trust::Enforce) => return Err(Box::new(diagnostic)),
         (diagnostic, _) => listing.warning = diagnostic,
     }
     for entry in Dir::read_from(&fd).map_err(unreadable)? {

@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "last-good.json";
@@ -50,7 +51,10 @@ impl LastGood {
                 return Ok(());
             }
             let temporary = dir.join(TEMPORARY);
-            let mut file = File::create(&temporary)?;
+            // Files that only root may read can be in it.
+            let private = &mut OpenOptions::new();
+            private.write(true).create(true).truncate(true).mode(0o600);
+            let mut file = private.open(&temporary)?;
             file.write_all(&bytes)?;
             file.sync_all()?;
             fs::rename(&temporary, &path)?;

@@ -163,31 +163,30 @@ fn unsuitable(stat: &Stat) -> Option<&'static str> {
     }
 }
 
-/// Somebody other than root, and than ourselves, could have written it.
+/// What to say if somebody other than root, and than ourselves, could have written it.
 pub(super) fn distrust(path: &Path, what: &str, stat: &Stat, trust: Trust) -> Option<Diagnostic> {
-    let ours = [0, rustix::process::geteuid().as_raw()].contains(&stat.st_uid);
-    let mode = stat.st_mode & 0o7777;
-    let shown = path.display();
-    let (reason, remedy) = match (ours, mode & 0o002, mode & 0o020) {
-        (false, _, _) => (
-            format!("it belongs to uid {}", stat.st_uid),
-            format!("chown root {shown}"),
-        ),
-        (true, 0, 0) => return None,
-        (true, 0, _) => (
-            format!("its group may write to it (mode {mode:04o})"),
-            format!("chmod g-w {shown}"),
-        ),
-        (true, _, _) => (
-            format!("everybody may write to it (mode {mode:04o})"),
-            format!("chmod go-w {shown}"),
-        ),
-    };
+    let us = rustix::process::geteuid().as_raw();
+    let (reason, remedy) = writable_by(stat.st_uid, stat.st_mode & 0o7777, us)?;
     let diagnostic = match trust {
         Trust::Enforce => Diagnostic::error(path, format!("{what} is refused: {reason}")),
         Trust::WarnOnly => {
             Diagnostic::warning(path, format!("the daemon refuses {what}: {reason}"))
         }
     };
-    Some(diagnostic.suggesting(remedy))
+    Some(diagnostic.suggesting(format!("{remedy} {}", path.display())))
+}
+
+/// Who else can write it, and the command against it.
+pub(super) fn writable_by(owner: u32, mode: u32, us: u32) -> Option<(String, &'static str)> {
+    if owner != 0 && owner != us {
+        Some((format!("it belongs to uid {owner}"), "chown root"))
+    } else if mode & 0o002 != 0 {
+        let reason = format!("everybody may write to it (mode {mode:04o})");
+        Some((reason, "chmod go-w"))
+    } else if mode & 0o020 != 0 {
+        let reason = format!("its group may write to it (mode {mode:04o})");
+        Some((reason, "chmod g-w"))
+    } else {
+        None
+    }
 }

@@ -88,11 +88,10 @@ impl<'r> Table<'r> {
         read: impl Fn(&DeValue<'_>) -> Result<T, Expected>,
     ) -> Option<T> {
         if !self.has(key) {
+            // No single value is a list: so it says what it wants instead.
             let expected = read(&DeValue::Array(Default::default())).err();
-            self.missing(
-                key,
-                &expected.map_or(String::new(), |e| e.phrase.into_owned()),
-            );
+            let expected = expected.map(|expected| expected.phrase);
+            self.missing(key, &expected.unwrap_or_default());
         }
         self.value(key, read)
     }

@@ -119,8 +119,18 @@ fn many_errors_come_to_an_end() {
     let found = parse(Path::new("x.toml"), &text).unwrap_err();
     assert_eq!(found.len(), 51);
     let last = found.last().unwrap();
-    assert_eq!(
-        last.message,
-        "too many errors: the rest of this file is not reported"
-    );
+    assert_eq!(last.message, "more is wrong in this file than is shown");
+    assert!(last.is_error());
+}
+
+#[test]
+fn any_number_of_warnings_is_no_error() {
+    let policy = |n| {
+        format!(
+            "[[policy]]\nname = \"p{n}\"\nnum_vfs = 1\nmatch.vendor = \"8086\"\ndevice_type = \"vfio_pci\"\n"
+        )
+    };
+    let text: String = (0..100).map(policy).collect();
+    let content = parse(Path::new("x.toml"), &text).unwrap();
+    assert_eq!((content.policies.len(), content.warnings.len()), (100, 51));
 }
