@@ -1,4 +1,5 @@
 //! The daemon.
 
 pub mod journal;
+pub mod managed;
 pub mod notify;
