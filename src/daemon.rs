@@ -5,6 +5,7 @@ mod backoff;
 pub mod coordinator;
 mod job;
 pub mod journal;
+mod managed;
 mod notify;
 mod outputs;
 mod passes;

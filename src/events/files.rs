@@ -36,6 +36,7 @@ enum Kind {
 }
 
 impl Directories {
+    /// The policy directories as they are given, the others under `root`.
     pub fn new(root: &Path, policies: &[PathBuf]) -> Self {
         let policies = policies.iter().map(|path| (Kind::Policies, path.clone()));
         let others = [
