@@ -5,7 +5,7 @@ mod backoff;
 pub mod coordinator;
 mod job;
 pub mod journal;
-mod managed;
+mod ledger;
 mod notify;
 mod outputs;
 mod passes;
@@ -26,6 +26,7 @@ use crate::reconcile::Outcome;
 use crate::state::Store;
 use anyhow::Context;
 use coordinator::{Coordinator, Shared};
+use ledger::StateLedger;
 use outputs::Published;
 use slot::Waiting;
 use std::collections::BTreeSet;
@@ -128,9 +129,15 @@ fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
             memory.kernel.clone_from(&node.kernel);
         }
     }));
+    let store = Arc::new(store);
+    let ledger = StateLedger::new(Arc::clone(&store), &root);
+    if let Err(error) = ledger.restore_marks() {
+        journal::state_not_saved(&error);
+    }
     Ok(Shared {
         host,
-        store: Arc::new(store),
+        store,
+        ledger,
         settings: Arc::new(settings),
         root: Arc::new(root),
         node: Arc::new(node),

@@ -72,7 +72,10 @@ fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     };
     // The driver is still probing: how the PF is to be known and reached comes with its netdev.
     if pf.interface.is_none() && !driver.is_userspace() {
-        plan.problem(ProblemKind::Awaits, "its driver has not made its network interface yet");
+        plan.problem(
+            ProblemKind::Awaits,
+            "its driver has not made its network interface yet",
+        );
         return;
     }
     count::plan_mtu(input, desired, plan);

@@ -1,7 +1,5 @@
 //! The pass over one PF: look, resolve, plan, apply, until the plan is empty. Order, no decisions.
 
-mod ledger;
-
 use crate::host::{Host, HostError, Look, Persistence};
 use crate::model::{Action, DriverName, Node, PciAddress, PfSnapshot, Step};
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, owned};

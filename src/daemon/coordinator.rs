@@ -1,5 +1,6 @@
 //! The state of the daemon, and what each message does to it. Nothing here blocks.
 
+use super::ledger::StateLedger;
 use super::outputs::{Published, Publisher};
 use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
 use super::status::Status;
@@ -26,6 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub struct Shared {
     pub host: Arc<dyn Host>,
     pub store: Arc<Store>,
+    pub(super) ledger: StateLedger,
     pub settings: Arc<Settings>,
     pub root: Arc<PathBuf>,
     pub node: Arc<Node>,

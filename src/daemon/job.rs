@@ -35,7 +35,7 @@ pub(super) fn start(
             host: &*shared.host,
             policies: &shared.policies,
             node: &shared.node,
-            ledger: &*shared.store,
+            ledger: &shared.ledger,
             progress: &*progress,
             force: work.force,
         };

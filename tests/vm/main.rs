@@ -1,5 +1,5 @@
 //! Scenarios on a real Debian kernel, systemd and udev with emulated SR-IOV NICs.
 
+mod hot_add;
 mod lab;
 mod lab_itself;
-mod hot_add;

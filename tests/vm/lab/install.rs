@@ -31,11 +31,8 @@ impl Files {
     pub fn sriovd() -> Result<Self> {
         let mut files = Self::new()?;
         let binaries = binaries()?;
-        for name in ["sriovd", "sriovctl"] {
-            let binary = binaries.join(name);
-            if binary.exists() {
-                files.copy(&binary, &format!("/usr/bin/{name}"), 0o755)?;
-            }
+        for (name, directory) in [("sriovd", "/usr/sbin"), ("sriovctl", "/usr/bin")] {
+            files.copy(&binaries.join(name), &format!("{directory}/{name}"), 0o755)?;
         }
         let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
         if units.exists() {
@@ -133,12 +130,13 @@ fn place(file: &Path) -> Result<Option<String>> {
         .context("file name")?;
     let extension = file.extension().and_then(|extension| extension.to_str());
     Ok(Some(match (name, extension) {
-        ("sysusers.conf", _) => "/usr/lib/sysusers.d/sriovd.conf".to_owned(),
-        ("tmpfiles.conf", _) => "/usr/lib/tmpfiles.d/sriovd.conf".to_owned(),
+        ("sriovd.sysusers.conf", _) => "/usr/lib/sysusers.d/sriovd.conf".to_owned(),
+        ("sriovd.tmpfiles.conf", _) => "/usr/lib/tmpfiles.d/sriovd.conf".to_owned(),
         (_, Some("service" | "socket" | "target" | "path" | "timer")) => {
             format!("/usr/lib/systemd/system/{name}")
         }
         (_, Some("catalog")) => format!("/usr/lib/systemd/catalog/{name}"),
+        (_, Some("network")) => format!("/usr/lib/systemd/network/{name}"),
         (_, Some("rules")) => format!("/usr/lib/udev/rules.d/{name}"),
         (_, Some("md")) => return Ok(None),
         _ => {

@@ -1,0 +1,102 @@
+//! The pass's memory: the state file, and beside it a mark for udev's rules on every PF that is ours.
+
+use crate::file::{self, FileError};
+use crate::model::{DriverName, PciAddress};
+use crate::plan::{Capability, OwnedPf};
+use crate::reconcile::Ledger;
+use crate::state::Store;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Where `90-sriovd.rules` looks: an empty file per PF whose VFs network managers leave alone.
+const MARKS: &str = "/run/sriovd/managed";
+
+#[derive(Debug, Clone)]
+pub(super) struct StateLedger {
+    store: Arc<Store>,
+    marks: PathBuf,
+}
+
+impl StateLedger {
+    pub(super) fn new(store: Arc<Store>, root: &Path) -> Self {
+        Self {
+            store,
+            marks: file::under(root, Path::new(MARKS)),
+        }
+    }
+
+    /// As remembered: marks do not survive a reboot, what is ours does.
+    pub(super) fn restore_marks(&self) -> Result<(), FileError> {
+        let owned: BTreeSet<_> = self
+            .store
+            .read(|memory| memory.pfs.keys().copied().collect());
+        self.set_marks(&owned)
+            .map_err(FileError::new("write the marks in", &self.marks))
+    }
+
+    fn set_marks(&self, owned: &BTreeSet<PciAddress>) -> io::Result<()> {
+        fs::create_dir_all(&self.marks)?;
+        for entry in fs::read_dir(&self.marks)?.flatten() {
+            let pf = entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse().ok());
+            if !pf.is_some_and(|pf| owned.contains(&pf)) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        owned.iter().try_for_each(|pf| self.mark(*pf))
+    }
+
+    fn mark(&self, pf: PciAddress) -> io::Result<()> {
+        File::create(self.marks.join(pf.to_string())).map(drop)
+    }
+
+    fn unmark(&self, pf: PciAddress) -> io::Result<()> {
+        match fs::remove_file(self.marks.join(pf.to_string())) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            result => result,
+        }
+    }
+}
+
+/// What the disk refuses is kept at hand and saved with the next change (see `Store::update`), and
+/// a publication, which comes after every pass, reports it.
+impl Ledger for StateLedger {
+    fn owned(&self, pf: PciAddress) -> Option<OwnedPf> {
+        self.store.read(|memory| memory.pfs.get(&pf).cloned())
+    }
+
+    fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>) {
+        let marked = if owned.is_some() {
+            self.mark(pf)
+        } else {
+            self.unmark(pf)
+        };
+        // Without its mark a PF is configured all the same; a network manager may take its VFs up.
+        drop(marked);
+        drop(self.store.update(|memory| match owned {
+            Some(owned) => drop(memory.pfs.insert(pf, owned)),
+            None => drop(memory.pfs.remove(&pf)),
+        }));
+    }
+
+    fn unsupported(&self, driver: &DriverName) -> BTreeSet<Capability> {
+        self.store
+            .read(|memory| memory.unsupported.get(driver).cloned())
+            .unwrap_or_default()
+    }
+
+    fn learn_unsupported(&self, driver: &DriverName, capability: Capability) {
+        drop(self.store.update(|memory| {
+            memory
+                .unsupported
+                .entry(driver.clone())
+                .or_default()
+                .insert(capability);
+        }));
+    }
+}
