@@ -297,7 +297,7 @@ fn sentence(message: &NetlinkBuffer<&[u8]>) -> Option<String> {
     };
     attributes(behind_number.get(align(request)..)?)
         .find(|attribute| attribute.kind == NLMSGERR_ATTR_MSG)
-        .map(|words| words.text())
+        .map(|words| String::from_utf8_lossy(words.text()).into_owned())
 }
 
 #[cfg(test)]

@@ -14,39 +14,47 @@ pub(super) struct Netdev {
     pub(super) directory: PathBuf,
 }
 
-/// Where a device's netdevs are listed. The directory stays, empty, when the last of them goes to
-/// another network namespace; it goes with its driver.
-pub(super) fn directory(
+/// By index, because a device's own netdev is older than those made on top of it. `None` where the
+/// driver made none. Where all of them went to other network namespaces, none are left in a list
+/// that is still there: it goes with the driver.
+pub(super) fn list(
     tree: &Tree,
     device: &Path,
     driver: Option<&DriverName>,
-) -> Result<Option<PathBuf>, HostError> {
-    let virtio = driver.is_some_and(|driver| driver.as_str() == "virtio-pci");
-    let parent = if virtio {
-        let names = tree.list(device)?;
-        names
-            .into_iter()
-            .find(|name| name.as_bytes().starts_with(b"virtio"))
-            .map(|name| device.join(name))
-    } else {
-        Some(device.to_owned())
+) -> Result<Option<Vec<Netdev>>, HostError> {
+    let Some(directory) = directory(tree, device, driver)? else {
+        return Ok(None);
     };
-    Ok(parent
-        .map(|parent| parent.join("net"))
-        .filter(|directory| tree.exists(directory)))
-}
-
-/// By index: a device's own netdev is older than those made on top of it.
-pub(super) fn list(tree: &Tree, directory: &Path) -> Result<Vec<Netdev>, HostError> {
+    let Some(names) = if_present(tree.list(&directory))? else {
+        return Ok(None);
+    };
+    let before = names.len();
     let mut found = Vec::new();
-    for name in if_present(tree.list(directory))?.unwrap_or_default() {
+    for name in names {
         let directory = directory.join(name);
         if let Some(index) = if_present(tree.read_as(directory.join("ifindex")))? {
             found.push(Netdev { index, directory });
         }
     }
     found.sort_unstable_by_key(|netdev| netdev.index);
-    Ok(found)
+    // Those that vanished while we looked did not go elsewhere.
+    Ok((before == 0 || !found.is_empty()).then_some(found))
+}
+
+fn directory(
+    tree: &Tree,
+    device: &Path,
+    driver: Option<&DriverName>,
+) -> Result<Option<PathBuf>, HostError> {
+    if driver.is_none_or(|driver| driver.as_str() != "virtio-pci") {
+        return Ok(Some(device.join("net")));
+    }
+    // Between the PCI device and its netdev stands one on the virtio bus.
+    let names = tree.list(device)?;
+    let virtio = names
+        .into_iter()
+        .find(|name| name.as_bytes().starts_with(b"virtio"));
+    Ok(virtio.map(|virtio| device.join(virtio).join("net")))
 }
 
 impl Netdev {

@@ -118,10 +118,7 @@ fn own_netdev(
     pf: PciAddress,
     driver: Option<&DriverName>,
 ) -> Result<Option<Netdev>, HostError> {
-    let Some(directory) = netdev::directory(tree, &device(pf), driver)? else {
-        return Ok(None);
-    };
-    let mut netdevs = netdev::list(tree, &directory)?;
+    let mut netdevs = netdev::list(tree, &device(pf), driver)?.unwrap_or_default();
     if netdevs.len() > 1 {
         netdevs.retain(|netdev| !netdev.is_representor(tree));
     }
@@ -173,14 +170,10 @@ fn observe_vf(
     let address = tree.link_as(virtfn(pf, index))?;
     let device = device(address);
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
-    let directory = netdev::directory(tree, &device, driver.as_ref())?;
-    let netdevs = match &directory {
-        Some(directory) => netdev::list(tree, directory)?,
-        None => Vec::new(),
-    };
+    let netdevs = netdev::list(tree, &device, driver.as_ref())?;
     let kernel_driver = driver.as_ref().is_some_and(|driver| !driver.is_userspace());
-    let interface_elsewhere = kernel_driver && directory.is_some() && netdevs.is_empty();
-    let netdev = netdevs.into_iter().next();
+    let interface_elsewhere = kernel_driver && netdevs.as_ref().is_some_and(Vec::is_empty);
+    let netdev = netdevs.into_iter().flatten().next();
     let interface = match &netdev {
         Some(netdev) => if_present(netdev.vf_interface(tree))?,
         None => None,

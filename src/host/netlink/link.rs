@@ -3,6 +3,7 @@
 use super::Malformed;
 use super::attributes::{Attribute, attributes, header, u32_at};
 use super::vf::parse_list;
+use crate::host::printable;
 use crate::model::{LinkType, MacAddress, VfIndex, VfSettings};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,18 +77,18 @@ impl Link {
                 Attribute::split(rest).ok_or(Malformed("the length of a link's attribute"))?;
             rest = after;
             match kind {
-                IFLA_IFNAME => link.name = attribute.text(),
+                IFLA_IFNAME => link.name = printable(attribute.text()),
                 IFLA_MTU => link.mtu = attribute.u32().unwrap_or_default(),
                 IFLA_ADDRESS => present_mac = mac(attribute.value),
                 IFLA_PERM_ADDRESS => link.permanent_mac = mac(attribute.value),
                 IFLA_OPERSTATE => link.carrier |= attribute.u8() == Some(IF_OPER_UP),
                 IFLA_CARRIER => link.carrier |= attribute.u8() == Some(1),
                 IFLA_NUM_VF => link.num_vf = attribute.u32(),
-                IFLA_PARENT_DEV_NAME => link.parent_device = Some(attribute.text()),
+                IFLA_PARENT_DEV_NAME => link.parent_device = Some(printable(attribute.text())),
                 IFLA_PROP_LIST => link.altnames.extend(
                     attributes(attribute.value)
                         .filter(|property| property.kind == IFLA_ALT_IFNAME)
-                        .map(|property| property.text()),
+                        .map(|property| printable(property.text())),
                 ),
                 _ => {}
             }
