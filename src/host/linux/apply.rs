@@ -77,7 +77,7 @@ fn set_num_vfs(tree: &Tree, pf: PciAddress, to: u16) -> Result<(), HostError> {
     }
     Err(HostError::NoEffect {
         what: format!("setting numvfs to {to}"),
-        found: format!("{there} VFs are there"),
+        found: format!("the number of VFs is {there}"),
     })
 }
 

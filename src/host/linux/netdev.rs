@@ -1,7 +1,7 @@
 //! The netdevs of a PCI device, as sysfs shows those in our network namespace.
 
 use super::{Tree, if_present};
-use crate::host::{HostError, printable};
+use crate::host::{HostError, hardware_address, printable};
 use crate::model::{DriverName, InterfaceName, MacAddress, Malformed, Mtu, VfInterface};
 use rustix::io::Errno;
 use std::ffi::OsString;
@@ -91,15 +91,11 @@ impl Netdev {
 
     fn mac(&self, tree: &Tree) -> Result<MacAddress, HostError> {
         let text: String = attribute(tree, &self.directory, "address")?;
-        let parts: Vec<&str> = text.split(':').collect();
-        let mac = match parts[..] {
-            // InfiniBand: ends in the port's GUID, made of a MAC with two bytes put in its middle.
-            [.., a, b, c, _, _, d, e, f] if parts.len() == 20 => {
-                [a, b, c, d, e, f].join(":").parse()
-            }
-            _ => text.parse(),
-        };
-        mac.map_err(|error| self.unreadable(tree, error))
+        let bytes = text.split(':').map(|byte| u8::from_str_radix(byte, 16));
+        let bytes: Option<Vec<u8>> = bytes.map(Result::ok).collect();
+        bytes
+            .and_then(|bytes| hardware_address(&bytes))
+            .ok_or_else(|| self.unreadable(tree, Malformed::new(&text, "a hardware address")))
     }
 
     fn unreadable(&self, tree: &Tree, found: Malformed) -> HostError {

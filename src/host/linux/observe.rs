@@ -101,8 +101,9 @@ fn observe_present(
         vendor_name: property(&record, "ID_VENDOR_FROM_DATABASE"),
         model_name: property(&record, "ID_MODEL_FROM_DATABASE"),
         driver,
-        // -1 without NUMA.
-        numa_node: u16::try_from(tree.read_as::<i32>(device.join("numa_node"))?).ok(),
+        // -1 on hosts, and absent in kernels, without NUMA.
+        numa_node: if_present(tree.read_as(device.join("numa_node")))?
+            .and_then(|node: i32| u16::try_from(node).ok()),
         total_vfs: tree.read_as(device.join("sriov_totalvfs"))?,
         num_vfs: u16::try_from(vfs.len()).unwrap_or(u16::MAX),
         autoprobe: tree.read(device.join("sriov_drivers_autoprobe"))? == "1",

@@ -3,7 +3,7 @@
 use super::Malformed;
 use super::attributes::{Attribute, attributes, header, u32_at};
 use super::vf::parse_list;
-use crate::host::printable;
+use crate::host::{hardware_address, printable};
 use crate::model::{LinkType, MacAddress, VfIndex, VfSettings};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -79,8 +79,8 @@ impl Link {
             match kind {
                 IFLA_IFNAME => link.name = printable(attribute.text()),
                 IFLA_MTU => link.mtu = attribute.u32().unwrap_or_default(),
-                IFLA_ADDRESS => present_mac = mac(attribute.value),
-                IFLA_PERM_ADDRESS => link.permanent_mac = mac(attribute.value),
+                IFLA_ADDRESS => present_mac = hardware_address(attribute.value),
+                IFLA_PERM_ADDRESS => link.permanent_mac = hardware_address(attribute.value),
                 IFLA_OPERSTATE => link.carrier |= attribute.u8() == Some(IF_OPER_UP),
                 IFLA_CARRIER => link.carrier |= attribute.u8() == Some(1),
                 IFLA_NUM_VF => link.num_vf = attribute.u32(),
@@ -103,15 +103,6 @@ impl Link {
             (Some(vfs), Some(announced)) => usize::try_from(announced) == Ok(vfs.len()),
             _ => true,
         }
-    }
-}
-
-/// InfiniBand's 20 bytes end in the port's GUID, made of a MAC with two bytes put in its middle.
-fn mac(address: &[u8]) -> Option<MacAddress> {
-    match *address {
-        [a, b, c, d, e, f] => Some(MacAddress([a, b, c, d, e, f])),
-        [.., a, b, c, _, _, d, e, f] if address.len() == 20 => Some(MacAddress([a, b, c, d, e, f])),
-        _ => None,
     }
 }
 

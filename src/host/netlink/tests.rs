@@ -64,7 +64,7 @@ fn answer(kind: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Result<(), NetlinkError> {
-    result(&NetlinkBuffer::new_checked(bytes).unwrap())
+    outcome(&NetlinkBuffer::new_checked(bytes).unwrap())
 }
 
 fn words(text: &[u8]) -> Vec<u8> {

@@ -37,7 +37,7 @@ fn a_count_is_believed_when_the_vfs_are_there() {
     host.vf(0, "igbvf");
     let fewer = HostError::NoEffect {
         what: "setting numvfs to 2".to_owned(),
-        found: "1 VFs are there".to_owned(),
+        found: "the number of VFs is 1".to_owned(),
     };
     assert_eq!(apply(&host, step.clone()), Err(fewer));
     host.vf(1, "igbvf");
