@@ -6,8 +6,8 @@ use crate::model::{BindTarget, DriverName, PciAddress, VfIndex};
 use rustix::io::Errno;
 use std::path::Path;
 
-/// The override comes first: without one, `drivers_probe` does nothing for a VF that was made with
-/// autoprobe off.
+/// The override comes first: without one, `drivers_probe` does nothing while the PF's autoprobe is
+/// off.
 pub(super) fn bind(
     tree: &Tree,
     vf: VfIndex,
