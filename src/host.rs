@@ -5,7 +5,7 @@ pub mod linux;
 pub mod netlink;
 pub mod sysfs;
 
-use crate::model::{Action, HostSnapshot, Node, PciAddress, PfSnapshot};
+use crate::model::{Action, HostSnapshot, MacAddress, Node, PciAddress, PfSnapshot};
 pub use error::{HostError, Persistence};
 use std::collections::BTreeSet;
 
@@ -54,4 +54,13 @@ fn printable(name: &[u8]) -> String {
     let text = String::from_utf8_lossy(name);
     let odd = |c: char| c.is_control() || c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;
     text.replace(odd, "?")
+}
+
+/// InfiniBand's 20 bytes end in the port's GUID, made of a MAC with two bytes put in its middle.
+fn hardware_address(bytes: &[u8]) -> Option<MacAddress> {
+    match *bytes {
+        [a, b, c, d, e, f] => Some(MacAddress([a, b, c, d, e, f])),
+        [.., a, b, c, _, _, d, e, f] if bytes.len() == 20 => Some(MacAddress([a, b, c, d, e, f])),
+        _ => None,
+    }
 }

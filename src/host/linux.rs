@@ -6,6 +6,8 @@ mod holders;
 mod lock;
 mod netdev;
 mod observe;
+#[cfg(test)]
+mod prepared;
 
 use super::netlink::{InterfaceAddress, Link, Netlink, NetlinkError};
 use super::sysfs::{Tree, if_present};

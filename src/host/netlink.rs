@@ -222,7 +222,7 @@ impl Netlink {
                 }
                 match message.message_type() {
                     NLMSG_NOOP => {}
-                    NLMSG_ERROR | NLMSG_DONE => return result(&message).map(|()| answer),
+                    NLMSG_ERROR | NLMSG_DONE => return outcome(&message).map(|()| answer),
                     _ => {
                         take(message.payload())?;
                         if flags == 0 {
@@ -269,7 +269,7 @@ fn message(index: u32) -> LinkMessage {
 
 /// `NLMSG_ERROR` (with number 0 it is an acknowledgement) and `NLMSG_DONE` begin with the same
 /// number, and either may carry the kernel's words.
-fn result(message: &NetlinkBuffer<&[u8]>) -> Result<(), NetlinkError> {
+fn outcome(message: &NetlinkBuffer<&[u8]>) -> Result<(), NetlinkError> {
     let number = match u32_at(message.payload(), 0) {
         None | Some(0) => return Ok(()),
         Some(number) => number.wrapping_neg(),
@@ -297,7 +297,7 @@ fn sentence(message: &NetlinkBuffer<&[u8]>) -> Option<String> {
     };
     attributes(behind_number.get(align(request)..)?)
         .find(|attribute| attribute.kind == NLMSGERR_ATTR_MSG)
-        .map(|words| words.text())
+        .map(|words| String::from_utf8_lossy(words.text()).into_owned())
 }
 
 #[cfg(test)]

@@ -33,11 +33,21 @@ impl Tree {
     pub fn read(&self, path: impl AsRef<Path>) -> Result<String, HostError> {
         let path = self.path(path);
         let mut file = File::open(&path).map_err(|error| not_opened(&error, "reading", &path))?;
-        let mut text = String::new();
-        file.read_to_string(&mut text)
-            .map_err(|error| failed(&error, "reading", &path))?;
-        text.truncate(text.trim_end().len());
-        Ok(text)
+        let mut bytes = Vec::new();
+        let mut page = [0; 4096];
+        loop {
+            let count = file
+                .read(&mut page)
+                .map_err(|error| failed(&error, "reading", &path))?;
+            bytes.extend_from_slice(&page[..count]);
+            // An attribute comes whole, and there are thousands: do not ask again for its end.
+            if count < page.len() {
+                break;
+            }
+        }
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| unreadable(&path, &String::from_utf8_lossy(&bytes)))?;
+        Ok(text.trim_end().to_owned())
     }
 
     pub fn read_as<T: FromStr>(&self, path: impl AsRef<Path>) -> Result<T, HostError> {
@@ -108,15 +118,13 @@ fn not_opened(error: &io::Error, doing: &str, path: &Path) -> HostError {
 /// With the file open, ENOENT and the like are answers of a driver that is there. Only ENODEV says
 /// that the device was removed meanwhile.
 fn failed(error: &io::Error, doing: &str, path: &Path) -> HostError {
-    match Errno::from_io_error(error) {
-        Some(Errno::NODEV) => gone(path),
-        Some(errno) => HostError::Kernel {
+    match Errno::from_io_error(error).unwrap_or(Errno::IO) {
+        Errno::NODEV => gone(path),
+        errno => HostError::Kernel {
             what: format!("{doing} {}", path.display()),
             errno,
             detail: None,
         },
-        // Text that is not UTF-8 has no error number.
-        None => unreadable(path, &error.to_string()),
     }
 }
 

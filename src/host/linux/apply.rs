@@ -77,7 +77,7 @@ fn set_num_vfs(tree: &Tree, pf: PciAddress, to: u16) -> Result<(), HostError> {
     }
     Err(HostError::NoEffect {
         what: format!("setting numvfs to {to}"),
-        found: format!("{there} VFs are there"),
+        found: format!("the number of VFs is {there}"),
     })
 }
 
@@ -88,9 +88,7 @@ fn why_not(errno: Errno) -> Option<&'static str> {
         Errno::BUSY => "VFs are there already, or the device is being reset",
         Errno::AGAIN => "the device is being reset",
         Errno::NOENT => "no driver is bound to the PF, or it cannot make VFs",
-        Errno::NOMEM => {
-            "not enough PCI memory or bus numbers; see the kernel log and the firmware's SR-IOV setting"
-        }
+        Errno::NOMEM => "not enough PCI memory or bus numbers; see the firmware's SR-IOV setting",
         Errno::PERM => "the driver does not allow it now; see the kernel log",
         Errno::OPNOTSUPP => "the driver is in a mode without VFs",
         _ => return None,

@@ -4,9 +4,10 @@ use super::{Tree, device, if_present};
 use crate::host::HostError;
 use crate::model::{BindTarget, DriverName, PciAddress, VfIndex};
 use rustix::io::Errno;
+use std::path::Path;
 
-/// The override comes first: without one, `drivers_probe` does nothing for a VF that was made with
-/// autoprobe off.
+/// The override comes first: without one, `drivers_probe` does nothing while the PF's autoprobe is
+/// off.
 pub(super) fn bind(
     tree: &Tree,
     vf: VfIndex,
@@ -49,9 +50,17 @@ pub(super) fn bind(
         (None, Some(wanted)) if wanted.is_vfio() && !tree.exists(device.join("iommu_group")) => {
             "the device has no IOMMU group: is the IOMMU on? (intel_iommu=on)".to_owned()
         }
+        (None, None) if autoprobe_is_off(tree, &device) => {
+            "sriov_drivers_autoprobe of its PF is off".to_owned()
+        }
         (None, _) => "no driver claimed it".to_owned(),
     };
     Err(HostError::NoEffect { what, found })
+}
+
+fn autoprobe_is_off(tree: &Tree, device: &Path) -> bool {
+    let autoprobe = tree.read(device.join("physfn/sriov_drivers_autoprobe"));
+    autoprobe.is_ok_and(|autoprobe| autoprobe == "0")
 }
 
 #[cfg(test)]

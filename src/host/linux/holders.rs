@@ -1,4 +1,4 @@
-//! Who uses the VFs of a PF: signs that need no privileges, and no event lost to be true.
+//! Who uses the VFs of a PF, by signs that are true whatever events were lost.
 
 use super::netdev::Netdev;
 use super::{Links, Tree, device, if_present};
@@ -67,11 +67,11 @@ fn named_namespaces(tree: &Tree, links: &mut dyn Links) -> BTreeMap<PciAddress, 
     const NAMESPACES: &str = "/run/netns";
     let mut found = BTreeMap::new();
     for name in tree.list(NAMESPACES).unwrap_or_default() {
-        let look = || -> Result<_, NetlinkError> {
+        let mut look = || -> Result<_, NetlinkError> {
             let namespace = File::open(tree.path(NAMESPACES).join(&name))?;
             links.links_in(namespace.as_fd())
         };
-        for link in { look }().unwrap_or_default() {
+        for link in look().unwrap_or_default() {
             let parent = link.parent_device.as_deref().unwrap_or_default();
             if let Some(address) = pci_function(tree, parent) {
                 found.insert(address, name.to_string_lossy().into_owned());
@@ -96,7 +96,8 @@ fn userspace(
     driver: &DriverName,
 ) -> Result<Option<Holder>, HostError> {
     // Enabled while somebody has it open: user-space drivers leave it disabled until then.
-    let open = tree.read(device(vf.address).join("enable"))? == "1";
+    let enabled = if_present(tree.read(device(vf.address).join("enable")))?;
+    let open = enabled.is_some_and(|enabled| enabled == "1");
     let group = vf.iommu_group.filter(|_| driver.is_vfio());
     Ok(match group {
         Some(group) if open || group_is_open(tree, group) => Some(Holder::VfioGroup { group }),

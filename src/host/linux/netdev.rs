@@ -1,11 +1,14 @@
 //! The netdevs of a PCI device, as sysfs shows those in our network namespace.
 
 use super::{Tree, if_present};
-use crate::host::{HostError, printable};
-use crate::model::{DriverName, InterfaceName, MacAddress, Mtu, VfInterface};
+use crate::host::{HostError, hardware_address, printable};
+use crate::model::{DriverName, InterfaceName, MacAddress, Malformed, Mtu, VfInterface};
+use rustix::io::Errno;
 use std::ffi::OsString;
+use std::num::ParseIntError;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 /// The directory of a netdev, such as `…/0000:01:00.0/net/ens1`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,39 +17,47 @@ pub(super) struct Netdev {
     pub(super) directory: PathBuf,
 }
 
-/// Where a device's netdevs are listed. The directory stays, empty, when the last of them goes to
-/// another network namespace; it goes with its driver.
-pub(super) fn directory(
+/// By index, because a device's own netdev is older than those made on top of it. `None` where the
+/// driver made none. Where all of them went to other network namespaces, none are left in a list
+/// that is still there: it goes with the driver.
+pub(super) fn list(
     tree: &Tree,
     device: &Path,
     driver: Option<&DriverName>,
-) -> Result<Option<PathBuf>, HostError> {
-    let virtio = driver.is_some_and(|driver| driver.as_str() == "virtio-pci");
-    let parent = if virtio {
-        let names = tree.list(device)?;
-        names
-            .into_iter()
-            .find(|name| name.as_bytes().starts_with(b"virtio"))
-            .map(|name| device.join(name))
-    } else {
-        Some(device.to_owned())
+) -> Result<Option<Vec<Netdev>>, HostError> {
+    let Some(directory) = directory(tree, device, driver)? else {
+        return Ok(None);
     };
-    Ok(parent
-        .map(|parent| parent.join("net"))
-        .filter(|directory| tree.exists(directory)))
-}
-
-/// By index: a device's own netdev is older than those made on top of it.
-pub(super) fn list(tree: &Tree, directory: &Path) -> Result<Vec<Netdev>, HostError> {
+    let Some(names) = if_present(tree.list(&directory))? else {
+        return Ok(None);
+    };
+    let before = names.len();
     let mut found = Vec::new();
-    for name in if_present(tree.list(directory))?.unwrap_or_default() {
+    for name in names {
         let directory = directory.join(name);
-        if let Some(index) = if_present(tree.read_as(directory.join("ifindex")))? {
+        if let Some(index) = if_present(attribute(tree, &directory, "ifindex"))? {
             found.push(Netdev { index, directory });
         }
     }
     found.sort_unstable_by_key(|netdev| netdev.index);
-    Ok(found)
+    // Those that vanished while we looked did not go elsewhere.
+    Ok((before == 0 || !found.is_empty()).then_some(found))
+}
+
+fn directory(
+    tree: &Tree,
+    device: &Path,
+    driver: Option<&DriverName>,
+) -> Result<Option<PathBuf>, HostError> {
+    if driver.is_none_or(|driver| driver.as_str() != "virtio-pci") {
+        return Ok(Some(device.join("net")));
+    }
+    // Between the PCI device and its netdev stands one on the virtio bus.
+    let names = tree.list(device)?;
+    let virtio = names
+        .into_iter()
+        .find(|name| name.as_bytes().starts_with(b"virtio"));
+    Ok(virtio.map(|virtio| device.join(virtio).join("net")))
 }
 
 impl Netdev {
@@ -67,40 +78,56 @@ impl Netdev {
     }
 
     pub(super) fn vf_interface(&self, tree: &Tree) -> Result<VfInterface, HostError> {
-        let path = |attribute| self.directory.join(attribute);
-        let unreadable = |attribute, found: &str| HostError::Unreadable {
-            what: tree.path(path(attribute)).display().to_string(),
-            found: found.to_owned(),
-        };
         let name = printable(self.directory.file_name().unwrap_or_default().as_bytes());
-        let address = tree.read(path("address"))?;
-        let mtu: u32 = tree.read_as(path("mtu"))?;
-        let flags = tree.read(path("flags"))?;
-        let bits = flags
-            .strip_prefix("0x")
-            .map(|bits| u32::from_str_radix(bits, 16));
-        let Some(Ok(bits)) = bits else {
-            return Err(unreadable("flags", &flags));
-        };
         Ok(VfInterface {
             index: self.index,
-            mac: mac(&address).ok_or_else(|| unreadable("address", &address))?,
-            mtu: Mtu::try_from(mtu).map_err(|_| unreadable("mtu", &mtu.to_string()))?,
-            up: bits & IFF_UP != 0,
-            name: name.parse().map_err(|_| unreadable("", &name))?,
+            name: name.parse().map_err(|error| self.unreadable(tree, error))?,
+            mac: self.mac(tree)?,
+            mtu: Mtu::try_from(attribute::<u32>(tree, &self.directory, "mtu")?)
+                .map_err(|error| self.unreadable(tree, error))?,
+            up: attribute::<Flags>(tree, &self.directory, "flags")?.0 & IFF_UP != 0,
         })
+    }
+
+    fn mac(&self, tree: &Tree) -> Result<MacAddress, HostError> {
+        let text: String = attribute(tree, &self.directory, "address")?;
+        let bytes = text.split(':').map(|byte| u8::from_str_radix(byte, 16));
+        let bytes: Option<Vec<u8>> = bytes.map(Result::ok).collect();
+        bytes
+            .and_then(|bytes| hardware_address(&bytes))
+            .ok_or_else(|| self.unreadable(tree, Malformed::new(&text, "a hardware address")))
+    }
+
+    fn unreadable(&self, tree: &Tree, found: Malformed) -> HostError {
+        HostError::Unreadable {
+            what: tree.path(&self.directory).display().to_string(),
+            found: found.text,
+        }
     }
 }
 
+/// A netdev that is just being removed answers EINVAL.
+fn attribute<T: FromStr>(tree: &Tree, netdev: &Path, name: &str) -> Result<T, HostError> {
+    tree.read_as(netdev.join(name))
+        .map_err(|error| match error {
+            HostError::Kernel {
+                errno: Errno::INVAL,
+                ..
+            } => HostError::Gone {
+                what: tree.path(netdev).display().to_string(),
+            },
+            other => other,
+        })
+}
+
+/// Written as `0x1003`.
+struct Flags(u32);
+
 const IFF_UP: u32 = 1;
 
-fn mac(text: &str) -> Option<MacAddress> {
-    let parts: Vec<&str> = text.split(':').collect();
-    match parts[..] {
-        // InfiniBand: ends in the port's GUID, made of a MAC with two bytes put in its middle.
-        [.., a, b, c, _, _, d, e, f] if parts.len() == 20 => {
-            [a, b, c, d, e, f].join(":").parse().ok()
-        }
-        _ => text.parse().ok(),
+impl FromStr for Flags {
+    type Err = ParseIntError;
+    fn from_str(text: &str) -> Result<Self, ParseIntError> {
+        u32::from_str_radix(text.trim_start_matches("0x"), 16).map(Self)
     }
 }

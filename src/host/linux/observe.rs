@@ -107,8 +107,9 @@ fn observe_present(
         vendor_name: property(&record, "ID_VENDOR_FROM_DATABASE"),
         model_name: property(&record, "ID_MODEL_FROM_DATABASE"),
         driver,
-        // -1 without NUMA.
-        numa_node: u16::try_from(tree.read_as::<i32>(device.join("numa_node"))?).ok(),
+        // -1 on hosts, and absent in kernels, without NUMA.
+        numa_node: if_present(tree.read_as(device.join("numa_node")))?
+            .and_then(|node: i32| u16::try_from(node).ok()),
         total_vfs: tree.read_as(device.join("sriov_totalvfs"))?,
         num_vfs: u16::try_from(vfs.len()).unwrap_or(u16::MAX),
         autoprobe: tree.read(device.join("sriov_drivers_autoprobe"))? == "1",
@@ -124,10 +125,7 @@ fn own_netdev(
     pf: PciAddress,
     driver: Option<&DriverName>,
 ) -> Result<Option<Netdev>, HostError> {
-    let Some(directory) = netdev::directory(tree, &device(pf), driver)? else {
-        return Ok(None);
-    };
-    let mut netdevs = netdev::list(tree, &directory)?;
+    let mut netdevs = netdev::list(tree, &device(pf), driver)?.unwrap_or_default();
     if netdevs.len() > 1 {
         netdevs.retain(|netdev| !netdev.is_representor(tree));
     }
@@ -179,14 +177,10 @@ fn observe_vf(
     let address = tree.link_as(virtfn(pf, index))?;
     let device = device(address);
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
-    let directory = netdev::directory(tree, &device, driver.as_ref())?;
-    let netdevs = match &directory {
-        Some(directory) => netdev::list(tree, directory)?,
-        None => Vec::new(),
-    };
+    let netdevs = netdev::list(tree, &device, driver.as_ref())?;
     let kernel_driver = driver.as_ref().is_some_and(|driver| !driver.is_userspace());
-    let interface_elsewhere = kernel_driver && directory.is_some() && netdevs.is_empty();
-    let netdev = netdevs.into_iter().next();
+    let interface_elsewhere = kernel_driver && netdevs.as_ref().is_some_and(Vec::is_empty);
+    let netdev = netdevs.into_iter().flatten().next();
     let interface = match &netdev {
         Some(netdev) => if_present(netdev.vf_interface(tree))?,
         None => None,

@@ -52,3 +52,6 @@ impl Netlink {
         self.dump(&request, InterfaceAddress::parse)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,5 @@
 //! Netlink attributes in raw bytes: never past the end, whatever a length says.
 
-use crate::host::printable;
-
 /// `struct nlattr`: length and kind.
 pub(super) const HEADER: usize = 4;
 /// Without NLA_F_NESTED and NLA_F_NET_BYTEORDER.
@@ -30,10 +28,10 @@ impl<'a> Attribute<'a> {
         u32_at(self.value, 0)
     }
 
-    /// Text up to the first zero.
-    pub(super) fn text(&self) -> String {
+    /// Up to the first zero.
+    pub(super) fn text(&self) -> &'a [u8] {
         let end = self.value.iter().position(|byte| *byte == 0);
-        printable(&self.value[..end.unwrap_or(self.value.len())])
+        &self.value[..end.unwrap_or(self.value.len())]
     }
 }
 

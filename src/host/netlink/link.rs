@@ -3,6 +3,7 @@
 use super::Malformed;
 use super::attributes::{Attribute, attributes, header, u32_at};
 use super::vf::parse_list;
+use crate::host::{hardware_address, printable};
 use crate::model::{LinkType, MacAddress, VfIndex, VfSettings};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -76,18 +77,18 @@ impl Link {
                 Attribute::split(rest).ok_or(Malformed("the length of a link's attribute"))?;
             rest = after;
             match kind {
-                IFLA_IFNAME => link.name = attribute.text(),
+                IFLA_IFNAME => link.name = printable(attribute.text()),
                 IFLA_MTU => link.mtu = attribute.u32().unwrap_or_default(),
-                IFLA_ADDRESS => present_mac = mac(attribute.value),
-                IFLA_PERM_ADDRESS => link.permanent_mac = mac(attribute.value),
+                IFLA_ADDRESS => present_mac = hardware_address(attribute.value),
+                IFLA_PERM_ADDRESS => link.permanent_mac = hardware_address(attribute.value),
                 IFLA_OPERSTATE => link.carrier |= attribute.u8() == Some(IF_OPER_UP),
                 IFLA_CARRIER => link.carrier |= attribute.u8() == Some(1),
                 IFLA_NUM_VF => link.num_vf = attribute.u32(),
-                IFLA_PARENT_DEV_NAME => link.parent_device = Some(attribute.text()),
+                IFLA_PARENT_DEV_NAME => link.parent_device = Some(printable(attribute.text())),
                 IFLA_PROP_LIST => link.altnames.extend(
                     attributes(attribute.value)
                         .filter(|property| property.kind == IFLA_ALT_IFNAME)
-                        .map(|property| property.text()),
+                        .map(|property| printable(property.text())),
                 ),
                 _ => {}
             }
@@ -102,15 +103,6 @@ impl Link {
             (Some(vfs), Some(announced)) => usize::try_from(announced) == Ok(vfs.len()),
             _ => true,
         }
-    }
-}
-
-/// InfiniBand's 20 bytes end in the port's GUID, made of a MAC with two bytes put in its middle.
-fn mac(address: &[u8]) -> Option<MacAddress> {
-    match *address {
-        [a, b, c, d, e, f] => Some(MacAddress([a, b, c, d, e, f])),
-        [.., a, b, c, _, _, d, e, f] if address.len() == 20 => Some(MacAddress([a, b, c, d, e, f])),
-        _ => None,
     }
 }
 

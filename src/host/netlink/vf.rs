@@ -55,12 +55,8 @@ pub(super) fn parse_list(
         taken += 1;
         at = limit - after.len();
     }
-    // A short list ends where it says, unless more was read than that: then it wrapped as well.
-    let end = if announced == Some(taken) {
-        at
-    } else {
-        at.max(declared)
-    };
+    // A list ends where it says, unless more was read than that: then its length wrapped.
+    let end = at.max(declared);
     (vfs, list.get(align(end)..).unwrap_or_default())
 }
 
@@ -127,7 +123,8 @@ fn vlan(id: u32, qos: u32, proto: u16) -> Option<Vlan> {
         id: u16::try_from(id).ok()?,
         qos: u8::try_from(qos).ok()?,
         proto: match proto {
-            ETH_P_8021Q => VlanProto::Dot1q,
+            // Drivers that know no other may leave it empty.
+            ETH_P_8021Q | 0 => VlanProto::Dot1q,
             ETH_P_8021AD => VlanProto::Dot1ad,
             _ => return None,
         },

@@ -1,1 +1,112 @@
-//! tmp
+//! Steps on a prepared tree, and what the kernel's refusals become.
+
+use crate::host::linux::prepared::{PF, Prepared, pci, pf, vf_address};
+use crate::host::{Host, HostError, linux::LinuxHost};
+use crate::model::{Action, Step, VfIndex, VfSetting};
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+
+/// No link has it.
+const NO_INTERFACE: u32 = 0x7fff_fff0;
+
+fn apply(host: &Prepared, step: Step) -> Result<(), HostError> {
+    let linux = LinuxHost {
+        tree: host.tree.clone(),
+    };
+    linux.apply(&Action { pf: pf(), step })
+}
+
+#[test]
+fn autoprobe() {
+    let host = Prepared::with_pf();
+    for (on, text) in [(false, "0"), (true, "1")] {
+        host.pf_file("sriov_drivers_autoprobe", "");
+        assert_eq!(apply(&host, Step::SetAutoprobe { on }), Ok(()));
+        assert_eq!(
+            host.text(&format!("{}/sriov_drivers_autoprobe", pci(PF))),
+            text
+        );
+    }
+}
+
+/// In a prepared tree VFs do not come by themselves.
+#[test]
+fn a_count_is_believed_when_the_vfs_are_there() {
+    let host = Prepared::with_pf();
+    let step = Step::SetNumVfs { from: 0, to: 2 };
+    host.vf(0, "igbvf");
+    let fewer = HostError::NoEffect {
+        what: "setting numvfs to 2".to_owned(),
+        found: "the number of VFs is 1".to_owned(),
+    };
+    assert_eq!(apply(&host, step.clone()), Err(fewer));
+    host.vf(1, "igbvf");
+    host.pf_file("sriov_numvfs", "");
+    assert_eq!(apply(&host, step), Ok(()));
+    assert_eq!(host.text(&format!("{}/sriov_numvfs", pci(PF))), "2");
+}
+
+#[test]
+fn an_interface_that_left_is_gone() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    let interface = NO_INTERFACE;
+    for step in [
+        Step::SetPfUp { interface },
+        Step::SetPfMtu {
+            interface,
+            mtu: 1500.try_into().unwrap(),
+        },
+        Step::SetVf {
+            interface,
+            vf: VfIndex(0),
+            setting: VfSetting::Trust(true),
+        },
+        Step::SetVfMtu {
+            interface,
+            vf: VfIndex(0),
+            mtu: 1500.try_into().unwrap(),
+        },
+    ] {
+        let error = apply(&host, step).unwrap_err();
+        // Without the right to change anything that is said first.
+        let denied = matches!(
+            error,
+            HostError::Kernel {
+                errno: rustix::io::Errno::PERM,
+                ..
+            }
+        );
+        assert!(denied || matches!(error, HostError::Gone { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_vf_that_another_program_works_on_is_left_alone() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    let path = format!("var/lib/cni/sriov/pci/vf_lock/{}.lock", vf_address(0));
+    host.file(&path, "");
+    let theirs = File::open(host.path(&path)).unwrap();
+    flock(&theirs, FlockOperation::LockExclusive).unwrap();
+    let (interface, vf) = (NO_INTERFACE, VfIndex(0));
+    for step in [
+        Step::SetVf {
+            interface,
+            vf,
+            setting: VfSetting::Trust(true),
+        },
+        Step::SetVfMtu {
+            interface,
+            vf,
+            mtu: 1500.try_into().unwrap(),
+        },
+        Step::Bind {
+            vf,
+            address: vf_address(0),
+            to: crate::model::BindTarget::Default,
+        },
+    ] {
+        assert!(matches!(apply(&host, step), Err(HostError::Locked { .. })));
+    }
+}

@@ -1,1 +1,77 @@
-//! tmp
+//! What is written to bind, and what is said when it did not bind.
+
+use super::bind;
+use crate::host::HostError;
+use crate::host::linux::prepared::{PF, Prepared, pci, vf_address};
+use crate::model::{BindTarget, VfIndex};
+
+fn to(driver: &str) -> BindTarget {
+    BindTarget::Driver(driver.parse().unwrap())
+}
+
+fn bind_vf_0(host: &Prepared, to: &BindTarget) -> Result<(), HostError> {
+    bind(&host.tree, VfIndex(0), vf_address(0), to)
+}
+
+/// In a prepared tree a driver stays bound: as if it had claimed the VF again.
+#[test]
+fn overrides_unbinds_and_probes() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "vfio-pci");
+    assert_eq!(bind_vf_0(&host, &to("vfio-pci")), Ok(()));
+    assert_eq!(host.text(&format!("{vf}/driver_override")), "vfio-pci");
+    let address = vf_address(0).to_string();
+    assert_eq!(host.text("sys/bus/pci/drivers/vfio-pci/unbind"), address);
+    assert_eq!(host.text("sys/bus/pci/drivers_probe"), address);
+}
+
+#[test]
+fn the_default_is_no_override() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    host.file(&format!("{vf}/driver_override"), "");
+    assert_eq!(bind_vf_0(&host, &BindTarget::Default), Ok(()));
+    assert_eq!(host.text(&format!("{vf}/driver_override")), "\n");
+}
+
+#[test]
+fn a_driver_that_is_not_loaded_costs_the_vf_nothing() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    let error = bind_vf_0(&host, &to("vfio-pci")).unwrap_err();
+    assert!(
+        error.to_string().contains("not loaded: modprobe vfio-pci"),
+        "{error}"
+    );
+    assert_eq!(host.text(&format!("{vf}/driver_override")), "(null)\n");
+    assert_eq!(host.text("sys/bus/pci/drivers/igbvf/unbind"), "");
+}
+
+#[test]
+fn success_without_a_driver_is_none() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    host.directory("sys/bus/pci/drivers/vfio-pci");
+    let found = |host: &Prepared, target: &BindTarget| match bind_vf_0(host, target) {
+        Err(HostError::NoEffect { found, .. }) => found,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(found(&host, &to("vfio-pci")), "driver igbvf has it");
+    host.remove(&format!("{vf}/driver"));
+    assert_eq!(found(&host, &to("vfio-pci")), "no driver claimed it");
+    assert_eq!(found(&host, &BindTarget::Default), "no driver claimed it");
+    host.file(&format!("{}/sriov_drivers_autoprobe", pci(PF)), "0\n");
+    let off = "sriov_drivers_autoprobe of its PF is off";
+    assert_eq!(found(&host, &BindTarget::Default), off);
+    host.remove(&format!("{vf}/iommu_group"));
+    assert!(found(&host, &to("vfio-pci")).contains("no IOMMU group"));
+}
+
+#[test]
+fn a_vf_that_is_gone_is_said_to_be() {
+    let host = Prepared::with_pf();
+    assert!(matches!(
+        bind_vf_0(&host, &BindTarget::Default),
+        Err(HostError::Gone { .. })
+    ));
+}

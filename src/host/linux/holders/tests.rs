@@ -1,1 +1,171 @@
-//! tmp
+//! Signs of use in prepared trees.
+
+use crate::host::Look;
+use crate::host::linux::observe::observe;
+use crate::host::linux::prepared::{Answers, Prepared, pci, pf, vf_address};
+use crate::host::netlink::InterfaceAddress;
+use crate::model::{Holder, VfIndex};
+use std::collections::{BTreeMap, BTreeSet};
+
+type Found = BTreeMap<VfIndex, BTreeSet<Holder>>;
+
+fn holders(host: &Prepared, answers: &mut Answers) -> Found {
+    let seen = observe(&host.tree, answers, pf(), Look::WithHolders);
+    seen.unwrap().unwrap().holders.unwrap()
+}
+
+fn only(index: u16, holder: Holder) -> Found {
+    BTreeMap::from([(VfIndex(index), BTreeSet::from([holder]))])
+}
+
+fn address(interface: u32, address: &str) -> InterfaceAddress {
+    let address = address.parse().unwrap();
+    InterfaceAddress { interface, address }
+}
+
+#[test]
+fn nobody_looks_unasked_and_idle_vfs_have_none() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    host.netdev(&format!("{vf}/net/ens1v0"), 5);
+    host.vf(1, "vfio-pci");
+    host.file(
+        &format!("{}/enable", pci(&vf_address(1).to_string())),
+        "0\n",
+    );
+    let plain = observe(&host.tree, &mut Answers::default(), pf(), Look::Plain);
+    assert_eq!(plain.unwrap().unwrap().holders, None);
+    assert_eq!(holders(&host, &mut Answers::default()), Found::new());
+}
+
+#[test]
+fn a_netdev_elsewhere_names_its_namespace() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    host.directory(&format!("{vf}/net"));
+    let elsewhere = |name: Option<&str>| {
+        only(
+            0,
+            Holder::Namespace {
+                name: name.map(str::to_owned),
+            },
+        )
+    };
+    assert_eq!(holders(&host, &mut Answers::default()), elsewhere(None));
+    host.file("run/netns/blue", "blue");
+    host.file("run/netns/red", "red");
+    let mut answers = Answers::default();
+    let device = vf_address(0).to_string();
+    answers
+        .elsewhere
+        .insert("red".to_owned(), vec!["other".to_owned(), device]);
+    assert_eq!(holders(&host, &mut answers), elsewhere(Some("red")));
+}
+
+#[test]
+fn a_virtio_netdev_elsewhere_is_found_by_the_device_below() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "virtio-pci");
+    host.directory(&format!("{vf}/virtio5/net"));
+    let target = format!(
+        "../../../devices/pci0000:00/0000:00:10.0/{}/virtio5",
+        vf_address(0)
+    );
+    host.link("sys/bus/virtio/devices/virtio5", &target);
+    host.file("run/netns/blue", "blue");
+    let mut answers = Answers::default();
+    answers
+        .elsewhere
+        .insert("blue".to_owned(), vec!["virtio5".to_owned()]);
+    let name = Some("blue".to_owned());
+    assert_eq!(
+        holders(&host, &mut answers),
+        only(0, Holder::Namespace { name })
+    );
+}
+
+#[test]
+fn an_open_device_of_a_userspace_driver() {
+    let host = Prepared::with_pf();
+    host.vf(0, "vfio-pci");
+    assert_eq!(
+        holders(&host, &mut Answers::default()),
+        only(0, Holder::VfioGroup { group: 20 })
+    );
+    let host = Prepared::with_pf();
+    host.vf(0, "uio_pci_generic");
+    assert_eq!(
+        holders(&host, &mut Answers::default()),
+        only(0, Holder::UserspaceDevice)
+    );
+}
+
+#[test]
+fn a_netdev_here_that_carries_an_address_or_is_a_port() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    host.netdev(&format!("{vf}/net/ens1v0"), 5);
+    let mut answers = Answers {
+        addresses: vec![
+            address(5, "fe80::1"),
+            address(5, "169.254.3.4"),
+            address(6, "10.0.0.1"),
+        ],
+        ..Answers::default()
+    };
+    assert_eq!(holders(&host, &mut answers), Found::new());
+    answers.addresses.push(address(5, "2001:db8::1"));
+    let address = "2001:db8::1".to_owned();
+    assert_eq!(
+        holders(&host, &mut answers),
+        only(0, Holder::Address { address })
+    );
+    answers.addresses.clear();
+    host.link(&format!("{vf}/net/ens1v0/upper_br0"), "../../../br0");
+    let to = "br0".parse().unwrap();
+    assert_eq!(
+        holders(&host, &mut answers),
+        only(0, Holder::Enslaved { to })
+    );
+}
+
+#[test]
+fn a_cni_record_counts_while_its_namespace_lives() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    let record = format!("var/lib/cni/sriov/pci/{}", vf_address(0));
+    // Made to be locked, or left behind.
+    for text in ["", "/run/netns/gone", "relative"] {
+        host.file(&record, text);
+        host.file("relative", "");
+        assert_eq!(holders(&host, &mut Answers::default()), Found::new());
+    }
+    host.file(&record, "/run/netns/pod");
+    host.file("run/netns/pod", "pod");
+    let netns = "/run/netns/pod".to_owned();
+    assert_eq!(
+        holders(&host, &mut Answers::default()),
+        only(0, Holder::CniAllocation { netns })
+    );
+}
+
+#[test]
+fn devices_on_top() {
+    let host = Prepared::with_pf();
+    host.vf(0, "mlx5_core");
+    let address = vf_address(0);
+    let below = format!("../../../devices/pci0000:00/0000:00:10.0/{address}");
+    host.link(
+        "sys/bus/vdpa/devices/vdpa3",
+        &format!("{below}/mlx5_core.vnet.2/vdpa3"),
+    );
+    host.link("sys/bus/mdev/devices/83b8", &format!("{below}/83b8"));
+    let child = |device: &str| Holder::Child {
+        device: device.to_owned(),
+    };
+    let expected = BTreeSet::from([child("83b8"), child("vdpa3")]);
+    assert_eq!(
+        holders(&host, &mut Answers::default()),
+        BTreeMap::from([(VfIndex(0), expected)])
+    );
+}

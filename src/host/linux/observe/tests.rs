@@ -1,1 +1,231 @@
-//! tmp
+//! PFs and VFs in prepared trees.
+
+use crate::host::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
+use crate::host::linux::{Links, observe::pfs};
+use crate::host::{HostError, Look};
+use crate::model::{MacAddress, PfSnapshot, VfIndex, VfSettings};
+use rustix::fs::{CWD, Mode, mkfifoat};
+
+fn observe(host: &Prepared, links: &mut dyn Links) -> Option<PfSnapshot> {
+    super::observe(&host.tree, links, pf(), Look::Plain).unwrap()
+}
+
+#[test]
+fn finds_network_devices_with_the_capability_only() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    host.function("0000:02:00.0", "nvme", "0xa80a");
+    host.file("sys/bus/pci/devices/0000:02:00.0/class", "0x010802\n");
+    host.file("sys/bus/pci/devices/0000:02:00.0/sriov_totalvfs", "4\n");
+    host.function("0000:03:00.0", "mlx5_core", "0x1017");
+    host.file("sys/bus/pci/devices/0000:03:00.0/class", "0x020700\n");
+    host.file("sys/bus/pci/devices/0000:03:00.0/sriov_totalvfs", "8\n");
+    let found: Vec<String> = pfs(&host.tree)
+        .unwrap()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(found, [PF, "0000:03:00.0"]);
+    let disk = "0000:02:00.0".parse().unwrap();
+    let seen = super::observe(&host.tree, &mut Answers::default(), disk, Look::Plain);
+    assert_eq!(seen, Ok(None));
+}
+
+#[test]
+fn never_reads_the_attribute_that_blocks() {
+    let host = Prepared::with_pf();
+    // Opening a FIFO without a writer would wait, as reading does while VFs are being made.
+    host.remove(&format!("{}/sriov_numvfs", pci(PF)));
+    mkfifoat(
+        CWD,
+        host.path(&format!("{}/sriov_numvfs", pci(PF))),
+        Mode::RWXU,
+    )
+    .unwrap();
+    assert_eq!(pfs(&host.tree).unwrap().len(), 1);
+    assert_eq!(
+        observe(&host, &mut Answers::with_vfs(0)).unwrap().num_vfs,
+        0
+    );
+}
+
+#[test]
+fn tells_a_pf_with_its_vfs() {
+    let host = Prepared::with_pf();
+    host.pf_file("numa_node", "1\n");
+    for index in [0, 1, 2, 10] {
+        host.vf(index, "igbvf");
+    }
+    let zero = pci(&vf_address(0).to_string());
+    host.netdev(&format!("{zero}/net/ens1v0"), 5);
+    let one = pci(&vf_address(1).to_string());
+    host.directory(&format!("{one}/net"));
+    let two = pci(&vf_address(2).to_string());
+    host.remove(&format!("{two}/driver"));
+    host.file(&format!("{two}/driver_override"), "vfio-pci\n");
+    host.remove(&format!("{two}/iommu_group"));
+
+    let mut answers = Answers::with_vfs(11);
+    let seen = observe(&host, &mut answers).unwrap();
+    assert_eq!((seen.total_vfs, seen.num_vfs), (7, 4));
+    assert_eq!(seen.numa_node, Some(1));
+    assert!(seen.autoprobe);
+    assert_eq!(seen.driver, Some("igb".parse().unwrap()));
+    // Eleven announced and four links: something is changing.
+    assert!(!seen.vf_list_complete);
+    let indexes: Vec<u16> = seen.vfs.keys().map(|index| index.0).collect();
+    assert_eq!(indexes, [0, 1, 2, 10], "by number, not by text");
+
+    let interface = seen.interface.as_ref().unwrap();
+    assert_eq!(interface.speed, Some(25000));
+    assert!(interface.name_is_final, "without udev nobody renames");
+
+    let vf = &seen.vfs[&VfIndex(0)];
+    assert_eq!(vf.address, vf_address(0));
+    assert_eq!(vf.device.to_string(), "10ca");
+    assert_eq!(vf.driver_override, None);
+    assert_eq!(vf.iommu_group, Some(20));
+    assert_eq!(vf.settings.mac, Some(MacAddress([2, 0, 0, 0, 1, 0])));
+    let netdev = vf.interface.as_ref().unwrap();
+    assert_eq!(
+        (netdev.index, netdev.name.as_str(), netdev.up),
+        (5, "ens1v0", true)
+    );
+    assert!(!vf.interface_elsewhere);
+
+    let vf = &seen.vfs[&VfIndex(1)];
+    assert_eq!((&vf.interface, vf.interface_elsewhere), (&None, true));
+
+    let vf = &seen.vfs[&VfIndex(2)];
+    assert_eq!((&vf.driver, vf.interface_elsewhere), (&None, false));
+    assert_eq!(vf.driver_override, Some("vfio-pci".parse().unwrap()));
+    assert_eq!(vf.iommu_group, None);
+}
+
+#[test]
+fn a_virtio_device_stands_between_function_and_netdev() {
+    let host = Prepared::with_pf();
+    let at = pci(PF);
+    host.remove(&format!("{at}/net"));
+    host.remove(&format!("{at}/driver"));
+    host.link(&format!("{at}/driver"), "../../drivers/virtio-pci");
+    host.netdev(&format!("{at}/virtio4/net/ens1"), INDEX);
+    let vf = host.vf(0, "virtio-pci");
+    host.netdev(&format!("{vf}/virtio5/net/ens1v0"), 7);
+    let vf = host.vf(1, "virtio-pci");
+    host.directory(&format!("{vf}/virtio6/net"));
+    // Its driver reports nothing of VFs, and the kernel announces none.
+    let seen = observe(&host, &mut Answers::with_vfs(0)).unwrap();
+    assert_eq!(seen.interface.unwrap().index, INDEX);
+    assert!(seen.vf_list_complete);
+    assert_eq!(seen.vfs[&VfIndex(0)].settings, VfSettings::default());
+    assert_eq!(seen.vfs[&VfIndex(0)].interface.as_ref().unwrap().index, 7);
+    assert!(seen.vfs[&VfIndex(1)].interface_elsewhere);
+}
+
+#[test]
+fn a_vf_of_which_the_interface_was_not_told_yet_makes_the_list_short() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    assert!(
+        !observe(&host, &mut Answers::with_vfs(0))
+            .unwrap()
+            .vf_list_complete
+    );
+    assert!(
+        observe(&host, &mut Answers::with_vfs(1))
+            .unwrap()
+            .vf_list_complete
+    );
+}
+
+#[test]
+fn the_pf_s_own_interface_is_not_a_vf_s_representor() {
+    let host = Prepared::with_pf();
+    let at = pci(PF);
+    host.netdev(&format!("{at}/net/ens1pf0vf0"), 1);
+    host.file(&format!("{at}/net/ens1pf0vf0/phys_port_name"), "pf0vf0\n");
+    host.file(&format!("{at}/net/ens1/phys_port_name"), "p0\n");
+    let seen = observe(&host, &mut Answers::with_vfs(0)).unwrap();
+    assert_eq!(seen.interface.unwrap().index, INDEX);
+}
+
+#[test]
+fn a_name_is_final_when_udev_has_processed_the_interface() {
+    let host = Prepared::with_pf();
+    let is_final = |host: &Prepared| {
+        let seen = observe(host, &mut Answers::with_vfs(0)).unwrap();
+        seen.interface.unwrap().name_is_final
+    };
+    host.file("run/udev/control", "");
+    assert!(!is_final(&host));
+    host.file("run/udev/data/n2", "E:ID_BUS=pci\n");
+    assert!(!is_final(&host));
+    host.file("run/udev/data/n2", "I:18429561\nE:ID_BUS=pci\n");
+    assert!(is_final(&host));
+}
+
+#[test]
+fn names_come_from_udev_s_record() {
+    let host = Prepared::with_pf();
+    let record =
+        "I:1\nE:ID_VENDOR_FROM_DATABASE=Intel Corporation\nE:ID_MODEL_FROM_DATABASE=X = Y\n";
+    host.file(&format!("run/udev/data/+pci:{PF}"), record);
+    let seen = observe(&host, &mut Answers::with_vfs(0)).unwrap();
+    assert_eq!(seen.vendor_name.as_deref(), Some("Intel Corporation"));
+    assert_eq!(seen.model_name.as_deref(), Some("X = Y"));
+}
+
+#[test]
+fn without_carrier_or_with_an_unknown_one_there_is_no_speed() {
+    let host = Prepared::with_pf();
+    let speed = |answers: &mut Answers| observe(&host, answers).unwrap().interface.unwrap().speed;
+    let mut down = Answers::with_vfs(0);
+    if let Some(link) = &mut down.link {
+        link.carrier = false;
+    }
+    assert_eq!(speed(&mut down), None);
+    for unknown in ["-1\n", "4294967295\n"] {
+        host.pf_file("net/ens1/speed", unknown);
+        assert_eq!(speed(&mut Answers::with_vfs(0)), None);
+    }
+}
+
+#[test]
+fn an_interface_that_left_is_none() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    let seen = observe(&host, &mut Answers::default()).unwrap();
+    assert_eq!((seen.interface, seen.num_vfs), (None, 1));
+}
+
+#[test]
+fn what_vanishes_meanwhile_is_left_out() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    let gone = host.vf(1, "igbvf");
+    host.remove(&gone);
+    let seen = observe(&host, &mut Answers::with_vfs(2)).unwrap();
+    assert_eq!((seen.num_vfs, seen.vfs.len()), (1, 1));
+    host.remove(&pci(PF));
+    assert_eq!(observe(&host, &mut Answers::default()), None);
+}
+
+/// A PF that is there but lacks what every PF has is an error, not an absence.
+#[test]
+fn a_missing_attribute_is_no_missing_pf() {
+    let host = Prepared::with_pf();
+    host.remove(&format!("{}/sriov_drivers_autoprobe", pci(PF)));
+    let seen = super::observe(&host.tree, &mut Answers::default(), pf(), Look::Plain);
+    assert!(matches!(seen, Err(HostError::Gone { what }) if what.ends_with("autoprobe")));
+}
+
+#[test]
+fn a_netdev_with_a_strange_name_does_not_hide_its_pf() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    host.netdev(&format!("{vf}/net/\u{1b}[31m"), 5);
+    let seen = observe(&host, &mut Answers::with_vfs(1)).unwrap();
+    let interface = seen.vfs[&VfIndex(0)].interface.as_ref().unwrap();
+    assert_eq!(interface.name.as_str(), "?[31m");
+}

@@ -1,0 +1,201 @@
+//! A prepared tree, as sysfs shows a host, and answers for its interfaces.
+
+use super::Links;
+use crate::host::netlink::{InterfaceAddress, Link, NetlinkError};
+use crate::host::sysfs::Tree;
+use crate::model::{LinkType, MacAddress, PciAddress, VfIndex, VfSettings};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+pub(super) const PF: &str = "0000:01:00.0";
+/// The PF's interface.
+pub(super) const INDEX: u32 = 2;
+
+pub(super) struct Prepared {
+    pub(super) tree: Tree,
+    root: TempDir,
+}
+
+impl Prepared {
+    pub(super) fn new() -> Self {
+        let root = TempDir::new().unwrap();
+        let tree = Tree::new(root.path().to_owned());
+        Self { tree, root }
+    }
+
+    /// With a PF of seven VFs, of which none exists.
+    pub(super) fn with_pf() -> Self {
+        let host = Self::new();
+        host.function(PF, "igb", "0x10c9");
+        host.pf_file("sriov_totalvfs", "7\n");
+        host.pf_file("sriov_numvfs", "0\n");
+        host.pf_file("sriov_drivers_autoprobe", "1\n");
+        host.netdev(&format!("{}/net/ens1", pci(PF)), INDEX);
+        host.file("sys/bus/pci/drivers_probe", "");
+        host
+    }
+
+    pub(super) fn function(&self, address: &str, driver: &str, device: &str) {
+        let at = pci(address);
+        for (name, text) in [
+            ("class", "0x020000\n"),
+            ("vendor", "0x8086\n"),
+            ("device", device),
+            ("numa_node", "-1\n"),
+            ("driver_override", "(null)\n"),
+            ("enable", "1\n"),
+        ] {
+            self.file(&format!("{at}/{name}"), text);
+        }
+        self.file(&format!("sys/bus/pci/drivers/{driver}/unbind"), "");
+        self.link(&format!("{at}/driver"), &format!("../../drivers/{driver}"));
+    }
+
+    /// A VF without netdev. Its functions' numbers run 10.0, 10.1 …
+    pub(super) fn vf(&self, index: u16, driver: &str) -> String {
+        let address = vf_address(index).to_string();
+        self.function(&address, driver, "0x10ca");
+        let at = pci(&address);
+        let group = format!("kernel/iommu_groups/{}", 20 + index);
+        self.directory(&format!("sys/{group}"));
+        self.link(
+            &format!("{at}/iommu_group"),
+            &format!("../../../../{group}"),
+        );
+        self.link(&format!("{at}/physfn"), &format!("../{PF}"));
+        self.link(
+            &format!("{}/virtfn{index}", pci(PF)),
+            &format!("../{address}"),
+        );
+        at
+    }
+
+    pub(super) fn netdev(&self, directory: &str, index: u32) {
+        for (name, text) in [
+            ("ifindex", format!("{index}\n")),
+            ("address", format!("02:00:00:00:00:{index:02x}\n")),
+            ("mtu", "1500\n".to_owned()),
+            ("flags", "0x1003\n".to_owned()),
+            ("speed", "25000\n".to_owned()),
+        ] {
+            self.file(&format!("{directory}/{name}"), &text);
+        }
+    }
+
+    pub(super) fn file(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    pub(super) fn pf_file(&self, name: &str, text: &str) {
+        self.file(&format!("{}/{name}", pci(PF)), text);
+    }
+
+    pub(super) fn directory(&self, path: &str) {
+        fs::create_dir_all(self.path(path)).unwrap();
+    }
+
+    pub(super) fn link(&self, path: &str, target: &str) {
+        let path = self.path(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        symlink(target, path).unwrap();
+    }
+
+    pub(super) fn remove(&self, path: &str) {
+        let path = self.path(path);
+        if path.is_dir() && !path.is_symlink() {
+            fs::remove_dir_all(path).unwrap();
+        } else {
+            fs::remove_file(path).unwrap();
+        }
+    }
+
+    pub(super) fn text(&self, path: &str) -> String {
+        let mut text = String::new();
+        let mut file = fs::File::open(self.path(path)).unwrap();
+        file.read_to_string(&mut text).unwrap();
+        text
+    }
+
+    pub(super) fn path(&self, path: &str) -> PathBuf {
+        self.root.path().join(path)
+    }
+}
+
+pub(super) fn pci(address: &str) -> String {
+    format!("sys/bus/pci/devices/{address}")
+}
+
+pub(super) fn pf() -> PciAddress {
+    PF.parse().unwrap()
+}
+
+pub(super) fn vf_address(index: u16) -> PciAddress {
+    let index = u8::try_from(index).unwrap();
+    PciAddress::new(0, 1, 0x10 + index / 8, index % 8).unwrap()
+}
+
+/// What netlink says.
+#[derive(Default)]
+pub(super) struct Answers {
+    pub(super) link: Option<Link>,
+    pub(super) addresses: Vec<InterfaceAddress>,
+    /// By the name of the namespace: the devices on which its links stand.
+    pub(super) elsewhere: BTreeMap<String, Vec<String>>,
+}
+
+impl Answers {
+    /// The PF's interface, whose driver reports on so many VFs.
+    pub(super) fn with_vfs(count: u16) -> Self {
+        let settings = |index| VfSettings {
+            mac: Some(MacAddress([2, 0, 0, 0, 1, index])),
+            ..VfSettings::default()
+        };
+        let vfs = (0..count).map(|index| (VfIndex(index), settings(index.to_le_bytes()[0])));
+        let link = Link {
+            index: INDEX,
+            name: "ens1".to_owned(),
+            link_type: Some(LinkType::Ether),
+            permanent_mac: Some(MacAddress([2, 0, 0, 0, 0, 1])),
+            mtu: 1500,
+            up: true,
+            carrier: true,
+            num_vf: Some(count.into()),
+            vfs: (count > 0).then(|| vfs.collect()),
+            ..Link::default()
+        };
+        Self {
+            link: Some(link),
+            ..Self::default()
+        }
+    }
+}
+
+impl Links for Answers {
+    fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError> {
+        Ok(self.link.clone().filter(|link| link.index == index))
+    }
+
+    fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {
+        Ok(self.addresses.clone())
+    }
+
+    /// The namespace's file holds its name.
+    fn links_in(&mut self, namespace: BorrowedFd<'_>) -> Result<Vec<Link>, NetlinkError> {
+        let mut name = String::new();
+        let mut file = fs::File::from(namespace.try_clone_to_owned()?);
+        file.read_to_string(&mut name)?;
+        let devices = self.elsewhere.get(&name).cloned().unwrap_or_default();
+        let link = |parent| Link {
+            parent_device: Some(parent),
+            ..Link::default()
+        };
+        Ok(devices.into_iter().map(link).collect())
+    }
+}
