@@ -33,7 +33,7 @@ pub(super) fn policies(before: Option<&Loaded>, now: &Loaded) {
                 let errors = now.diagnostics.iter().filter(|it| it.file == file.path);
                 let new = errors.filter(|it| it.is_error() && !before.diagnostics.contains(it));
                 new.for_each(|it| {
-                    journal::policy_broken(&file.path, &it.one_line(), *kept_last_good)
+                    journal::policy_broken(&file.path, &it.one_line(), *kept_last_good);
                 });
             }
             FileState::Used if was_broken(&file.path) => journal::policy_restored(&file.path),

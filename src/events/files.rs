@@ -58,7 +58,8 @@ impl Kind {
                     | WatchMask::MOVE
                     | WatchMask::ATTRIB
             }
-            Self::VfioGroups | Self::VfioDevices => WatchMask::CLOSE,
+            // Whoever uses a device opens it for writing; our own look at a group does not.
+            Self::VfioGroups | Self::VfioDevices => WatchMask::CLOSE_WRITE,
             Self::Allocations => WatchMask::CLOSE_WRITE | WatchMask::DELETE | WatchMask::MOVE,
         }
     }

@@ -1,0 +1,149 @@
+//! A guest with sriovd on it, and what scenarios ask of both.
+
+#![allow(unreachable_pub, reason = "one crate: all of it is for the scenarios")]
+
+use crate::lab::{Guest, Nic};
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::ops::Deref;
+use std::time::Duration;
+
+/// Software emulation on a busy machine: generous, and never waited out when all is well.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
+/// A running guest whose agent is the one under test.
+pub struct Host {
+    guest: Guest,
+}
+
+impl Deref for Host {
+    type Target = Guest;
+    fn deref(&self) -> &Guest {
+        &self.guest
+    }
+}
+
+impl Host {
+    /// The agent installed and started, with this policy file.
+    pub fn with_policy(policy: &str) -> Result<Self> {
+        let host = Self::installed()?;
+        host.policy("10-test.toml", policy)?;
+        host.start()?;
+        Ok(host)
+    }
+
+    pub fn installed() -> Result<Self> {
+        let guest = Guest::resume()?;
+        guest.install_sriovd()?;
+        Ok(Self { guest })
+    }
+
+    pub fn start(&self) -> Result<()> {
+        self.run_for("systemctl start sriovd", PATIENCE).map(drop)
+    }
+
+    /// Replaces a file in `/etc/sriov.d`, as an editor does.
+    pub fn policy(&self, name: &str, text: &str) -> Result<()> {
+        self.put(text, &format!("/etc/sriov.d/.{name}.new"), 0o644)?;
+        self.run(&format!("cd /etc/sriov.d && mv .{name}.new {name}"))
+            .map(drop)
+    }
+
+    /// The PF's status as `sriovctl status --json` tells it.
+    pub fn status(&self, pf: &str) -> Result<Value> {
+        let output = self.try_run("sriovctl status --json")?;
+        let status: Value = serde_json::from_str(&output.stdout)
+            .with_context(|| format!("{}{}", output.stdout, output.stderr))?;
+        let pfs = status["pfs"].as_array().context("no pfs")?;
+        let is = |it: &&Value| it["address"] == pf || it["interface"] == pf;
+        Ok(pfs.iter().find(is).cloned().unwrap_or(Value::Null))
+    }
+
+    /// Waits until the PF has this state and so many VFs ready; on time-out the journal is shown.
+    pub fn wait_for(&self, pf: &str, state: &str, vfs_ready: u16) -> Result<()> {
+        let select = format!(
+            r#".pfs[] | select(.address == "{pf}" or .interface == "{pf}")
+               | .state == "{state}" and .vfs_ready == {vfs_ready}"#
+        );
+        self.wait(&format!("sriovctl status --json | jq -e '{select}'"))
+    }
+
+    /// Waits for a shell condition; on time-out the journal is shown.
+    pub fn wait(&self, condition: &str) -> Result<()> {
+        let waited = self.wait_until(&format!("{{ {condition}; }} >/dev/null 2>&1"), PATIENCE);
+        waited.with_context(|| self.journal().unwrap_or_default())
+    }
+
+    pub fn wait_for_journal(&self, text: &str) -> Result<()> {
+        self.wait(&format!(
+            "journalctl -u sriovd -o cat | grep -qF -- '{text}'"
+        ))
+    }
+
+    pub fn journal(&self) -> Result<String> {
+        self.run("journalctl -u sriovd -o short-monotonic --no-pager; sriovctl status || true")
+    }
+
+    /// `ip -j -d link show` of one interface.
+    pub fn link(&self, interface: &str) -> Result<Value> {
+        let text = self.run(&format!("ip -j -d link show {interface}"))?;
+        let mut links: Vec<Value> = serde_json::from_str(&text)?;
+        links.pop().context("no such link")
+    }
+
+    /// One VF as its PF reports it: an entry of `vfinfo_list`.
+    pub fn vf(&self, pf: &str, index: usize) -> Result<Value> {
+        let link = self.link(pf)?;
+        Ok(link["vfinfo_list"][index].clone())
+    }
+
+    /// The PCI address of a VF.
+    pub fn vf_address(&self, pf: &str, index: u16) -> Result<String> {
+        let link = format!("basename $(readlink /sys/bus/pci/devices/{pf}/virtfn{index})");
+        Ok(self.run(&link)?.trim().to_owned())
+    }
+
+    pub fn json(&self, path: &str) -> Result<Value> {
+        Ok(serde_json::from_slice(&self.get(path)?)?)
+    }
+
+    /// Every scenario ends with this: one more pass over everything writes nothing, sets nothing,
+    /// and says nothing.
+    pub fn assert_second_pass_is_empty(&self) -> Result<()> {
+        self.run("udevadm settle")?;
+        // What those events set off is over when another pass is.
+        self.try_run("sriovctl apply")?;
+        let before = self.fingerprint()?;
+        self.try_run("sriovctl apply")?;
+        let after = self.fingerprint()?;
+        ensure!(
+            before == after,
+            "the second pass did something:\n{before}\n---\n{after}"
+        );
+        let plan = self.try_run("sriovctl plan --json")?;
+        let plan: Value = serde_json::from_str(&plan.stdout)?;
+        for pf in plan["pfs"].as_array().context("no pfs")? {
+            ensure!(
+                pf["steps"] == Value::Array(Vec::new()),
+                "steps are left: {pf:#}"
+            );
+        }
+        Ok(())
+    }
+
+    /// Files with their inodes, the journal's length, and the number of kernel events so far.
+    fn fingerprint(&self) -> Result<String> {
+        self.run(
+            "stat -c '%n %i %y' /etc/cni/net.d/* /etc/pcidp/* /run/sriovd/state.json \
+                 /var/lib/sriovd/* /run/sriovd/managed/* 2>/dev/null
+             journalctl -u sriovd -o cat | wc -l
+             cat /sys/kernel/uevent_seqnum",
+        )
+    }
+
+    pub fn plug_and_wait(&self, nic: Nic, pf: &str, vfs: u16) -> Result<Nic> {
+        let nic = self.plug(nic)?;
+        self.wait_for(pf, "ready", vfs)?;
+        Ok(nic)
+    }
+}
