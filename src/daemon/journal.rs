@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 pub fn started(version: &str) {
     info!(MESSAGE_ID = id::STARTED, "sriovd {version} started");
@@ -106,7 +106,9 @@ pub fn problem_appeared(pf: &PfReport, problem: &Problem) {
     match problem.kind {
         ProblemKind::Hung => entry!(error, id::HUNG),
         ProblemKind::Failed => entry!(warn, id::FAILED),
-        ProblemKind::NoDriver | ProblemKind::Awaits => entry!(info, id::WAITING),
+        ProblemKind::NoDriver => entry!(info, id::WAITING),
+        // A moment in the course of things; status shows it if it lasts.
+        ProblemKind::Awaits => entry!(debug, id::WAITING),
         ProblemKind::InUse
         | ProblemKind::DisruptionForbidden
         | ProblemKind::TooManyVfs
@@ -116,16 +118,24 @@ pub fn problem_appeared(pf: &PfReport, problem: &Problem) {
 }
 
 pub fn problem_cleared(pf: &PfReport, problem: &Problem) {
-    info!(
-        MESSAGE_ID = id::CLEARED,
-        SRIOV_PF = %pf.address,
-        SRIOV_VF = problem.vf.map(|vf| vf.0),
-        SRIOV_INTERFACE = pf.interface.as_deref(),
-        SRIOV_POLICY = policies(pf),
-        SRIOV_ACTION = problem.step.as_ref().map(|step| step.kind()),
-        "{}",
-        sentence::problem_cleared(pf, problem),
-    );
+    let message = sentence::problem_cleared(pf, problem);
+    macro_rules! entry {
+        ($level:ident) => {
+            $level!(
+                MESSAGE_ID = id::CLEARED,
+                SRIOV_PF = %pf.address,
+                SRIOV_VF = problem.vf.map(|vf| vf.0),
+                SRIOV_INTERFACE = pf.interface.as_deref(),
+                SRIOV_POLICY = policies(pf),
+                SRIOV_ACTION = problem.step.as_ref().map(|step| step.kind()),
+                "{message}",
+            )
+        };
+    }
+    match problem.kind {
+        ProblemKind::Awaits => entry!(debug),
+        _ => entry!(info),
+    }
 }
 
 /// `last_good`: what the file said before stays in force.

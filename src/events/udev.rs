@@ -93,6 +93,11 @@ impl Source {
 
 /// `None` for devices that do not stand on a PCI function.
 fn trigger(origin: Origin, action: &str, devpath: &str, name: &str) -> Option<Trigger> {
+    // Before its driver is there nothing can be done with a PF: the kernel says "bind" then, and
+    // rtnetlink its interface. Where no driver comes, udev's own "add" is in time to say so.
+    if (origin, action) == (Origin::Kernel, "add") {
+        return None;
+    }
     let function = devpath.rsplit('/').find_map(|part| part.parse().ok())?;
     Some(Trigger {
         scope: Scope::Device(function),

@@ -95,7 +95,8 @@ fn a_problem_has_the_weight_and_the_id_of_its_kind() {
         (ProblemKind::Hung, "ERROR", id::HUNG),
         (ProblemKind::Failed, "WARN", id::FAILED),
         (ProblemKind::InUse, "WARN", id::REFUSED),
-        (ProblemKind::Awaits, "INFO", id::WAITING),
+        (ProblemKind::NoDriver, "INFO", id::WAITING),
+        (ProblemKind::Awaits, "DEBUG", id::WAITING),
     ] {
         let problem = Problem {
             kind,

@@ -76,7 +76,7 @@ fn lost_events_ask_for_a_full_look() {
                 // It goes on hearing, and one overrun is told once.
                 uevent(&kernel, "remove", device, "pci");
                 assert!(!is_overrun(&ear.next().await));
-                uevent(&kernel, "add", device, "pci");
+                uevent(&kernel, "bind", device, "pci");
                 assert!(!is_overrun(&ear.next().await));
             },
         )
