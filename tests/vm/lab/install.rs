@@ -46,8 +46,10 @@ impl Files {
                 }
             }
         }
-        files.prepare += "systemd-sysusers\njournalctl --update-catalog\n\
-                          if [ -e /usr/lib/systemd/system/sriovd.service ]; then systemctl enable sriovd.service; fi\n";
+        files.prepare("systemd-sysusers; journalctl --update-catalog");
+        files.prepare(
+            "! [ -e /usr/lib/systemd/system/sriovd.service ] || systemctl enable sriovd.service",
+        );
         Ok(files)
     }
 
@@ -59,6 +61,12 @@ impl Files {
         fs::set_permissions(&file, Permissions::from_mode(mode))?;
         self.paths.push(PathBuf::from(relative));
         Ok(())
+    }
+
+    /// One more command of the script.
+    pub fn prepare(&mut self, command: &str) {
+        self.prepare += command;
+        self.prepare += "\n";
     }
 
     fn copy(&mut self, from: &Path, to: &str, mode: u32) -> Result<()> {
