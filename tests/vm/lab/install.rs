@@ -155,8 +155,11 @@ fn place(file: &Path) -> Result<Option<String>> {
     }))
 }
 
-/// Cargo tells a test where the binaries are; an example lies in a directory below them.
+/// Where the binaries are: as `SRIOVD_BINARIES` says, or as Cargo tells a test; an example lies in a directory below them.
 fn binaries() -> Result<PathBuf> {
+    if let Some(directory) = std::env::var_os("SRIOVD_BINARIES") {
+        return Ok(PathBuf::from(directory));
+    }
     if let Some(sriovd) = option_env!("CARGO_BIN_EXE_sriovd") {
         return Ok(Path::new(sriovd).parent().context("no parent")?.to_owned());
     }
