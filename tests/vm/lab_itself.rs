@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::lab::{Guest, Nic};
+use crate::lab::{Files, Guest, Nic, PowerOn};
 
 #[test]
 fn a_resumed_guest_runs_commands() -> Result<()> {
@@ -115,6 +115,25 @@ fn an_igb_is_plugged_given_vfs_pulled_and_plugged_elsewhere() -> Result<()> {
 }
 
 #[test]
+fn an_igb_is_yanked() -> Result<()> {
+    let guest = Guest::resume_with_native_hotplug()?;
+    let nic = guest.plug(Nic::igb(0))?;
+    guest.wait_for_netdev(&nic.netdev())?;
+    guest.run(&format!(
+        "echo 7 > /sys/bus/pci/devices/{}/sriov_numvfs",
+        nic.pci()
+    ))?;
+    guest.wait_for_netdev(&nic.vf_netdev(6))?;
+
+    guest.yank(&nic)?;
+    guest.wait_until_gone(&nic.vf_pci(0))?;
+    guest.wait_until_gone(&nic.pci())?;
+
+    let nic = guest.plug(Nic::igb(1))?;
+    guest.wait_for_netdev(&nic.netdev())
+}
+
+#[test]
 fn its_cable_can_be_pulled() -> Result<()> {
     let guest = Guest::resume()?;
     let nic = guest.plug(Nic::igb(0))?;
@@ -196,9 +215,26 @@ fn netdevsim_has_400_vfs() -> Result<()> {
 }
 
 #[test]
-fn a_nic_can_be_there_at_power_on() -> Result<()> {
+fn nics_and_files_can_be_there_at_power_on() -> Result<()> {
+    let unit = "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'ls /sys/bus/pci/devices >/run/seen'\n\
+                [Install]\nWantedBy=sysinit.target\n";
+    let mut files = Files::sriovd()?;
+    files.add(unit, "/etc/systemd/system/look.service", 0o644)?;
+    files.prepare("systemctl enable look.service");
     let nic = Nic::igb(2);
-    let guest = Guest::boot(std::slice::from_ref(&nic))?;
+    let guest = PowerOn::new().nic(nic.clone()).files(&files).boot()?;
+    guest.run("test -x /usr/bin/sriovd")?;
+    assert!(guest.run("cat /run/seen")?.contains(&nic.pci()));
     guest.run(&format!("ip link show {}", nic.netdev()))?;
     guest.unplug(&nic)
+}
+
+#[test]
+fn a_dead_guest_says_why() -> Result<()> {
+    let guest = Guest::resume()?;
+    guest.qmp("quit", serde_json::json!({}))?;
+    let error = guest.run("true").unwrap_err().to_string();
+    assert!(error.contains("QEMU ended (exit status: 0)"), "{error}");
+    assert!(error.contains("the guest's console:"), "{error}");
+    Ok(())
 }

@@ -1,15 +1,16 @@
-//! A running guest, and all that a scenario does to it.
+//! A running guest, and what a scenario does in it.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::agent::{Agent, Job, Output};
+use super::agent::Agent;
 use super::image::Image;
-use super::machine;
+use super::job::{Job, Output};
+use super::machine::Hotplug;
 use super::nic::Nic;
 use super::permit::Permit;
 use super::power_on::PowerOn;
@@ -17,7 +18,7 @@ use super::qemu::Qemu;
 use super::qmp::Qmp;
 use super::snapshot;
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
 /// A cold boot takes seven seconds, and many times that where others work too.
 const PATIENCE_AT_BOOT: Duration = Duration::from_secs(180);
 
@@ -25,17 +26,23 @@ const PATIENCE_AT_BOOT: Duration = Duration::from_secs(180);
 pub struct Guest {
     // First, so that it is dropped first: the others then see closed sockets.
     qemu: Qemu,
-    qmp: Qmp,
+    pub(super) qmp: Qmp,
     agent: Agent,
+    pub(super) hotplug: Hotplug,
     /// Slots whose virtio VFs are known to QEMU: they stay when their PF is unplugged.
-    described: Mutex<HashSet<u8>>,
+    pub(super) described: Mutex<HashSet<u8>>,
     _permit: Permit,
 }
 
 impl Guest {
     /// A pristine guest, booted a while ago, without any NIC.
     pub fn resume() -> Result<Self> {
-        snapshot::resume()
+        snapshot::resume(Hotplug::Acpi)
+    }
+
+    /// The same, with slots from which a NIC can be yanked.
+    pub fn resume_with_native_hotplug() -> Result<Self> {
+        snapshot::resume(Hotplug::Native)
     }
 
     /// A guest that boots now, with these NICs present at power-on.
@@ -46,7 +53,12 @@ impl Guest {
             .boot()
     }
 
-    pub(super) fn launch(image: &Image, arguments: &[String], permit: Permit) -> Result<Self> {
+    pub(super) fn launch(
+        image: &Image,
+        arguments: &[String],
+        hotplug: Hotplug,
+        permit: Permit,
+    ) -> Result<Self> {
         let (qemu, connections) = Qemu::start(image, arguments)?;
         let qmp = Qmp::new(connections.qmp)
             .map_err(|error| anyhow!("{error:#}\n{}", qemu.diagnosis()))?;
@@ -54,12 +66,11 @@ impl Guest {
             agent: Agent::new(connections.agent)?,
             qemu,
             qmp,
+            hotplug,
             described: Mutex::default(),
             _permit: permit,
         })
     }
-
-    // ------------------------------------------------------------------------------------------------------ commands
 
     /// Runs a shell script and returns its standard output; any status but 0 is an error that shows everything.
     pub fn run(&self, script: &str) -> Result<String> {
@@ -117,77 +128,6 @@ impl Guest {
         Ok(())
     }
 
-    // ------------------------------------------------------------------------------------------------------- hardware
-
-    /// Plugs a NIC in. Returns at once: the kernel finds it about half a second later.
-    pub fn plug(&self, nic: Nic) -> Result<Nic> {
-        let vfs = if self.remember(&nic) {
-            nic.vfs()
-        } else {
-            Vec::new()
-        };
-        for function in vfs.into_iter().chain([nic.pf()]) {
-            self.qmp("netdev_add", function.netdev)?;
-            self.qmp("device_add", function.device)?;
-        }
-        Ok(nic)
-    }
-
-    /// Asks the guest to let a NIC go (as the button beside the slot does) and waits until it is gone.
-    pub fn unplug(&self, nic: &Nic) -> Result<()> {
-        let id = nic.id();
-        self.qmp.forget_events();
-        self.qmp("device_del", json!({ "id": id }))?;
-        self.wait_for_event("DEVICE_DELETED", PATIENCE, |data| {
-            data["device"] == id.as_str()
-        })
-        .with_context(|| format!("the guest does not let go of {id}"))?;
-        self.qmp("netdev_del", json!({ "id": nic.cable() }))?;
-        Ok(())
-    }
-
-    /// Plugs in an SR-IOV NVMe controller with 4 VFs: an SR-IOV device that is no NIC and that sriovd has to leave alone.
-    /// Returns its address.
-    pub fn plug_nvme(&self) -> Result<&'static str> {
-        self.qmp("device_add", machine::nvme())?;
-        Ok(machine::NVME)
-    }
-
-    /// Pulls or plugs the network cable of a PF.
-    pub fn set_link(&self, nic: &Nic, up: bool) -> Result<()> {
-        self.qmp("set_link", json!({ "name": nic.id(), "up": up }))?;
-        Ok(())
-    }
-
-    /// For what has no method here.
-    #[expect(
-        clippy::needless_pass_by_value,
-        reason = "calls read better without a & before json!"
-    )]
-    pub fn qmp(&self, command: &str, arguments: Value) -> Result<Value> {
-        self.explain(self.qmp.execute(command, &arguments))
-    }
-
-    pub fn wait_for_event(
-        &self,
-        event: &str,
-        patience: Duration,
-        matches: impl Fn(&Value) -> bool,
-    ) -> Result<Value> {
-        self.explain(self.qmp.wait_for(event, patience, matches))
-    }
-
-    /// Notes that a NIC is in its slot; false if QEMU knows its VFs from before.
-    pub(super) fn remember(&self, nic: &Nic) -> bool {
-        let mut described = self
-            .described
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        !nic.is_virtio() || described.insert(nic.slot())
-    }
-
-    // -------------------------------------------------------------------------------------------------------- waiting
-
     /// Waits, on udev's events, until a network interface is there and udev is done with it.
     pub fn wait_for_netdev(&self, name: &str) -> Result<()> {
         self.run(&format!("udevadm wait --timeout=55 /sys/class/net/{name}"))?;
@@ -225,6 +165,24 @@ impl Guest {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?;
         self.run(&format!("date --set=@{}", now.as_secs_f64()))?;
         Ok(())
+    }
+
+    /// For what has no method here.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "calls read better without a & before json!"
+    )]
+    pub fn qmp(&self, command: &str, arguments: Value) -> Result<Value> {
+        self.explain(self.qmp.execute(command, &arguments))
+    }
+
+    pub fn wait_for_event(
+        &self,
+        event: &str,
+        patience: Duration,
+        matches: impl Fn(&Value) -> bool,
+    ) -> Result<Value> {
+        self.explain(self.qmp.wait_for(event, patience, matches))
     }
 
     /// Adds to an error what QEMU and the guest's console have to say.

@@ -43,8 +43,10 @@ impl Files {
                 }
             }
         }
-        files.prepare += "systemd-sysusers\njournalctl --update-catalog\n\
-                          if [ -e /usr/lib/systemd/system/sriovd.service ]; then systemctl enable sriovd.service; fi\n";
+        files.prepare("systemd-sysusers; journalctl --update-catalog");
+        files.prepare(
+            "! [ -e /usr/lib/systemd/system/sriovd.service ] || systemctl enable sriovd.service",
+        );
         Ok(files)
     }
 
@@ -56,6 +58,12 @@ impl Files {
         fs::set_permissions(&file, Permissions::from_mode(mode))?;
         self.paths.push(PathBuf::from(relative));
         Ok(())
+    }
+
+    /// One more command of the script.
+    pub fn prepare(&mut self, command: &str) {
+        self.prepare += command;
+        self.prepare += "\n";
     }
 
     fn copy(&mut self, from: &Path, to: &str, mode: u32) -> Result<()> {
@@ -145,8 +153,11 @@ fn place(file: &Path) -> Result<Option<String>> {
     }))
 }
 
-/// Cargo tells a test where the binaries are; an example lies in a directory below them.
+/// Where the binaries are: as `SRIOVD_BINARIES` says, or as Cargo tells a test; an example lies in a directory below them.
 fn binaries() -> Result<PathBuf> {
+    if let Some(directory) = std::env::var_os("SRIOVD_BINARIES") {
+        return Ok(PathBuf::from(directory));
+    }
     if let Some(sriovd) = option_env!("CARGO_BIN_EXE_sriovd") {
         return Ok(Path::new(sriovd).parent().context("no parent")?.to_owned());
     }

@@ -12,8 +12,18 @@ pub const SLOTS: u8 = 8;
 /// Where an SR-IOV NVMe controller turns up.
 pub const NVME: &str = "0000:09:00.0";
 
+/// Who tells the kernel of what comes and goes in the slots.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Hotplug {
+    /// The firmware, as in most virtual machines: nothing leaves before the guest has let go of it.
+    #[default]
+    Acpi,
+    /// The slot itself, as in a server with hot-swap bays: a NIC can be pulled without warning, and udev names it after its slot.
+    Native,
+}
+
 /// The same for every guest, so that a snapshot of one is a snapshot of all.
-pub fn arguments(image: &Image, tsc_khz: u32) -> Vec<String> {
+pub fn arguments(image: &Image, tsc_khz: u32, hotplug: Hotplug) -> Arguments {
     let file = |name: &str| image.path(name).display().to_string();
     let mut arguments = Arguments::default();
     arguments
@@ -33,6 +43,12 @@ pub fn arguments(image: &Image, tsc_khz: u32) -> Vec<String> {
         .add("-kernel", file("vmlinux"))
         .add("-initrd", file("initrd"))
         .add("-append", kernel_command_line(tsc_khz));
+    if hotplug == Hotplug::Native {
+        arguments.add(
+            "-global",
+            "ICH9-LPC.acpi-pci-hotplug-with-bridge-support=off",
+        );
+    }
     // Before all other devices, or it does not translate for them.
     arguments.device("intel-iommu");
     arguments
@@ -47,8 +63,7 @@ pub fn arguments(image: &Image, tsc_khz: u32) -> Vec<String> {
         .device("virtio-serial-pci,id=serial,addr=0x3")
         .add("-chardev", format!("socket,id=agent,path={AGENT_SOCKET}"))
         .device("virtserialport,bus=serial.0,chardev=agent,name=lab")
-        .add("-chardev", format!("socket,id=qmp,path={QMP_SOCKET}"))
-        .add("-mon", "chardev=qmp,mode=control");
+        .add("-qmp", format!("unix:{QMP_SOCKET}"));
     // One port a slot. Plain ones do: firmware leaves each enough memory for 7 igb or 127 virtio VFs, and ARI spreads them.
     for slot in 0..SLOTS {
         let chassis = slot + 1;
@@ -63,7 +78,7 @@ pub fn arguments(image: &Image, tsc_khz: u32) -> Vec<String> {
             "pcie-root-port,id=rp{SLOTS},chassis=9,slot=9,addr=0x11.0"
         ))
         .device("nvme-subsys,id=subsystem");
-    arguments.0
+    arguments
 }
 
 /// An SR-IOV NVMe controller for the port after the NICs'.

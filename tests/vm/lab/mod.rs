@@ -18,8 +18,10 @@
 mod agent;
 mod clock;
 mod guest;
+mod hardware;
 mod image;
 mod install;
+mod job;
 mod machine;
 mod nic;
 mod permit;
@@ -29,9 +31,9 @@ mod qmp;
 mod snapshot;
 mod wire;
 
-pub use agent::{Job, Output};
 pub use guest::Guest;
 pub use install::Files;
-pub use machine::SLOTS;
+pub use job::{Job, Output};
+pub use machine::{Hotplug, SLOTS};
 pub use nic::Nic;
 pub use power_on::PowerOn;

@@ -9,6 +9,7 @@ pub struct Nic {
     model: Model,
     mac: String,
     hub: u32,
+    named_after_slot: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +43,7 @@ impl Nic {
             model,
             mac: format!("52:54:00:00:{slot:02x}:00"),
             hub: u32::from(slot),
+            named_after_slot: false,
         }
     }
 
@@ -67,9 +69,20 @@ impl Nic {
         format!("0000:{:02x}:00.0", self.slot + 1)
     }
 
+    /// How udev sees it in a machine with native hotplug.
+    #[must_use]
+    pub(super) fn named_after_slot(mut self) -> Self {
+        self.named_after_slot = true;
+        self
+    }
+
     /// What udev names the PF.
     pub fn netdev(&self) -> String {
-        format!("enp{}s0", self.slot + 1)
+        if self.named_after_slot {
+            format!("ens{}", self.slot + 1)
+        } else {
+            format!("enp{}s0", self.slot + 1)
+        }
     }
 
     /// What udev names a VF.

@@ -2,18 +2,20 @@
 
 use anyhow::{Context, Result};
 
+use super::clock;
 use super::guest::Guest;
 use super::image::Image;
 use super::install::Files;
+use super::machine::{self, Hotplug};
 use super::nic::Nic;
 use super::permit::Permit;
-use super::{clock, machine};
 
 /// What is there at power-on.
 #[derive(Default)]
 pub struct PowerOn<'a> {
     nics: Vec<Nic>,
     files: Option<&'a Files>,
+    hotplug: Hotplug,
 }
 
 impl<'a> PowerOn<'a> {
@@ -33,6 +35,12 @@ impl<'a> PowerOn<'a> {
         self
     }
 
+    #[must_use]
+    pub fn hotplug(mut self, hotplug: Hotplug) -> Self {
+        self.hotplug = hotplug;
+        self
+    }
+
     /// Returns when the boot is over, whether all units came up or not.
     pub fn boot(self) -> Result<Guest> {
         let guest = self.start()?;
@@ -43,7 +51,7 @@ impl<'a> PowerOn<'a> {
     /// Returns as soon as the guest can run commands, which is before udev has seen any device.
     pub fn start(self) -> Result<Guest> {
         let image = Image::get()?;
-        let mut arguments = machine::Arguments(machine::arguments(image, clock::tsc_khz(image)?));
+        let mut arguments = machine::arguments(image, clock::tsc_khz(image)?, self.hotplug);
         for nic in &self.nics {
             for function in nic.vfs().into_iter().chain([nic.pf()]) {
                 arguments.add("-netdev", function.netdev.to_string());
@@ -60,7 +68,7 @@ impl<'a> PowerOn<'a> {
                 )
                 .device("virtio-blk-pci,drive=files,addr=0x4");
         }
-        let guest = Guest::launch(image, &arguments.0, Permit::wait())?;
+        let guest = Guest::launch(image, &arguments.0, self.hotplug, Permit::wait())?;
         for nic in &self.nics {
             guest.remember(nic);
         }

@@ -9,19 +9,20 @@ use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use super::clock;
 use super::guest::Guest;
 use super::image::Image;
+use super::machine::{self, Arguments, Hotplug};
 use super::permit::Permit;
 use super::power_on::PowerOn;
-use super::{clock, machine};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn resume() -> Result<Guest> {
+pub fn resume(hotplug: Hotplug) -> Result<Guest> {
     let image = Image::get()?;
-    let (snapshot, mut arguments) = get(image)?;
-    arguments.extend(["-incoming".to_owned(), "defer".to_owned()]);
-    let guest = Guest::launch(image, &arguments, Permit::wait())?;
+    let (snapshot, mut arguments) = get(image, hotplug)?;
+    arguments.add("-incoming", "defer");
+    let guest = Guest::launch(image, &arguments.0, hotplug, Permit::wait())?;
     guest.explain(load(&guest, &snapshot).context("cannot resume the guest"))?;
     Ok(guest)
 }
@@ -37,38 +38,38 @@ fn load(guest: &Guest, snapshot: &Path) -> Result<()> {
 }
 
 /// Where the snapshot is, and the arguments it belongs to. Made on first use, by one process at a time.
-fn get(image: &Image) -> Result<(PathBuf, Vec<String>)> {
-    if let Some(found) = find(image)? {
+fn get(image: &Image, hotplug: Hotplug) -> Result<(PathBuf, Arguments)> {
+    if let Some(found) = find(image, hotplug)? {
         return Ok(found);
     }
     let lock = File::create(image.path("snapshot.lock"))?;
     flock(&lock, FlockOperation::LockExclusive)?;
-    if let Some(found) = find(image)? {
+    if let Some(found) = find(image, hotplug)? {
         return Ok(found);
     }
-    make(image)?;
-    find(image)?.context("the snapshot is not where it was made")
+    make(image, hotplug)?;
+    find(image, hotplug)?.context("the snapshot is not where it was made")
 }
 
-fn find(image: &Image) -> Result<Option<(PathBuf, Vec<String>)>> {
-    let arguments = machine::arguments(image, clock::tsc_khz(image)?);
+fn find(image: &Image, hotplug: Hotplug) -> Result<Option<(PathBuf, Arguments)>> {
+    let arguments = machine::arguments(image, clock::tsc_khz(image)?, hotplug);
     let path = path(image, &arguments)?;
     Ok(path.exists().then_some((path, arguments)))
 }
 
 /// A snapshot fits one QEMU and one machine only, and through the clock one rate of the host's.
-fn path(image: &Image, arguments: &[String]) -> Result<PathBuf> {
-    let key = format!("{} {arguments:?}", image.qemu_version()?);
+fn path(image: &Image, arguments: &Arguments) -> Result<PathBuf> {
+    let key = format!("{} {:?}", image.qemu_version()?, arguments.0);
     let hash = format!("{:x}", Sha256::digest(key));
     Ok(image.path(&format!("snapshot-{}", &hash[..16])))
 }
 
-fn make(image: &Image) -> Result<()> {
+fn make(image: &Image, hotplug: Hotplug) -> Result<()> {
     let khz = clock::tsc_khz(image)?;
-    let (mut guest, mut wrong) = boot_by_the_clock(image, khz)?;
+    let (mut guest, mut wrong) = boot_by_the_clock(image, hotplug, khz)?;
     if let Some(right) = wrong {
         drop(guest);
-        (guest, wrong) = boot_by_the_clock(image, right)?;
+        (guest, wrong) = boot_by_the_clock(image, hotplug, right)?;
         ensure!(
             wrong.is_none(),
             "the guest's clock runs wrong at {khz} kHz, and at {right} kHz"
@@ -77,15 +78,18 @@ fn make(image: &Image) -> Result<()> {
     // The backlog of a cold boot would otherwise be worked off after every resume; drivers are loaded as on a host that
     // has seen such a NIC before.
     guest.run("modprobe -a igb igbvf && udevadm settle && sync")?;
-    let saved = path(image, &machine::arguments(image, clock::tsc_khz(image)?))?;
+    let saved = path(
+        image,
+        &machine::arguments(image, clock::tsc_khz(image)?, hotplug),
+    )?;
     let unfinished = saved.with_extension("unfinished");
     guest.explain(save(&guest, &unfinished).context("cannot save the guest"))?;
     fs::rename(&unfinished, &saved)?;
     Ok(())
 }
 
-fn boot_by_the_clock(image: &Image, khz: u32) -> Result<(Guest, Option<u32>)> {
-    let guest = PowerOn::new().start()?;
+fn boot_by_the_clock(image: &Image, hotplug: Hotplug, khz: u32) -> Result<(Guest, Option<u32>)> {
+    let guest = PowerOn::new().hotplug(hotplug).start()?;
     let uptime = || -> Result<f64> {
         let uptime = guest.run("cat /proc/uptime")?;
         Ok(uptime.split(' ').next().context("no uptime")?.parse()?)
