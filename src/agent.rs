@@ -152,12 +152,21 @@ impl Settings {
             let message = format!("the root directory cannot be opened: {error}");
             vec![Diagnostic::error(root, message)]
         })?;
-        let path = tree.path(Path::new(FILE));
-        match read(&tree, &path, trust) {
+        Self::read(&tree, &tree.path(Path::new(FILE)), trust)
+    }
+
+    /// What is wrong with one file of settings.
+    pub fn check(path: &Path) -> Vec<Diagnostic> {
+        let found = Self::read(&Tree::host(), path, Trust::WarnOnly);
+        found.map_or_else(|errors| errors, |(_, warnings)| warnings)
+    }
+
+    fn read(tree: &Tree, path: &Path, trust: Trust) -> Result<Parsed, Vec<Diagnostic>> {
+        match read(tree, path, trust) {
             Content::Masked | Content::Gone => Ok((Self::default(), Vec::new())),
             Content::Broken(diagnostic) | Content::Refused(diagnostic) => Err(vec![diagnostic]),
             Content::Text { text, mut warnings } => {
-                let (settings, more) = Self::parse(&path, &text)?;
+                let (settings, more) = Self::parse(path, &text)?;
                 warnings.extend(more);
                 Ok((settings, warnings))
             }

@@ -1,27 +1,23 @@
 //! `sriovctl`: what the daemon knows and does, for people and, with `--json`, for programs.
+//!
+//! What only reads works without a daemon, too: then this program looks at the host itself.
 
+mod check;
 mod client;
 mod output;
+mod own;
 mod table;
 
-use crate::agent::Settings;
 use crate::api::ApplyRequest;
 use crate::forecast::{self, Forecast};
-use crate::host::Host;
-use crate::host::Look;
-use crate::host::linux::LinuxHost;
 use crate::model::HostSnapshot;
 use crate::plan::Memory;
-use crate::policy::PolicySet;
-use crate::policy::diagnostic::Diagnostic;
-use crate::policy::load::{self, DIRECTORIES, LastGood, Trust};
-use crate::report::PfState;
-use crate::report::Status;
-use anyhow::{Context, bail};
+use crate::report::{PfReport, PfState, Status};
+use anyhow::bail;
 use clap::{Parser, Subcommand};
-use client::Client;
-use std::fs;
-use std::path::{Path, PathBuf};
+use client::{Client, Unreachable};
+use own::Own;
+use std::path::PathBuf;
 
 /// How a command ended; the exit codes are 0, 1 and 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +31,10 @@ impl Verdict {
     fn converged(is: bool) -> Self {
         if is { Self::Done } else { Self::NotConverged }
     }
+
+    fn done(is: bool) -> Self {
+        if is { Self::Done } else { Self::Failed }
+    }
 }
 
 /// Ask and drive sriovd, the agent that owns SR-IOV on this host.
@@ -46,9 +46,12 @@ impl Verdict {
 Exit codes: 0 done, 1 failed, 2 usage, 3 not converged or changes pending."
 )]
 pub struct Arguments {
-    /// The daemon's socket.
-    #[arg(long, global = true, default_value = "/run/sriovd/sriovd.sock")]
-    socket: PathBuf,
+    /// The daemon's socket, if it is not the one in /etc/sriovd.toml.
+    #[arg(long, global = true, value_name = "FILE")]
+    socket: Option<PathBuf>,
+    /// Take this directory for /.
+    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
+    root: PathBuf,
     /// Print JSON.
     #[arg(long, global = true)]
     json: bool,
@@ -59,20 +62,28 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// A line per PF: what it has, what is wanted, and why it is not so.
+    ///
+    /// VFS are those that are ready, wanted and possible. Exit code 3 if a PF is not as its
+    /// policies want it.
     Status {
-        /// Addresses or interface names.
+        /// Only these PFs, with everything there is to say of them. Addresses or interface names.
         pfs: Vec<String>,
     },
-    /// What a pass would do now, step by step, and nothing done. Exit code 3 if there is something.
+    /// What a pass would do now, step by step, and nothing done.
+    ///
+    /// Steps marked with ! take VFs away from whoever uses them. Exit code 3 if there is
+    /// something to do, or something in the way.
     Plan {
         /// Plan for this snapshot instead of this host; needs no daemon and no rights.
         #[arg(long, value_name = "FILE", requires = "policy_dir")]
         snapshot: Option<PathBuf>,
-        /// Read the policies of this directory.
+        /// Plan for the policies in this directory instead of those in force.
         #[arg(long, value_name = "DIR")]
         policy_dir: Option<PathBuf>,
     },
     /// A pass now over some PFs or all of them; waits until it is over.
+    ///
+    /// Tries again what failed before. Exit code 3 if a PF is still not as its policies want it.
     Apply {
         /// Addresses or interface names.
         pfs: Vec<String>,
@@ -80,61 +91,94 @@ enum Command {
         #[arg(long, requires = "pfs")]
         force: bool,
     },
-    /// All errors and warnings of policy files.
+    /// All errors and warnings of policy files. Exit code 1 if there are errors.
     Check {
-        /// Files and directories; the daemon's own directories if none is given.
+        /// Files and directories. If none is given, everything that the daemon reads.
         paths: Vec<PathBuf>,
     },
     /// The host as the daemon sees it, as JSON: for bug reports and for `plan --snapshot`.
     Snapshot,
-    /// Have the daemon read its policies again.
+    /// Have the daemon read its policies again. Exit code 1 if a file cannot be used.
     Reload,
 }
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
-    let client = || Client::new(&arguments.socket);
     match &arguments.command {
-        Command::Status { pfs } => {
-            let mut status: Status = client()?.get("/v1/status")?;
-            select(&mut status, pfs)?;
-            show(arguments, &status, output::status)?;
-            Ok(verdict(&status))
-        }
+        Command::Status { pfs } => status(arguments, pfs),
         Command::Plan {
-            snapshot,
-            policy_dir,
+            snapshot: Some(file),
+            policy_dir: Some(dir),
         } => {
-            let forecast = plan(arguments, snapshot.as_deref(), policy_dir.as_deref())?;
-            show(arguments, &forecast, output::forecast)?;
-            Ok(Verdict::converged(forecast.is_converged()))
+            let host = own::read_snapshot(file)?;
+            let policies = own::policies_in(dir)?;
+            let forecast = forecast::forecast(&host, &policies, &Memory::default());
+            show_plan(arguments, &forecast)
         }
-        Command::Apply { pfs, force } => {
-            let request = ApplyRequest {
-                pfs: pfs.clone(),
-                force: *force,
+        Command::Plan { policy_dir, .. } => {
+            let forecast = match policy_dir {
+                Some(dir) => {
+                    let (policies, host) = (own::policies_in(dir)?, snapshot(arguments)?);
+                    forecast::forecast(&host, &policies, &own(arguments).memory_for(&host))
+                }
+                None => plan(arguments)?,
             };
-            let mut status: Status = client()?.post("/v1/apply", &request)?;
-            select(&mut status, pfs)?;
-            show(arguments, &status, output::status)?;
-            Ok(verdict(&status))
+            show_plan(arguments, &forecast)
         }
-        Command::Check { paths } => check(arguments, paths),
+        Command::Apply { pfs, force } => apply(arguments, pfs, *force),
+        Command::Check { paths } => {
+            let checked = match paths.is_empty() {
+                true => check::Checked::all(&arguments.root),
+                false => check::Checked::paths(paths),
+            };
+            show(arguments, &checked, output::checked)?;
+            Ok(Verdict::done(checked.errors == 0))
+        }
         Command::Snapshot => {
-            let snapshot = snapshot(arguments)?;
-            output::json(&snapshot)?;
+            output::json(&snapshot(arguments)?)?;
             Ok(Verdict::Done)
         }
         Command::Reload => {
-            let status: Status = client()?.post("/v1/reload", &())?;
-            let broken = status.files.iter().any(|file| file.state.is_broken());
+            let status: Status = daemon(arguments)?.post("/v1/reload", &())?;
             show(arguments, &status, output::files)?;
-            Ok(if broken {
-                Verdict::Failed
-            } else {
-                Verdict::Done
-            })
+            let broken = status.files.iter().any(|file| file.state.is_broken());
+            Ok(Verdict::done(!broken))
         }
     }
+}
+
+fn status(arguments: &Arguments, names: &[String]) -> anyhow::Result<Verdict> {
+    let mut status: Status = daemon(arguments)?.get("/v1/status")?;
+    select(&mut status, names)?;
+    show_status(arguments, &status, names)
+}
+
+fn apply(arguments: &Arguments, names: &[String], force: bool) -> anyhow::Result<Verdict> {
+    let request = ApplyRequest {
+        pfs: names.to_vec(),
+        force,
+    };
+    let mut status: Status = daemon(arguments)?.post("/v1/apply", &request)?;
+    select(&mut status, names)?;
+    show_status(arguments, &status, names)
+}
+
+fn show_status(
+    arguments: &Arguments,
+    status: &Status,
+    names: &[String],
+) -> anyhow::Result<Verdict> {
+    let as_text = match names {
+        [] => output::status,
+        _ => output::pfs,
+    };
+    show(arguments, status, as_text)?;
+    let settled = |pf: &PfReport| matches!(pf.state, PfState::Ready | PfState::Unmanaged);
+    Ok(Verdict::converged(status.pfs.iter().all(settled)))
+}
+
+fn show_plan(arguments: &Arguments, forecast: &Forecast) -> anyhow::Result<Verdict> {
+    show(arguments, forecast, output::forecast)?;
+    Ok(Verdict::converged(forecast.is_converged()))
 }
 
 fn show<T: serde::Serialize>(
@@ -151,121 +195,55 @@ fn show<T: serde::Serialize>(
 
 /// Only the PFs that were asked for, by address or interface name.
 fn select(status: &mut Status, names: &[String]) -> anyhow::Result<()> {
-    let is = |pf: &crate::report::PfReport, name: &String| {
+    let is = |pf: &PfReport, name: &String| {
         pf.interface.as_ref() == Some(name) || pf.address.to_string() == *name
     };
-    if let Some(unknown) = names
-        .iter()
-        .find(|name| !status.pfs.iter().any(|pf| is(pf, name)))
-    {
+    let unknown = |name: &&String| !status.pfs.iter().any(|pf| is(pf, name));
+    if let Some(unknown) = names.iter().find(unknown) {
         bail!("{unknown:?} is neither the address nor the interface of a PF here");
     }
     if !names.is_empty() {
-        status
-            .pfs
-            .retain(|pf| names.iter().any(|name| is(pf, name)));
+        let asked = |pf: &PfReport| names.iter().any(|name| is(pf, name));
+        status.pfs.retain(asked);
     }
     Ok(())
 }
 
-fn verdict(status: &Status) -> Verdict {
-    let settled = |state| matches!(state, PfState::Ready | PfState::Unmanaged);
-    Verdict::converged(status.pfs.iter().all(|pf| settled(pf.state)))
-}
-
-fn plan(
-    arguments: &Arguments,
-    snapshot: Option<&Path>,
-    policy_dir: Option<&Path>,
-) -> anyhow::Result<Forecast> {
-    let policies = policy_dir.map(policies_of).transpose()?;
-    let (snapshot, policies) = match (snapshot, policies) {
-        (Some(file), Some(policies)) => {
-            let text = fs::read_to_string(file)
-                .with_context(|| format!("cannot read {}", file.display()))?;
-            let snapshot = serde_json::from_str(&text)
-                .with_context(|| format!("{} is not a snapshot", file.display()))?;
-            (snapshot, policies)
-        }
-        (_, Some(policies)) => (self::snapshot(arguments)?, policies),
-        (_, None) => match Client::new(&arguments.socket) {
-            Ok(mut client) => return client.get("/v1/plan"),
-            Err(_) => (local_snapshot()?, local_policies()?),
-        },
-    };
-    Ok(forecast::forecast(&snapshot, &policies, &Memory::default()))
+/// The daemon's, or our own of what a daemon would do first.
+fn plan(arguments: &Arguments) -> anyhow::Result<Forecast> {
+    if let Some(mut client) = running_daemon(arguments)? {
+        return client.get("/v1/plan");
+    }
+    let own = own(arguments);
+    let (host, policies) = (own.snapshot()?, own.policies()?);
+    let forecast = forecast::forecast(&host, &policies, &own.memory_for(&host));
+    output::note("sriovd is not running; this is what it would do when it starts");
+    Ok(forecast)
 }
 
 /// The daemon's, or our own look where none runs.
 fn snapshot(arguments: &Arguments) -> anyhow::Result<HostSnapshot> {
-    match Client::new(&arguments.socket) {
-        Ok(mut client) => client.get("/v1/snapshot"),
-        Err(_) => local_snapshot(),
+    match running_daemon(arguments)? {
+        Some(mut client) => client.get("/v1/snapshot"),
+        None => own(arguments).snapshot(),
     }
 }
 
-fn local_snapshot() -> anyhow::Result<HostSnapshot> {
-    let host = LinuxHost::new(PathBuf::from("/"));
-    host.snapshot(Look::WithHolders)
-        .context("cannot look at this host")
-}
-
-/// What is in force where no daemon says so: the files as they are.
-fn local_policies() -> anyhow::Result<PolicySet> {
-    let root = Path::new("/");
-    let settings = Settings::load(root, Trust::WarnOnly);
-    let dirs = settings.map(|(settings, _)| settings.policy_dirs);
-    let dirs = dirs.map_err(|errors| told("the agent's settings are not usable", &errors))?;
-    usable(load::load(
-        root,
-        &dirs,
-        Trust::WarnOnly,
-        &LastGood::default(),
-    ))
-}
-
-fn policies_of(directory: &Path) -> anyhow::Result<PolicySet> {
-    let directory = std::path::absolute(directory)?;
-    let nothing = LastGood::default();
-    usable(load::load(
-        Path::new("/"),
-        &[directory],
-        Trust::WarnOnly,
-        &nothing,
-    ))
-}
-
-fn usable(loaded: load::Loaded) -> anyhow::Result<PolicySet> {
-    let broken = loaded.diagnostics.iter().any(Diagnostic::is_error);
-    if broken {
-        return Err(told("the policies are not usable", &loaded.diagnostics));
+fn daemon(arguments: &Arguments) -> Result<Client, Unreachable> {
+    match &arguments.socket {
+        Some(socket) => Client::new(socket),
+        None => Client::new(&own(arguments).socket()),
     }
-    Ok(loaded.set)
 }
 
-fn told(what: &str, diagnostics: &[Diagnostic]) -> anyhow::Error {
-    let texts: Vec<String> = diagnostics.iter().map(ToString::to_string).collect();
-    anyhow::anyhow!("{what}\n{}", texts.join("\n"))
+/// `None` where no daemon runs. A socket that somebody asked for by name has to be there.
+fn running_daemon(arguments: &Arguments) -> Result<Option<Client>, Unreachable> {
+    match daemon(arguments) {
+        Err(Unreachable::NotRunning { .. }) if arguments.socket.is_none() => Ok(None),
+        client => client.map(Some),
+    }
 }
 
-fn check(arguments: &Arguments, paths: &[PathBuf]) -> anyhow::Result<Verdict> {
-    let defaults = || {
-        DIRECTORIES
-            .iter()
-            .map(PathBuf::from)
-            .filter(|path| path.exists())
-    };
-    let paths = if paths.is_empty() {
-        defaults().collect()
-    } else {
-        paths.to_owned()
-    };
-    let diagnostics = load::check(&paths);
-    show(arguments, &diagnostics, |all| output::diagnostics(all))?;
-    let failed = diagnostics.iter().any(Diagnostic::is_error);
-    Ok(if failed {
-        Verdict::Failed
-    } else {
-        Verdict::Done
-    })
+fn own(arguments: &Arguments) -> Own<'_> {
+    Own::new(&arguments.root)
 }

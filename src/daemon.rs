@@ -122,13 +122,7 @@ fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
     if let Some(lost) = lost {
         journal::state_lost(&lost.path, &lost);
     }
-    // Another kernel may have learnt what this one's drivers could not.
-    drop(store.update(|memory| {
-        if memory.kernel != node.kernel {
-            memory.unsupported.clear();
-            memory.kernel.clone_from(&node.kernel);
-        }
-    }));
+    drop(store.update(|memory| memory.boot(&node.kernel)));
     let store = Arc::new(store);
     let ledger = StateLedger::new(Arc::clone(&store), &root);
     if let Err(error) = ledger.restore_marks() {

@@ -4,12 +4,12 @@
 //! the attributes and drivers of VFs that do not exist yet.
 
 use crate::host::Host;
-use crate::model::{HostSnapshot, PciAddress, PolicyName, Step};
+use crate::model::{HostSnapshot, PciAddress, PfSnapshot, PolicyName, Step};
 use crate::plan::{Blocked, Memory};
 use crate::policy::PolicySet;
-use crate::policy::resolve::Resolution;
+use crate::policy::resolve::{Resolution, Shadowed};
 use crate::reconcile::{End, Pass};
-use crate::report::{Problem, ProblemKind};
+use crate::report::{Performed, Problem, ProblemKind};
 use crate::sim::SimHost;
 use crate::sim::ledger::{MemoryLedger, Quiet};
 use serde::{Deserialize, Serialize};
@@ -24,7 +24,7 @@ pub struct PfForecast {
     pub address: PciAddress,
     pub interface: Option<String>,
     pub policies: Vec<PolicyName>,
-    pub shadowed: Vec<crate::policy::resolve::Shadowed>,
+    pub shadowed: Vec<Shadowed>,
     pub steps: Vec<ForecastStep>,
     pub problems: Vec<Problem>,
 }
@@ -77,11 +77,7 @@ pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) 
             }
             Resolution::Unmatched | Resolution::AwaitsName => Default::default(),
         };
-        let steps = outcome.performed.into_iter().map(|performed| ForecastStep {
-            text: performed.step.to_string(),
-            disruptive: is_disruptive(&performed.step, pf),
-            step: performed.step,
-        });
+        let steps = forecast_steps(outcome.performed, pf);
         PfForecast {
             address,
             interface: pf
@@ -90,15 +86,29 @@ pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) 
                 .map(|interface| interface.name.to_string()),
             policies,
             shadowed,
-            steps: steps.collect(),
+            steps,
             problems,
         }
     });
     Forecast { pfs: pfs.collect() }
 }
 
+fn forecast_steps(performed: Vec<Performed>, pf: &PfSnapshot) -> Vec<ForecastStep> {
+    let mut vfs_are_new = false;
+    let forecast = |Performed { step, .. }| {
+        let disruptive = !vfs_are_new && is_disruptive(&step, pf);
+        vfs_are_new |= matches!(step, Step::SetNumVfs { .. });
+        ForecastStep {
+            text: step.to_string(),
+            disruptive,
+            step,
+        }
+    };
+    performed.into_iter().map(forecast).collect()
+}
+
 /// Binding a VF that has no driver takes it from nobody.
-fn is_disruptive(step: &Step, pf: &crate::model::PfSnapshot) -> bool {
+fn is_disruptive(step: &Step, pf: &PfSnapshot) -> bool {
     let bound = |vf| pf.vfs.get(&vf).is_some_and(|vf| vf.driver.is_some());
     step.is_disruptive() && step.vf().is_none_or(bound)
 }

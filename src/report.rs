@@ -45,6 +45,12 @@ pub struct PfReport {
 }
 
 impl PfReport {
+    /// The PF as a person names it: its interface if it has one, else its address.
+    pub fn display_name(&self) -> String {
+        let address = || self.address.to_string();
+        self.interface.clone().unwrap_or_else(address)
+    }
+
     /// Of a PF that could not be looked at yet.
     pub fn unseen(address: PciAddress) -> Self {
         Self {

@@ -1,10 +1,9 @@
 //! What a person reads, and the same as JSON.
 
-use super::table::Table;
-use crate::forecast::{Forecast, PfForecast};
-use crate::policy::diagnostic::Diagnostic;
-use crate::report::Status;
-use crate::report::{PfReport, PfState, Problem};
+use super::check::Checked;
+use super::table::{Table, dash, listed};
+use crate::forecast::{Forecast, ForecastStep, PfForecast};
+use crate::report::{PfReport, PfState, Problem, Status, sentence};
 use anyhow::Context;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
@@ -23,7 +22,41 @@ pub(super) fn text(text: &str) -> anyhow::Result<()> {
     }
 }
 
+/// Beside what was asked for.
+pub(super) fn note(text: &str) {
+    // Who closed stderr does not want to know.
+    let _ = writeln!(std::io::stderr(), "sriovctl: {text}");
+}
+
+/// The whole host: a line per PF, and one for each that is not as it should be.
 pub(super) fn status(status: &Status) -> String {
+    let reasons = status.pfs.iter().filter_map(|pf| {
+        let reason = sentence::reason(pf)?;
+        Some(format!("{} {reason}\n", pf.display_name()))
+    });
+    let broken = status.files.iter().any(|file| file.state.is_broken());
+    paragraphs([
+        pf_table(&status.pfs),
+        reasons.collect(),
+        network_table(status),
+        if broken { files(status) } else { String::new() },
+    ])
+}
+
+/// Some PFs, with everything there is to say of each.
+pub(super) fn pfs(status: &Status) -> String {
+    let details = status.pfs.iter().map(|pf| {
+        let name = pf.display_name();
+        let line = |problem| format!("{name} {}", self::problem(problem, "  "));
+        pf.problems.iter().map(line).collect::<String>()
+    });
+    paragraphs([pf_table(&status.pfs), details.collect()])
+}
+
+fn pf_table(pfs: &[PfReport]) -> String {
+    if pfs.is_empty() {
+        return "No SR-IOV NIC is here.\n".to_owned();
+    }
     let mut table = Table::new(&[
         "ADDRESS",
         "INTERFACE",
@@ -33,108 +66,113 @@ pub(super) fn status(status: &Status) -> String {
         "POLICIES",
         "POOLS",
     ]);
-    for pf in &status.pfs {
+    for pf in pfs {
         table.row(vec![
             pf.address.to_string(),
             pf.interface.clone().unwrap_or_else(dash),
             pf.driver.clone().unwrap_or_else(dash),
             format!("{}/{}/{}", pf.vfs_ready, pf.vfs_wanted, pf.vfs_possible),
             state(pf.state).to_owned(),
-            joined(pf.policies.iter()),
-            joined(pf.pools.iter()),
-        ]);
-    }
-    let mut text = table.render();
-    for pf in &status.pfs {
-        text.push_str(&problems(&name(pf), &pf.problems));
-    }
-    if !status.networks.is_empty() {
-        let mut table = Table::new(&["NETWORK", "RESOURCE", "VF", "NOTE"]);
-        for network in &status.networks {
-            let vf = network.vf.map_or_else(dash, |vf| vf.to_string());
-            let resource = network.resource.clone().unwrap_or_else(dash);
-            let note = network.held_back.clone().unwrap_or_default();
-            table.row(vec![network.name.clone(), resource, vf, note]);
-        }
-        text.push('\n');
-        text.push_str(&table.render());
-    }
-    let broken = status.files.iter().any(|file| file.state.is_broken());
-    if broken {
-        text.push('\n');
-        text.push_str(&files(status));
-    }
-    text
-}
-
-pub(super) fn files(status: &Status) -> String {
-    let mut table = Table::new(&["FILE", "STATE"]);
-    for file in &status.files {
-        table.row(vec![
-            file.path.display().to_string(),
-            file.state.to_string(),
+            listed(&pf.policies),
+            listed(&pf.pools),
         ]);
     }
     table.render()
 }
 
-pub(super) fn diagnostics(all: &[Diagnostic]) -> String {
-    if all.is_empty() {
-        return "No errors.\n".to_owned();
+fn network_table(status: &Status) -> String {
+    let mut table = Table::new(&["NETWORK", "RESOURCE", "VF", "NOTE"]);
+    for network in &status.networks {
+        table.row(vec![
+            network.name.clone(),
+            network.resource.clone().unwrap_or_else(dash),
+            network.vf.map_or_else(dash, |vf| vf.to_string()),
+            network.held_back.clone().unwrap_or_default(),
+        ]);
     }
-    all.iter()
-        .map(|diagnostic| format!("{diagnostic}\n\n"))
-        .collect()
+    table.render_if_any()
+}
+
+pub(super) fn files(status: &Status) -> String {
+    let mut table = Table::new(&["FILE", "STATE"]);
+    for file in &status.files {
+        let path = file.path.display().to_string();
+        table.row(vec![path, file.state.to_string()]);
+    }
+    match table.render_if_any() {
+        none if none.is_empty() => "No policy file is here.\n".to_owned(),
+        table => table,
+    }
+}
+
+pub(super) fn checked(checked: &Checked) -> String {
+    let shown = checked.diagnostics.iter().map(|it| format!("{it}\n"));
+    let summary = match (checked.errors, checked.warnings) {
+        (0, 0) => "no errors".to_owned(),
+        (errors, 0) => counted(errors, "error"),
+        (0, warnings) => format!("no errors, {}", counted(warnings, "warning")),
+        (errors, warnings) => format!(
+            "{}, {}",
+            counted(errors, "error"),
+            counted(warnings, "warning")
+        ),
+    };
+    paragraphs(shown.chain([summary + "\n"]))
 }
 
 pub(super) fn forecast(forecast: &Forecast) -> String {
-    if forecast.is_converged() {
-        return "Nothing to do.\n".to_owned();
+    let told = |pf: &&PfForecast| !pf.steps.is_empty() || !pf.problems.is_empty();
+    let pfs = forecast.pfs.iter().filter(told).map(pf_forecast);
+    paragraphs(pfs.chain([forecast_summary(forecast)]))
+}
+
+fn forecast_summary(forecast: &Forecast) -> String {
+    let to_change = forecast.pfs.iter().filter(|pf| !pf.steps.is_empty());
+    let steps = || forecast.pfs.iter().flat_map(|pf| &pf.steps);
+    let disruptive = |step: &&ForecastStep| step.disruptive;
+    match (steps().count(), steps().filter(disruptive).count()) {
+        (0, _) if forecast.is_converged() => "Nothing to do.\n".to_owned(),
+        (0, _) => "Nothing can be done now.\n".to_owned(),
+        (all, taking) => {
+            let (all, pfs) = (counted(all, "step"), counted(to_change.count(), "PF"));
+            let taking = match taking {
+                0 => String::new(),
+                taking => format!(", {taking} of them disruptive (!)"),
+            };
+            format!("{all} on {pfs}{taking}.\n")
+        }
     }
-    let touched = |pf: &&PfForecast| !pf.steps.is_empty() || !pf.problems.is_empty();
-    forecast
-        .pfs
-        .iter()
-        .filter(touched)
-        .map(pf_forecast)
-        .collect::<Vec<_>>()
-        .join("\n")
 }
 
 fn pf_forecast(pf: &PfForecast) -> String {
-    let name = pf
-        .interface
-        .clone()
-        .unwrap_or_else(|| pf.address.to_string());
-    let because = match joined(pf.policies.iter()) {
-        none if none == dash() => "no policy names it any more".to_owned(),
-        policies => format!("policy {policies}"),
+    let name = match &pf.interface {
+        Some(interface) => format!("{interface} ({})", pf.address),
+        None => pf.address.to_string(),
     };
-    let mut text = format!("{name} ({}): {because}\n", pf.address);
+    let mut text = match &pf.policies[..] {
+        [] => format!("{name}\n"),
+        [one] => format!("{name}, policy {one}\n"),
+        several => format!("{name}, policies {}\n", listed(several)),
+    };
+    for shadowed in &pf.shadowed {
+        let (policy, by) = (&shadowed.policy, &shadowed.by);
+        text += &format!("    policy {policy} has no effect here: {by} is stronger\n");
+    }
     for step in &pf.steps {
         let mark = if step.disruptive { "!" } else { "+" };
-        text.push_str(&format!("  {mark} {}\n", step.text));
+        text += &format!("  {mark} {}\n", step.text);
     }
-    text + &problems(&name, &pf.problems)
+    for problem in &pf.problems {
+        text += &format!("  - {}", self::problem(problem, "      "));
+    }
+    text
 }
 
-fn problems(pf: &str, problems: &[Problem]) -> String {
-    let line = |problem: &Problem| {
-        let vf = problem.vf.map(|vf| format!(" VF {vf}")).unwrap_or_default();
-        let hint = problem
-            .hint
-            .as_ref()
-            .map(|hint| format!("\n    {hint}"))
-            .unwrap_or_default();
-        format!("  {pf}{vf}: {}{hint}\n", problem.reason)
-    };
-    problems.iter().map(line).collect()
-}
-
-fn name(pf: &PfReport) -> String {
-    pf.interface
-        .clone()
-        .unwrap_or_else(|| pf.address.to_string())
+/// The sentence, and below it what would clear it.
+fn problem(problem: &Problem, indent: &str) -> String {
+    let hint = problem.hint.iter().map(|hint| format!("{indent}{hint}\n"));
+    let sentence = sentence::problem(problem);
+    format!("{sentence}\n{}", hint.collect::<String>())
 }
 
 fn state(state: PfState) -> &'static str {
@@ -148,15 +186,18 @@ fn state(state: PfState) -> &'static str {
     }
 }
 
-fn joined<T: ToString>(names: impl Iterator<Item = T>) -> String {
-    let names: Vec<String> = names.map(|name| name.to_string()).collect();
-    if names.is_empty() {
-        dash()
-    } else {
-        names.join(",")
+fn counted(count: usize, what: &str) -> String {
+    match count {
+        1 => format!("1 {what}"),
+        count => format!("{count} {what}s"),
     }
 }
 
-fn dash() -> String {
-    "-".to_owned()
+/// With an empty line between those that say something.
+fn paragraphs(texts: impl IntoIterator<Item = String>) -> String {
+    let texts = texts.into_iter().filter(|text| !text.is_empty());
+    texts.collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,14 @@ impl Table {
         self.rows.push(cells);
     }
 
+    /// Nothing where there are only titles.
+    pub(super) fn render_if_any(&self) -> String {
+        match self.rows.len() {
+            1 => String::new(),
+            _ => self.render(),
+        }
+    }
+
     pub(super) fn render(&self) -> String {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or_default();
         let width = |column: usize| {
@@ -36,6 +44,19 @@ impl Table {
         }
         text
     }
+}
+
+/// With commas; a dash for none.
+pub(super) fn listed<T: ToString>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<String> = names.into_iter().map(|name| name.to_string()).collect();
+    match names.is_empty() {
+        true => dash(),
+        false => names.join(","),
+    }
+}
+
+pub(super) fn dash() -> String {
+    "-".to_owned()
 }
 
 #[cfg(test)]

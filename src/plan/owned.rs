@@ -29,6 +29,16 @@ pub struct Memory {
     pub files: BTreeSet<PathBuf>,
 }
 
+impl Memory {
+    /// Another kernel may have learnt what this one's drivers could not.
+    pub fn boot(&mut self, kernel: &str) {
+        if self.kernel != kernel {
+            self.unsupported.clear();
+            kernel.clone_into(&mut self.kernel);
+        }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OwnedPf {
     /// Another NIC in the same slot is another PF.

@@ -35,12 +35,26 @@ pub fn problem_appeared(pf: &PfReport, problem: &Problem) -> String {
         Some(hint) => format!("; {hint}"),
         None => String::new(),
     };
-    let (name, word) = (name(pf), problem_word(problem.kind));
-    format!("{name} {word}: {}{hint}", problem.reason)
+    format!("{} {}{hint}", name(pf), self::problem(problem))
 }
 
 pub fn problem_cleared(pf: &PfReport, problem: &Problem) -> String {
-    format!("{} cleared: {}", name(pf), problem.reason)
+    format!("{} cleared: {}", name(pf), reason_of(problem))
+}
+
+/// What is not as wanted and why, without the PF's name.
+pub fn problem(problem: &Problem) -> String {
+    format!("{}: {}", problem_word(problem.kind), reason_of(problem))
+}
+
+/// With the VF, which some reasons name by themselves.
+fn reason_of(problem: &Problem) -> String {
+    let Problem { vf, reason, .. } = problem;
+    let vf = vf.map(|vf| format!("VF {vf}"));
+    match vf.filter(|vf| !reason.starts_with(&format!("{vf} "))) {
+        Some(vf) => format!("{vf}: {reason}"),
+        None => reason.clone(),
+    }
 }
 
 /// Why a PF is not as wanted: the worst problem, and how many others there are.
@@ -54,7 +68,7 @@ pub fn reason(pf: &PfReport) -> Option<String> {
         0 => String::new(),
         others => format!(" (and {others} more)"),
     };
-    Some(format!("{word}: {}{others}", worst.reason))
+    Some(format!("{word}: {}{others}", reason_of(worst)))
 }
 
 /// All PFs in the one line of `systemctl status`.
@@ -210,7 +224,7 @@ fn problem_word(kind: ProblemKind) -> &'static str {
         | ProblemKind::DisruptionForbidden
         | ProblemKind::TooManyVfs
         | ProblemKind::ShortVfList => "refused",
-        ProblemKind::Unsupported => "not supported",
+        ProblemKind::Unsupported => "limited",
         ProblemKind::NoDriver | ProblemKind::Awaits => "waiting",
     }
 }

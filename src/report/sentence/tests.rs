@@ -223,7 +223,7 @@ fn status_is_one_line_with_the_worst_first() {
         ),
         (
             vec![&partly],
-            "1 PF, 1 VF ready; ens4f0 not supported: igb cannot set query_rss",
+            "1 PF, 1 VF ready; ens4f0 limited: igb cannot set query_rss",
         ),
     ] {
         let pfs: Vec<_> = pfs.into_iter().cloned().collect();

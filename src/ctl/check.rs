@@ -1,0 +1,51 @@
+//! All that is wrong with what the daemon reads.
+
+use crate::agent::{self, Settings};
+use crate::file::under;
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::load::{self, Trust};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Serialize)]
+pub(super) struct Checked {
+    pub(super) errors: usize,
+    pub(super) warnings: usize,
+    pub(super) diagnostics: Vec<Diagnostic>,
+}
+
+impl Checked {
+    /// The agent's settings, and the policies where they say that they are.
+    pub(super) fn all(root: &Path) -> Self {
+        let (settings, mut diagnostics) = match Settings::load(root, Trust::WarnOnly) {
+            Ok(loaded) => loaded,
+            Err(errors) => (Settings::default(), errors),
+        };
+        let dirs = settings.policy_dirs.iter().map(|dir| under(root, dir));
+        let dirs: Vec<_> = dirs.filter(|dir| dir.exists()).collect();
+        diagnostics.extend(load::check(&dirs));
+        Self::new(diagnostics)
+    }
+
+    /// A file that is named like that of the agent's settings is taken for one.
+    pub(super) fn paths(paths: &[PathBuf]) -> Self {
+        let (settings, policies): (Vec<_>, Vec<_>) =
+            paths.iter().cloned().partition(|path| is_settings(path));
+        let settings = settings.iter().flat_map(|path| Settings::check(path));
+        let settings = settings.collect::<Vec<_>>().into_iter();
+        Self::new(settings.chain(load::check(&policies)).collect())
+    }
+
+    pub(super) fn new(diagnostics: Vec<Diagnostic>) -> Self {
+        let errors = diagnostics.iter().filter(|it| it.is_error()).count();
+        Self {
+            errors,
+            warnings: diagnostics.len() - errors,
+            diagnostics,
+        }
+    }
+}
+
+fn is_settings(path: &Path) -> bool {
+    path.is_file() && path.file_name() == Path::new(agent::FILE).file_name()
+}

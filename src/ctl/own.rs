@@ -1,0 +1,109 @@
+//! What this program sees by itself, where no daemon runs or none is to be asked.
+
+use crate::agent::Settings;
+use crate::file::under;
+use crate::host::linux::LinuxHost;
+use crate::host::{Host, Look};
+use crate::model::{HostSnapshot, Node};
+use crate::plan::Memory;
+use crate::policy::PolicySet;
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::load::{self, LastGood, Loaded, Trust};
+use crate::state;
+use anyhow::{Context, anyhow};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The host as a daemon below this root would find it.
+pub(super) struct Own<'r> {
+    root: &'r Path,
+    settings: Result<Settings, Vec<Diagnostic>>,
+}
+
+impl<'r> Own<'r> {
+    pub(super) fn new(root: &'r Path) -> Self {
+        let settings = Settings::load(root, Trust::WarnOnly);
+        Self {
+            root,
+            settings: settings.map(|(settings, _)| settings),
+        }
+    }
+
+    /// With settings that cannot be read no daemon starts; one that runs has those it started with.
+    fn settings_or_default(&self) -> Settings {
+        self.settings.clone().unwrap_or_default()
+    }
+
+    pub(super) fn socket(&self) -> PathBuf {
+        under(self.root, &self.settings_or_default().api.socket)
+    }
+
+    pub(super) fn snapshot(&self) -> anyhow::Result<HostSnapshot> {
+        let host = LinuxHost::new(self.root.to_owned());
+        let seen = host.snapshot(Look::WithHolders);
+        let seen = seen.context("cannot look at this host")?;
+        let node = self.settings_or_default().node;
+        Ok(HostSnapshot {
+            node: Node {
+                hostname: node.hostname.unwrap_or(seen.node.hostname),
+                labels: node.labels,
+                kernel: seen.node.kernel,
+            },
+            pfs: seen.pfs,
+        })
+    }
+
+    pub(super) fn policies(&self) -> anyhow::Result<PolicySet> {
+        let settings = self.settings.as_ref();
+        let settings = settings.map_err(|errors| told("the settings are not usable", errors))?;
+        let nothing = LastGood::default();
+        usable(load::load(
+            self.root,
+            &settings.policy_dirs,
+            Trust::WarnOnly,
+            &nothing,
+        ))
+    }
+
+    /// What the daemon remembered last, if we may read it, and would still hold for such a host.
+    pub(super) fn memory_for(&self, host: &HostSnapshot) -> Memory {
+        let directory = under(self.root, &self.settings_or_default().state_dir);
+        let mut memory = state::peek(&directory);
+        memory.boot(&host.node.kernel);
+        memory
+    }
+}
+
+pub(super) fn policies_in(directory: &Path) -> anyhow::Result<PolicySet> {
+    let shown = directory.display();
+    if !directory.is_dir() {
+        return Err(anyhow!("{shown} is not a directory"));
+    }
+    let absolute = std::path::absolute(directory);
+    let absolute = absolute.with_context(|| format!("cannot tell where {shown} is"))?;
+    let nothing = LastGood::default();
+    usable(load::load(
+        Path::new("/"),
+        &[absolute],
+        Trust::WarnOnly,
+        &nothing,
+    ))
+}
+
+pub(super) fn read_snapshot(file: &Path) -> anyhow::Result<HostSnapshot> {
+    let shown = file.display();
+    let text = fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    serde_json::from_str(&text).with_context(|| format!("{shown} is not a snapshot"))
+}
+
+fn usable(loaded: Loaded) -> anyhow::Result<PolicySet> {
+    if loaded.diagnostics.iter().any(Diagnostic::is_error) {
+        return Err(told("the policies are not usable", &loaded.diagnostics));
+    }
+    Ok(loaded.set)
+}
+
+fn told(what: &str, diagnostics: &[Diagnostic]) -> anyhow::Error {
+    let texts: Vec<String> = diagnostics.iter().map(|it| format!("\n{it}")).collect();
+    anyhow!("{what}\n{}", texts.join("\n"))
+}
