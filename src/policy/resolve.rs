@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub enum Resolution {
     /// No policy names it.
     Unmatched,
-    /// It depends on the interface's name, which is not final yet.
+    /// It depends on the interface, which is out of sight or whose name is not final yet.
     AwaitsName,
     Desired(Box<DesiredPf>),
 }
