@@ -4,6 +4,7 @@ use super::owned::{self, OwnedPf, OwnedVf};
 use super::{Input, Plan, count, in_use};
 use crate::model::{BindTarget, Mtu, Step, VfIndex, VfSnapshot};
 use crate::policy::{Disruption, OnRemoval};
+use crate::report::ProblemKind;
 
 pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
     let pf = input.pf;
@@ -23,6 +24,10 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
     if let Some(on) = owned.autoprobe_before {
         count::set_autoprobe(plan, pf.autoprobe, on);
     }
+    if !pf.vf_list_complete {
+        plan.problem(ProblemKind::ShortVfList, super::SHORT_LIST);
+        return;
+    }
     for (&index, owned_vf) in &owned.vfs {
         if let Some(vf) = pf.vfs.get(&index) {
             undo_vf(input, index, owned_vf, vf, plan);
@@ -41,7 +46,7 @@ fn undo_vf(input: &Input, index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan
         (is != value).then_some(value)
     });
     let settings: Vec<_> = before.collect();
-    let rebind = owned.driver && vf.driver_override.is_some();
+    let rebind = owned.driver && (vf.driver_override.is_some() || vf.driver.is_none());
     if settings.is_empty() && !rebind {
         undo_mtu(index, owned, vf, plan);
         return;
