@@ -111,8 +111,9 @@ fn drivers(agent: &SimAgent) -> Vec<String> {
     .collect()
 }
 
-fn vfio_group() -> Holder {
-    Holder::VfioGroup { group: 9 }
+fn blue() -> Holder {
+    let name = Some("blue".to_owned());
+    Holder::Namespace { name }
 }
 
 /// Another pass finds nothing to do: it asks the host for nothing and writes nothing down.

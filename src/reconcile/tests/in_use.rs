@@ -10,7 +10,7 @@ fn created(policies: Vec<Policy>) -> SimAgent {
 #[test]
 fn a_count_is_not_changed_under_a_vf_in_use_and_changes_when_it_is_released() {
     let mut agent = created(vec![policy("a", count(4))]);
-    agent.host.hold(pf(), VfIndex(3), vfio_group());
+    agent.host.hold(pf(), VfIndex(3), blue());
     edit(&mut agent, |policy| {
         policy.num_vfs = Some(NumVfs::Count(2));
         policy.settings.vlan = Some(vlan(7));
@@ -20,7 +20,7 @@ fn a_count_is_not_changed_under_a_vf_in_use_and_changes_when_it_is_released() {
     assert!(
         problems(&outcome)[0]
             .reason
-            .contains("VF 3 is in use by VFIO group 9")
+            .contains("VF 3 is in use by network namespace blue")
     );
     assert_eq!(seen(&agent).num_vfs, 4);
     assert_eq!(
@@ -38,7 +38,7 @@ fn a_count_is_not_changed_under_a_vf_in_use_and_changes_when_it_is_released() {
 #[test]
 fn force_takes_a_vf_from_its_user() {
     let mut agent = created(vec![policy("a", count(4))]);
-    agent.host.hold(pf(), VfIndex(3), vfio_group());
+    agent.host.hold(pf(), VfIndex(3), blue());
     edit(&mut agent, count(2));
     agent.pass_with(pf(), &crate::sim::Quiet, true);
     assert_eq!(seen(&agent).num_vfs, 2);
@@ -77,7 +77,7 @@ fn a_driver_is_not_changed_under_a_user() {
 #[test]
 fn a_mac_is_not_changed_under_a_user_and_neither_is_his_trust() {
     let mut agent = created(vec![policy("a", dataplane)]);
-    agent.host.hold(pf(), VfIndex(1), vfio_group());
+    agent.host.hold(pf(), VfIndex(1), blue());
     let mac = MacAddress([2, 0, 0, 0, 0, 1]);
     let before = vf(&agent, 1);
     edit(&mut agent, |policy| policy.mac = MacChoice::Fixed(mac));
@@ -108,7 +108,7 @@ fn a_vf_lent_by_cni_keeps_what_the_plugin_set() {
 #[test]
 fn a_reset_waits_for_the_users_too() {
     let mut agent = created(vec![policy("a", dataplane)]);
-    agent.host.hold(pf(), VfIndex(0), vfio_group());
+    agent.host.hold(pf(), VfIndex(0), blue());
     agent.policies = set(Vec::new());
     assert_eq!(kinds(&agent.pass(pf())), [(ProblemKind::InUse, None)]);
     assert_eq!(seen(&agent).num_vfs, 4);
@@ -122,7 +122,7 @@ fn a_reset_waits_for_the_users_too() {
 fn only_who_needs_to_know_looks_for_holders() {
     let mut agent = created(vec![policy("a", dataplane)]);
     // Would be refused, if it were asked for.
-    agent.host.hold(pf(), VfIndex(0), vfio_group());
+    agent.host.hold(pf(), VfIndex(0), blue());
     assert_settled(&mut agent);
     let plain = agent.host.observe(pf(), Look::Plain).unwrap().unwrap();
     assert_eq!(plain.holders, None);
