@@ -138,6 +138,10 @@ pub fn still_owned(
             !mine.settings.is_empty() || mine.driver || mine.mtu
         })
     });
+    if pf.driver.is_none() {
+        // With the driver went the netdev: the next one starts with an MTU of its own.
+        owned.mtu_before = None;
+    }
     let mtu = pf.interface.as_ref().map(|interface| interface.mtu);
     let mtu_wanted = desired.is_some_and(|desired| desired.mtu.is_some());
     owned.mtu_before = owned

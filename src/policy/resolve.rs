@@ -144,8 +144,9 @@ fn certainly_shadowed(policy: &Policy, survivors: &[Claimant]) -> bool {
 
 fn combine(survivors: &[Claimant], shadowed: Vec<Shadowed>, pf: &PfSnapshot) -> DesiredPf {
     let policies = || survivors.iter().map(|claimant| claimant.policy);
+    // Who asks for VFs gets them: a weaker policy cannot say that they are somebody else's affair.
     let external = policies()
-        .find_map(|policy| policy.external)
+        .find_map(|policy| policy.external.or(policy.num_vfs.map(|_| false)))
         .unwrap_or(false);
     let num_vfs = policies()
         .filter_map(|policy| policy.num_vfs)
