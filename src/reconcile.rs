@@ -128,6 +128,10 @@ impl Pass<'_> {
         blocked: &Blocked,
     ) -> Result<Option<Round>, HostError> {
         let Some(pf) = self.host.observe(address, Look::Plain)? else {
+            // With the device went all that was set there: nothing is left to undo.
+            if self.ledger.owned(address).is_some() {
+                self.ledger.set_owned(address, None);
+            }
             return Ok(None);
         };
         let round = self.plan(pf, blocked);

@@ -28,7 +28,7 @@ fn bounded(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(bounded(400))]
+    #![proptest_config(bounded(800))]
 
     /// (1) Once faults stop, what the policies want is so, or it is said why not; (2) another pass
     /// does nothing; (3) no VF in use is taken away; (4) no PF is touched that was never named.

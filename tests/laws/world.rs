@@ -12,7 +12,7 @@ use sriovd::policy::{
     DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, PfMatch, PfNamePattern, Policy,
     PolicySet, VfOverride,
 };
-use sriovd::reconcile::{End, Outcome, Progress};
+use sriovd::reconcile::{End, Ledger, Outcome, Progress};
 use sriovd::sim::{DriverModel, Quiet, SimAgent, SimHost, SimPf, StopAfter, sample};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -108,7 +108,9 @@ impl Nic {
         let mut pf = SimPf::new(slot(self.slot), model);
         pf.cable = self.cable;
         pf.snapshot.autoprobe = self.autoprobe;
-        pf.snapshot.interface.as_mut().unwrap().name_is_final = self.name_is_final;
+        let interface = pf.snapshot.interface.as_mut().unwrap();
+        interface.name_is_final = self.name_is_final;
+        interface.permanent_mac = mac(self.slot, self.driver);
         pf
     }
 }
@@ -185,6 +187,13 @@ impl Event {
 
 pub(crate) fn slot(slot: usize) -> PciAddress {
     PciAddress::new(0, u8::try_from(slot).unwrap() + 1, 0, 0).unwrap()
+}
+
+/// Each NIC its own: another one in the same slot is another PF.
+fn mac(slot: usize, driver: &str) -> MacAddress {
+    let [.., last] = driver.len().to_be_bytes();
+    let first = driver.bytes().next().unwrap();
+    MacAddress([0x52, 0x54, first, last, u8::try_from(slot).unwrap() + 1, 0])
 }
 
 fn nic(slot: usize) -> impl Strategy<Value = Nic> {
@@ -277,8 +286,8 @@ fn matches() -> impl Strategy<Value = PfMatch> {
         vendor: vec![PciId(vendor)],
         ..PfMatch::default()
     });
-    let mac = (0..2u8).prop_map(|slot| PfMatch {
-        mac: vec![MacAddress([0x52, 0x54, 0, 0, slot + 1, 0])],
+    let mac = (0..2usize).prop_map(|slot| PfMatch {
+        mac: vec![mac(slot, "igb"), mac(slot, "mlx5_core")],
         ..PfMatch::default()
     });
     prop_oneof![3 => name, 4 => address, 2 => vendor, 1 => mac]
@@ -469,8 +478,11 @@ impl Run {
         let host = &self.agent.host;
         match event {
             Event::Plug(_, new) => {
-                host.unplug(pf);
+                let old = host.unplug(pf);
                 self.netdevs.remove(&pf);
+                if old.is_none_or(|old| old.model.name != new.driver) {
+                    self.named.remove(&pf);
+                }
                 host.plug(new.to_sim());
             }
             Event::Unplug(_) => {
@@ -567,6 +579,14 @@ impl Run {
     /// A PF that no policy ever named must be left alone, and so must a VF that was lent.
     fn watched_pass(&mut self, pf: PciAddress, progress: &dyn Progress) -> Option<Outcome> {
         let lent = self.lent(pf);
+        let known = self.agent.ledger.owned(pf);
+        let present = self.agent.host.pf(pf);
+        if known
+            .zip(present)
+            .is_some_and(|(known, pf)| known.is_of(&pf))
+        {
+            self.named.insert(pf);
+        }
         self.agent.host.take_attempts();
         let outcome = self.agent.pass_with(pf, progress, false);
         let attempts = self.agent.host.take_attempts();
