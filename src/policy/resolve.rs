@@ -131,15 +131,10 @@ pub fn resolve(policies: &PolicySet, node: &Node, pf: &PfSnapshot) -> Resolution
     Resolution::Desired(Box::new(combine(&survivors, shadowed, pf)))
 }
 
-/// Whatever name the interface gets, the policy would have no effect.
+/// Whatever the interface turns out to be, the policy would have no effect.
 fn certainly_shadowed(policy: &Policy, survivors: &[Claimant]) -> bool {
-    survivors.iter().any(|taken| {
-        taken.share.is_none()
-            || policy
-                .vfs
-                .as_ref()
-                .is_some_and(|vfs| taken.overlaps(Some(vfs)))
-    })
+    matching::possible_shares(policy)
+        .all(|share| survivors.iter().any(|taken| taken.overlaps(share)))
 }
 
 fn combine(survivors: &[Claimant], shadowed: Vec<Shadowed>, pf: &PfSnapshot) -> DesiredPf {

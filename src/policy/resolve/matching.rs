@@ -54,6 +54,15 @@ pub(super) fn match_pf(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Match {
     }
 }
 
+/// What the policy may claim, by whichever of its patterns matches.
+pub(super) fn possible_shares(policy: &Policy) -> impl Iterator<Item = Option<&VfRange>> {
+    let patterns = &policy.matches.pf_name;
+    let by_pattern = patterns.iter().map(|pattern| pattern.vfs.as_ref());
+    let without = patterns.is_empty().then_some(None);
+    let shares = by_pattern.chain(without);
+    shares.map(|share| share.or(policy.vfs.as_ref()))
+}
+
 enum NameMatch<'a> {
     NotAsked,
     No,
