@@ -61,7 +61,7 @@ fn print_plugs(runs: &[(Contender, Run)]) {
     row("(reaction) event to first kernel write", |run| {
         run.reaction()
     });
-    let median = |contender, figure| median(&values(&runs, contender, figure));
+    let median = |contender, figure| median(&values(runs, contender, figure));
     let reference = median(Contender::Reference, |run: &Run| run.last_write);
     for (name, figure) in [
         (
