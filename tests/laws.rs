@@ -3,16 +3,21 @@
 
 #[path = "laws/check.rs"]
 mod check;
+#[path = "laws/generate.rs"]
+mod generate;
+#[path = "laws/run.rs"]
+mod run;
 #[path = "laws/world.rs"]
 mod world;
 
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
+use run::Run;
 use sriovd::model::{Node, PciAddress};
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::policy::{Policy, PolicySet};
 use sriovd::reconcile::Outcome;
-use world::{Event, Run, World};
+use world::{Event, World};
 
 /// Few enough to run with every build; `PROPTEST_CASES` asks for more.
 fn bounded(cases: u32) -> ProptestConfig {
@@ -28,12 +33,12 @@ fn bounded(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(bounded(800))]
+    #![proptest_config(bounded(250))]
 
     /// (1) Once faults stop, what the policies want is so, or it is said why not; (2) another pass
     /// does nothing; (3) no VF in use is taken away; (4) no PF is touched that was never named.
     #[test]
-    fn an_agent_keeps_its_promises(world in world::world(), events in world::events(30)) {
+    fn an_agent_keeps_its_promises(world in generate::world(), events in generate::events(30)) {
         let mut run = Run::new(&world);
         for event in &events {
             run.happen(event);
@@ -57,7 +62,7 @@ proptest! {
 
     /// (8) Faults of one PF change nothing for another.
     #[test]
-    fn failures_stay_with_their_pf(world in world::world(), events in world::events(30)) {
+    fn failures_stay_with_their_pf(world in generate::world(), events in generate::events(30)) {
         let (broken, other) = (world::slot(0), world::slot(1));
         let (mut with, mut without) = (Run::new(&world), Run::new(&world));
         let of = |event: &Event, pf: PciAddress| event.pf() == Some(pf);
@@ -78,13 +83,13 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(bounded(2000))]
+    #![proptest_config(bounded(500))]
 
     /// (7) What a stronger policy gets does not depend on weaker ones.
     #[test]
     fn a_weaker_policy_changes_nothing_for_the_stronger(
-        world in world::world(),
-        weaker in world::policy("weaker"),
+        world in generate::world(),
+        weaker in generate::policy("weaker"),
         slot in 0..3usize,
     ) {
         let World { policies, nics } = world;
@@ -111,7 +116,7 @@ proptest! {
 
     /// The order in which policies are found matters only among equals.
     #[test]
-    fn priorities_decide_before_the_reading_order(world in world::world(), turn in 0..4usize) {
+    fn priorities_decide_before_the_reading_order(world in generate::world(), turn in 0..4usize) {
         let mut policies = world.policies[0].clone();
         for (at, policy) in policies.iter_mut().enumerate() {
             policy.priority = 10 * u8::try_from(at).unwrap();

@@ -230,3 +230,6 @@ impl OwnedPf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

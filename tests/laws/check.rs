@@ -1,6 +1,6 @@
 //! What must hold, said without the planner's help.
 
-use super::world::Run;
+use super::run::Run;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use sriovd::model::*;
