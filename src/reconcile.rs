@@ -80,6 +80,7 @@ impl Pass<'_> {
             };
             rounds += 1;
             failed.extend(without_effect(&done, &round.plan));
+            failed.extend(other_count(&done, &round.pf));
             if !failed.is_empty() {
                 for (step, error) in failed.drain(..) {
                     self.remember_failure(step, &error, &round.pf, &mut blocked);
@@ -91,6 +92,9 @@ impl Pass<'_> {
                 };
             }
             blocked.prune(&round.pf, &round.plan);
+            if rounds > MAX_ROUNDS {
+                round = self.give_up_for_now(round, &mut blocked);
+            }
             if round.plan.is_empty() || rounds > MAX_ROUNDS || self.progress.is_cancelled() {
                 let Round {
                     pf,
@@ -124,6 +128,10 @@ impl Pass<'_> {
         blocked: &Blocked,
     ) -> Result<Option<Round>, HostError> {
         let Some(pf) = self.host.observe(address, Look::Plain)? else {
+            // With the device went all that was set there: nothing is left to undo.
+            if self.ledger.owned(address).is_some() {
+                self.ledger.set_owned(address, None);
+            }
             return Ok(None);
         };
         let round = self.plan(pf, blocked);
@@ -159,6 +167,15 @@ impl Pass<'_> {
             resolution,
             plan,
         }
+    }
+
+    /// Somebody or something undoes what is done: to be tried again, but not at once.
+    fn give_up_for_now(&self, round: Round, blocked: &mut Blocked) -> Round {
+        for step in round.plan.steps {
+            let reason = format!("{step}: something keeps undoing it");
+            blocked.insert(step, reason, Persistence::Transient, &round.pf);
+        }
+        self.plan(round.pf, blocked)
     }
 
     fn apply(
@@ -215,7 +232,6 @@ impl Pass<'_> {
         {
             self.ledger
                 .learn_unsupported(driver, Capability::needed_by(*setting));
-            return;
         }
         blocked.insert(step, error.to_string(), error.persistence(), pf);
     }
@@ -236,6 +252,21 @@ fn without_effect(done: &[Step], plan: &Plan) -> Vec<(Step, HostError)> {
             )
         })
         .collect()
+}
+
+/// VFs were made, and not as many as were asked for: asking again would destroy those that came.
+fn other_count(done: &[Step], pf: &PfSnapshot) -> Option<(Step, HostError)> {
+    let asked = done.iter().find_map(|step| match step {
+        Step::SetNumVfs { to, .. } if *to != 0 => Some(*to),
+        _ => None,
+    })?;
+    let made = pf.num_vfs;
+    (made != 0 && made != asked).then(|| {
+        let again = Step::SetNumVfs { from: made, to: 0 };
+        let what = format!("making {asked} VFs");
+        let found = format!("there are {made}");
+        (again, HostError::NoEffect { what, found })
+    })
 }
 
 #[cfg(test)]
