@@ -4,3 +4,4 @@ mod host;
 mod hot_plug;
 mod lab;
 mod lab_itself;
+mod policy_files;
