@@ -6,6 +6,7 @@ pub mod coordinator;
 mod job;
 pub mod journal;
 mod ledger;
+mod loading;
 mod notify;
 mod outputs;
 mod passes;
