@@ -6,6 +6,7 @@ mod coordinator;
 mod job;
 pub mod journal;
 mod ledger;
+mod loading;
 mod notify;
 mod outputs;
 mod passes;
@@ -119,12 +120,12 @@ fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
         kernel: found.kernel,
     };
     let (store, lost) = Store::open(&file::under(&root, &settings.state_dir));
-    if let Some(lost) = lost {
-        journal::state_lost(&lost.path, &lost);
+    if let Some(lost) = &lost {
+        journal::state_lost(&lost.path, lost);
     }
     drop(store.update(|memory| memory.boot(&node.kernel)));
     let store = Arc::new(store);
-    let ledger = StateLedger::new(Arc::clone(&store), &root);
+    let ledger = StateLedger::new(Arc::clone(&store), &root, lost.is_some());
     if let Err(error) = ledger.restore_marks() {
         journal::state_not_saved(&error);
     }
@@ -231,6 +232,7 @@ impl Readiness {
         if !self.is_ready && (coordinator.is_ready() || late) {
             self.is_ready = true;
             self.deadline = None;
+            coordinator.shared.ledger.is_complete();
             told(notify::ready(&summary));
             journal::ready(&summary);
         } else if self.reloading && !coordinator.is_loading() {

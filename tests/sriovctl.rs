@@ -59,7 +59,7 @@ fn err(output: &Output) -> String {
 }
 
 fn json(output: &Output) -> Value {
-    serde_json::from_slice(&output.stdout).expect(&err(output))
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", err(output)))
 }
 
 #[test]

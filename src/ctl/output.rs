@@ -3,7 +3,7 @@
 use super::check::Checked;
 use super::table::{Table, dash, listed};
 use crate::forecast::{Forecast, ForecastStep, PfForecast};
-use crate::report::{PfReport, PfState, Problem, Status, sentence};
+use crate::report::{PfReport, PfState, Problem, Status, Trouble, sentence};
 use anyhow::Context;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
@@ -47,8 +47,7 @@ pub(super) fn status(status: &Status) -> String {
 pub(super) fn pfs(status: &Status) -> String {
     let details = status.pfs.iter().map(|pf| {
         let name = pf.display_name();
-        let line = |problem| format!("{name} {}", self::problem(problem, "  "));
-        pf.problems.iter().map(line).collect::<String>()
+        troubles(&pf.problems, &name, "  ")
     });
     paragraphs([pf_table(&status.pfs), details.collect()])
 }
@@ -162,17 +161,19 @@ fn pf_forecast(pf: &PfForecast) -> String {
         let mark = if step.disruptive { "!" } else { "+" };
         text += &format!("  {mark} {}\n", step.text);
     }
-    for problem in &pf.problems {
-        text += &format!("  - {}", self::problem(problem, "      "));
-    }
-    text
+    text + &troubles(&pf.problems, "  -", "      ")
 }
 
-/// The sentence, and below it what would clear it.
-fn problem(problem: &Problem, indent: &str) -> String {
-    let hint = problem.hint.iter().map(|hint| format!("{indent}{hint}\n"));
-    let sentence = sentence::problem(problem);
-    format!("{sentence}\n{}", hint.collect::<String>())
+/// A sentence for each, and below it what would clear it.
+fn troubles(problems: &[Problem], before: &str, before_hint: &str) -> String {
+    let problems: Vec<_> = problems.iter().collect();
+    let lines = Trouble::group(&problems).into_iter().map(|trouble| {
+        let hint = trouble.problem.hint.iter();
+        let hint = hint.map(|hint| format!("{before_hint}{hint}\n"));
+        let sentence = sentence::trouble(&trouble);
+        format!("{before} {sentence}\n{}", hint.collect::<String>())
+    });
+    lines.collect()
 }
 
 fn state(state: PfState) -> &'static str {

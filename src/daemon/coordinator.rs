@@ -1,6 +1,7 @@
 //! The state of the daemon, and what each message does to it. Nothing here blocks.
 
 use super::ledger::StateLedger;
+use super::loading::{Load, Loading};
 use super::outputs::{Published, Publisher};
 use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
 use super::{Message, announce, job, journal};
@@ -12,7 +13,6 @@ use crate::host::{Host, HostError};
 use crate::model::{Node, PciAddress};
 use crate::policy::PolicySet;
 use crate::policy::load::Loaded;
-use crate::policy::resolve::resolve;
 use crate::render::HeldBack;
 use crate::report::Status;
 use crate::state::Store;
@@ -55,9 +55,7 @@ pub(super) struct Coordinator {
     pub(super) status: watch::Sender<Arc<Status>>,
     pub(super) slots: BTreeMap<PciAddress, Slot>,
     pub(super) loaded: Option<Loaded>,
-    /// Loads of the policies that are under way.
-    loading: usize,
-    loading_tells: Vec<oneshot::Sender<()>>,
+    pub(super) loading: Loading,
     pub(super) publisher: Publisher,
     pub(super) held_back: Vec<HeldBack>,
     announced: announce::Outputs,
@@ -74,8 +72,7 @@ impl Coordinator {
             status: watch::Sender::default(),
             slots: BTreeMap::new(),
             loaded: None,
-            loading: 0,
-            loading_tells: Vec::new(),
+            loading: Loading::default(),
             publisher: Publisher::default(),
             held_back: Vec::new(),
             announced: announce::Outputs::default(),
@@ -112,15 +109,9 @@ impl Coordinator {
                 done,
             } => self.on_apply(&pfs, force, &by, done),
             Request::Reload { by, done } => {
-                self.loading_tells.push(done);
-                self.load_policies(Cause::Request { by });
+                self.load_policies(Load::asked_for(Cause::Request { by }, done));
             }
         }
-    }
-
-    pub(super) fn load_policies(&mut self, cause: Cause) {
-        self.loading += 1;
-        job::load(&self.shared, &self.messages, cause);
     }
 
     /// All PFs that are there, and those that we still believe to be there.
@@ -140,28 +131,6 @@ impl Coordinator {
         self.publish();
     }
 
-    fn on_loaded(&mut self, loaded: Loaded, cause: &Cause) {
-        self.loading -= 1;
-        announce::policies(self.loaded.as_ref(), &loaded);
-        let policies = Arc::new(loaded.set.clone());
-        self.loaded = Some(loaded);
-        let before = std::mem::replace(&mut self.shared.policies, policies);
-        if matches!(cause, Cause::Start) {
-            job::list(
-                &self.shared.host,
-                &self.messages,
-                Waiting::new(Cause::Start),
-            );
-        } else if before != self.shared.policies {
-            for pf in self.affected_by(&before) {
-                self.ask(pf, Waiting::new(cause.clone()));
-            }
-            self.publish();
-        }
-        self.loading_tells.drain(..).for_each(tell_done);
-        self.refresh_status();
-    }
-
     fn on_published(&mut self, published: Published) {
         self.announced.announce(&published);
         self.held_back.clone_from(&published.held_back);
@@ -175,21 +144,6 @@ impl Coordinator {
         }
     }
 
-    /// PFs of which the policies now say something else.
-    fn affected_by(&self, before: &PolicySet) -> Vec<PciAddress> {
-        let changed = |slot: &Slot| {
-            slot.seen.as_ref().is_none_or(|seen| {
-                resolve(before, &self.shared.node, &seen.pf)
-                    != resolve(&self.shared.policies, &self.shared.node, &seen.pf)
-            })
-        };
-        self.slots
-            .iter()
-            .filter(|(_, slot)| changed(slot))
-            .map(|(&pf, _)| pf)
-            .collect()
-    }
-
     pub(super) fn status(&self) -> watch::Receiver<Arc<Status>> {
         self.status.subscribe()
     }
@@ -201,10 +155,6 @@ impl Coordinator {
 
     pub(super) fn start_deadline(&self) -> Duration {
         self.shared.settings.limits.start_deadline
-    }
-
-    pub(super) fn is_loading(&self) -> bool {
-        self.loading != 0
     }
 
     /// No new pass, and those at work end with the step at hand.

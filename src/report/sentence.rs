@@ -2,7 +2,7 @@
 //!
 //! The wording may change at any time: programs read the journal's fields or the API.
 
-use super::{Performed, PfReport, PfState, Problem, ProblemKind};
+use super::{Performed, PfReport, PfState, ProblemKind, Trouble};
 use crate::model::{BindTarget, Step, VfAttribute, VfIndex, VfSetting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -30,45 +30,44 @@ pub fn pass_done(
     format!("{name}: {changes}; in {took} [{cause}]")
 }
 
-pub fn problem_appeared(pf: &PfReport, problem: &Problem) -> String {
-    let hint = match &problem.hint {
+pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) -> String {
+    let hint = match &trouble.problem.hint {
         Some(hint) => format!("; {hint}"),
         None => String::new(),
     };
-    format!("{} {}{hint}", name(pf), self::problem(problem))
+    format!("{} {}{hint}", name(pf), self::trouble(trouble))
 }
 
-pub fn problem_cleared(pf: &PfReport, problem: &Problem) -> String {
-    format!("{} cleared: {}", name(pf), reason_of(problem))
+pub fn problem_cleared(pf: &PfReport, trouble: &Trouble) -> String {
+    format!("{} cleared: {}", name(pf), about(trouble))
 }
 
 /// What is not as wanted and why, without the PF's name.
-pub fn problem(problem: &Problem) -> String {
-    format!("{}: {}", problem_word(problem.kind), reason_of(problem))
+pub fn trouble(trouble: &Trouble) -> String {
+    format!("{}: {}", problem_word(trouble.problem.kind), about(trouble))
 }
 
-/// With the VF, which some reasons name by themselves.
-fn reason_of(problem: &Problem) -> String {
-    let Problem { vf, reason, .. } = problem;
-    let vf = vf.map(|vf| format!("VF {vf}"));
-    match vf.filter(|vf| !reason.starts_with(&format!("{vf} "))) {
-        Some(vf) => format!("{vf}: {reason}"),
-        None => reason.clone(),
+fn about(trouble: &Trouble) -> String {
+    match &trouble.vfs[..] {
+        [] => trouble.problem.reason.clone(),
+        [vf] => format!("VF {vf}: {}", trouble.problem.reason),
+        vfs => format!("VFs {}: {}", indexes(vfs), trouble.problem.reason),
     }
 }
 
 /// Why a PF is not as wanted: the worst problem, and how many others there are.
 pub fn reason(pf: &PfReport) -> Option<String> {
-    let Some(worst) = pf.problems.first() else {
+    let troubles = Trouble::group(&pf.problems.iter().collect::<Vec<_>>());
+    let Some((worst, others)) = troubles.split_first() else {
         let word = state_word(pf.state)?;
         return Some(word.to_owned());
     };
-    let word = state_word(pf.state).unwrap_or_else(|| problem_word(worst.kind));
-    let others = match pf.problems.len() - 1 {
+    let word = state_word(pf.state).unwrap_or_else(|| problem_word(worst.problem.kind));
+    let others = match others.len() {
         0 => String::new(),
         others => format!(" (and {others} more)"),
     };
-    Some(format!("{word}: {}{others}", reason_of(worst)))
+    Some(format!("{word}: {}{others}", about(worst)))
 }
 
 /// All PFs in the one line of `systemctl status`.

@@ -47,15 +47,11 @@ fn held() -> PfReport {
             a_problem(
                 ProblemKind::Failed,
                 Some(2),
-                "VF 2 mtu 9999: Invalid argument",
+                "mtu 9999: Invalid argument",
                 None,
             ),
-            a_problem(
-                ProblemKind::InUse,
-                Some(3),
-                "changing its MAC disturbs it",
-                None,
-            ),
+            a_problem(ProblemKind::Unsupported, Some(3), "igb cannot do it", None),
+            a_problem(ProblemKind::Unsupported, Some(5), "igb cannot do it", None),
         ],
         ..pf("0000:01:00.0", "enp1s0", PfState::Refused)
     }
@@ -106,8 +102,8 @@ ADDRESS       INTERFACE  DRIVER  VFS    STATE    POLICIES        POOLS
 
 enp1s0 refused: changing numvfs 7 -> 4 destroys all VFs, and VF 3 is in use by network namespace blue
   it is done by itself once the VF is released
-enp1s0 failed: VF 2 mtu 9999: Invalid argument
-enp1s0 refused: VF 3: changing its MAC disturbs it
+enp1s0 failed: VF 2: mtu 9999: Invalid argument
+enp1s0 limited: VFs 3,5: igb cannot do it
 "
     );
 }
