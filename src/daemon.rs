@@ -2,7 +2,7 @@
 
 mod announce;
 mod backoff;
-pub mod coordinator;
+mod coordinator;
 mod job;
 pub mod journal;
 mod ledger;
@@ -11,7 +11,7 @@ mod notify;
 mod outputs;
 mod passes;
 mod slot;
-pub mod status;
+mod status;
 mod triggers;
 
 use crate::agent::Settings;

@@ -1,7 +1,7 @@
 //! The pass over one PF: look, resolve, plan, apply, until the plan is empty. Order, no decisions.
 
-use crate::host::{Host, HostError, Look, Persistence};
-use crate::model::{Action, DriverName, Node, PciAddress, PfSnapshot, Step};
+use crate::host::{Host, HostError, Look};
+use crate::model::{Action, DriverName, Node, PciAddress, Persistence, PfSnapshot, Step};
 use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, owned};
 use crate::policy::PolicySet;

@@ -4,10 +4,9 @@ use super::ledger::StateLedger;
 use super::loading::{Load, Loading};
 use super::outputs::{Published, Publisher};
 use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
-use super::status::Status;
 use super::{Message, announce, job, journal};
 use crate::agent::Settings;
-use crate::api::Request;
+use crate::api::{Request, View};
 use crate::events::Cause;
 use crate::file;
 use crate::host::{Host, HostError};
@@ -15,6 +14,7 @@ use crate::model::{Node, PciAddress};
 use crate::policy::PolicySet;
 use crate::policy::load::Loaded;
 use crate::render::HeldBack;
+use crate::report::Status;
 use crate::state::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -24,27 +24,28 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// What work on other threads needs: cheap to clone, never changed in place.
 #[derive(Clone)]
-pub struct Shared {
-    pub host: Arc<dyn Host>,
-    pub store: Arc<Store>,
+pub(super) struct Shared {
+    pub(super) host: Arc<dyn Host>,
+    pub(super) store: Arc<Store>,
     pub(super) ledger: StateLedger,
-    pub settings: Arc<Settings>,
-    pub root: Arc<PathBuf>,
-    pub node: Arc<Node>,
-    pub policies: Arc<PolicySet>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) root: Arc<PathBuf>,
+    pub(super) node: Arc<Node>,
+    pub(super) policies: Arc<PolicySet>,
 }
 
 impl Shared {
     pub(super) fn state_dir(&self) -> PathBuf {
         file::under(&self.root, &self.settings.state_dir)
     }
-}
 
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("root", &self.root)
-            .finish_non_exhaustive()
+    fn view(&self) -> View {
+        View {
+            host: Arc::clone(&self.host),
+            node: Arc::clone(&self.node),
+            policies: Arc::clone(&self.policies),
+            memory: self.store.memory(),
+        }
     }
 }
 
@@ -100,7 +101,7 @@ impl Coordinator {
 
     pub(super) fn on_request(&mut self, request: Request) {
         match request {
-            Request::Share { reply } => drop(reply.send(self.shared.clone())),
+            Request::View { reply } => drop(reply.send(self.shared.view())),
             Request::Apply {
                 pfs,
                 force,
