@@ -1,5 +1,9 @@
 //! How the agent itself runs: `/etc/sriovd.toml`. Every key has a default.
-#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
 
 mod value;
 

@@ -2,6 +2,11 @@
 //!
 //! The simulator refuses what a kernel refuses, so the forecast goes past the first step, to
 //! the attributes and drivers of VFs that do not exist yet.
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
 
 use crate::host::Host;
 use crate::model::{HostSnapshot, PciAddress, PfSnapshot, PolicyName, Step};

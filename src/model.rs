@@ -1,5 +1,9 @@
 //! The vocabulary: values that cannot be wrong, and the host as a plain value made of them.
-#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
 
 pub mod action;
 pub mod address;

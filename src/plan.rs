@@ -2,7 +2,11 @@
 //!
 //! A plan holds only what can be done from the snapshot at hand; what follows from it is in the
 //! next plan. So verification is planning again, and an empty plan is the proof.
-#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
 
 pub mod blocked;
 mod count;

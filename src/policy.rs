@@ -2,7 +2,11 @@
 //!
 //! Types only, valid by construction. `file` reads them from TOML, `load` from directories,
 //! `resolve` says which PF gets what.
-#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
 
 pub mod diagnostic;
 pub mod file;

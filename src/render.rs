@@ -2,7 +2,11 @@
 //!
 //! Only VFs that are ready are described. Equal inputs give equal bytes, so that a file changes
 //! only when its reader has something new to learn.
-#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
 
 pub mod assign;
 pub mod cni;

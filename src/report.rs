@@ -1,5 +1,9 @@
 //! What a pass found and did, as a value: the journal, status, the API and `STATUS=` all say this.
-#![deny(clippy::disallowed_methods, clippy::disallowed_types)]
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
 
 pub mod sentence;
 pub mod status;

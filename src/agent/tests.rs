@@ -139,6 +139,7 @@ fn what_is_wrong_is_told() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "here files are read")]
 fn the_file_is_under_the_root() {
     let root = tempfile::tempdir().unwrap();
     let load = || Settings::load(root.path(), Trust::Enforce);

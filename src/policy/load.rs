@@ -1,6 +1,10 @@
 //! From directories to the policies in force. A file that cannot be used is not a file that was
 //! removed: what it said last holds on.
-#![allow(clippy::disallowed_methods, clippy::disallowed_types)]
+#![allow(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
 
 mod assembly;
 mod directory;
