@@ -1,16 +1,34 @@
 //! sriovd: the agent that owns SR-IOV on a Linux host.
 //!
-//! Read in this order; each module uses only those named before it.
+//! # How it flows
+//!
+//! ```text
+//!  events ── Trigger ──► daemon ──► reconcile: observe ─► resolve ─► plan ─► apply ─┐
+//!                          │            ▲                                           │
+//!                          │            └────────── until the plan is empty ────────┘
+//!                          └──► render ─► publish ─► report: journal, STATUS=, api
+//! ```
+//!
+//! An event says only *look again, here*. What is done follows from comparing what the policies
+//! want with what the host is. Verification is planning again: an empty plan is the proof.
+//!
+//! # Where what is
+//!
+//! Read in this order; each module uses only those named before it, which a test holds it to.
+//! `docs/architecture.md` says what must stay true, whatever changes.
 
-// What there is to talk about, and what is wanted.
-pub mod agent;
+// What there is to talk about, what is wanted of it, and what became of it.
 pub mod model;
 pub mod policy;
+
+// How the agent itself is to run.
+pub mod agent;
+
+pub mod report;
 
 // Decisions: values in, values out, nothing of the world.
 pub mod plan;
 pub mod render;
-pub mod report;
 
 // The kernel, behind a seam.
 pub mod host;
@@ -20,11 +38,14 @@ pub mod file;
 pub mod publish;
 pub mod state;
 
-// The pass, what sets it off, and what it would do.
+// What sets a pass off, and the pass.
 pub mod events;
-pub mod forecast;
 pub mod reconcile;
+
+// A host that is only imagined, and what a pass would do there.
 pub mod sim;
+
+pub mod forecast;
 
 // Who calls all this.
 pub mod api;

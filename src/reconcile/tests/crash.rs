@@ -1,3 +1,5 @@
+//! A pass that dies after any step: the next one ends where it would have.
+
 use super::*;
 use crate::sim::StopAfter;
 

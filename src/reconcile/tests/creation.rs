@@ -1,3 +1,5 @@
+//! VFs come to be: in the right order, as many as wanted, configured before they are used.
+
 use super::*;
 use crate::policy::stable_mac::stable_mac;
 

@@ -1,3 +1,5 @@
+//! What the kernel refuses, forgets or only half does.
+
 use super::*;
 use rustix::io::Errno;
 

@@ -1,3 +1,5 @@
+//! VFs in use: left alone, named, and seen to as soon as they are free.
+
 use super::*;
 use crate::policy::Disruption;
 

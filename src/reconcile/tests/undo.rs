@@ -1,3 +1,5 @@
+//! What is undone when policies change or go, and what is not.
+
 use super::*;
 use crate::policy::{OnRemoval, PfNamePattern};
 

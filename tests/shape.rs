@@ -1,0 +1,229 @@
+//! The rules of the house, checked on the tree: what a file begins with, how long it may be, which
+//! module may use which, and what must not be written anywhere.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Modules from the bottom up, each with those that it may use.
+const MODULES: &[(&str, &[&str])] = &[
+    ("model", &[]),
+    ("policy", &["model"]),
+    ("agent", &["policy"]),
+    ("report", &["model", "policy"]),
+    ("plan", &["model", "policy", "report"]),
+    ("render", &["model", "policy", "report", "plan"]),
+    ("host", &["model"]),
+    ("file", &[]),
+    ("publish", &["render", "file"]),
+    ("state", &["plan", "file"]),
+    ("events", &["model"]),
+    ("reconcile", &["model", "policy", "report", "plan", "host"]),
+    ("sim", &["model", "policy", "plan", "host", "reconcile"]),
+    (
+        "forecast",
+        &[
+            "model",
+            "policy",
+            "report",
+            "plan",
+            "host",
+            "reconcile",
+            "sim",
+        ],
+    ),
+    (
+        "api",
+        &["model", "policy", "report", "plan", "host", "forecast"],
+    ),
+    (
+        "ctl",
+        &[
+            "model", "policy", "agent", "report", "plan", "host", "file", "state", "forecast",
+            "api",
+        ],
+    ),
+    (
+        "daemon",
+        &[
+            "model",
+            "policy",
+            "agent",
+            "report",
+            "plan",
+            "render",
+            "host",
+            "file",
+            "publish",
+            "state",
+            "events",
+            "reconcile",
+            "api",
+        ],
+    ),
+];
+
+/// Those that decide. `policy/load.rs`, which reads files, is the one exception in them.
+const PURE: &[&str] = &[
+    "model", "policy", "agent", "report", "plan", "render", "forecast",
+];
+
+const LONGEST: usize = 400;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn files_below(directory: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_symlink() || [".git", "target"].contains(&name) {
+            continue;
+        }
+        match path.is_dir() {
+            true => files.extend(files_below(&path)),
+            false => files.push(path),
+        }
+    }
+    files.sort();
+    files
+}
+
+fn sources(directory: &str) -> BTreeMap<String, String> {
+    let files = files_below(&root().join(directory)).into_iter();
+    let rust = files.filter(|file| file.extension().is_some_and(|it| it == "rs"));
+    rust.map(|file| {
+        let name = file.strip_prefix(root()).unwrap().display().to_string();
+        (name, fs::read_to_string(file).unwrap())
+    })
+    .collect()
+}
+
+fn is_test(file: &str) -> bool {
+    file.ends_with("/tests.rs") || file.contains("/tests/")
+}
+
+/// Without comments, and without the tests at its end.
+fn code(text: &str) -> String {
+    let before_tests = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+    let lines = before_tests.lines();
+    let code = lines.filter(|line| !line.trim_start().starts_with("//"));
+    code.collect::<Vec<_>>().join("\n")
+}
+
+/// The modules of this crate that a text names.
+fn used(code: &str) -> BTreeSet<&str> {
+    let names = code.split("crate::").skip(1).map(|rest| {
+        let end = rest.find(|c: char| c != '_' && !c.is_ascii_alphanumeric());
+        &rest[..end.unwrap_or(rest.len())]
+    });
+    names.collect()
+}
+
+#[test]
+fn every_file_says_first_what_it_is_for() {
+    for (file, text) in sources("src").into_iter().chain(sources("tests")) {
+        assert!(text.starts_with("//! "), "{file}");
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_a_head_can_hold() {
+    for (file, text) in sources("src") {
+        let lines = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+        let lines = lines.lines().count();
+        assert!(
+            is_test(&file) || lines <= LONGEST,
+            "{file} has {lines} lines"
+        );
+    }
+}
+
+#[test]
+fn modules_use_only_what_they_may() {
+    let allowed: BTreeMap<_, _> = MODULES.iter().copied().collect();
+    let mut needed: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (file, text) in sources("src") {
+        let path = file.strip_prefix("src/").unwrap();
+        let module = path.split(['/', '.']).next().unwrap();
+        if ["lib", "bin"].contains(&module) || is_test(&file) {
+            continue;
+        }
+        let (&module, &may) = allowed.get_key_value(module).expect(&file);
+        let code = code(&text);
+        for used in used(&code) {
+            if let Some((&used, _)) = allowed.get_key_value(used).filter(|(it, _)| **it != module) {
+                assert!(may.contains(&used), "{file} uses {used}");
+                needed.entry(module).or_default().insert(used);
+            }
+        }
+        assert!(
+            !code.contains("crate::{"),
+            "{file}: one use for each module"
+        );
+    }
+    // A permission that nobody needs is one that nobody noticed going.
+    for (module, may) in MODULES {
+        let needed = needed.remove(module).unwrap_or_default();
+        assert_eq!(needed, may.iter().copied().collect(), "{module}");
+    }
+}
+
+#[test]
+fn modules_stand_in_the_library_in_the_order_of_their_use() {
+    let library = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let declared = library
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod "));
+    let declared: Vec<_> = declared.map(|name| name.trim_end_matches(';')).collect();
+    let modules: Vec<_> = MODULES.iter().map(|(module, _)| *module).collect();
+    assert_eq!(declared, modules);
+    for (at, (module, may)) in MODULES.iter().enumerate() {
+        let below = &modules[..at];
+        assert!(may.iter().all(|used| below.contains(used)), "{module}");
+    }
+}
+
+#[test]
+fn decisions_are_kept_pure_by_a_lint() {
+    for module in PURE {
+        let text = fs::read_to_string(root().join(format!("src/{module}.rs"))).unwrap();
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let lint = "#![deny( clippy::disallowed_methods, clippy::disallowed_types, clippy::disallowed_macros )]";
+        assert!(text.contains(lint), "{module}");
+    }
+    let exceptions = sources("src").into_iter().filter(|(file, text)| {
+        let pure = |module: &&str| file.starts_with(&format!("src/{module}"));
+        PURE.iter().any(|module| pure(module)) && text.contains("#![allow(")
+    });
+    let exceptions: Vec<_> = exceptions.map(|(file, _)| file).collect();
+    assert_eq!(exceptions, ["src/policy/load.rs"]);
+}
+
+#[test]
+fn nothing_is_left_to_be_done_later() {
+    let marks = [["TO", "DO"], ["FIX", "ME"], ["unimpl", "emented!"]].map(|mark| mark.concat());
+    for (file, text) in sources("src").into_iter().chain(sources("tests")) {
+        for mark in &marks {
+            assert!(!text.contains(mark), "{file}: {mark}");
+        }
+    }
+}
+
+/// What is written here is read elsewhere.
+#[test]
+fn no_path_of_the_machine_is_written_down() {
+    let home = std::env::var("HOME").unwrap_or_default();
+    let here = root().display().to_string();
+    let paths = [here, format!("{home}/.c"), ["/ho", "me/"].concat()];
+    let paths: Vec<_> = paths.iter().filter(|path| path.len() > 4).collect();
+    for file in files_below(root()) {
+        let text = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
+        for path in &paths {
+            assert!(!text.contains(*path), "{} names {path}", file.display());
+        }
+    }
+}
