@@ -1,6 +1,7 @@
 //! Scenarios on a real Debian kernel, systemd and udev with emulated SR-IOV NICs.
 
 mod bad_input;
+mod forecast;
 mod host;
 mod hot_plug;
 mod lab;
