@@ -5,7 +5,7 @@ mod output;
 mod table;
 
 use crate::agent::Settings;
-use crate::api::ApplyRequest;
+use crate::api::{Applied, ApplyRequest};
 use crate::daemon::status::Status;
 use crate::forecast::{self, Forecast};
 use crate::host::Host;
@@ -113,10 +113,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
                 pfs: pfs.clone(),
                 force: *force,
             };
-            let mut status: Status = client()?.post("/v1/apply", &request)?;
-            select(&mut status, pfs)?;
-            show(arguments, &status, output::status)?;
-            Ok(verdict(&status))
+            let mut applied: Applied = client()?.post("/v1/apply", &request)?;
+            select(&mut applied.status, pfs)?;
+            show(arguments, &applied, output::applied)?;
+            Ok(verdict(&applied.status))
         }
         Command::Check { paths } => check(arguments, paths),
         Command::Snapshot => {

@@ -11,12 +11,12 @@ pub mod owned;
 mod removal;
 mod vf;
 
-use crate::model::{PfSnapshot, Step};
+use crate::model::{Holder, PfSnapshot, Step, VfIndex};
 use crate::policy::resolve::{DesiredPf, Resolution};
 use crate::report::{Problem, ProblemKind};
 pub use blocked::Blocked;
 pub use owned::{Capability, Memory, OwnedPf};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What to do for one PF now, and what is not done and why.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,7 +25,12 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// The planner must know who uses the VFs before it can say more: look again with holders.
     pub needs_holders: bool,
+    /// VFs in use that the steps take away all the same, because somebody said so.
+    pub taken: Taken,
 }
+
+/// VFs that are taken from who uses them.
+pub type Taken = BTreeMap<VfIndex, BTreeSet<Holder>>;
 
 /// Everything that a plan for one PF depends on.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +69,7 @@ pub fn plan(input: &Input) -> Plan {
     }
     if plan.needs_holders {
         plan.steps.clear();
+        plan.taken.clear();
     }
     blocked::hold_back(&mut plan, input);
     count::let_default_driver_probe(input, &mut plan);

@@ -1,8 +1,8 @@
 //! The pass over one PF: look, resolve, plan, apply, until the plan is empty. Order, no decisions.
 
 use crate::host::{Host, HostError, Look, Persistence};
-use crate::model::{Action, DriverName, Node, PciAddress, PfSnapshot, Step};
-use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, owned};
+use crate::model::{Action, DriverName, Holder, Node, PciAddress, PfSnapshot, Step, VfIndex};
+use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, resolve};
 use crate::report::{Performed, Problem};
@@ -43,6 +43,8 @@ pub struct Pass<'a> {
 #[derive(Debug)]
 pub struct Outcome {
     pub performed: Vec<Performed>,
+    /// Who lost which VF to it.
+    pub taken: Taken,
     pub blocked: Blocked,
     pub end: End,
 }
@@ -69,6 +71,7 @@ struct Round {
 impl Pass<'_> {
     pub fn run(&self, address: PciAddress, mut blocked: Blocked) -> Outcome {
         let mut performed = Vec::new();
+        let mut taken = Taken::new();
         let mut done: Vec<Step> = Vec::new();
         let mut failed: Vec<(Step, HostError)> = Vec::new();
         let mut rounds = 0;
@@ -108,9 +111,11 @@ impl Pass<'_> {
                 };
             }
             (done, failed) = self.apply(&round, &mut performed);
+            taken.extend(taken_by(&done, round.plan.taken));
         };
         Outcome {
             performed,
+            taken,
             blocked,
             end,
         }
@@ -235,6 +240,14 @@ impl Pass<'_> {
         }
         blocked.insert(step, error.to_string(), error.persistence(), pf);
     }
+}
+
+/// What was taken by the steps that were done.
+fn taken_by(done: &[Step], planned: Taken) -> impl Iterator<Item = (VfIndex, BTreeSet<Holder>)> {
+    let disrupts = |step: &Step, vf| step.is_disruptive() && step.vf().is_none_or(|it| it == vf);
+    planned
+        .into_iter()
+        .filter(move |(vf, _)| done.iter().any(|step| disrupts(step, *vf)))
 }
 
 /// Steps that the kernel said it did, and that are planned again all the same.

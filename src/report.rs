@@ -3,7 +3,7 @@
 
 pub mod sentence;
 
-use crate::model::{PciAddress, PolicyName, ResourceName, Step, VfIndex};
+use crate::model::{Holder, PciAddress, PolicyName, ResourceName, Step, VfIndex};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -113,6 +113,14 @@ pub enum ProblemKind {
 pub struct Performed {
     pub step: Step,
     pub duration: Duration,
+}
+
+/// A VF that a pass took from who used it, because somebody said that it may.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenVf {
+    pub pf: PciAddress,
+    pub vf: VfIndex,
+    pub holders: BTreeSet<Holder>,
 }
 
 /// What a pass has to tell of problems: nothing of those that are as they were.

@@ -1,7 +1,7 @@
 //! One function per request.
 
 use super::peer::Peer;
-use super::{ApplyRequest, ProblemDetails, Request, State};
+use super::{Applied, ApplyRequest, ProblemDetails, Request, State};
 use crate::daemon::coordinator::Shared;
 use crate::daemon::status::Status;
 use crate::forecast::{self, Forecast};
@@ -42,7 +42,7 @@ pub(super) async fn apply(
     Extract(state): Extract<State>,
     ConnectInfo(peer): ConnectInfo<Peer>,
     body: Result<Json<ApplyRequest>, JsonRejection>,
-) -> Answer<Status> {
+) -> Answer<Applied> {
     may_change(peer)?;
     let Json(request) =
         body.map_err(|error| ProblemDetails::new(error.status(), error.body_text()))?;
@@ -64,8 +64,9 @@ pub(super) async fn apply(
         },
     )
     .await?;
-    wait.await.map_err(|_| stopping())?;
-    Ok(Json(current(&state)))
+    let taken = wait.await.map_err(|_| stopping())?;
+    let status = current(&state);
+    Ok(Json(Applied { status, taken }))
 }
 
 pub(super) async fn reload(

@@ -1,10 +1,12 @@
 //! What a person reads, and the same as JSON.
 
 use super::table::Table;
+use crate::api::Applied;
 use crate::daemon::status::Status;
 use crate::forecast::{Forecast, PfForecast};
+use crate::model::PciAddress;
 use crate::policy::diagnostic::Diagnostic;
-use crate::report::{PfReport, PfState, Problem};
+use crate::report::{PfReport, PfState, Problem, sentence};
 use anyhow::Context;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
@@ -65,6 +67,18 @@ pub(super) fn status(status: &Status) -> String {
         text.push_str(&files(status));
     }
     text
+}
+
+pub(super) fn applied(applied: &Applied) -> String {
+    let name = |at: PciAddress| {
+        let found = applied.status.pfs.iter().find(|pf| pf.address == at);
+        found.map_or_else(|| at.to_string(), name)
+    };
+    let lost = applied
+        .taken
+        .iter()
+        .map(|taken| format!("{}: {}\n", name(taken.pf), sentence::taken_from(taken)));
+    lost.collect::<String>() + &status(&applied.status)
 }
 
 pub(super) fn files(status: &Status) -> String {

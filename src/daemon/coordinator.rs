@@ -15,6 +15,7 @@ use crate::policy::PolicySet;
 use crate::policy::load::Loaded;
 use crate::policy::resolve::resolve;
 use crate::render::HeldBack;
+use crate::report::TakenVf;
 use crate::state::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -157,7 +158,9 @@ impl Coordinator {
             }
             self.publish();
         }
-        self.loading_tells.drain(..).for_each(tell_done);
+        for tell in self.loading_tells.drain(..) {
+            tell_done(tell, ());
+        }
         self.refresh_status();
     }
 
@@ -228,7 +231,13 @@ impl Coordinator {
     }
 
     /// Passes over some PFs, and a word when they are all over.
-    fn on_apply(&mut self, pfs: &[PciAddress], force: bool, by: &str, done: oneshot::Sender<()>) {
+    fn on_apply(
+        &mut self,
+        pfs: &[PciAddress],
+        force: bool,
+        by: &str,
+        done: oneshot::Sender<Vec<TakenVf>>,
+    ) {
         let mut waits = Vec::new();
         for &pf in pfs {
             let (told, wait) = oneshot::channel();
@@ -245,8 +254,8 @@ impl Coordinator {
             );
         }
         tokio::spawn(async move {
-            futures::future::join_all(waits).await;
-            tell_done(done);
+            let taken = futures::future::join_all(waits).await;
+            tell_done(done, taken.into_iter().flatten().flatten().collect());
         });
     }
 }

@@ -6,7 +6,7 @@ use crate::model::{PfSnapshot, Step};
 use crate::plan::Blocked;
 use crate::policy::resolve::Resolution;
 use crate::reconcile::Progress;
-use crate::report::{Problem, ProblemKind};
+use crate::report::{Problem, ProblemKind, TakenVf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -39,12 +39,15 @@ pub(super) struct Waiting {
     pub(super) force: bool,
     /// Try again what failed before.
     pub(super) retry: Retry,
-    pub(super) tell: Vec<oneshot::Sender<()>>,
+    pub(super) tell: Tell,
 }
 
+/// Who wants to know when a pass is over, and what it took from whom.
+pub(super) type Tell = Vec<oneshot::Sender<Vec<TakenVf>>>;
+
 /// Whoever asked may have gone away meanwhile.
-pub(super) fn tell_done(tell: oneshot::Sender<()>) {
-    let _ = tell.send(());
+pub(super) fn tell_done<T>(tell: oneshot::Sender<T>, what: T) {
+    let _ = tell.send(what);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,7 +79,7 @@ impl Waiting {
 pub(super) struct Running {
     pub(super) since: Instant,
     pub(super) cause: Cause,
-    pub(super) tell: Vec<oneshot::Sender<()>>,
+    pub(super) tell: Tell,
     pub(super) watched: Arc<Watched>,
     pub(super) hung: Option<Problem>,
 }
