@@ -8,6 +8,7 @@ pub mod blocked;
 mod count;
 mod in_use;
 pub mod owned;
+pub mod presumed;
 mod removal;
 mod vf;
 

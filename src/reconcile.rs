@@ -1,7 +1,10 @@
 //! The pass over one PF: look, resolve, plan, apply, until the plan is empty. Order, no decisions.
 
-use crate::host::{Host, HostError, Look, Persistence};
-use crate::model::{Action, DriverName, Holder, Node, PciAddress, PfSnapshot, Step, VfIndex};
+use crate::host::{Host, HostError, Look};
+use crate::model::{
+    Action, DriverName, Holder, Node, PciAddress, Persistence, PfSnapshot, Step, VfIndex,
+};
+use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, resolve};
@@ -15,6 +18,8 @@ const MAX_ROUNDS: usize = 10;
 /// What must be remembered over passes and restarts. Implemented by the state file.
 pub trait Ledger: Sync {
     fn owned(&self, pf: PciAddress) -> Option<OwnedPf>;
+    /// What was written down is lost, and not every PF has been looked at since.
+    fn is_lost(&self) -> bool;
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>);
     fn unsupported(&self, driver: &DriverName) -> BTreeSet<Capability>;
     fn learn_unsupported(&self, driver: &DriverName, capability: Capability);
@@ -150,7 +155,11 @@ impl Pass<'_> {
     fn plan(&self, pf: PfSnapshot, blocked: &Blocked) -> Round {
         let resolution = resolve(self.policies, self.node, &pf);
         let remembered = self.ledger.owned(pf.address);
-        let owned = owned::still_owned(remembered.as_ref(), &resolution, &pf);
+        let known = match &remembered {
+            None if self.ledger.is_lost() => presumed(&resolution, &pf),
+            _ => remembered.clone(),
+        };
+        let owned = owned::still_owned(known.as_ref(), &resolution, &pf);
         if owned != remembered {
             self.ledger.set_owned(pf.address, owned.clone());
         }

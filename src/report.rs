@@ -2,9 +2,11 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod sentence;
+pub mod status;
 
 use crate::model::{Holder, PciAddress, PolicyName, ResourceName, Step, VfIndex};
 use serde::{Deserialize, Serialize};
+pub use status::{FileReport, NetworkReport, Status};
 use std::collections::BTreeSet;
 use std::time::Duration;
 

@@ -2,11 +2,10 @@
 
 use super::table::Table;
 use crate::api::Applied;
-use crate::daemon::status::Status;
 use crate::forecast::{Forecast, PfForecast};
 use crate::model::PciAddress;
 use crate::policy::diagnostic::Diagnostic;
-use crate::report::{PfReport, PfState, Problem, sentence};
+use crate::report::{PfReport, PfState, Problem, Status, sentence};
 use anyhow::Context;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};

@@ -242,7 +242,7 @@ pub fn state_lost(file: &Path, error: &dyn Display) {
     error!(
         MESSAGE_ID = id::STATE_LOST,
         SRIOV_FILE = %shown,
-        "state file {shown} cannot be used: {error}; what was set up before is not undone by itself",
+        "{error}; what is as the policies want it counts as set up by sriovd",
     );
 }
 

@@ -1,8 +1,7 @@
 //! Steps that failed: not tried again before something changes that could make them succeed.
 
 use super::{Input, Plan};
-use crate::host::Persistence;
-use crate::model::{DriverName, Mtu, PfSnapshot, Step};
+use crate::model::{DriverName, Mtu, Persistence, PfSnapshot, Step};
 use crate::report::{Problem, ProblemKind};
 use std::collections::BTreeMap;
 

@@ -184,7 +184,7 @@ impl OwnedPf {
             .is_none_or(|(mine, seen)| mine == seen)
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         !self.created_vfs
             && self.mtu_before.is_none()
             && self.autoprobe_before.is_none()

@@ -5,7 +5,8 @@ mod removal;
 mod vf;
 
 use super::*;
-use crate::host::{Host, Look, Persistence};
+use crate::host::{Host, Look};
+use crate::model::Persistence;
 use crate::model::{
     BindTarget, Holder, MacAddress, Mtu, Node, PciAddress, TxRate, VfAttribute, VfIndex, VfSetting,
     VfSettings, Vlan, VlanProto,

@@ -4,6 +4,7 @@ mod crash;
 mod creation;
 mod failure;
 mod in_use;
+mod lost_memory;
 mod undo;
 
 use super::*;

@@ -266,9 +266,9 @@ fn event() -> BoxedStrategy<Event> {
         1 => Just(Retry),
         2 => (slot(), 0..12usize).prop_map(|(slot, steps)| Crash(slot, steps)),
         1 => Just(Restart),
-        1 => (0..2usize).prop_map(Policies),
+        2 => (0..2usize).prop_map(Policies),
     ];
-    prop_oneof![4 => host.boxed(), 2 => users.boxed(), 2 => faults.boxed(), 6 => agent.boxed()]
+    prop_oneof![4 => host.boxed(), 4 => users.boxed(), 2 => faults.boxed(), 6 => agent.boxed()]
         .boxed()
 }
 

@@ -78,6 +78,20 @@ fn plan_shrinking_is_refused_while_a_vf_is_in_use() {
 }
 
 #[test]
+fn plan_raises_the_mtu_where_the_count_is_refused() {
+    let mut case = Case::new(5, |policy| {
+        count(2)(policy);
+        policy.mtu = Some(mtu(9000));
+    });
+    for vf in 0..2 {
+        case.vf(vf).interface = None;
+    }
+    case.hold(0, blue());
+    case.plans(&["PF mtu 9000"]);
+    case.reports(&[(ProblemKind::InUse, None)]);
+}
+
+#[test]
 fn plan_names_some_of_the_vfs_in_use_and_counts_the_others() {
     let mut case = Case::new(7, count(2));
     for (vf, end) in [
@@ -287,6 +301,16 @@ fn blocks_end_with_what_asked_for_them() {
     blocked.prune(&case.pf, &plan);
     assert_eq!(blocked, case.blocked, "still wanted");
     case.policies[0].num_vfs = Some(NumVfs::Count(2));
+    blocked.prune(&case.pf, &case.plan());
+    assert_eq!(blocked, Blocked::default());
+}
+
+#[test]
+fn blocks_end_with_the_circumstances_of_the_failure() {
+    let mut case = Case::new(0, count(3));
+    case.block(Step::SetNumVfs { from: 0, to: 3 });
+    case.interface().up = false;
+    let mut blocked = case.blocked.clone();
     blocked.prune(&case.pf, &case.plan());
     assert_eq!(blocked, Blocked::default());
 }

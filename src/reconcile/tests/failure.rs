@@ -233,16 +233,68 @@ fn a_pf_that_cannot_be_looked_at_is_left_alone() {
 }
 
 #[test]
-fn another_program_at_the_same_knob_is_not_fought_without_end() {
+fn a_failure_of_what_nobody_wants_any_more_is_forgotten() {
     let mut agent = agent(DriverModel::IGB, vec![policy("a", dataplane)]);
-    // Each of them is undone by the next: as if trust were fought over.
+    agent
+        .host
+        .fail_next(sets(1, VfAttribute::Vlan), Errno::AGAIN, u32::MAX);
+    assert!(agent.pass(pf()).blocked.awaits_retry());
+    edit(&mut agent, |policy| policy.settings.vlan = None);
+    let outcome = agent.pass(pf());
+    assert_eq!(problems(&outcome), []);
+    assert!(!outcome.blocked.awaits_retry());
+}
+
+/// Whatever is set, something else is undone.
+struct Opponent<'a>(&'a SimHost);
+
+impl Progress for Opponent<'_> {
+    fn step_begins(&self, step: &Step) {
+        let undo = match step {
+            Step::SetVf { setting, .. } if setting.attribute() == VfAttribute::Vlan => {
+                VfSetting::SpoofCheck(true)
+            }
+            _ => VfSetting::Vlan(vlan(7)),
+        };
+        self.0.set_vf_setting(pf(), VfIndex(0), undo);
+    }
+    fn step_ends(&self) {}
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn an_opponent_is_not_fought_without_end() {
+    let mut agent = agent(DriverModel::IGB, vec![policy("a", dataplane)]);
+    converge(&mut agent);
+    let vlan = VfSetting::Vlan(vlan(7));
+    agent.host.set_vf_setting(pf(), VfIndex(0), vlan);
+    let node = Node::default();
+    let pass = Pass {
+        host: &agent.host,
+        policies: &agent.policies,
+        node: &node,
+        ledger: &agent.ledger,
+        progress: &Opponent(&agent.host),
+        force: false,
+    };
+    let outcome = pass.run(pf(), Blocked::default());
+    assert_eq!(outcome.performed.len(), MAX_ROUNDS);
+    assert_eq!(kinds(&outcome), [(ProblemKind::Failed, Some(0))]);
+    assert!(problems(&outcome)[0].reason.contains("keeps undoing it"));
+    assert!(outcome.blocked.awaits_retry(), "later");
+    let again = pass.run(pf(), outcome.blocked);
+    assert_eq!(done(&again), Vec::<String>::new(), "not at once");
+    converge(&mut agent);
+}
+
+#[test]
+fn a_driver_whose_trust_resets_its_vfs_comes_to_rest() {
     let mut model = DriverModel::IGB;
     model.trust_resets_vf = true;
-    agent.host.unplug(pf());
-    agent.host.plug(SimPf::new(pf(), model));
-    agent.pass(pf());
-    agent.host.take_attempts();
-    assert_settled(&mut agent);
+    let mut agent = agent(model, vec![policy("a", dataplane)]);
+    converge(&mut agent);
 }
 
 #[test]
