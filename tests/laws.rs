@@ -33,7 +33,7 @@ fn bounded(cases: u32) -> ProptestConfig {
 }
 
 proptest! {
-    #![proptest_config(bounded(250))]
+    #![proptest_config(bounded(600))]
 
     /// (1) Once faults stop, what the policies want is so, or it is said why not; (2) another pass
     /// does nothing; (3) no VF in use is taken away; (4) no PF is touched that was never named.
@@ -83,7 +83,7 @@ proptest! {
 }
 
 proptest! {
-    #![proptest_config(bounded(500))]
+    #![proptest_config(bounded(1000))]
 
     /// (7) What a stronger policy gets does not depend on weaker ones.
     #[test]

@@ -235,8 +235,9 @@ fn holder() -> impl Strategy<Value = Holder> {
 
 fn event() -> BoxedStrategy<Event> {
     use Event::*;
-    let slot = || 0..SLOTS;
-    let vf = || 0..7u16;
+    // Mostly the PFs that policies name by their address, and VFs that exist.
+    let slot = || prop_oneof![3 => 0..SLOTS - 1, 1 => 0..SLOTS];
+    let vf = || prop_oneof![4 => 0..3u16, 1 => 0..7u16];
     let host = prop_oneof![
         slot().prop_flat_map(|slot| nic(slot).prop_map(move |nic| Plug(slot, nic))),
         slot().prop_map(Unplug),
@@ -262,7 +263,7 @@ fn event() -> BoxedStrategy<Event> {
         .prop_map(|(slot, kind, fault)| Fault(slot, kind, fault));
     let agent = prop_oneof![
         4 => slot().prop_map(Pass),
-        4 => Just(PassAll),
+        6 => Just(PassAll),
         1 => Just(Retry),
         2 => (slot(), 0..12usize).prop_map(|(slot, steps)| Crash(slot, steps)),
         1 => Just(Restart),
@@ -273,5 +274,7 @@ fn event() -> BoxedStrategy<Event> {
 }
 
 pub(crate) fn events(most: usize) -> impl Strategy<Value = Vec<Event>> {
-    vec(event(), 0..most)
+    let settled = any::<bool>().prop_map(|settled| settled.then_some(Event::PassAll));
+    (settled, vec(event(), 0..most))
+        .prop_map(|(settled, events)| settled.into_iter().chain(events).collect())
 }
