@@ -47,9 +47,6 @@ pub struct Input<'a> {
     pub force: bool,
 }
 
-const SHORT_LIST: &str =
-    "the kernel's list of VFs is shorter than it says: their attributes are unknown";
-
 pub fn plan(input: &Input) -> Plan {
     let mut plan = Plan::default();
     match input.resolution {
@@ -99,7 +96,7 @@ fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     count::plan_up(input, desired, plan);
     count::plan_autoprobe(input, desired, plan);
     if !pf.vf_list_complete {
-        plan.problem(ProblemKind::ShortVfList, SHORT_LIST);
+        plan.unknown_vfs(pf);
         return;
     }
     vf::plan_vfs(input, desired, plan);
@@ -115,6 +112,18 @@ impl Plan {
             reason,
             hint: None,
         });
+    }
+
+    /// Why nothing is said of single VFs.
+    fn unknown_vfs(&mut self, pf: &PfSnapshot) {
+        if pf.count_is_changing {
+            let reason = "somebody is just making or removing its VFs";
+            self.problem(ProblemKind::Awaits, reason);
+        } else {
+            let reason =
+                "the kernel's list of VFs is shorter than it says: their attributes are unknown";
+            self.problem(ProblemKind::ShortVfList, reason);
+        }
     }
 
     pub fn is_empty(&self) -> bool {
