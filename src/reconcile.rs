@@ -213,6 +213,7 @@ impl Pass<'_> {
             let result = self.host.apply(&Action {
                 pf: pf.address,
                 step: step.clone(),
+                though_lent: self.force || !round.plan.taken.is_empty(),
             });
             self.progress.step_ends();
             match result {

@@ -247,6 +247,10 @@ fn plan_repairs_nothing_from_a_short_list() {
     case.pf.vf_list_complete = false;
     case.plans(&[]);
     case.reports(&[(ProblemKind::ShortVfList, None)]);
+    // Somebody makes or removes VFs: no fault, and soon over.
+    case.pf.count_is_changing = true;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
 }
 
 #[test]
@@ -323,8 +327,21 @@ fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
     blocked.insert(step(1), String::new(), Persistence::UntilChange, &case.pf);
     let lasting = blocked.clone();
     assert!(!blocked.awaits_retry());
-    blocked.insert(step(2), String::new(), Persistence::Transient, &case.pf);
-    assert!(blocked.awaits_retry());
-    blocked.allow_retries();
-    assert_eq!(blocked, lasting);
+    for passing in [Persistence::Transient, Persistence::Busy] {
+        blocked.insert(step(2), String::new(), passing, &case.pf);
+        assert!(blocked.awaits_retry());
+        blocked.allow_retries();
+        assert_eq!(blocked, lasting);
+    }
+}
+
+#[test]
+fn plan_calls_it_no_failure_that_another_program_is_at_work() {
+    let mut case = Case::new(0, count(3));
+    let step = Step::SetNumVfs { from: 0, to: 3 };
+    let reason = "VF 0 is locked by another program".to_owned();
+    let pf = case.pf.clone();
+    case.blocked.insert(step, reason, Persistence::Busy, &pf);
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
 }
