@@ -194,10 +194,10 @@ impl Coordinator {
             self.ask(
                 pf,
                 Waiting {
-                    cause,
                     force,
                     retry: Retry::Everything,
                     tell: vec![told],
+                    ..Waiting::new(cause)
                 },
             );
         }

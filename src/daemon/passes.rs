@@ -190,13 +190,30 @@ impl Slot {
         journal::vfs_taken(&report, taken, &running.cause);
         self.tell(&report, seen.problems.clone());
         self.seen = Some(Arc::new(seen));
-        // What failed for now is tried again after a while.
-        if self.blocked.awaits_retry() {
+        // What failed for now is tried again after a while; so is what ends without an event.
+        let seen = self.seen.as_deref();
+        let ends_silently = seen.is_some_and(|seen| seen.pf.count_is_changing)
+            || self.is_still_closing(running.vfio_closed);
+        if self.blocked.awaits_retry() || ends_silently {
             self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
         } else {
             self.retry_at = None;
             self.backoff.reset();
         }
+    }
+
+    /// The kernel tells of a closed VFIO device before the device is released (`__fput`), and not
+    /// when: that is looked for a few times, until another event must come.
+    fn is_still_closing(&mut self, just_closed: bool) -> bool {
+        const LOOKS: u8 = 8;
+        if !self.seen.as_deref().is_some_and(Seen::is_refused_for_vfio) {
+            self.looks_left = 0;
+        } else if just_closed {
+            self.looks_left = LOOKS;
+        } else {
+            self.looks_left = self.looks_left.saturating_sub(1);
+        }
+        self.looks_left != 0
     }
 
     fn could_not_look(&mut self, pf: PciAddress, error: &HostError) {
