@@ -126,12 +126,6 @@ impl Pass<'_> {
         }
     }
 
-    /// What a pass would do first, and nothing done.
-    pub fn preview(&self, address: PciAddress) -> Result<Option<(PfSnapshot, Plan)>, HostError> {
-        let round = self.look_and_plan(address, &Blocked::default())?;
-        Ok(round.map(|round| (round.pf, round.plan)))
-    }
-
     fn look_and_plan(
         &self,
         address: PciAddress,
