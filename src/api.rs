@@ -5,7 +5,7 @@
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/snapshot` | [`HostSnapshot`](crate::model::HostSnapshot), looked at now |
 //! | `GET /v1/plan` | [`Forecast`](crate::forecast::Forecast): what a pass would do now |
-//! | `POST /v1/apply` | a pass over some PFs or all, then their status |
+//! | `POST /v1/apply` | [`Applied`]: a pass over some PFs or all, then the status |
 //! | `POST /v1/reload` | policies read again, then the status |
 //!
 //! Errors are RFC 9457 problem objects. Changing is for root and the user the daemon runs as.
@@ -20,7 +20,7 @@ use crate::host::Host;
 use crate::model::{Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::PolicySet;
-use crate::report::Status;
+use crate::report::{Status, TakenVf};
 use anyhow::Context;
 pub use problem::ProblemDetails;
 use serde::{Deserialize, Serialize};
@@ -44,7 +44,7 @@ pub enum Request {
         pfs: Vec<PciAddress>,
         force: bool,
         by: String,
-        done: oneshot::Sender<()>,
+        done: oneshot::Sender<Vec<TakenVf>>,
     },
     Reload {
         by: String,
@@ -86,6 +86,16 @@ pub struct ApplyRequest {
     /// Take away VFs that are in use. Only together with `pfs`.
     #[serde(default)]
     pub force: bool,
+}
+
+/// The answer to `POST /v1/apply`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Applied {
+    #[serde(flatten)]
+    pub status: Status,
+    /// VFs that were in use.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<TakenVf>,
 }
 
 /// Binds the socket; one left behind by a crash is replaced.

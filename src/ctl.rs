@@ -8,7 +8,7 @@ mod output;
 mod own;
 mod table;
 
-use crate::api::ApplyRequest;
+use crate::api::{Applied, ApplyRequest};
 use crate::forecast::{self, Forecast};
 use crate::model::HostSnapshot;
 use crate::plan::Memory;
@@ -157,9 +157,15 @@ fn apply(arguments: &Arguments, names: &[String], force: bool) -> anyhow::Result
         pfs: names.to_vec(),
         force,
     };
-    let mut status: Status = daemon(arguments)?.post("/v1/apply", &request)?;
-    select(&mut status, names)?;
-    show_status(arguments, &status, names)
+    let mut applied: Applied = daemon(arguments)?.post("/v1/apply", &request)?;
+    select(&mut applied.status, names)?;
+    if arguments.json {
+        output::json(&applied)?;
+    } else {
+        output::text(&output::taken(&applied))?;
+        output::text(&status_text(&applied.status, names))?;
+    }
+    Ok(settled(&applied.status))
 }
 
 fn show_status(
@@ -167,13 +173,24 @@ fn show_status(
     status: &Status,
     names: &[String],
 ) -> anyhow::Result<Verdict> {
-    let as_text = match names {
-        [] => output::status,
-        _ => output::pfs,
-    };
-    show(arguments, status, as_text)?;
+    if arguments.json {
+        output::json(status)?;
+    } else {
+        output::text(&status_text(status, names))?;
+    }
+    Ok(settled(status))
+}
+
+fn status_text(status: &Status, names: &[String]) -> String {
+    match names {
+        [] => output::status(status),
+        _ => output::pfs(status),
+    }
+}
+
+fn settled(status: &Status) -> Verdict {
     let settled = |pf: &PfReport| matches!(pf.state, PfState::Ready | PfState::Unmanaged);
-    Ok(Verdict::converged(status.pfs.iter().all(settled)))
+    Verdict::converged(status.pfs.iter().all(settled))
 }
 
 fn show_plan(arguments: &Arguments, forecast: &Forecast) -> anyhow::Result<Verdict> {

@@ -126,6 +126,16 @@ async fn send(triggers: &Sender<Trigger>, trigger: Trigger) -> anyhow::Result<()
     sent.context("nobody takes triggers any more")
 }
 
+impl Cause {
+    /// Somebody wants something, where other causes may be echoes of what we did ourselves.
+    pub fn is_wish(&self) -> bool {
+        matches!(
+            self,
+            Self::Start | Self::Reload | Self::PolicyFiles | Self::Request { .. }
+        )
+    }
+}
+
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -16,12 +16,12 @@ pub mod presumed;
 mod removal;
 mod vf;
 
-use crate::model::{PfSnapshot, Step};
+use crate::model::{Holder, PfSnapshot, Step, VfIndex};
 use crate::policy::resolve::{DesiredPf, Resolution};
 use crate::report::{Problem, ProblemKind};
 pub use blocked::Blocked;
 pub use owned::{Capability, Memory, OwnedPf};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What to do for one PF now, and what is not done and why.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -30,7 +30,12 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// The planner must know who uses the VFs before it can say more: look again with holders.
     pub needs_holders: bool,
+    /// VFs in use that the steps take away all the same, because somebody said so.
+    pub taken: Taken,
 }
+
+/// VFs that are taken from who uses them.
+pub type Taken = BTreeMap<VfIndex, BTreeSet<Holder>>;
 
 /// Everything that a plan for one PF depends on.
 #[derive(Debug, Clone, Copy)]
@@ -45,9 +50,6 @@ pub struct Input<'a> {
     /// The administrator's word that VFs in use may be taken away.
     pub force: bool,
 }
-
-const SHORT_LIST: &str =
-    "the kernel's list of VFs is shorter than it says: their attributes are unknown";
 
 pub fn plan(input: &Input) -> Plan {
     let mut plan = Plan::default();
@@ -69,6 +71,7 @@ pub fn plan(input: &Input) -> Plan {
     }
     if plan.needs_holders {
         plan.steps.clear();
+        plan.taken.clear();
     }
     blocked::hold_back(&mut plan, input);
     count::let_default_driver_probe(input, &mut plan);
@@ -97,7 +100,7 @@ fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     count::plan_up(input, desired, plan);
     count::plan_autoprobe(input, desired, plan);
     if !pf.vf_list_complete {
-        plan.problem(ProblemKind::ShortVfList, SHORT_LIST);
+        plan.unknown_vfs(pf);
         return;
     }
     vf::plan_vfs(input, desired, plan);
@@ -113,6 +116,18 @@ impl Plan {
             reason,
             hint: None,
         });
+    }
+
+    /// Why nothing is said of single VFs.
+    fn unknown_vfs(&mut self, pf: &PfSnapshot) {
+        if pf.count_is_changing {
+            let reason = "somebody is just making or removing its VFs";
+            self.problem(ProblemKind::Awaits, reason);
+        } else {
+            let reason =
+                "the kernel's list of VFs is shorter than it says: their attributes are unknown";
+            self.problem(ProblemKind::ShortVfList, reason);
+        }
     }
 
     pub fn is_empty(&self) -> bool {

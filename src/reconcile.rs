@@ -1,9 +1,11 @@
 //! The pass over one PF: look, resolve, plan, apply, until the plan is empty. Order, no decisions.
 
 use crate::host::{Host, HostError, Look};
-use crate::model::{Action, DriverName, Node, PciAddress, Persistence, PfSnapshot, Step};
+use crate::model::{
+    Action, DriverName, Holder, Node, PciAddress, Persistence, PfSnapshot, Step, VfIndex,
+};
 use crate::plan::presumed::presumed;
-use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, owned};
+use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, resolve};
 use crate::report::{Performed, Problem};
@@ -46,6 +48,8 @@ pub struct Pass<'a> {
 #[derive(Debug)]
 pub struct Outcome {
     pub performed: Vec<Performed>,
+    /// Who lost which VF to it.
+    pub taken: Taken,
     pub blocked: Blocked,
     pub end: End,
 }
@@ -72,6 +76,7 @@ struct Round {
 impl Pass<'_> {
     pub fn run(&self, address: PciAddress, mut blocked: Blocked) -> Outcome {
         let mut performed = Vec::new();
+        let mut taken = Taken::new();
         let mut done: Vec<Step> = Vec::new();
         let mut failed: Vec<(Step, HostError)> = Vec::new();
         let mut rounds = 0;
@@ -111,9 +116,11 @@ impl Pass<'_> {
                 };
             }
             (done, failed) = self.apply(&round, &mut performed);
+            taken.extend(taken_by(&done, round.plan.taken));
         };
         Outcome {
             performed,
+            taken,
             blocked,
             end,
         }
@@ -200,6 +207,7 @@ impl Pass<'_> {
             let result = self.host.apply(&Action {
                 pf: pf.address,
                 step: step.clone(),
+                though_lent: self.force || !round.plan.taken.is_empty(),
             });
             self.progress.step_ends();
             match result {
@@ -236,6 +244,14 @@ impl Pass<'_> {
         }
         blocked.insert(step, error.to_string(), error.persistence(), pf);
     }
+}
+
+/// What was taken by the steps that were done.
+fn taken_by(done: &[Step], planned: Taken) -> impl Iterator<Item = (VfIndex, BTreeSet<Holder>)> {
+    let disrupts = |step: &Step, vf| step.is_disruptive() && step.vf().is_none_or(|it| it == vf);
+    planned
+        .into_iter()
+        .filter(move |(vf, _)| done.iter().any(|step| disrupts(step, *vf)))
 }
 
 /// Steps that the kernel said it did, and that are planned again all the same.

@@ -93,7 +93,9 @@ pub enum Reason {
 
 pub fn render(input: &Input<'_>) -> Outputs {
     let pools = pools::pools(input.resolutions, input.host);
-    let assigned = assign::assign(input.networks, &pools, input.previous);
+    let coming =
+        |resource: &_, last: &_| pools::is_coming(resource, last, input.resolutions, input.host);
+    let assigned = assign::assign(input.networks, &pools, input.previous, coming);
     let mut outputs = Outputs {
         assignments: assign::remember(&assigned, input.previous),
         ..Outputs::default()

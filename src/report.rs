@@ -8,7 +8,7 @@
 pub mod sentence;
 pub mod status;
 
-use crate::model::{PciAddress, PolicyName, ResourceName, Step, VfIndex};
+use crate::model::{Holder, PciAddress, PolicyName, ResourceName, Step, VfIndex};
 use serde::{Deserialize, Serialize};
 pub use status::{FileReport, NetworkReport, Status};
 use std::collections::BTreeSet;
@@ -125,6 +125,14 @@ pub enum ProblemKind {
 pub struct Performed {
     pub step: Step,
     pub duration: Duration,
+}
+
+/// A VF that a pass took from who used it, because somebody said that it may.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TakenVf {
+    pub pf: PciAddress,
+    pub vf: VfIndex,
+    pub holders: BTreeSet<Holder>,
 }
 
 /// What a pass has to tell of problems: nothing of those that are as they were.

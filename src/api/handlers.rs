@@ -2,7 +2,7 @@
 
 use super::peer::Peer;
 use super::server::Limits;
-use super::{ApplyRequest, ProblemDetails, Request, State, View, input};
+use super::{Applied, ApplyRequest, ProblemDetails, Request, State, View, input};
 use crate::forecast::{self, Forecast};
 use crate::host::{HostError, Look};
 use crate::model::{HostSnapshot, PciAddress};
@@ -60,7 +60,7 @@ pub(super) async fn apply(
     Extract(api): Extract<Api>,
     Extension(peer): Extension<Peer>,
     body: Body,
-) -> Answer<Status> {
+) -> Answer<Applied> {
     may_change(peer)?;
     let ApplyRequest { pfs, force } = input::read(body, api.limits.patience).await?;
     if force && pfs.is_empty() {
@@ -69,14 +69,16 @@ pub(super) async fn apply(
     }
     let pfs = api.find_pfs(pfs).await?;
     let by = peer.to_string();
-    api.ask(|done| Request::Apply {
-        pfs,
-        force,
-        by,
-        done,
-    })
-    .await?;
-    Ok(Json(api.status()))
+    let taken = api
+        .ask(|done| Request::Apply {
+            pfs,
+            force,
+            by,
+            done,
+        })
+        .await?;
+    let status = api.status();
+    Ok(Json(Applied { status, taken }))
 }
 
 pub(super) async fn reload(

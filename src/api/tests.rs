@@ -109,7 +109,7 @@ async fn coordinate(
     };
     let policies = Arc::new(policies);
     while let Some(request) = requests.recv().await {
-        let (said, done) = match request {
+        match request {
             Request::View { reply } => {
                 let view = View {
                     host: Arc::clone(&host),
@@ -121,7 +121,6 @@ async fn coordinate(
                     memory: Memory::default(),
                 };
                 let _ = reply.send(view);
-                continue;
             }
             Request::Apply {
                 pfs,
@@ -130,15 +129,15 @@ async fn coordinate(
                 done,
             } => {
                 let pfs: Vec<_> = pfs.iter().map(ToString::to_string).collect();
-                (
-                    format!("apply {} force {force} by {by}", pfs.join(",")),
-                    done,
-                )
+                let said = format!("apply {} force {force} by {by}", pfs.join(","));
+                asked.lock().unwrap().push(said);
+                let _ = done.send(Vec::new());
             }
-            Request::Reload { by, done } => (format!("reload by {by}"), done),
-        };
-        asked.lock().unwrap().push(said);
-        let _ = done.send(());
+            Request::Reload { by, done } => {
+                asked.lock().unwrap().push(format!("reload by {by}"));
+                let _ = done.send(());
+            }
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 
 use super::check::Checked;
 use super::table::{Table, dash, listed};
+use crate::api::Applied;
 use crate::forecast::{Forecast, ForecastStep, PfForecast};
+use crate::model::PciAddress;
 use crate::report::{PfReport, PfState, Problem, Status, Trouble, sentence};
 use anyhow::Context;
 use serde::Serialize;
@@ -29,6 +31,17 @@ pub(super) fn note(text: &str) {
 }
 
 /// The whole host: a line per PF, and one for each that is not as it should be.
+/// Who lost a VF to a forced change.
+pub(super) fn taken(applied: &Applied) -> String {
+    let name = |at: PciAddress| {
+        let found = applied.status.pfs.iter().find(|pf| pf.address == at);
+        found.map_or_else(|| at.to_string(), PfReport::display_name)
+    };
+    let lost = applied.taken.iter();
+    lost.map(|taken| format!("{}: {}\n", name(taken.pf), sentence::taken_from(taken)))
+        .collect()
+}
+
 pub(super) fn status(status: &Status) -> String {
     let reasons = status.pfs.iter().filter_map(|pf| {
         let reason = sentence::reason(pf)?;

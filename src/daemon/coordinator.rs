@@ -14,7 +14,7 @@ use crate::model::{Node, PciAddress};
 use crate::policy::PolicySet;
 use crate::policy::load::Loaded;
 use crate::render::HeldBack;
-use crate::report::Status;
+use crate::report::{Status, TakenVf};
 use crate::state::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -179,7 +179,13 @@ impl Coordinator {
     }
 
     /// Passes over some PFs, and a word when they are all over.
-    fn on_apply(&mut self, pfs: &[PciAddress], force: bool, by: &str, done: oneshot::Sender<()>) {
+    fn on_apply(
+        &mut self,
+        pfs: &[PciAddress],
+        force: bool,
+        by: &str,
+        done: oneshot::Sender<Vec<TakenVf>>,
+    ) {
         let mut waits = Vec::new();
         for &pf in pfs {
             let (told, wait) = oneshot::channel();
@@ -188,16 +194,16 @@ impl Coordinator {
             self.ask(
                 pf,
                 Waiting {
-                    cause,
                     force,
                     retry: Retry::Everything,
                     tell: vec![told],
+                    ..Waiting::new(cause)
                 },
             );
         }
         tokio::spawn(async move {
-            futures::future::join_all(waits).await;
-            tell_done(done);
+            let taken = futures::future::join_all(waits).await;
+            tell_done(done, taken.into_iter().flatten().flatten().collect());
         });
     }
 }

@@ -45,11 +45,17 @@ pub(super) fn start(
             outcome: Box::new(outcome),
         }));
     });
-    let Waiting { cause, tell, .. } = waiting;
+    let Waiting {
+        cause,
+        tell,
+        vfio_closed,
+        ..
+    } = waiting;
     Running {
         since: Instant::now(),
         cause,
         tell,
+        vfio_closed,
         watched,
         hung: None,
     }

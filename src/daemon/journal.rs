@@ -8,7 +8,7 @@ mod output;
 
 use crate::events::Cause;
 use crate::model::{PciAddress, VfIndex};
-use crate::report::{Performed, PfReport, ProblemKind, Trouble, sentence};
+use crate::report::{Performed, PfReport, ProblemKind, TakenVf, Trouble, sentence};
 use message_id as id;
 pub use output::start;
 use std::collections::BTreeSet;
@@ -84,6 +84,23 @@ pub fn pass_done(pf: &PfReport, performed: &[Performed], cause: &Cause, took: Du
         SRIOV_DURATION_USEC = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         "{}",
         sentence::pass_done(pf, performed, cause, took),
+    );
+}
+
+/// Somebody said that VFs in use may be taken away, and they were.
+pub fn vfs_taken(pf: &PfReport, taken: &[TakenVf], cause: &Cause) {
+    if taken.is_empty() {
+        return;
+    }
+    warn!(
+        MESSAGE_ID = id::VFS_TAKEN,
+        SRIOV_PF = %pf.address,
+        SRIOV_VF = listed(taken.iter().map(|taken| taken.vf)),
+        SRIOV_INTERFACE = pf.interface.as_deref(),
+        SRIOV_POLICY = policies(pf),
+        SRIOV_TRIGGER = %cause,
+        "{}",
+        sentence::taken(pf, taken),
     );
 }
 

@@ -81,7 +81,9 @@ impl Coordinator {
             self.publish();
         }
         let told = self.loading.at_work.take();
-        told.into_iter().flatten().for_each(tell_done);
+        for tell in told.into_iter().flatten() {
+            tell_done(tell, ());
+        }
         self.begin_loading();
         self.refresh_status();
     }

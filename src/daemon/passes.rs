@@ -9,7 +9,7 @@ use crate::host::HostError;
 use crate::model::PciAddress;
 use crate::policy::resolve::Resolution;
 use crate::reconcile::{End, Outcome};
-use crate::report::{Performed, PfReport, Problem, ProblemKind};
+use crate::report::{Performed, PfReport, Problem, ProblemKind, TakenVf};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
@@ -56,6 +56,10 @@ impl Coordinator {
             return;
         };
         slot.blocked = outcome.blocked;
+        let each = outcome.taken.into_iter();
+        let taken: Vec<_> = each
+            .map(|(vf, holders)| TakenVf { pf, vf, holders })
+            .collect();
         if self.stopping {
             return;
         }
@@ -72,11 +76,13 @@ impl Coordinator {
                     resolution,
                     problems,
                 };
-                slot.saw(seen, &outcome.performed, &running);
+                slot.saw(seen, &outcome.performed, &taken, &running);
             }
         }
         self.note_first_pass(pf);
-        running.tell.into_iter().for_each(tell_done);
+        for tell in running.tell {
+            tell_done(tell, taken.clone());
+        }
         self.begin(pf);
         self.publish();
         self.refresh_status();
@@ -144,7 +150,9 @@ impl Coordinator {
             if running.hung.is_none() && running.deadline(&deadlines) <= now {
                 let problem = running.hang().clone();
                 // Who waits for the pass is not kept waiting for the kernel.
-                running.tell.drain(..).for_each(tell_done);
+                for tell in running.tell.drain(..) {
+                    tell_done(tell, Vec::new());
+                }
                 slot.tell_of(pf, vec![problem]);
                 if let Some(first_look) = &mut self.first_look {
                     first_look.remove(&pf);
@@ -173,21 +181,39 @@ impl Coordinator {
 }
 
 impl Slot {
-    fn saw(&mut self, seen: Seen, performed: &[Performed], running: &Running) {
+    fn saw(&mut self, seen: Seen, performed: &[Performed], taken: &[TakenVf], running: &Running) {
         let report = pf_report(&seen, None);
         if self.seen.is_none() {
             journal::pf_appeared(&report);
         }
         journal::pass_done(&report, performed, &running.cause, running.since.elapsed());
+        journal::vfs_taken(&report, taken, &running.cause);
         self.tell(&report, seen.problems.clone());
         self.seen = Some(Arc::new(seen));
-        // What failed for now is tried again after a while.
-        if self.blocked.awaits_retry() {
+        // What failed for now is tried again after a while; so is what ends without an event.
+        let seen = self.seen.as_deref();
+        let ends_silently = seen.is_some_and(|seen| seen.pf.count_is_changing)
+            || self.is_still_closing(running.vfio_closed);
+        if self.blocked.awaits_retry() || ends_silently {
             self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
         } else {
             self.retry_at = None;
             self.backoff.reset();
         }
+    }
+
+    /// The kernel tells of a closed VFIO device before the device is released (`__fput`), and not
+    /// when: that is looked for a few times, until another event must come.
+    fn is_still_closing(&mut self, just_closed: bool) -> bool {
+        const LOOKS: u8 = 8;
+        if !self.seen.as_deref().is_some_and(Seen::is_refused_for_vfio) {
+            self.looks_left = 0;
+        } else if just_closed {
+            self.looks_left = LOOKS;
+        } else {
+            self.looks_left = self.looks_left.saturating_sub(1);
+        }
+        self.looks_left != 0
     }
 
     fn could_not_look(&mut self, pf: PciAddress, error: &HostError) {

@@ -2,11 +2,11 @@
 
 use super::backoff::Backoff;
 use crate::events::Cause;
-use crate::model::{PfSnapshot, Step};
+use crate::model::{Holder, PfSnapshot, Step};
 use crate::plan::Blocked;
 use crate::policy::resolve::Resolution;
 use crate::reconcile::Progress;
-use crate::report::{Problem, ProblemKind};
+use crate::report::{Problem, ProblemKind, TakenVf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +20,16 @@ pub(super) struct Seen {
     pub(super) problems: Vec<Problem>,
 }
 
+impl Seen {
+    pub(super) fn is_refused_for_vfio(&self) -> bool {
+        let in_use = |problem: &Problem| problem.kind == ProblemKind::InUse;
+        let is_vfio =
+            |by: &Holder| matches!(by, Holder::VfioGroup { .. } | Holder::UserspaceDevice);
+        let held = || self.pf.holders.iter().flat_map(|by_vf| by_vf.values());
+        self.problems.iter().any(in_use) && held().flatten().any(is_vfio)
+    }
+}
+
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) seen: Option<Arc<Seen>>,
@@ -28,6 +38,8 @@ pub(super) struct Slot {
     pub(super) blocked: Blocked,
     pub(super) backoff: Backoff,
     pub(super) retry_at: Option<Instant>,
+    /// How often to look again for the end of something whose end gives no event.
+    pub(super) looks_left: u8,
     /// Said in the journal and not ended yet.
     pub(super) told: Vec<Problem>,
 }
@@ -39,12 +51,16 @@ pub(super) struct Waiting {
     pub(super) force: bool,
     /// Try again what failed before.
     pub(super) retry: Retry,
-    pub(super) tell: Vec<oneshot::Sender<()>>,
+    pub(super) tell: Tell,
+    pub(super) vfio_closed: bool,
 }
 
+/// Who wants to know when a pass is over, and what it took from whom.
+pub(super) type Tell = Vec<oneshot::Sender<Vec<TakenVf>>>;
+
 /// Whoever asked may have gone away meanwhile.
-pub(super) fn tell_done(tell: oneshot::Sender<()>) {
-    let _ = tell.send(());
+pub(super) fn tell_done<T>(tell: oneshot::Sender<T>, what: T) {
+    let _ = tell.send(what);
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,16 +72,26 @@ pub(super) enum Retry {
 
 impl Waiting {
     pub(super) fn new(cause: Cause) -> Self {
+        let vfio_closed = matches!(
+            cause,
+            Cause::VfioClosed { .. } | Cause::VfioDeviceClosed { .. }
+        );
         Self {
             cause,
+            vfio_closed,
             force: false,
             retry: Retry::Nothing,
             tell: Vec::new(),
         }
     }
 
-    /// One pass for both: the first cause stands for what is told of it.
+    /// One pass for both: the first cause stands for what is told of it, unless only a later one
+    /// is somebody's wish.
     pub(super) fn merge(&mut self, other: Self) {
+        if other.cause.is_wish() && !self.cause.is_wish() {
+            self.cause = other.cause;
+        }
+        self.vfio_closed |= other.vfio_closed;
         self.force |= other.force;
         self.retry = self.retry.max(other.retry);
         self.tell.extend(other.tell);
@@ -76,7 +102,8 @@ impl Waiting {
 pub(super) struct Running {
     pub(super) since: Instant,
     pub(super) cause: Cause,
-    pub(super) tell: Vec<oneshot::Sender<()>>,
+    pub(super) tell: Tell,
+    pub(super) vfio_closed: bool,
     pub(super) watched: Arc<Watched>,
     pub(super) hung: Option<Problem>,
 }

@@ -30,7 +30,7 @@ impl Coordinator {
             }
             Scope::Policies => self.load_policies(cause),
             Scope::VfioGroup(group) => {
-                for pf in self.refused_for_group(group) {
+                for pf in self.concerned_by_group(group) {
                     self.ask(pf, Waiting::new(cause.clone()));
                 }
             }
@@ -64,19 +64,21 @@ impl Coordinator {
             .map(|(&pf, _)| pf)
     }
 
-    /// Only where a refusal waits for it: our own look at a group closes it, too.
-    fn refused_for_group(&self, group: u32) -> Vec<PciAddress> {
-        let waits = |seen: &Arc<Seen>| {
-            seen.problems
-                .iter()
-                .any(|problem| problem.kind == ProblemKind::InUse)
-                && seen.pf.vfs.values().any(|vf| vf.iommu_group == Some(group))
+    /// Where a refusal waits for it, or a pass at work may have seen the group while it was open.
+    fn concerned_by_group(&self, group: u32) -> Vec<PciAddress> {
+        let waits = |slot: &Slot| {
+            let seen = slot.seen.as_ref();
+            let refused = seen.is_some_and(|seen| {
+                let mut problems = seen.problems.iter();
+                problems.any(|problem| problem.kind == ProblemKind::InUse)
+            });
+            let has_group = |seen: &Arc<Seen>| {
+                let mut vfs = seen.pf.vfs.values();
+                vfs.any(|vf| vf.iommu_group == Some(group))
+            };
+            (refused || slot.running.is_some()) && seen.is_none_or(has_group)
         };
-        let waiting = |slot: &Slot| slot.seen.as_ref().is_some_and(waits);
-        self.slots
-            .iter()
-            .filter(|(_, slot)| waiting(slot))
-            .map(|(&pf, _)| pf)
-            .collect()
+        let waiting = self.slots.iter().filter(|(_, slot)| waits(slot));
+        waiting.map(|(&pf, _)| pf).collect()
     }
 }

@@ -24,6 +24,9 @@ pub enum HostError {
     /// Another program holds the lock under which this VF is changed.
     #[error("{what} is locked by another program")]
     Locked { what: String },
+    /// A CNI plugin gave this VF away after it was looked at.
+    #[error("{what} has just been lent by a CNI plugin")]
+    Lent { what: String },
     /// An answer that does not have the form the kernel documents.
     #[error("{what}: cannot make sense of {found:?}")]
     Unreadable { what: String, found: String },
@@ -32,7 +35,8 @@ pub enum HostError {
 impl HostError {
     pub fn persistence(&self) -> Persistence {
         match self {
-            Self::Gone { .. } | Self::Locked { .. } => Persistence::Transient,
+            Self::Gone { .. } => Persistence::Transient,
+            Self::Locked { .. } | Self::Lent { .. } => Persistence::Busy,
             Self::Unsupported { .. } => Persistence::Unsupported,
             Self::NoEffect { .. } | Self::Unreadable { .. } => Persistence::UntilChange,
             Self::Kernel { errno, .. } => match *errno {

@@ -8,6 +8,9 @@ use std::fmt;
 pub struct Action {
     pub pf: PciAddress,
     pub step: Step,
+    /// Also to VFs that a CNI plugin has lent, maybe after they were looked at.
+    #[serde(default)]
+    pub though_lent: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -67,6 +70,15 @@ pub enum Persistence {
     UntilChange,
     /// Never with this driver and kernel.
     Unsupported,
+    /// By itself, soon, and nothing is wrong: another program is at work there.
+    Busy,
+}
+
+impl Persistence {
+    /// Whether another try after a while may succeed though nothing is seen to change.
+    pub fn is_passing(self) -> bool {
+        matches!(self, Self::Transient | Self::Busy)
+    }
 }
 
 impl Step {

@@ -61,6 +61,10 @@ pub struct PfSnapshot {
     pub interface: Option<PfInterface>,
     /// False where the kernel's VF list held fewer VFs than it announced: never repair from it.
     pub vf_list_complete: bool,
+    /// The VFs that are there are not as many as the kernel announces: somebody is just making
+    /// or removing them.
+    #[serde(default)]
+    pub count_is_changing: bool,
     pub vfs: BTreeMap<VfIndex, VfSnapshot>,
     /// Who uses which VF; `None` as long as nobody looked.
     #[serde(default)]

@@ -258,7 +258,11 @@ fn actions_survive_being_written_down() {
     steps.extend(every_setting().map(set));
     for step in steps {
         let pf = "0000:3b:00.0".parse().unwrap();
-        let action = Action { pf, step };
+        let action = Action {
+            pf,
+            step,
+            though_lent: false,
+        };
         let text = serde_json::to_string(&action).unwrap();
         assert_eq!(
             serde_json::from_str::<Action>(&text).unwrap(),

@@ -81,8 +81,7 @@ impl Blocked {
 
     /// Forget what may succeed by itself: for a retry after a back-off.
     pub fn allow_retries(&mut self) {
-        self.0
-            .retain(|_, block| block.persistence != Persistence::Transient);
+        self.0.retain(|_, block| !block.persistence.is_passing());
     }
 
     /// Whether the step failed before, as things still are.
@@ -93,7 +92,10 @@ impl Blocked {
     pub(super) fn problem(&self, step: &Step, pf: &PfSnapshot) -> Option<Problem> {
         let block = self.0.get(step)?;
         (block.circumstances == Circumstances::of(step, pf)).then(|| Problem {
-            kind: ProblemKind::Failed,
+            kind: match block.persistence {
+                Persistence::Busy => ProblemKind::Awaits,
+                _ => ProblemKind::Failed,
+            },
             vf: step.vf(),
             step: Some(step.clone()),
             reason: block.reason.clone(),
@@ -102,9 +104,7 @@ impl Blocked {
     }
 
     pub fn awaits_retry(&self) -> bool {
-        self.0
-            .values()
-            .any(|block| block.persistence == Persistence::Transient)
+        self.0.values().any(|block| block.persistence.is_passing())
     }
 
     /// Forget failures of steps that nobody asks for any more, or whose circumstances changed.

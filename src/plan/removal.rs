@@ -25,7 +25,7 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
         count::set_autoprobe(plan, pf.autoprobe, on);
     }
     if pf.num_vfs != 0 && !pf.vf_list_complete {
-        plan.problem(ProblemKind::ShortVfList, super::SHORT_LIST);
+        plan.unknown_vfs(pf);
         return;
     }
     for (&index, owned_vf) in &owned.vfs {

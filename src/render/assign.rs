@@ -1,7 +1,7 @@
 //! Which VF a network gets: one for each, and the same one again as long as it exists.
 
 use super::pools::{Member, Pools};
-use crate::model::{NetworkName, PciAddress, ResourceName};
+use crate::model::{NetworkName, PciAddress, ResourceName, VfIndex};
 use crate::plan::owned::Assignment;
 use crate::policy::Network;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,6 +14,8 @@ pub type Assignments<'a> = BTreeMap<&'a NetworkName, Result<Member<'a>, NoVf>>;
 pub enum NoVf {
     #[error("no VF of pool {resource} is ready")]
     NoneReady { resource: ResourceName },
+    #[error("VF {vf} of {pf}, which it has, is not ready")]
+    NotReady { vf: VfIndex, pf: PciAddress },
     #[error("every ready VF of pool {resource} has another network: {given}")]
     AllGiven {
         resource: ResourceName,
@@ -51,6 +53,7 @@ pub fn assign<'a>(
     networks: &'a [Network],
     pools: &Pools<'a>,
     previous: &BTreeMap<NetworkName, Assignment>,
+    is_coming: impl Fn(&ResourceName, &Assignment) -> bool,
 ) -> Assignments<'a> {
     let wanting: BTreeMap<&NetworkName, &ResourceName> = networks
         .iter()
@@ -65,12 +68,29 @@ pub fn assign<'a>(
             }
         }
     }
+    // Whose VF is only being made again does not move for that.
+    let mut waiting = BTreeMap::new();
     for (&network, &resource) in &wanting {
-        chosen.take(network, pools.get(resource), |_| true);
+        let pool = pools.get(resource);
+        let is_ready = |last: &Assignment| {
+            let is_it = |member| SAME_VF.iter().any(|same_vf| same_vf(member, last));
+            pool.into_iter().flatten().any(is_it)
+        };
+        let last = previous.get(network).filter(|last| !is_ready(last));
+        match last.filter(|last| is_coming(resource, last)) {
+            Some(last) => drop(waiting.insert(network, last)),
+            None => chosen.take(network, pool, |_| true),
+        }
     }
     let outcome = |(network, resource): (&'a NetworkName, &ResourceName)| {
         let member = chosen.members.get(network).copied();
-        let result = member.ok_or_else(|| chosen.why_none(resource, pools));
+        let result = member.ok_or_else(|| match waiting.get(network) {
+            Some(last) => NoVf::NotReady {
+                vf: last.vf,
+                pf: last.pf,
+            },
+            None => chosen.why_none(resource, pools),
+        });
         (network, result)
     };
     wanting.into_iter().map(outcome).collect()

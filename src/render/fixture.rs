@@ -62,6 +62,7 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
             link_type: LinkType::Ether,
         }),
         vf_list_complete: true,
+        count_is_changing: false,
         vfs: (0..vfs)
             .map(|index| (VfIndex(index), vf(bus, index)))
             .collect(),

@@ -27,20 +27,16 @@ pub struct Member<'a> {
 impl Member<'_> {
     pub fn assignment(&self) -> Assignment {
         Assignment {
-            permanent_mac: self.pf_mac(),
+            permanent_mac: nic_mac(self.pf),
             pf: self.pf.address,
             vf: self.index,
         }
     }
 
-    /// What tells the NIC from others, where it has something.
-    fn pf_mac(&self) -> Option<MacAddress> {
-        let mac = self.pf.permanent_mac();
-        mac.filter(|mac| mac.is_unicast())
-    }
-
     pub(super) fn is_on_same_nic(&self, last: &Assignment) -> bool {
-        self.index == last.vf && self.pf_mac().is_some() && self.pf_mac() == last.permanent_mac
+        self.index == last.vf
+            && nic_mac(self.pf).is_some()
+            && nic_mac(self.pf) == last.permanent_mac
     }
 
     pub(super) fn is_at_same_place(&self, last: &Assignment) -> bool {
@@ -93,6 +89,35 @@ pub fn pools<'a>(
         }
     }
     pools
+}
+
+/// Whether a VF that a network of this pool had is still meant for it: ready, or about to be.
+pub fn is_coming(
+    resource: &ResourceName,
+    last: &Assignment,
+    resolutions: &BTreeMap<PciAddress, Resolution>,
+    host: &HostSnapshot,
+) -> bool {
+    let is_of = |pf: &PfSnapshot| match (nic_mac(pf), last.permanent_mac) {
+        (Some(mac), Some(last)) => mac == last,
+        _ => pf.address == last.pf,
+    };
+    let is_meant = |pf: &PfSnapshot| match resolutions.get(&pf.address) {
+        Some(Resolution::Desired(desired)) => {
+            let claim = desired.claim_of(last.vf);
+            let is_back = claim.is_some_and(|claim| claim.resource.as_ref() == Some(resource));
+            // How many VFs there will be is known to whoever makes them.
+            is_back || (desired.external && pf.count_is_changing)
+        }
+        Some(Resolution::AwaitsName) => true,
+        Some(Resolution::Unmatched) | None => false,
+    };
+    host.pfs.values().any(|pf| is_of(pf) && is_meant(pf))
+}
+
+/// What tells the NIC from others, where it has something.
+fn nic_mac(pf: &PfSnapshot) -> Option<MacAddress> {
+    pf.permanent_mac().filter(|mac| mac.is_unicast())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //!
 //! The wording may change at any time: programs read the journal's fields or the API.
 
-use super::{Performed, PfReport, PfState, ProblemKind, Trouble};
+use super::{Performed, PfReport, PfState, ProblemKind, TakenVf, Trouble};
 use crate::model::{BindTarget, Step, VfAttribute, VfIndex, VfSetting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -28,6 +28,17 @@ pub fn pass_done(
 ) -> String {
     let (name, changes, took) = (name(pf), changes(performed), duration(took));
     format!("{name}: {changes}; in {took} [{cause}]")
+}
+
+/// Who lost which VF.
+pub fn taken(pf: &PfReport, taken: &[TakenVf]) -> String {
+    let each: Vec<_> = taken.iter().map(taken_from).collect();
+    format!("{}: {}", name(pf), each.join(", "))
+}
+
+pub fn taken_from(taken: &TakenVf) -> String {
+    let from: Vec<_> = taken.holders.iter().map(ToString::to_string).collect();
+    format!("VF {} was taken from {}", taken.vf, from.join(" and "))
 }
 
 pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) -> String {

@@ -85,6 +85,7 @@ impl SimPf {
             autoprobe: true,
             interface,
             vf_list_complete: true,
+            count_is_changing: false,
             vfs: BTreeMap::new(),
             holders: None,
         };

@@ -19,7 +19,11 @@ fn host(model: DriverModel) -> SimHost {
 }
 
 fn act(host: &SimHost, step: Step) -> Result<(), HostError> {
-    host.apply(&Action { pf: at(PF), step })
+    host.apply(&Action {
+        pf: at(PF),
+        step,
+        though_lent: false,
+    })
 }
 
 fn count(host: &SimHost, from: u16, to: u16) -> Result<(), HostError> {
@@ -343,7 +347,12 @@ fn a_hung_call_leaves_the_rest_of_the_host_alone() {
         host.await_hung(1);
         let step = Step::SetNumVfs { from: 0, to: 2 };
         let pf = at("0000:02:00.0");
-        host.apply(&Action { pf, step }).unwrap();
+        host.apply(&Action {
+            pf,
+            step,
+            though_lent: false,
+        })
+        .unwrap();
         host.release_hung();
         hung.join().unwrap().unwrap();
     });

@@ -1,12 +1,14 @@
 //! Doing one step. No decisions here: a step says everything.
 
 use super::bind::bind;
+use super::holders::cni_allocation;
 use super::lock::lock;
 use super::{Tree, device, if_present, vf_indexes, virtfn};
 use crate::host::HostError;
 use crate::host::netlink::{Netlink, NetlinkError};
 use crate::model::{Action, PciAddress, Step, VfIndex};
 use rustix::io::Errno;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
 
@@ -17,7 +19,7 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             let value = if *on { "1" } else { "0" };
             tree.write(device(pf).join("sriov_drivers_autoprobe"), value)
         }
-        Step::SetNumVfs { to, .. } => set_num_vfs(tree, pf, *to),
+        Step::SetNumVfs { to, .. } => set_num_vfs(tree, action, *to),
         Step::SetPfUp { interface } => {
             let what = "setting the PF up".to_owned();
             ask(tree, &device(pf), *interface, what, |netlink| {
@@ -35,18 +37,18 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             vf,
             setting,
         } => {
-            let _lock = lock_by_index(tree, pf, *vf)?;
+            let _lock = lock_by_index(tree, action, *vf)?;
             let what = format!("setting {setting}");
             ask(tree, &device(pf), *interface, what, |netlink| {
                 netlink.set_vf(*interface, *vf, *setting)
             })
         }
         Step::Bind { vf, address, to } => {
-            let _lock = lock(tree, *vf, *address)?;
+            let _lock = lock_free(tree, action, *vf, *address)?;
             bind(tree, *vf, *address, to)
         }
         Step::SetVfMtu { vf, interface, mtu } => {
-            let _lock = lock_by_index(tree, pf, *vf)?;
+            let _lock = lock_by_index(tree, action, *vf)?;
             let what = format!("setting MTU {mtu}");
             ask(tree, &virtfn(pf, *vf), *interface, what, |netlink| {
                 netlink.set_mtu(*interface, *mtu)
@@ -55,11 +57,37 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
     }
 }
 
-fn lock_by_index(tree: &Tree, pf: PciAddress, vf: VfIndex) -> Result<Option<File>, HostError> {
-    lock(tree, vf, tree.link_as(virtfn(pf, vf))?)
+fn lock_by_index(tree: &Tree, action: &Action, vf: VfIndex) -> Result<Option<File>, HostError> {
+    lock_free(tree, action, vf, tree.link_as(virtfn(action.pf, vf))?)
 }
 
-fn set_num_vfs(tree: &Tree, pf: PciAddress, to: u16) -> Result<(), HostError> {
+/// Under the lock no plugin lends a VF, and before it one may just have done so.
+fn lock_free(
+    tree: &Tree,
+    action: &Action,
+    vf: VfIndex,
+    address: PciAddress,
+) -> Result<Option<File>, HostError> {
+    let lock = lock(tree, vf, address)?;
+    if !action.though_lent && cni_allocation(tree, address)?.is_some() {
+        let what = format!("VF {vf} ({address})");
+        return Err(HostError::Lent { what });
+    }
+    Ok(lock)
+}
+
+fn set_num_vfs(tree: &Tree, action: &Action, to: u16) -> Result<(), HostError> {
+    let pf = action.pf;
+    let leaving = if to == 0 {
+        vf_indexes(tree, pf)?
+    } else {
+        BTreeSet::new()
+    };
+    let leaving = leaving.into_iter();
+    let locks: Result<Vec<_>, _> = leaving
+        .map(|vf| if_present(lock_by_index(tree, action, vf)))
+        .collect();
+    let _locks = locks?;
     let path = device(pf).join("sriov_numvfs");
     tree.write(&path, &to.to_string())
         .map_err(|error| match error {

@@ -113,7 +113,7 @@ fn group_is_open(tree: &Tree, group: u32) -> bool {
     opened.is_err_and(|error| Errno::from_io_error(&error) == Some(Errno::BUSY))
 }
 
-fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
+pub(super) fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
     let record = if_present(tree.read(format!("/var/lib/cni/sriov/pci/{vf}")))?;
     Ok(record
         // Old versions of the plugin make an empty one to lock it.
@@ -122,10 +122,12 @@ fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostErr
         .map(|netns| Holder::CniAllocation { netns }))
 }
 
-/// What we may not see counts as there.
+/// What we may not see counts as there: other users' processes are hidden from the daemon.
 fn is_there(tree: &Tree, path: &str) -> bool {
     let seen = std::fs::symlink_metadata(tree.path(path));
-    !seen.is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
+    let is_gone = seen.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+    let of_a_process = Path::new(path).starts_with("/proc");
+    !is_gone || (of_a_process && !tree.exists("/proc/1"))
 }
 
 /// vDPA and mediated devices by the PCI devices that they stand on.

@@ -17,6 +17,9 @@ pub(super) struct Netdev {
     pub(super) directory: PathBuf,
 }
 
+/// A netdev that is renamed while we look is gone by its old name: look so often.
+const LOOKS: usize = 5;
+
 /// By index, because a device's own netdev is older than those made on top of it. `None` where the
 /// driver made none. Where all of them went to other network namespaces, none are left in a list
 /// that is still there: it goes with the driver.
@@ -28,20 +31,54 @@ pub(super) fn list(
     let Some(directory) = directory(tree, device, driver)? else {
         return Ok(None);
     };
-    let Some(names) = if_present(tree.list(&directory))? else {
-        return Ok(None);
-    };
-    let before = names.len();
     let mut found = Vec::new();
-    for name in names {
-        let directory = directory.join(name);
-        if let Some(index) = if_present(attribute(tree, &directory, "ifindex"))? {
-            found.push(Netdev { index, directory });
+    for _ in 0..LOOKS {
+        let Some(names) = if_present(tree.list(&directory))? else {
+            return Ok(None);
+        };
+        let listed = names.len();
+        found.clear();
+        for name in names {
+            let directory = directory.join(name);
+            if let Some(index) = if_present(attribute(tree, &directory, "ifindex"))? {
+                found.push(Netdev { index, directory });
+            }
+        }
+        found.sort_unstable_by_key(|netdev| netdev.index);
+        if found.len() == listed {
+            return Ok(Some(found));
         }
     }
-    found.sort_unstable_by_key(|netdev| netdev.index);
     // Those that vanished while we looked did not go elsewhere.
-    Ok((before == 0 || !found.is_empty()).then_some(found))
+    Ok((!found.is_empty()).then_some(found))
+}
+
+/// What a VF has for a netdev.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Own {
+    None,
+    /// In another network namespace.
+    Elsewhere,
+    Here(Netdev, VfInterface),
+}
+
+pub(super) fn of_vf(
+    tree: &Tree,
+    device: &Path,
+    driver: Option<&DriverName>,
+) -> Result<Own, HostError> {
+    for _ in 0..LOOKS {
+        let Some(netdevs) = list(tree, device, driver)? else {
+            break;
+        };
+        let Some(netdev) = netdevs.into_iter().next() else {
+            return Ok(Own::Elsewhere);
+        };
+        if let Some(interface) = if_present(netdev.vf_interface(tree))? {
+            return Ok(Own::Here(netdev, interface));
+        }
+    }
+    Ok(Own::None)
 }
 
 fn directory(
@@ -77,7 +114,7 @@ impl Netdev {
         Ok(uppers.collect())
     }
 
-    pub(super) fn vf_interface(&self, tree: &Tree) -> Result<VfInterface, HostError> {
+    fn vf_interface(&self, tree: &Tree) -> Result<VfInterface, HostError> {
         let name = printable(self.directory.file_name().unwrap_or_default().as_bytes());
         Ok(VfInterface {
             index: self.index,

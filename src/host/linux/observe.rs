@@ -73,17 +73,18 @@ fn observe_present(
     };
 
     let indexes = vf_indexes(tree, pf)?;
-    let vf_list_complete = match (&own, &link) {
+    let count_is_changing = match (&own, &link) {
         (Some(own), Some(link)) => {
-            // While VFs are being made their links are there already, and none are announced. (A
-            // virtio device between PF and interface announces none ever.)
+            // While VFs are made their links are there already and none are announced; while they
+            // are removed it is the other way round. (A virtio device between PF and interface
+            // announces none ever.)
             let stands_on_pf = own.directory.starts_with(device.join("net"));
             let announced = link.num_vf.and_then(|count| usize::try_from(count).ok());
-            let agrees = announced.is_none_or(|announced| announced == indexes.len());
-            link.vf_list_complete() && (agrees || !stands_on_pf)
+            stands_on_pf && announced.is_some_and(|announced| announced != indexes.len())
         }
-        _ => true,
+        _ => false,
     };
+    let listed = link.as_ref().is_none_or(Link::vf_list_complete);
     let settings = link.and_then(|link| link.vfs).unwrap_or_default();
     let mut vfs = BTreeMap::new();
     let mut netdevs = BTreeMap::new();
@@ -114,7 +115,8 @@ fn observe_present(
         num_vfs: u16::try_from(vfs.len()).unwrap_or(u16::MAX),
         autoprobe: tree.read(device.join("sriov_drivers_autoprobe"))? == "1",
         interface,
-        vf_list_complete,
+        vf_list_complete: listed && !count_is_changing,
+        count_is_changing,
         vfs,
         holders,
     })
@@ -177,13 +179,12 @@ fn observe_vf(
     let address = tree.link_as(virtfn(pf, index))?;
     let device = device(address);
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
-    let netdevs = netdev::list(tree, &device, driver.as_ref())?;
     let kernel_driver = driver.as_ref().is_some_and(|driver| !driver.is_userspace());
-    let interface_elsewhere = kernel_driver && netdevs.as_ref().is_some_and(Vec::is_empty);
-    let netdev = netdevs.into_iter().flatten().next();
-    let interface = match &netdev {
-        Some(netdev) => if_present(netdev.vf_interface(tree))?,
-        None => None,
+    let own = netdev::of_vf(tree, &device, driver.as_ref())?;
+    let interface_elsewhere = kernel_driver && own == netdev::Own::Elsewhere;
+    let (netdev, interface) = match own {
+        netdev::Own::Here(netdev, interface) => (Some(netdev), Some(interface)),
+        netdev::Own::None | netdev::Own::Elsewhere => (None, None),
     };
     let vf = VfSnapshot {
         address,

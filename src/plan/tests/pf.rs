@@ -71,9 +71,10 @@ fn plan_shrinking_is_refused_while_a_vf_is_in_use() {
     assert_eq!(
         problem.reason,
         "changing numvfs 5 -> 2 destroys all VFs, and VF 1 is in use by network namespace blue, \
-         and one more VF is in use"
+         VF 4 is in use by CNI, for /run/netns/pod"
     );
-    assert!(problem.hint.as_ref().unwrap().contains("--force"));
+    let hint = problem.hint.as_ref().unwrap();
+    assert!(hint.contains("`sriovctl apply --force ens1`"), "{hint}");
 }
 
 #[test]
@@ -91,13 +92,17 @@ fn plan_raises_the_mtu_where_the_count_is_refused() {
 }
 
 #[test]
-fn plan_counts_all_vfs_in_use() {
-    let mut case = Case::new(5, count(2));
-    for vf in 0..4 {
-        case.hold(vf, blue());
+fn plan_names_some_of_the_vfs_in_use_and_counts_the_others() {
+    let mut case = Case::new(7, count(2));
+    for (vf, end) in [
+        (3, "VF 3 is in use by network namespace blue"),
+        (4, "one more VF is in use"),
+        (5, "2 more VFs are in use"),
+    ] {
+        (0..=vf).for_each(|vf| case.hold(vf, blue()));
+        let reason = &case.plan().problems[0].reason;
+        assert!(reason.ends_with(end), "{reason}");
     }
-    let reason = &case.plan().problems[0].reason;
-    assert!(reason.ends_with("and 3 more VFs are in use"), "{reason}");
 }
 
 #[test]
@@ -129,15 +134,19 @@ fn plan_does_not_ask_for_holders_where_nothing_is_disturbed() {
 }
 
 #[test]
-fn plan_with_force_destroys_without_looking() {
+fn plan_with_force_destroys_and_knows_who_loses_what() {
     let mut case = Case::new(5, count(2));
     case.hold(1, blue());
+    assert_eq!(case.plan().taken, BTreeMap::new());
     case.force = true;
-    case.plans(&["numvfs 5 -> 0"]);
+    let lost = BTreeMap::from([(VfIndex(1), BTreeSet::from([blue()]))]);
+    for disruption in [Disruption::WhenUnused, Disruption::Never] {
+        case.policies[0].disruption = disruption;
+        case.plans(&["numvfs 5 -> 0"]);
+        assert_eq!(case.plan().taken, lost);
+    }
     case.pf.holders = None;
-    case.plans(&["numvfs 5 -> 0"]);
-    case.policies[0].disruption = Disruption::Never;
-    case.plans(&["numvfs 5 -> 0"]);
+    assert!(case.plan().needs_holders);
 }
 
 #[test]
@@ -238,6 +247,10 @@ fn plan_repairs_nothing_from_a_short_list() {
     case.pf.vf_list_complete = false;
     case.plans(&[]);
     case.reports(&[(ProblemKind::ShortVfList, None)]);
+    // Somebody makes or removes VFs: no fault, and soon over.
+    case.pf.count_is_changing = true;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
 }
 
 #[test]
@@ -314,8 +327,21 @@ fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
     blocked.insert(step(1), String::new(), Persistence::UntilChange, &case.pf);
     let lasting = blocked.clone();
     assert!(!blocked.awaits_retry());
-    blocked.insert(step(2), String::new(), Persistence::Transient, &case.pf);
-    assert!(blocked.awaits_retry());
-    blocked.allow_retries();
-    assert_eq!(blocked, lasting);
+    for passing in [Persistence::Transient, Persistence::Busy] {
+        blocked.insert(step(2), String::new(), passing, &case.pf);
+        assert!(blocked.awaits_retry());
+        blocked.allow_retries();
+        assert_eq!(blocked, lasting);
+    }
+}
+
+#[test]
+fn plan_calls_it_no_failure_that_another_program_is_at_work() {
+    let mut case = Case::new(0, count(3));
+    let step = Step::SetNumVfs { from: 0, to: 3 };
+    let reason = "VF 0 is locked by another program".to_owned();
+    let pf = case.pf.clone();
+    case.blocked.insert(step, reason, Persistence::Busy, &pf);
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
 }

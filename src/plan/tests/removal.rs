@@ -46,10 +46,10 @@ fn plan_waits_for_the_users_of_what_it_would_destroy() {
     case.hold(1, blue());
     case.plans(&[]);
     case.reports(&[(ProblemKind::InUse, None)]);
-    case.pf.holders = None;
-    assert!(case.plan().needs_holders);
     case.force = true;
     case.plans(&["numvfs 2 -> 0"]);
+    case.pf.holders = None;
+    assert!(case.plan().needs_holders);
 }
 
 #[test]

@@ -302,10 +302,6 @@ fn plan_waits_for_the_interface_through_which_attributes_are_set() {
     case.pf.interface = None;
     case.plans(&[]);
     case.reports(&[(ProblemKind::Awaits, None)]);
-    // Under such a driver it will never have one.
-    case.pf.driver = "vfio-pci".parse().ok();
-    case.plans(&[]);
-    case.reports(&[(ProblemKind::Awaits, Some(0))]);
 }
 
 #[test]

@@ -42,9 +42,11 @@ fn force_takes_a_vf_from_its_user() {
     let mut agent = created(vec![policy("a", count(4))]);
     agent.host.hold(pf(), VfIndex(3), blue());
     edit(&mut agent, count(2));
-    agent.pass_with(pf(), &crate::sim::Quiet, true);
+    let outcome = agent.pass_with(pf(), &crate::sim::Quiet, true);
     assert_eq!(seen(&agent).num_vfs, 2);
     assert_eq!(agent.host.violations().len(), 1);
+    let lost = Taken::from([(VfIndex(3), BTreeSet::from([blue()]))]);
+    assert_eq!(outcome.taken, lost);
 }
 
 #[test]

@@ -2,15 +2,27 @@
 
 use super::*;
 use crate::model::{MacAddress, VfIndex};
+use crate::policy::resolve::Resolution;
 use crate::render::fixture::*;
-use crate::render::pools::pools;
+use crate::render::pools::{is_coming, pools};
 use proptest::prelude::*;
 
 type Memory = BTreeMap<NetworkName, Assignment>;
 
+fn assign_in<'a>(
+    world: &World,
+    pools: &Pools<'a>,
+    networks: &'a [Network],
+    previous: &Memory,
+) -> Assignments<'a> {
+    let coming =
+        |resource: &_, last: &_| is_coming(resource, last, &world.resolutions, &world.host);
+    assign(networks, pools, previous, coming)
+}
+
 fn run(world: &World, networks: &[Network], previous: &Memory) -> (Vec<String>, Memory) {
     let pools = pools(&world.resolutions, &world.host);
-    let assigned = assign(networks, &pools, previous);
+    let assigned = assign_in(world, &pools, networks, previous);
     let line = |(name, result): (&&NetworkName, &Result<Member<'_>, NoVf>)| match result {
         Ok(member) => format!("{name} {}", member.vf.address),
         Err(error) => format!("{name}: {error}"),
@@ -74,6 +86,59 @@ fn a_new_nic_in_the_slot_takes_over() {
     let (lines, memory) = run(&one_pool(&[(1, 2)]), &networks, &remembered([("n1", last)]));
     assert_eq!(lines, ["n1 0000:01:01.1"]);
     assert_eq!(memory, remembered([("n1", at(1, 1))]));
+}
+
+#[test]
+fn a_network_waits_for_its_vf_while_that_is_made_again() {
+    let networks = [network("n1", Some("a"))];
+    let previous = remembered([("n1", at(1, 0))]);
+    let mut world = one_pool(&[(1, 3), (2, 3)]);
+    let address = pf(1, 0).address;
+    let seen = world.host.pfs.get_mut(&address).unwrap();
+    seen.vfs.remove(&VfIndex(0));
+    let waits = ["n1: VF 0 of 0000:01:00.0, which it has, is not ready"];
+    let (lines, memory) = run(&world, &networks, &previous);
+    assert_eq!(lines, waits);
+    assert_eq!(memory, previous);
+    // While its driver is not bound a PF is known by its slot.
+    let seen = world.host.pfs.get_mut(&address).unwrap();
+    seen.interface = None;
+    assert_eq!(run(&world, &networks, &previous).0, waits);
+    world.resolutions.insert(address, Resolution::AwaitsName);
+    assert_eq!(run(&world, &networks, &previous).0, waits);
+}
+
+#[test]
+fn a_network_moves_when_its_vf_is_not_meant_for_it_any_more() {
+    let networks = [network("n1", Some("a"))];
+    let previous = remembered([("n1", at(1, 0))]);
+    let moved = ["n1 0000:02:01.0"];
+    let address = pf(1, 0).address;
+    let world = || one_pool(&[(1, 0), (2, 3)]);
+    assert_eq!(run(&world(), &networks, &previous).0, moved);
+    for resolution in [None, Some(Resolution::Unmatched)] {
+        let mut world = world();
+        world.resolutions.remove(&address);
+        world.resolutions.extend(resolution.map(|it| (address, it)));
+        assert_eq!(run(&world, &networks, &previous).0, moved);
+    }
+    // Somebody else makes the VFs: whether it comes back is known once he is done.
+    let mut world = world();
+    let Some(Resolution::Desired(desired)) = world.resolutions.get_mut(&address) else {
+        panic!("it is wanted");
+    };
+    desired.external = true;
+    assert_eq!(run(&world, &networks, &previous).0, moved);
+    world.host.pfs.get_mut(&address).unwrap().count_is_changing = true;
+    assert_ne!(run(&world, &networks, &previous).0, moved);
+}
+
+#[test]
+fn who_had_the_vf_that_another_has_now_takes_a_free_one() {
+    let networks = [network("n1", Some("a")), network("n2", Some("a"))];
+    let previous = remembered([("n1", at(1, 0)), ("n2", at(1, 0))]);
+    let (lines, _) = run(&one_pool(&[(1, 2)]), &networks, &previous);
+    assert_eq!(lines, ["n1 0000:01:01.0", "n2 0000:01:01.1"]);
 }
 
 #[test]
@@ -165,7 +230,7 @@ proptest! {
         world in any_world(), networks in any_networks(), previous in any_memory()
     ) {
         let pools = pools(&world.resolutions, &world.host);
-        let assigned = assign(&networks, &pools, &previous);
+        let assigned = assign_in(&world, &pools, &networks, &previous);
         let mut taken = BTreeSet::new();
         for network in &networks {
             match (&network.resource, assigned.get(&network.name)) {
@@ -178,7 +243,9 @@ proptest! {
                 other => prop_assert!(false, "{other:?}"),
             }
         }
-        for (network, _) in assigned.iter().filter(|(_, result)| result.is_err()) {
+        let waits = |result: &_| matches!(result, Err(NoVf::NotReady { .. }));
+        let without = |result: &Result<_, _>| result.is_err() && !waits(result);
+        for (network, _) in assigned.iter().filter(|(_, result)| without(result)) {
             let network = networks.iter().find(|candidate| candidate.name == **network).unwrap();
             let pool = pools.get(network.resource.as_ref().unwrap());
             let free = pool.into_iter().flatten().filter(|member| !taken.contains(&member.vf.address));
@@ -211,14 +278,14 @@ proptest! {
         world in any_world(), networks in any_networks(), more in any_networks(), previous in any_memory()
     ) {
         let pools = pools(&world.resolutions, &world.host);
-        let before = assign(&networks, &pools, &previous);
+        let before = assign_in(&world, &pools, &networks, &previous);
         let memory = remember(&before, &previous);
         // Names that both have stay as they are; the rest is replaced.
         let changed: Vec<_> = more.iter().map(|new| {
             let old = networks.iter().find(|old| old.name == new.name);
             old.unwrap_or(new).clone()
         }).collect();
-        let after = assign(&changed, &pools, &memory);
+        let after = assign_in(&world, &pools, &changed, &memory);
         for (network, result) in &after {
             if let Some(Ok(was)) = before.get(network) {
                 prop_assert_eq!(result, &Ok(*was));

@@ -18,7 +18,13 @@ fn main() -> Result<()> {
     println!("listening");
     let pf = bound_pf(&monitor)?;
     let host = LinuxHost::new(PathBuf::from("/"));
-    let apply = |step| host.apply(&Action { pf, step });
+    let apply = |step| {
+        host.apply(&Action {
+            pf,
+            step,
+            though_lent: false,
+        })
+    };
     apply(Step::SetAutoprobe { on: false })?;
     apply(Step::SetNumVfs { from: 0, to: VFS })?;
     apply(Step::SetAutoprobe { on: true })?;

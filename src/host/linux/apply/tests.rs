@@ -13,7 +13,11 @@ fn apply(host: &Prepared, step: Step) -> Result<(), HostError> {
     let linux = LinuxHost {
         tree: host.tree.clone(),
     };
-    linux.apply(&Action { pf: pf(), step })
+    linux.apply(&Action {
+        pf: pf(),
+        step,
+        though_lent: false,
+    })
 }
 
 #[test]
@@ -106,7 +110,39 @@ fn a_vf_that_another_program_works_on_is_left_alone() {
             address: vf_address(0),
             to: crate::model::BindTarget::Default,
         },
+        // All of them go.
+        Step::SetNumVfs { from: 1, to: 0 },
     ] {
         assert!(matches!(apply(&host, step), Err(HostError::Locked { .. })));
     }
+}
+
+#[test]
+fn a_vf_that_was_lent_since_it_was_looked_at_is_left_alone() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    host.pf_file("sriov_numvfs", "1");
+    let record = format!("var/lib/cni/sriov/pci/{}", vf_address(0));
+    host.file(&record, "/run/netns/pod");
+    host.file("run/netns/pod", "");
+    let step = Step::SetNumVfs { from: 1, to: 0 };
+    let lent = HostError::Lent {
+        what: "VF 0 (0000:01:10.0)".to_owned(),
+    };
+    assert_eq!(apply(&host, step.clone()), Err(lent));
+    let numvfs = || host.text(&format!("{}/sriov_numvfs", pci(PF)));
+    assert_eq!(numvfs(), "1");
+    let linux = LinuxHost {
+        tree: host.tree.clone(),
+    };
+    let forced = linux.apply(&Action {
+        pf: pf(),
+        step,
+        though_lent: true,
+    });
+    assert!(
+        matches!(forced, Err(HostError::NoEffect { .. })),
+        "{forced:?}"
+    );
+    assert_eq!(numvfs(), "0");
 }

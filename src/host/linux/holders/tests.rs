@@ -140,6 +140,15 @@ fn a_cni_record_counts_while_its_namespace_lives() {
         host.file("relative", "");
         assert_eq!(holders(&host, &mut Answers::default()), Found::new());
     }
+    // Hidden: whether it lives cannot be seen.
+    let netns = "/proc/77/ns/net".to_owned();
+    host.file(&record, &netns);
+    assert_eq!(
+        holders(&host, &mut Answers::default()),
+        only(0, Holder::CniAllocation { netns })
+    );
+    host.directory("proc/1");
+    assert_eq!(holders(&host, &mut Answers::default()), Found::new());
     host.file(&record, "/run/netns/pod");
     host.file("run/netns/pod", "pod");
     let netns = "/run/netns/pod".to_owned();
