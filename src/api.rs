@@ -2,7 +2,7 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /v1/status` | [`Status`](crate::daemon::status::Status) |
+//! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/snapshot` | [`HostSnapshot`](crate::model::HostSnapshot), looked at now |
 //! | `GET /v1/plan` | [`Forecast`](crate::forecast::Forecast): what a pass would do now |
 //! | `POST /v1/apply` | a pass over some PFs or all, then their status |
@@ -11,20 +11,21 @@
 //! Errors are RFC 9457 problem objects. Changing is for root and the user the daemon runs as.
 
 mod handlers;
+mod input;
 mod peer;
 mod problem;
+mod server;
 
-use crate::daemon::coordinator::Shared;
-use crate::daemon::status::Status;
-use crate::model::PciAddress;
+use crate::host::Host;
+use crate::model::{Node, PciAddress};
+use crate::plan::Memory;
+use crate::policy::PolicySet;
+use crate::report::Status;
 use anyhow::Context;
-use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::routing::{get, post};
-use peer::Peer;
 pub use problem::ProblemDetails;
 use serde::{Deserialize, Serialize};
-use std::convert::Infallible;
+pub use server::serve;
+use std::fmt;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
@@ -33,14 +34,11 @@ use std::sync::Arc;
 use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Bodies are a list of PF names: nothing sensible is larger.
-const BODY_LIMIT: usize = 64 * 1024;
-
 /// Something that only the coordinator can do or knows.
 #[derive(Debug)]
 pub enum Request {
-    Share {
-        reply: oneshot::Sender<Shared>,
+    View {
+        reply: oneshot::Sender<View>,
     },
     Apply {
         pfs: Vec<PciAddress>,
@@ -54,14 +52,32 @@ pub enum Request {
     },
 }
 
+/// What answers are made from, beside the status.
+#[derive(Clone)]
+pub struct View {
+    pub host: Arc<dyn Host>,
+    /// The node as the settings name it, which is what policies see.
+    pub node: Arc<Node>,
+    pub policies: Arc<PolicySet>,
+    pub memory: Memory,
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("View")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct State {
     pub status: watch::Receiver<Arc<Status>>,
     pub requests: mpsc::Sender<Request>,
 }
 
-/// The body of `POST /v1/apply`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+/// The body of `POST /v1/apply`; none at all is a pass over all PFs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyRequest {
     /// Addresses or interface names; none means all PFs.
@@ -91,22 +107,5 @@ pub fn listen(path: &Path) -> anyhow::Result<UnixListener> {
     Ok(listener)
 }
 
-pub async fn serve(listener: UnixListener, state: State) -> anyhow::Result<Infallible> {
-    let router = router(state).into_make_service_with_connect_info::<Peer>();
-    axum::serve(listener, router)
-        .await
-        .context("cannot serve")?;
-    anyhow::bail!("the listener was closed")
-}
-
-fn router(state: State) -> Router {
-    Router::new()
-        .route("/v1/status", get(handlers::status))
-        .route("/v1/snapshot", get(handlers::snapshot))
-        .route("/v1/plan", get(handlers::plan))
-        .route("/v1/apply", post(handlers::apply))
-        .route("/v1/reload", post(handlers::reload))
-        .fallback(handlers::not_found)
-        .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .with_state(state)
-}
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,6 @@ mod table;
 
 use crate::agent::Settings;
 use crate::api::ApplyRequest;
-use crate::daemon::status::Status;
 use crate::forecast::{self, Forecast};
 use crate::host::Host;
 use crate::host::Look;
@@ -17,6 +16,7 @@ use crate::policy::PolicySet;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{self, DIRECTORIES, LastGood, Trust};
 use crate::report::PfState;
+use crate::report::Status;
 use anyhow::{Context, bail};
 use clap::{Parser, Subcommand};
 use client::Client;

@@ -2,15 +2,16 @@
 
 mod announce;
 mod backoff;
-pub mod coordinator;
+mod coordinator;
 mod job;
 pub mod journal;
 mod ledger;
+mod loading;
 mod notify;
 mod outputs;
 mod passes;
 mod slot;
-pub mod status;
+mod status;
 mod triggers;
 
 use crate::agent::Settings;
@@ -119,8 +120,8 @@ fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
         kernel: found.kernel,
     };
     let (store, lost) = Store::open(&file::under(&root, &settings.state_dir));
-    if let Some(lost) = lost {
-        journal::state_lost(&lost.path, &lost);
+    if let Some(lost) = &lost {
+        journal::state_lost(&lost.path, lost);
     }
     // Another kernel may have learnt what this one's drivers could not.
     drop(store.update(|memory| {
@@ -130,7 +131,7 @@ fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
         }
     }));
     let store = Arc::new(store);
-    let ledger = StateLedger::new(Arc::clone(&store), &root);
+    let ledger = StateLedger::new(Arc::clone(&store), &root, lost.is_some());
     if let Err(error) = ledger.restore_marks() {
         journal::state_not_saved(&error);
     }
@@ -237,6 +238,7 @@ impl Readiness {
         if !self.is_ready && (coordinator.is_ready() || late) {
             self.is_ready = true;
             self.deadline = None;
+            coordinator.shared.ledger.is_complete();
             told(notify::ready(&summary));
             journal::ready(&summary);
         } else if self.reloading && !coordinator.is_loading() {

@@ -6,7 +6,7 @@ pub mod netlink;
 pub mod sysfs;
 
 use crate::model::{Action, HostSnapshot, MacAddress, Node, PciAddress, PfSnapshot};
-pub use error::{HostError, Persistence};
+pub use error::HostError;
 use std::collections::BTreeSet;
 
 /// What an observation must tell beyond what every pass needs.

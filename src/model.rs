@@ -8,7 +8,7 @@ pub mod host;
 pub mod name;
 pub mod vf;
 
-pub use action::{Action, BindTarget, Step};
+pub use action::{Action, BindTarget, Persistence, Step};
 pub use address::{MacAddress, PciAddress, PciId};
 pub use holder::Holder;
 pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterface, VfSnapshot};

@@ -8,6 +8,7 @@ pub mod blocked;
 mod count;
 mod in_use;
 pub mod owned;
+pub mod presumed;
 mod removal;
 mod vf;
 
@@ -41,9 +42,16 @@ pub struct Input<'a> {
     pub force: bool,
 }
 
+const SHORT_LIST: &str =
+    "the kernel's list of VFs is shorter than it says: their attributes are unknown";
+
 pub fn plan(input: &Input) -> Plan {
     let mut plan = Plan::default();
     match input.resolution {
+        Resolution::AwaitsName if input.pf.interface.is_none() => plan.problem(
+            ProblemKind::Awaits,
+            "a policy asks for the PF's network interface, which is not in sight",
+        ),
         Resolution::AwaitsName => plan.problem(
             ProblemKind::Awaits,
             "a policy asks for the interface's name, which udev has not settled yet",
@@ -58,8 +66,8 @@ pub fn plan(input: &Input) -> Plan {
     if plan.needs_holders {
         plan.steps.clear();
     }
-    count::let_default_driver_probe(input, &mut plan);
     blocked::hold_back(&mut plan, input);
+    count::let_default_driver_probe(input, &mut plan);
     plan.problems.sort();
     plan
 }
@@ -85,10 +93,7 @@ fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     count::plan_up(input, desired, plan);
     count::plan_autoprobe(input, desired, plan);
     if !pf.vf_list_complete {
-        plan.problem(
-            ProblemKind::ShortVfList,
-            "the kernel's list of VFs is shorter than it says: their attributes are unknown",
-        );
+        plan.problem(ProblemKind::ShortVfList, SHORT_LIST);
         return;
     }
     vf::plan_vfs(input, desired, plan);

@@ -1,7 +1,8 @@
 //! The pass over one PF: look, resolve, plan, apply, until the plan is empty. Order, no decisions.
 
-use crate::host::{Host, HostError, Look, Persistence};
-use crate::model::{Action, DriverName, Node, PciAddress, PfSnapshot, Step};
+use crate::host::{Host, HostError, Look};
+use crate::model::{Action, DriverName, Node, PciAddress, Persistence, PfSnapshot, Step};
+use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, owned};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, resolve};
@@ -15,6 +16,8 @@ const MAX_ROUNDS: usize = 10;
 /// What must be remembered over passes and restarts. Implemented by the state file.
 pub trait Ledger: Sync {
     fn owned(&self, pf: PciAddress) -> Option<OwnedPf>;
+    /// What was written down is lost, and not every PF has been looked at since.
+    fn is_lost(&self) -> bool;
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>);
     fn unsupported(&self, driver: &DriverName) -> BTreeSet<Capability>;
     fn learn_unsupported(&self, driver: &DriverName, capability: Capability);
@@ -80,6 +83,7 @@ impl Pass<'_> {
             };
             rounds += 1;
             failed.extend(without_effect(&done, &round.plan));
+            failed.extend(other_count(&done, &round.pf));
             if !failed.is_empty() {
                 for (step, error) in failed.drain(..) {
                     self.remember_failure(step, &error, &round.pf, &mut blocked);
@@ -91,6 +95,9 @@ impl Pass<'_> {
                 };
             }
             blocked.prune(&round.pf, &round.plan);
+            if rounds > MAX_ROUNDS {
+                round = self.give_up_for_now(round, &mut blocked);
+            }
             if round.plan.is_empty() || rounds > MAX_ROUNDS || self.progress.is_cancelled() {
                 let Round {
                     pf,
@@ -124,6 +131,10 @@ impl Pass<'_> {
         blocked: &Blocked,
     ) -> Result<Option<Round>, HostError> {
         let Some(pf) = self.host.observe(address, Look::Plain)? else {
+            // With the device went all that was set there: nothing is left to undo.
+            if self.ledger.owned(address).is_some() {
+                self.ledger.set_owned(address, None);
+            }
             return Ok(None);
         };
         let round = self.plan(pf, blocked);
@@ -137,7 +148,11 @@ impl Pass<'_> {
     fn plan(&self, pf: PfSnapshot, blocked: &Blocked) -> Round {
         let resolution = resolve(self.policies, self.node, &pf);
         let remembered = self.ledger.owned(pf.address);
-        let owned = owned::still_owned(remembered.as_ref(), &resolution, &pf);
+        let known = match &remembered {
+            None if self.ledger.is_lost() => presumed(&resolution, &pf),
+            _ => remembered.clone(),
+        };
+        let owned = owned::still_owned(known.as_ref(), &resolution, &pf);
         if owned != remembered {
             self.ledger.set_owned(pf.address, owned.clone());
         }
@@ -159,6 +174,15 @@ impl Pass<'_> {
             resolution,
             plan,
         }
+    }
+
+    /// Somebody or something undoes what is done: to be tried again, but not at once.
+    fn give_up_for_now(&self, round: Round, blocked: &mut Blocked) -> Round {
+        for step in round.plan.steps {
+            let reason = format!("{step}: something keeps undoing it");
+            blocked.insert(step, reason, Persistence::Transient, &round.pf);
+        }
+        self.plan(round.pf, blocked)
     }
 
     fn apply(
@@ -215,7 +239,6 @@ impl Pass<'_> {
         {
             self.ledger
                 .learn_unsupported(driver, Capability::needed_by(*setting));
-            return;
         }
         blocked.insert(step, error.to_string(), error.persistence(), pf);
     }
@@ -236,6 +259,21 @@ fn without_effect(done: &[Step], plan: &Plan) -> Vec<(Step, HostError)> {
             )
         })
         .collect()
+}
+
+/// VFs were made, and not as many as were asked for: asking again would destroy those that came.
+fn other_count(done: &[Step], pf: &PfSnapshot) -> Option<(Step, HostError)> {
+    let asked = done.iter().find_map(|step| match step {
+        Step::SetNumVfs { to, .. } if *to != 0 => Some(*to),
+        _ => None,
+    })?;
+    let made = pf.num_vfs;
+    (made != 0 && made != asked).then(|| {
+        let again = Step::SetNumVfs { from: made, to: 0 };
+        let what = format!("making {asked} VFs");
+        let found = format!("there are {made}");
+        (again, HostError::NoEffect { what, found })
+    })
 }
 
 #[cfg(test)]

@@ -2,9 +2,11 @@
 #![deny(clippy::disallowed_methods, clippy::disallowed_types)]
 
 pub mod sentence;
+pub mod status;
 
 use crate::model::{PciAddress, PolicyName, ResourceName, Step, VfIndex};
 use serde::{Deserialize, Serialize};
+pub use status::{FileReport, NetworkReport, Status};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -68,11 +70,21 @@ pub struct Problem {
     pub vf: Option<VfIndex>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<Step>,
-    /// One sentence without the PF's name.
+    /// One sentence without the PF's and the VF's name.
     pub reason: String,
     /// What would clear it, where that is not obvious.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hint: Option<String>,
+}
+
+impl Problem {
+    /// The reason with the VF that it is about.
+    pub fn sentence(&self) -> String {
+        match self.vf {
+            Some(vf) => format!("VF {vf}: {}", self.reason),
+            None => self.reason.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -121,6 +133,39 @@ impl<'a> News<'a> {
         let gone = before.iter().filter(|it| !after.contains(it));
         let cleared = gone.filter(|&old| !has_changed(old)).collect();
         Self { appeared, cleared }
+    }
+}
+
+/// One problem that several VFs share, so that it is told once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble<'a> {
+    pub problem: &'a Problem,
+    /// Ascending; none where it is about the whole PF.
+    pub vfs: Vec<VfIndex>,
+}
+
+impl<'a> Trouble<'a> {
+    pub fn group(problems: &[&'a Problem]) -> Vec<Self> {
+        let mut troubles: Vec<Self> = Vec::new();
+        let same =
+            |a: &Problem, b: &Problem| (a.kind, &a.reason, &a.hint) == (b.kind, &b.reason, &b.hint);
+        for problem in problems {
+            match troubles
+                .iter_mut()
+                .find(|trouble| same(trouble.problem, problem))
+            {
+                Some(trouble) => trouble.vfs.extend(problem.vf),
+                None => troubles.push(Self {
+                    problem,
+                    vfs: problem.vf.into_iter().collect(),
+                }),
+            }
+        }
+        for trouble in &mut troubles {
+            trouble.vfs.sort_unstable();
+            trouble.vfs.dedup();
+        }
+        troubles
     }
 }
 

@@ -221,7 +221,11 @@ fn as_error(pf: &SimPf, step: &Step, errno: Errno) -> HostError {
 fn violations_of(pf: &SimPf, action: &Action) -> Vec<Violation> {
     let struck: Vec<VfIndex> = match &action.step {
         Step::SetNumVfs { to: 0, .. } => pf.snapshot.vfs.keys().copied().collect(),
-        Step::Bind { vf, .. } => vec![*vf],
+        // A VF without driver has nobody to take it from.
+        Step::Bind { vf, .. } => {
+            let bound = pf.snapshot.vfs.get(vf).filter(|vf| vf.driver.is_some());
+            bound.map(|_| *vf).into_iter().collect()
+        }
         _ => Vec::new(),
     };
     let held = struck.into_iter().map(|vf| (vf, pf.holders(vf)));

@@ -63,6 +63,7 @@ pub enum LostReason {
 impl Store {
     /// A file that is not there is nothing to speak of: the host is new.
     pub fn open(directory: &Path) -> (Self, Option<Lost>) {
+        sweep(directory);
         let path = directory.join(FILE);
         let (inner, lost) = match read(&path) {
             Ok(inner) => (inner, None),
@@ -125,6 +126,15 @@ impl Inner {
             self.saved = Some(text);
         }
         Ok(())
+    }
+}
+
+/// What a crash left behind. Best effort: it takes room, and nothing else.
+fn sweep(directory: &Path) {
+    for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(file::is_temporary) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 

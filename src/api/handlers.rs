@@ -1,100 +1,102 @@
 //! One function per request.
 
 use super::peer::Peer;
-use super::{ApplyRequest, ProblemDetails, Request, State};
-use crate::daemon::coordinator::Shared;
-use crate::daemon::status::Status;
+use super::server::Limits;
+use super::{ApplyRequest, ProblemDetails, Request, State, View, input};
 use crate::forecast::{self, Forecast};
 use crate::host::{HostError, Look};
 use crate::model::{HostSnapshot, PciAddress};
-use axum::Json;
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{ConnectInfo, State as Extract};
-use axum::http::StatusCode;
-use tokio::sync::oneshot;
+use crate::report::Status;
+use axum::body::Body;
+use axum::extract::State as Extract;
+use axum::http::{Method, StatusCode};
+use axum::{Extension, Json};
+use std::sync::Arc;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+/// So many threads at most may be lost to a driver that hangs.
+const LOOKS_AT_ONCE: usize = 4;
+
+#[derive(Debug, Clone)]
+pub(super) struct Api {
+    state: State,
+    pub(super) limits: Limits,
+    looks: Arc<Semaphore>,
+}
+
+impl Api {
+    pub(super) fn new(state: State, limits: Limits) -> Self {
+        Self {
+            state,
+            limits,
+            looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
+        }
+    }
+}
 
 type Answer<T> = Result<Json<T>, ProblemDetails>;
 
-pub(super) async fn status(Extract(state): Extract<State>) -> Json<Status> {
-    Json(current(&state))
+pub(super) async fn status(Extract(api): Extract<Api>) -> Json<Status> {
+    Json(api.status())
 }
 
-pub(super) async fn snapshot(Extract(state): Extract<State>) -> Answer<HostSnapshot> {
-    let shared = ask_share(&state).await?;
-    blocking(move || look_at_all(&shared)).await.map(Json)
+pub(super) async fn snapshot(Extract(api): Extract<Api>) -> Answer<HostSnapshot> {
+    let view = api.view().await?;
+    api.look(move || look_at_all(&view)).await.map(Json)
 }
 
-pub(super) async fn plan(Extract(state): Extract<State>) -> Answer<Forecast> {
-    let shared = ask_share(&state).await?;
+pub(super) async fn plan(Extract(api): Extract<Api>) -> Answer<Forecast> {
+    let view = api.view().await?;
     let forecast = move || {
-        let snapshot = look_at_all(&shared)?;
-        Ok(forecast::forecast(
-            &snapshot,
-            &shared.policies,
-            &shared.store.memory(),
-        ))
+        let snapshot = look_at_all(&view)?;
+        Ok(forecast::forecast(&snapshot, &view.policies, &view.memory))
     };
-    blocking(forecast).await.map(Json)
+    api.look(forecast).await.map(Json)
 }
 
 pub(super) async fn apply(
-    Extract(state): Extract<State>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
-    body: Result<Json<ApplyRequest>, JsonRejection>,
+    Extract(api): Extract<Api>,
+    Extension(peer): Extension<Peer>,
+    body: Body,
 ) -> Answer<Status> {
     may_change(peer)?;
-    let Json(request) =
-        body.map_err(|error| ProblemDetails::new(error.status(), error.body_text()))?;
-    if request.force && request.pfs.is_empty() {
+    let ApplyRequest { pfs, force } = input::read(body, api.limits.patience).await?;
+    if force && pfs.is_empty() {
         let detail = "force takes VFs away from who uses them: name the PFs that it is for";
         return Err(ProblemDetails::new(StatusCode::BAD_REQUEST, detail));
     }
-    let shared = ask_share(&state).await?;
-    let pfs = find_pfs(&current(&state), &shared, request.pfs).await?;
-    let (done, wait) = oneshot::channel();
+    let pfs = api.find_pfs(pfs).await?;
     let by = peer.to_string();
-    send(
-        &state,
-        Request::Apply {
-            pfs,
-            force: request.force,
-            by,
-            done,
-        },
-    )
+    api.ask(|done| Request::Apply {
+        pfs,
+        force,
+        by,
+        done,
+    })
     .await?;
-    wait.await.map_err(|_| stopping())?;
-    Ok(Json(current(&state)))
+    Ok(Json(api.status()))
 }
 
 pub(super) async fn reload(
-    Extract(state): Extract<State>,
-    ConnectInfo(peer): ConnectInfo<Peer>,
+    Extract(api): Extract<Api>,
+    Extension(peer): Extension<Peer>,
 ) -> Answer<Status> {
     may_change(peer)?;
-    let (done, wait) = oneshot::channel();
-    send(
-        &state,
-        Request::Reload {
-            by: peer.to_string(),
-            done,
-        },
-    )
-    .await?;
-    wait.await.map_err(|_| stopping())?;
-    Ok(Json(current(&state)))
+    let by = peer.to_string();
+    api.ask(|done| Request::Reload { by, done }).await?;
+    Ok(Json(api.status()))
 }
 
 pub(super) async fn not_found() -> ProblemDetails {
-    ProblemDetails::new(
-        StatusCode::NOT_FOUND,
-        "there is nothing here; see /v1/status",
-    )
+    let detail = "there is nothing here; see /v1/status";
+    ProblemDetails::new(StatusCode::NOT_FOUND, detail)
 }
 
-fn current(state: &State) -> Status {
-    (**state.status.borrow()).clone()
+pub(super) async fn wrong_method(method: Method) -> ProblemDetails {
+    let detail = format!("{method} is not for this path");
+    ProblemDetails::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
 fn may_change(peer: Peer) -> Result<(), ProblemDetails> {
@@ -105,63 +107,88 @@ fn may_change(peer: Peer) -> Result<(), ProblemDetails> {
     Err(ProblemDetails::new(StatusCode::FORBIDDEN, detail))
 }
 
-/// Addresses as they are, interface names by what the status knows; none means all.
-async fn find_pfs(
-    status: &Status,
-    shared: &Shared,
-    names: Vec<String>,
-) -> Result<Vec<PciAddress>, ProblemDetails> {
-    let host = std::sync::Arc::clone(&shared.host);
-    let present = blocking(move || host.pfs()).await?;
-    if names.is_empty() {
-        return Ok(present.into_iter().collect());
-    }
-    let find = |name: String| {
-        let by_name = status
-            .pfs
-            .iter()
-            .find(|pf| pf.interface.as_ref() == Some(&name));
-        let address = by_name.map(|pf| pf.address).or_else(|| name.parse().ok());
-        address
-            .filter(|address| present.contains(address))
-            .ok_or_else(|| {
-                let detail =
-                    format!("{name:?} is neither the address nor the interface of a PF here");
-                ProblemDetails::new(StatusCode::NOT_FOUND, detail)
-            })
-    };
-    names.into_iter().map(find).collect()
-}
-
-/// The node as the settings name it, which is what policies see.
-fn look_at_all(shared: &Shared) -> Result<HostSnapshot, HostError> {
-    let snapshot = shared.host.snapshot(Look::WithHolders)?;
+fn look_at_all(view: &View) -> Result<HostSnapshot, HostError> {
+    let snapshot = view.host.snapshot(Look::WithHolders)?;
     Ok(HostSnapshot {
-        node: (*shared.node).clone(),
+        node: (*view.node).clone(),
         ..snapshot
     })
 }
 
-async fn ask_share(state: &State) -> Result<Shared, ProblemDetails> {
-    let (reply, shared) = oneshot::channel();
-    send(state, Request::Share { reply }).await?;
-    shared.await.map_err(|_| stopping())
-}
-
-async fn send(state: &State, request: Request) -> Result<(), ProblemDetails> {
-    state.requests.send(request).await.map_err(|_| stopping())
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, HostError> + Send + 'static,
-) -> Result<T, ProblemDetails> {
-    let failed = |detail| ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, detail);
-    match spawn_blocking(work).await {
-        Ok(result) => result.map_err(|error| failed(error.to_string())),
-        Err(error) => Err(failed(error.to_string())),
+impl Api {
+    fn status(&self) -> Status {
+        (**self.state.status.borrow()).clone()
     }
-}
 
-fn stopping() -> ProblemDetails {
-    ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, "the daemon is stopping")
+    async fn view(&self) -> Result<View, ProblemDetails> {
+        self.ask(|reply| Request::View { reply }).await
+    }
+
+    /// Sends a request to the coordinator and waits for its answer.
+    async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, ProblemDetails> {
+        let stopping = || {
+            let detail = "the daemon is stopping";
+            ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+        };
+        let (reply, answer) = oneshot::channel();
+        let sent = self.state.requests.send(request(reply)).await;
+        sent.map_err(|_| stopping())?;
+        answer.await.map_err(|_| stopping())
+    }
+
+    /// Addresses as they are, interface names by what the status knows; none means all.
+    async fn find_pfs(&self, names: Vec<String>) -> Result<Vec<PciAddress>, ProblemDetails> {
+        let view = self.view().await?;
+        let present = self.look(move || view.host.pfs()).await?;
+        if names.is_empty() {
+            return Ok(present.into_iter().collect());
+        }
+        let status = self.status();
+        let find = |name: String| {
+            let by_name = status
+                .pfs
+                .iter()
+                .find(|pf| pf.interface.as_ref() == Some(&name));
+            let address = by_name.map(|pf| pf.address).or_else(|| name.parse().ok());
+            address
+                .filter(|address| present.contains(address))
+                .ok_or_else(|| {
+                    let detail =
+                        format!("{name:?} is neither the address nor the interface of a PF here");
+                    ProblemDetails::new(StatusCode::NOT_FOUND, detail)
+                })
+        };
+        names.into_iter().map(find).collect()
+    }
+
+    /// On a thread of its own, because a driver may hang.
+    async fn look<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, HostError> + Send + 'static,
+    ) -> Result<T, ProblemDetails> {
+        let looks = Arc::clone(&self.looks);
+        let look = async {
+            let place = looks.acquire_owned().await;
+            spawn_blocking(move || {
+                let result = work();
+                drop(place);
+                result
+            })
+            .await
+        };
+        let failed = |status, detail: String| Err(ProblemDetails::new(status, detail));
+        match timeout(self.limits.look, look).await {
+            Ok(Ok(Ok(seen))) => Ok(seen),
+            Ok(Ok(Err(error))) => failed(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            Ok(Err(error)) => failed(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+            Err(_) => {
+                let seconds = self.limits.look.as_secs_f32();
+                let detail = format!("the host could not be looked at within {seconds} s");
+                failed(StatusCode::GATEWAY_TIMEOUT, detail)
+            }
+        }
+    }
 }

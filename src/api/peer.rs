@@ -1,16 +1,19 @@
 //! Who is at the other end of the socket, as the kernel says (`SO_PEERCRED`).
 
-use axum::extract::connect_info::Connected;
-use axum::serve::IncomingStream;
 use std::fmt;
-use tokio::net::UnixListener;
+use tokio::net::UnixStream;
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Peer {
-    uid: Option<u32>,
+    pub(super) uid: Option<u32>,
 }
 
 impl Peer {
+    pub(super) fn of(stream: &UnixStream) -> Self {
+        let uid = stream.peer_cred().map(|credentials| credentials.uid());
+        Self { uid: uid.ok() }
+    }
+
     /// Root, and the user that the daemon runs as.
     pub(super) fn may_change(self) -> bool {
         self.uid
@@ -23,18 +26,6 @@ impl fmt::Display for Peer {
         match self.uid {
             Some(uid) => write!(f, "user {uid}"),
             None => f.write_str("an unknown user"),
-        }
-    }
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        Self {
-            uid: stream
-                .io()
-                .peer_cred()
-                .ok()
-                .map(|credentials| credentials.uid()),
         }
     }
 }

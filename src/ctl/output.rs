@@ -1,9 +1,9 @@
 //! What a person reads, and the same as JSON.
 
 use super::table::Table;
-use crate::daemon::status::Status;
 use crate::forecast::{Forecast, PfForecast};
 use crate::policy::diagnostic::Diagnostic;
+use crate::report::Status;
 use crate::report::{PfReport, PfState, Problem};
 use anyhow::Context;
 use serde::Serialize;

@@ -4,19 +4,19 @@ use super::journal;
 use super::outputs::Published;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{FileState, Loaded};
-use crate::report::{News, PfReport, Problem};
+use crate::report::{News, PfReport, Problem, Trouble};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Problems that appeared, changed or ended.
 pub(super) fn problems(pf: &PfReport, before: &[Problem], after: &[Problem]) {
     let news = News::between(before, after);
-    news.cleared
-        .into_iter()
-        .for_each(|problem| journal::problem_cleared(pf, problem));
-    news.appeared
-        .into_iter()
-        .for_each(|problem| journal::problem_appeared(pf, problem));
+    for trouble in Trouble::group(&news.cleared) {
+        journal::problem_cleared(pf, &trouble);
+    }
+    for trouble in Trouble::group(&news.appeared) {
+        journal::problem_appeared(pf, &trouble);
+    }
 }
 
 /// Policy files that broke or are good again; warnings that were not there before.

@@ -1,20 +1,20 @@
 //! The state of the daemon, and what each message does to it. Nothing here blocks.
 
 use super::ledger::StateLedger;
+use super::loading::{Load, Loading};
 use super::outputs::{Published, Publisher};
 use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
-use super::status::Status;
 use super::{Message, announce, job, journal};
 use crate::agent::Settings;
-use crate::api::Request;
+use crate::api::{Request, View};
 use crate::events::Cause;
 use crate::file;
 use crate::host::{Host, HostError};
 use crate::model::{Node, PciAddress};
 use crate::policy::PolicySet;
 use crate::policy::load::Loaded;
-use crate::policy::resolve::resolve;
 use crate::render::HeldBack;
+use crate::report::Status;
 use crate::state::Store;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -24,27 +24,28 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// What work on other threads needs: cheap to clone, never changed in place.
 #[derive(Clone)]
-pub struct Shared {
-    pub host: Arc<dyn Host>,
-    pub store: Arc<Store>,
+pub(super) struct Shared {
+    pub(super) host: Arc<dyn Host>,
+    pub(super) store: Arc<Store>,
     pub(super) ledger: StateLedger,
-    pub settings: Arc<Settings>,
-    pub root: Arc<PathBuf>,
-    pub node: Arc<Node>,
-    pub policies: Arc<PolicySet>,
+    pub(super) settings: Arc<Settings>,
+    pub(super) root: Arc<PathBuf>,
+    pub(super) node: Arc<Node>,
+    pub(super) policies: Arc<PolicySet>,
 }
 
 impl Shared {
     pub(super) fn state_dir(&self) -> PathBuf {
         file::under(&self.root, &self.settings.state_dir)
     }
-}
 
-impl std::fmt::Debug for Shared {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared")
-            .field("root", &self.root)
-            .finish_non_exhaustive()
+    fn view(&self) -> View {
+        View {
+            host: Arc::clone(&self.host),
+            node: Arc::clone(&self.node),
+            policies: Arc::clone(&self.policies),
+            memory: self.store.memory(),
+        }
     }
 }
 
@@ -54,9 +55,7 @@ pub(super) struct Coordinator {
     pub(super) status: watch::Sender<Arc<Status>>,
     pub(super) slots: BTreeMap<PciAddress, Slot>,
     pub(super) loaded: Option<Loaded>,
-    /// Loads of the policies that are under way.
-    loading: usize,
-    loading_tells: Vec<oneshot::Sender<()>>,
+    pub(super) loading: Loading,
     pub(super) publisher: Publisher,
     pub(super) held_back: Vec<HeldBack>,
     announced: announce::Outputs,
@@ -73,8 +72,7 @@ impl Coordinator {
             status: watch::Sender::default(),
             slots: BTreeMap::new(),
             loaded: None,
-            loading: 0,
-            loading_tells: Vec::new(),
+            loading: Loading::default(),
             publisher: Publisher::default(),
             held_back: Vec::new(),
             announced: announce::Outputs::default(),
@@ -103,7 +101,7 @@ impl Coordinator {
 
     pub(super) fn on_request(&mut self, request: Request) {
         match request {
-            Request::Share { reply } => drop(reply.send(self.shared.clone())),
+            Request::View { reply } => drop(reply.send(self.shared.view())),
             Request::Apply {
                 pfs,
                 force,
@@ -111,15 +109,9 @@ impl Coordinator {
                 done,
             } => self.on_apply(&pfs, force, &by, done),
             Request::Reload { by, done } => {
-                self.loading_tells.push(done);
-                self.load_policies(Cause::Request { by });
+                self.load_policies(Load::asked_for(Cause::Request { by }, done));
             }
         }
-    }
-
-    pub(super) fn load_policies(&mut self, cause: Cause) {
-        self.loading += 1;
-        job::load(&self.shared, &self.messages, cause);
     }
 
     /// All PFs that are there, and those that we still believe to be there.
@@ -139,28 +131,6 @@ impl Coordinator {
         self.publish();
     }
 
-    fn on_loaded(&mut self, loaded: Loaded, cause: &Cause) {
-        self.loading -= 1;
-        announce::policies(self.loaded.as_ref(), &loaded);
-        let policies = Arc::new(loaded.set.clone());
-        self.loaded = Some(loaded);
-        let before = std::mem::replace(&mut self.shared.policies, policies);
-        if matches!(cause, Cause::Start) {
-            job::list(
-                &self.shared.host,
-                &self.messages,
-                Waiting::new(Cause::Start),
-            );
-        } else if before != self.shared.policies {
-            for pf in self.affected_by(&before) {
-                self.ask(pf, Waiting::new(cause.clone()));
-            }
-            self.publish();
-        }
-        self.loading_tells.drain(..).for_each(tell_done);
-        self.refresh_status();
-    }
-
     fn on_published(&mut self, published: Published) {
         self.announced.announce(&published);
         self.held_back.clone_from(&published.held_back);
@@ -174,21 +144,6 @@ impl Coordinator {
         }
     }
 
-    /// PFs of which the policies now say something else.
-    fn affected_by(&self, before: &PolicySet) -> Vec<PciAddress> {
-        let changed = |slot: &Slot| {
-            slot.seen.as_ref().is_none_or(|seen| {
-                resolve(before, &self.shared.node, &seen.pf)
-                    != resolve(&self.shared.policies, &self.shared.node, &seen.pf)
-            })
-        };
-        self.slots
-            .iter()
-            .filter(|(_, slot)| changed(slot))
-            .map(|(&pf, _)| pf)
-            .collect()
-    }
-
     pub(super) fn status(&self) -> watch::Receiver<Arc<Status>> {
         self.status.subscribe()
     }
@@ -200,10 +155,6 @@ impl Coordinator {
 
     pub(super) fn start_deadline(&self) -> Duration {
         self.shared.settings.limits.start_deadline
-    }
-
-    pub(super) fn is_loading(&self) -> bool {
-        self.loading != 0
     }
 
     /// No new pass, and those at work end with the step at hand.

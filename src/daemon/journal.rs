@@ -7,8 +7,8 @@ pub mod message_id;
 mod output;
 
 use crate::events::Cause;
-use crate::model::PciAddress;
-use crate::report::{Performed, PfReport, Problem, ProblemKind, sentence};
+use crate::model::{PciAddress, VfIndex};
+use crate::report::{Performed, PfReport, ProblemKind, Trouble, sentence};
 use message_id as id;
 pub use output::start;
 use std::collections::BTreeSet;
@@ -88,22 +88,22 @@ pub fn pass_done(pf: &PfReport, performed: &[Performed], cause: &Cause, took: Du
 }
 
 /// New, or with another reason than before.
-pub fn problem_appeared(pf: &PfReport, problem: &Problem) {
-    let message = sentence::problem_appeared(pf, problem);
+pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) {
+    let message = sentence::problem_appeared(pf, trouble);
     macro_rules! entry {
         ($level:ident, $id:expr) => {
             $level!(
                 MESSAGE_ID = $id,
                 SRIOV_PF = %pf.address,
-                SRIOV_VF = problem.vf.map(|vf| vf.0),
+                SRIOV_VF = only(&trouble.vfs),
                 SRIOV_INTERFACE = pf.interface.as_deref(),
                 SRIOV_POLICY = policies(pf),
-                SRIOV_ACTION = problem.step.as_ref().map(|step| step.kind()),
+                SRIOV_ACTION = trouble.problem.step.as_ref().map(|step| step.kind()),
                 "{message}",
             )
         };
     }
-    match problem.kind {
+    match trouble.problem.kind {
         ProblemKind::Hung => entry!(error, id::HUNG),
         ProblemKind::Failed => entry!(warn, id::FAILED),
         ProblemKind::NoDriver => entry!(info, id::WAITING),
@@ -117,24 +117,31 @@ pub fn problem_appeared(pf: &PfReport, problem: &Problem) {
     }
 }
 
-pub fn problem_cleared(pf: &PfReport, problem: &Problem) {
-    let message = sentence::problem_cleared(pf, problem);
+pub fn problem_cleared(pf: &PfReport, trouble: &Trouble) {
+    let message = sentence::problem_cleared(pf, trouble);
     macro_rules! entry {
         ($level:ident) => {
             $level!(
                 MESSAGE_ID = id::CLEARED,
                 SRIOV_PF = %pf.address,
-                SRIOV_VF = problem.vf.map(|vf| vf.0),
+                SRIOV_VF = only(&trouble.vfs),
                 SRIOV_INTERFACE = pf.interface.as_deref(),
                 SRIOV_POLICY = policies(pf),
-                SRIOV_ACTION = problem.step.as_ref().map(|step| step.kind()),
+                SRIOV_ACTION = trouble.problem.step.as_ref().map(|step| step.kind()),
                 "{message}",
             )
         };
     }
-    match problem.kind {
+    match trouble.problem.kind {
         ProblemKind::Awaits => entry!(debug),
         _ => entry!(info),
+    }
+}
+
+fn only(vfs: &[VfIndex]) -> Option<u16> {
+    match vfs {
+        [vf] => Some(vf.0),
+        _ => None,
     }
 }
 
@@ -218,7 +225,7 @@ pub fn state_lost(file: &Path, error: &dyn Display) {
     error!(
         MESSAGE_ID = id::STATE_LOST,
         SRIOV_FILE = %shown,
-        "state file {shown} cannot be used: {error}; what was set up before is not undone by itself",
+        "{error}; what is as the policies want it counts as set up by sriovd",
     );
 }
 

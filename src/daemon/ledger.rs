@@ -10,6 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where `90-sriovd.rules` looks: an empty file per PF whose VFs network managers leave alone.
 const MARKS: &str = "/run/sriovd/managed";
@@ -18,14 +19,22 @@ const MARKS: &str = "/run/sriovd/managed";
 pub(super) struct StateLedger {
     store: Arc<Store>,
     marks: PathBuf,
+    lost: Arc<AtomicBool>,
 }
 
 impl StateLedger {
-    pub(super) fn new(store: Arc<Store>, root: &Path) -> Self {
+    /// `lost`: the store is empty because its file could not be read.
+    pub(super) fn new(store: Arc<Store>, root: &Path, lost: bool) -> Self {
         Self {
             store,
             marks: file::under(root, Path::new(MARKS)),
+            lost: Arc::new(AtomicBool::new(lost)),
         }
+    }
+
+    /// Every PF has been looked at: from now on nothing is presumed.
+    pub(super) fn is_complete(&self) {
+        self.lost.store(false, Ordering::Relaxed);
     }
 
     /// As remembered: marks do not survive a reboot, what is ours does.
@@ -39,6 +48,9 @@ impl StateLedger {
 
     fn set_marks(&self, owned: &BTreeSet<PciAddress>) -> io::Result<()> {
         fs::create_dir_all(&self.marks)?;
+        if self.is_lost() {
+            return Ok(());
+        }
         for entry in fs::read_dir(&self.marks)?.flatten() {
             let pf = entry
                 .file_name()
@@ -52,7 +64,10 @@ impl StateLedger {
     }
 
     fn mark(&self, pf: PciAddress) -> io::Result<()> {
-        File::create(self.marks.join(pf.to_string())).map(drop)
+        match File::create_new(self.marks.join(pf.to_string())) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            result => result.map(drop),
+        }
     }
 
     fn unmark(&self, pf: PciAddress) -> io::Result<()> {
@@ -68,6 +83,10 @@ impl StateLedger {
 impl Ledger for StateLedger {
     fn owned(&self, pf: PciAddress) -> Option<OwnedPf> {
         self.store.read(|memory| memory.pfs.get(&pf).cloned())
+    }
+
+    fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
     }
 
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>) {

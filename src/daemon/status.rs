@@ -1,43 +1,13 @@
-//! What the daemon tells of itself: one value for `STATUS=`, the API and sriovctl.
+//! What the daemon tells of itself, put together from its slots.
 
 use super::coordinator::Coordinator;
 use super::slot::Seen;
-use crate::model::PciAddress;
-use crate::policy::load::FileState;
 use crate::policy::resolve::Resolution;
 use crate::render::vf_ready;
-use crate::report::sentence;
-use crate::report::{PfReport, PfState, Problem, ProblemKind};
-use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use crate::report::{
+    FileReport, NetworkReport, PfReport, PfState, Problem, ProblemKind, Status, sentence,
+};
 use std::sync::Arc;
-
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Status {
-    pub version: String,
-    /// The sentence that `systemctl status` shows.
-    pub summary: String,
-    pub pfs: Vec<PfReport>,
-    pub networks: Vec<NetworkReport>,
-    pub files: Vec<FileReport>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct NetworkReport {
-    pub name: String,
-    pub resource: Option<String>,
-    /// The VF that its conflist names.
-    pub vf: Option<PciAddress>,
-    /// Why it has no conflist.
-    pub held_back: Option<String>,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FileReport {
-    pub path: PathBuf,
-    #[serde(flatten)]
-    pub state: FileState,
-}
 
 /// `hung`: a kernel call over this PF has not come back.
 pub(super) fn pf_report(seen: &Seen, hung: Option<&Problem>) -> PfReport {

@@ -1,5 +1,6 @@
 //! Why the host did not do something, and whether trying again can help.
 
+use crate::model::Persistence;
 use rustix::io::Errno;
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -26,17 +27,6 @@ pub enum HostError {
     /// An answer that does not have the form the kernel documents.
     #[error("{what}: cannot make sense of {found:?}")]
     Unreadable { what: String, found: String },
-}
-
-/// When another try is worth it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Persistence {
-    /// By itself, soon: back off and try again.
-    Transient,
-    /// Not before something about the device, its driver or the policy changes.
-    UntilChange,
-    /// Never with this driver and kernel.
-    Unsupported,
 }
 
 impl HostError {

@@ -58,6 +58,17 @@ pub enum BindTarget {
     Driver(DriverName),
 }
 
+/// When another try of a step that failed is worth it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Persistence {
+    /// By itself, soon: back off and try again.
+    Transient,
+    /// Not before something about the device, its driver or the policy changes.
+    UntilChange,
+    /// Never with this driver and kernel.
+    Unsupported,
+}
+
 impl Step {
     /// The VF that the step is about; PF-wide steps have none.
     pub fn vf(&self) -> Option<VfIndex> {

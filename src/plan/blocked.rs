@@ -1,8 +1,7 @@
 //! Steps that failed: not tried again before something changes that could make them succeed.
 
 use super::{Input, Plan};
-use crate::host::Persistence;
-use crate::model::{DriverName, PfSnapshot, Step};
+use crate::model::{DriverName, Mtu, Persistence, PfSnapshot, Step};
 use crate::report::{Problem, ProblemKind};
 use std::collections::BTreeMap;
 
@@ -22,20 +21,39 @@ struct Block {
 struct Circumstances {
     num_vfs: u16,
     driver: Option<DriverName>,
-    link: Option<(bool, bool, Option<u32>)>,
+    up: bool,
+    link: Option<Link>,
     vf_driver: Option<DriverName>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Link {
+    carrier: bool,
+    speed: Option<u32>,
+    mtu: Mtu,
 }
 
 impl Circumstances {
     fn of(step: &Step, pf: &PfSnapshot) -> Self {
         let vf = step.vf().and_then(|vf| pf.vfs.get(&vf));
+        // Links come and go: what does not depend on them is not tried again for them.
+        let (up, link) = match step {
+            Step::SetAutoprobe { .. } | Step::Bind { .. } => (None, None),
+            Step::SetNumVfs { .. } => (pf.interface.as_ref(), None),
+            Step::SetPfUp { .. }
+            | Step::SetPfMtu { .. }
+            | Step::SetVf { .. }
+            | Step::SetVfMtu { .. } => (pf.interface.as_ref(), pf.interface.as_ref()),
+        };
         Self {
             num_vfs: pf.num_vfs,
             driver: pf.driver.clone(),
-            link: pf
-                .interface
-                .as_ref()
-                .map(|nic| (nic.up, nic.carrier, nic.speed)),
+            up: up.is_some_and(|nic| nic.up),
+            link: link.map(|nic| Link {
+                carrier: nic.carrier,
+                speed: nic.speed,
+                mtu: nic.mtu,
+            }),
             vf_driver: vf.and_then(|vf| vf.driver.clone()),
         }
     }
@@ -67,6 +85,22 @@ impl Blocked {
             .retain(|_, block| block.persistence != Persistence::Transient);
     }
 
+    /// Whether the step failed before, as things still are.
+    pub(super) fn stands(&self, step: &Step, pf: &PfSnapshot) -> bool {
+        self.problem(step, pf).is_some()
+    }
+
+    pub(super) fn problem(&self, step: &Step, pf: &PfSnapshot) -> Option<Problem> {
+        let block = self.0.get(step)?;
+        (block.circumstances == Circumstances::of(step, pf)).then(|| Problem {
+            kind: ProblemKind::Failed,
+            vf: step.vf(),
+            step: Some(step.clone()),
+            reason: block.reason.clone(),
+            hint: None,
+        })
+    }
+
     pub fn awaits_retry(&self) -> bool {
         self.0
             .values()
@@ -88,22 +122,13 @@ impl Blocked {
 
 /// Take steps that failed under the same circumstances out of the plan, and say why.
 pub(super) fn hold_back(plan: &mut Plan, input: &Input) {
-    let blocked = |step: &Step| {
-        let block = input.blocked.0.get(step)?;
-        (block.circumstances == Circumstances::of(step, input.pf)).then_some(block)
-    };
-    let problems: Vec<Problem> = plan
-        .steps
-        .iter()
-        .filter_map(|step| blocked(step).map(|block| (step, block)))
-        .map(|(step, block)| Problem {
-            kind: ProblemKind::Failed,
-            vf: step.vf(),
-            step: Some(step.clone()),
-            reason: block.reason.clone(),
-            hint: None,
-        })
-        .collect();
-    plan.steps.retain(|step| blocked(step).is_none());
-    plan.problems.extend(problems);
+    let Plan {
+        steps, problems, ..
+    } = plan;
+    steps.retain(|step| {
+        let problem = input.blocked.problem(step, input.pf);
+        let go_on = problem.is_none();
+        problems.extend(problem);
+        go_on
+    });
 }

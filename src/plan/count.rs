@@ -49,13 +49,18 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
         );
         return Next::Vfs;
     }
+    let step = Step::SetNumVfs {
+        from: pf.num_vfs,
+        to: if pf.num_vfs == 0 { wanted } else { 0 },
+    };
+    if input.blocked.stands(&step, pf) {
+        plan.steps.push(step);
+        return Next::Vfs;
+    }
     if pf.num_vfs != 0 {
         let change = format!("changing numvfs {} -> {wanted}", pf.num_vfs);
         if in_use::may_destroy(input, desired.disruption, &change, plan) {
-            plan.steps.push(Step::SetNumVfs {
-                from: pf.num_vfs,
-                to: 0,
-            });
+            plan.steps.push(step);
             return Next::AfterTheCount;
         }
         return Next::Vfs;
@@ -63,13 +68,12 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
     if pf.driver.as_ref().is_some_and(needs_up_for_vfs) && !bring_up(input, plan) {
         return Next::AfterTheCount;
     }
-    if is_configured_before_probe(desired) && pf.autoprobe {
+    let probed_at_once =
+        !is_configured_before_probe(desired) && wanted_autoprobe(input, desired) != Some(false);
+    if pf.autoprobe && !probed_at_once {
         plan.steps.push(Step::SetAutoprobe { on: false });
     }
-    plan.steps.push(Step::SetNumVfs {
-        from: 0,
-        to: wanted,
-    });
+    plan.steps.push(step);
     Next::AfterTheCount
 }
 
@@ -120,10 +124,15 @@ fn bring_up(input: &Input, plan: &mut Plan) -> bool {
 }
 
 pub(super) fn plan_autoprobe(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
-    let before = input.owned.and_then(|owned| owned.autoprobe_before);
-    if let Some(wanted) = desired.driver_autoprobe.or(before) {
+    if let Some(wanted) = wanted_autoprobe(input, desired) {
         set_autoprobe(plan, input.pf.autoprobe, wanted);
     }
+}
+
+/// As a policy says, else as it was before us; `None`: as it is.
+pub(super) fn wanted_autoprobe(input: &Input, desired: &DesiredPf) -> Option<bool> {
+    let before = || input.owned.and_then(|owned| owned.autoprobe_before);
+    desired.driver_autoprobe.or_else(before)
 }
 
 pub(super) fn set_autoprobe(plan: &mut Plan, is: bool, on: bool) {
@@ -144,9 +153,21 @@ pub(super) fn let_default_driver_probe(input: &Input, plan: &mut Plan) {
             }
         )
     };
-    if plan.steps.iter().any(to_default) && !input.pf.autoprobe {
-        plan.steps
-            .retain(|step| !matches!(step, Step::SetAutoprobe { .. }));
-        plan.steps.insert(0, Step::SetAutoprobe { on: true });
+    if !plan.steps.iter().any(to_default) {
+        return;
+    }
+    plan.steps
+        .retain(|step| !matches!(step, Step::SetAutoprobe { .. }));
+    if input.pf.autoprobe {
+        return;
+    }
+    let on = Step::SetAutoprobe { on: true };
+    match input.blocked.problem(&on, input.pf) {
+        // Unbinding would be all that comes of it.
+        Some(problem) => {
+            plan.steps.retain(|step| !to_default(step));
+            plan.problems.push(problem);
+        }
+        None => plan.steps.insert(0, on),
     }
 }

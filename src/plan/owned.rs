@@ -102,6 +102,7 @@ pub fn still_owned(
     pf: &PfSnapshot,
 ) -> Option<OwnedPf> {
     let mut owned = owned.filter(|owned| owned.is_of(pf))?.clone();
+    owned.permanent_mac = owned.permanent_mac.or(pf.permanent_mac());
     let desired = match resolution {
         Resolution::AwaitsName => return Some(owned),
         Resolution::Desired(desired) => Some(&**desired),
@@ -110,6 +111,7 @@ pub fn still_owned(
     };
     if let Some(desired) = desired {
         owned.on_removal = desired.on_removal;
+        owned.created_vfs &= !desired.external;
     }
     if pf.num_vfs == 0 {
         owned.vfs.clear();
@@ -121,9 +123,12 @@ pub fn still_owned(
             mine.settings.retain(|&attribute, before| {
                 let asked = wanted.is_some_and(|wanted| wanted.settings.get(attribute).is_some());
                 let back = value_before(attribute, *before);
-                asked || back.is_some_and(|back| vf.settings.get(attribute) != Some(back))
+                let is = vf.settings.get(attribute);
+                // What the driver never tells could not be seen to go back either.
+                let hidden = is.is_none() && pf.vf_list_complete;
+                asked || !hidden && back.is_some_and(|back| is != Some(back))
             });
-            mine.driver = mine.driver && vf.driver_override.is_some();
+            mine.driver &= vf.driver_override.is_some() || vf.driver.is_none();
             let mtu_wanted = wanted.is_some_and(|wanted| wanted.mtu.is_some());
             let mtu_off = vf
                 .interface
@@ -133,6 +138,10 @@ pub fn still_owned(
             !mine.settings.is_empty() || mine.driver || mine.mtu
         })
     });
+    if pf.driver.is_none() {
+        // With the driver went the netdev: the next one starts with an MTU of its own.
+        owned.mtu_before = None;
+    }
     let mtu = pf.interface.as_ref().map(|interface| interface.mtu);
     let mtu_wanted = desired.is_some_and(|desired| desired.mtu.is_some());
     owned.mtu_before = owned
@@ -152,18 +161,15 @@ pub fn about_to_own(
     pf: &PfSnapshot,
     plan: &Plan,
 ) -> Option<OwnedPf> {
-    let Resolution::Desired(desired) = resolution else {
-        return owned.cloned();
-    };
-    let mut next = match owned {
-        Some(owned) => owned.clone(),
-        None if plan.is_empty() => return None,
-        None => OwnedPf {
+    let mut next = match (owned, resolution) {
+        (Some(owned), _) => owned.clone(),
+        (None, Resolution::Desired(desired)) if !plan.is_empty() => OwnedPf {
             permanent_mac: pf.permanent_mac(),
+            on_removal: desired.on_removal,
             ..OwnedPf::default()
         },
+        (None, _) => return None,
     };
-    next.on_removal = desired.on_removal;
     for step in &plan.steps {
         next.record(step, pf);
     }
@@ -178,7 +184,7 @@ impl OwnedPf {
             .is_none_or(|(mine, seen)| mine == seen)
     }
 
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         !self.created_vfs
             && self.mtu_before.is_none()
             && self.autoprobe_before.is_none()
@@ -224,3 +230,6 @@ impl OwnedPf {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

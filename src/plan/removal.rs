@@ -4,10 +4,11 @@ use super::owned::{self, OwnedPf, OwnedVf};
 use super::{Input, Plan, count, in_use};
 use crate::model::{BindTarget, Mtu, Step, VfIndex, VfSnapshot};
 use crate::policy::{Disruption, OnRemoval};
+use crate::report::ProblemKind;
 
 pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
     let pf = input.pf;
-    if owned.on_removal == OnRemoval::Keep || pf.driver.is_none() {
+    if owned.on_removal == OnRemoval::Keep {
         return;
     }
     if owned.created_vfs && pf.num_vfs != 0 {
@@ -22,6 +23,10 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
     }
     if let Some(on) = owned.autoprobe_before {
         count::set_autoprobe(plan, pf.autoprobe, on);
+    }
+    if pf.num_vfs != 0 && !pf.vf_list_complete {
+        plan.problem(ProblemKind::ShortVfList, super::SHORT_LIST);
+        return;
     }
     for (&index, owned_vf) in &owned.vfs {
         if let Some(vf) = pf.vfs.get(&index) {
@@ -41,7 +46,7 @@ fn undo_vf(input: &Input, index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan
         (is != value).then_some(value)
     });
     let settings: Vec<_> = before.collect();
-    let rebind = owned.driver && vf.driver_override.is_some();
+    let rebind = owned.driver && (vf.driver_override.is_some() || vf.driver.is_none());
     if settings.is_empty() && !rebind {
         undo_mtu(index, owned, vf, plan);
         return;
@@ -50,13 +55,19 @@ fn undo_vf(input: &Input, index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan
     if !in_use::may_disturb(input, Disruption::WhenUnused, index, change, plan) {
         return;
     }
-    if let Some(interface) = interface {
-        let steps = settings.into_iter();
-        plan.steps.extend(steps.map(|setting| Step::SetVf {
-            interface,
-            vf: index,
-            setting,
-        }));
+    match interface {
+        Some(interface) => plan
+            .steps
+            .extend(settings.into_iter().map(|setting| Step::SetVf {
+                interface,
+                vf: index,
+                setting,
+            })),
+        None if settings.is_empty() => {}
+        None => plan.problem(
+            ProblemKind::Awaits,
+            "its VFs are reset when its interface is back",
+        ),
     }
     if rebind {
         let to = BindTarget::Default;

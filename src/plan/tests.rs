@@ -1,1 +1,132 @@
+//! One sentence each: what is planned from what is wanted, what is and what is owned.
 
+mod pf;
+mod removal;
+mod vf;
+
+use super::*;
+use crate::host::{Host, Look};
+use crate::model::Persistence;
+use crate::model::{
+    BindTarget, Holder, MacAddress, Mtu, Node, PciAddress, TxRate, VfAttribute, VfIndex, VfSetting,
+    VfSettings, Vlan, VlanProto,
+};
+use crate::policy::resolve::resolve;
+use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, Policy, PolicySet};
+use crate::sim::{DriverModel, SimHost, SimPf, sample};
+
+/// A PF with its policies, as the planner meets it.
+struct Case {
+    policies: Vec<Policy>,
+    pf: PfSnapshot,
+    owned: Option<OwnedPf>,
+    unsupported: BTreeSet<Capability>,
+    blocked: Blocked,
+    force: bool,
+}
+
+impl Case {
+    /// An igb PF that is up, with so many VFs, and nobody at them.
+    fn new(vfs: u16, wants: impl FnOnce(&mut Policy)) -> Self {
+        let host = SimHost::default();
+        let address: PciAddress = "0000:01:00.0".parse().unwrap();
+        host.plug(SimPf::new(address, DriverModel::IGB));
+        host.set_pf_up(address, true);
+        host.set_num_vfs_by_hand(address, vfs);
+        let mut policy = sample::policy("a".parse().unwrap());
+        wants(&mut policy);
+        Self {
+            policies: vec![policy],
+            pf: host.observe(address, Look::WithHolders).unwrap().unwrap(),
+            owned: None,
+            unsupported: BTreeSet::new(),
+            blocked: Blocked::default(),
+            force: false,
+        }
+    }
+
+    fn resolution(&self) -> Resolution {
+        let set = PolicySet {
+            policies: self.policies.clone(),
+            ..PolicySet::default()
+        };
+        resolve(&set, &Node::default(), &self.pf)
+    }
+
+    fn plan(&self) -> Plan {
+        plan(&Input {
+            resolution: &self.resolution(),
+            pf: &self.pf,
+            owned: self.owned.as_ref(),
+            unsupported: &self.unsupported,
+            blocked: &self.blocked,
+            force: self.force,
+        })
+    }
+
+    #[track_caller]
+    fn plans(&self, steps: &[&str]) {
+        let planned: Vec<String> = self.plan().steps.iter().map(Step::to_string).collect();
+        assert_eq!(planned, steps);
+    }
+
+    #[track_caller]
+    fn reports(&self, problems: &[(ProblemKind, Option<u16>)]) {
+        let planned = self.plan().problems;
+        let kinds: Vec<_> = planned
+            .iter()
+            .map(|problem| (problem.kind, problem.vf.map(|vf| vf.0)))
+            .collect();
+        assert_eq!(kinds, problems, "{planned:?}");
+    }
+
+    fn hold(&mut self, vf: u16, by: Holder) {
+        let holders = self.pf.holders.as_mut().unwrap();
+        holders.entry(VfIndex(vf)).or_default().insert(by);
+    }
+
+    fn vf(&mut self, vf: u16) -> &mut crate::model::VfSnapshot {
+        self.pf.vfs.get_mut(&VfIndex(vf)).unwrap()
+    }
+
+    fn interface(&mut self) -> &mut crate::model::PfInterface {
+        self.pf.interface.as_mut().unwrap()
+    }
+
+    fn block(&mut self, step: Step) {
+        let reason = "it failed".to_owned();
+        let pf = &self.pf;
+        self.blocked
+            .insert(step, reason, Persistence::UntilChange, pf);
+    }
+}
+
+fn count(count: u16) -> impl FnOnce(&mut Policy) {
+    move |policy| policy.num_vfs = Some(NumVfs::Count(count))
+}
+
+fn blue() -> Holder {
+    let name = Some("blue".to_owned());
+    Holder::Namespace { name }
+}
+
+fn lent() -> Holder {
+    let netns = "/run/netns/pod".to_owned();
+    Holder::CniAllocation { netns }
+}
+
+fn mtu(mtu: u32) -> Mtu {
+    mtu.try_into().unwrap()
+}
+
+fn vlan(id: u16) -> Vlan {
+    Vlan { id, ..Vlan::NONE }
+}
+
+fn mac(last: u8) -> MacAddress {
+    MacAddress([2, 0, 0, 0, 0, last])
+}
+
+fn vfio() -> DeviceType {
+    DeviceType::Driver("vfio-pci".parse().unwrap())
+}

@@ -1,13 +1,14 @@
 //! Single VFs: attributes through the PF, driver, the MTU of their own netdev.
 
 use super::owned::{self, OwnedVf};
-use super::{Capability, Input, Plan, in_use};
+use super::{Capability, Input, Plan, count, in_use};
 use crate::model::{
-    BindTarget, Mtu, Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
+    BindTarget, Holder, Mtu, Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
 };
 use crate::policy::DeviceType;
 use crate::policy::resolve::{DesiredPf, DesiredVf};
 use crate::report::{Problem, ProblemKind};
+use std::collections::BTreeSet;
 
 pub(super) fn plan_vfs(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     for (&index, snapshot) in &input.pf.vfs {
@@ -42,108 +43,92 @@ struct Vf<'a> {
 impl Vf<'_> {
     fn plan(&self, plan: &mut Plan) {
         let mut mine = Plan::default();
-        let settings = self.settings(&mut mine);
-        let bind = self.bind();
+        let mut settings = self.settings(&mut mine);
+        let new_mac = settings.iter().any(|&setting| self.is_new_mac(setting));
+        let bind = self.bind(new_mac);
         let mtu = self.mtu().filter(|_| bind.is_none());
         if settings.is_empty() && bind.is_none() && mtu.is_none() {
             plan.problems.append(&mut mine.problems);
             return;
         }
         // A VF without a driver is nobody's yet: no need to look for who uses it.
-        if self.snapshot.driver.is_some() && !self.input.force {
+        let bound = self.snapshot.driver.is_some();
+        if bound && !self.input.force {
             let Some(holders) = &self.input.pf.holders else {
                 plan.needs_holders = true;
                 return;
             };
-            let lent = |by: &std::collections::BTreeSet<_>| {
-                by.iter().any(crate::model::Holder::is_allocation)
-            };
+            let lent = |by: &BTreeSet<_>| by.iter().any(Holder::is_allocation);
             if holders.get(&self.index).is_some_and(lent) {
                 return;
             }
         }
         plan.problems.append(&mut mine.problems);
-        self.push(settings, bind, mtu, plan);
-    }
 
-    fn push(
-        &self,
-        settings: Vec<VfSetting>,
-        bind: Option<BindTarget>,
-        mtu: Option<Step>,
-        plan: &mut Plan,
-    ) {
-        let mac = settings
-            .iter()
-            .any(|setting| setting.attribute() == VfAttribute::Mac);
-        let disturbs = self.snapshot.driver.is_some() && (bind.is_some() || mac);
-        let allowed = !disturbs || {
-            let change = if mac {
-                "changing its MAC"
-            } else {
-                "changing its driver"
-            };
-            in_use::may_disturb(
-                self.input,
-                self.desired.disruption,
-                self.index,
-                change,
-                plan,
-            )
-        };
-        for setting in settings {
-            if allowed || setting.attribute() != VfAttribute::Mac {
-                self.set(setting, plan);
-            }
+        let rebind = (bind.as_ref()).is_some_and(|step| self.is_untried(step));
+        let allowed = !(bound && (rebind || new_mac)) || self.may_disturb(new_mac, plan);
+        if !allowed {
+            settings.retain(|&setting| !self.is_new_mac(setting));
+        } else if bound && (new_mac || rebind && self.wanted.settings.mac.is_some()) {
+            self.distrust(&mut settings);
         }
-        if let Some(to) = bind.filter(|_| allowed) {
-            plan.steps.push(Step::Bind {
-                vf: self.index,
-                address: self.snapshot.address,
-                to,
-            });
-        }
+        let settings = settings.into_iter();
+        plan.steps
+            .extend(settings.filter_map(|setting| self.set(setting)));
+        plan.steps.extend(bind.filter(|_| allowed));
         plan.steps.extend(mtu);
     }
 
-    fn set(&self, setting: VfSetting, plan: &mut Plan) {
-        if let Some(interface) = &self.input.pf.interface {
-            let (interface, vf) = (interface.index, self.index);
-            plan.steps.push(Step::SetVf {
-                interface,
-                vf,
-                setting,
-            });
+    fn is_untried(&self, step: &Step) -> bool {
+        !self.input.blocked.stands(step, self.input.pf)
+    }
+
+    fn is_new_mac(&self, setting: VfSetting) -> bool {
+        setting.attribute() == VfAttribute::Mac
+            && self.set(setting).is_some_and(|step| self.is_untried(&step))
+    }
+
+    fn may_disturb(&self, new_mac: bool, plan: &mut Plan) -> bool {
+        let change = if new_mac {
+            "changing its MAC"
+        } else {
+            "changing its driver"
+        };
+        let disruption = self.desired.disruption;
+        in_use::may_disturb(self.input, disruption, self.index, change, plan)
+    }
+
+    /// A trusted VF that was bound keeps its own MAC when it is bound again, and tells it the PF
+    /// (igb, kernel 6.12): the address first, trust in the next plan.
+    fn distrust(&self, settings: &mut Vec<VfSetting>) {
+        settings.retain(|setting| setting.attribute() != VfAttribute::Trust);
+        if self.snapshot.settings.trust == Some(true) {
+            settings.insert(0, VfSetting::Trust(false));
         }
     }
 
-    /// What is to be set through the PF, in order.
+    fn set(&self, setting: VfSetting) -> Option<Step> {
+        let interface = self.input.pf.interface.as_ref()?.index;
+        let vf = self.index;
+        Some(Step::SetVf {
+            interface,
+            vf,
+            setting,
+        })
+    }
+
+    /// What differs and can be set through the PF, in order.
     fn settings(&self, plan: &mut Plan) -> Vec<VfSetting> {
-        let mut settings: Vec<VfSetting> = VfAttribute::ALL
+        VfAttribute::ALL
             .into_iter()
             .filter_map(|attribute| {
-                let wanted = self
-                    .wanted
-                    .settings
-                    .get(attribute)
-                    .or_else(|| self.undo(attribute))?;
                 let is = self.snapshot.settings.get(attribute);
+                let undo = || is.and_then(|_| self.undo(attribute));
+                let wanted = self.wanted.settings.get(attribute).or_else(undo)?;
                 (is != Some(wanted)).then_some(wanted)
             })
             .filter(|&setting| self.is_possible(setting, plan))
-            .collect();
-        // A trusted VF whose driver is bound keeps its own MAC and tells it the PF when it is
-        // bound again: the address first, trust in the next plan (igb, kernel 6.12).
-        let mac = settings
-            .iter()
-            .any(|setting| setting.attribute() == VfAttribute::Mac);
-        if mac && self.snapshot.driver.is_some() {
-            settings.retain(|setting| setting.attribute() != VfAttribute::Trust);
-            if self.snapshot.settings.trust == Some(true) {
-                settings.insert(0, VfSetting::Trust(false));
-            }
-        }
-        settings
+            .collect()
     }
 
     /// The value to go back to, for an attribute that we set and no policy wants any more.
@@ -210,29 +195,39 @@ impl Vf<'_> {
     }
 
     /// The driver that is to be bound, if another is or the bound one must read its MAC again.
-    fn bind(&self) -> Option<BindTarget> {
+    fn bind(&self, new_mac: bool) -> Option<Step> {
         let bound = self.snapshot.driver.as_ref();
-        match &self.wanted.device_type {
-            DeviceType::Driver(driver) if bound == Some(driver) => None,
-            DeviceType::Driver(driver) => Some(BindTarget::Driver(driver.clone())),
-            DeviceType::Netdevice => self.needs_default_driver().then_some(BindTarget::Default),
-        }
+        let to = match &self.wanted.device_type {
+            DeviceType::Driver(driver) if bound == Some(driver) => return None,
+            DeviceType::Driver(driver) => BindTarget::Driver(driver.clone()),
+            DeviceType::Netdevice if self.needs_default_driver(new_mac) => BindTarget::Default,
+            DeviceType::Netdevice => return None,
+        };
+        let (vf, address) = (self.index, self.snapshot.address);
+        Some(Step::Bind { vf, address, to })
     }
 
-    fn needs_default_driver(&self) -> bool {
-        let Some(bound) = &self.snapshot.driver else {
-            return self.desired.driver_autoprobe != Some(false);
-        };
-        // An unclaimed VF keeps the driver that somebody else gave it.
+    fn needs_default_driver(&self, new_mac: bool) -> bool {
+        // An unclaimed VF keeps the driver that somebody else gave it, or took from it.
         let ours = self.wanted.claim.is_some() || self.owned.is_some_and(|owned| owned.driver);
+        let Some(bound) = &self.snapshot.driver else {
+            let created = self.input.owned.is_some_and(|owned| owned.created_vfs);
+            let wanted = count::wanted_autoprobe(self.input, self.desired);
+            return if ours {
+                self.desired.driver_autoprobe != Some(false)
+            } else {
+                created && wanted.unwrap_or(self.input.pf.autoprobe)
+            };
+        };
         let foreign = bound.is_userspace() || self.snapshot.driver_override.is_some();
-        (ours && foreign) || self.has_stale_mac()
+        (ours && foreign) || self.has_stale_mac(new_mac)
     }
 
     /// An address set through the PF reaches the VF's netdev when its driver probes.
-    fn has_stale_mac(&self) -> bool {
+    fn has_stale_mac(&self, new_mac: bool) -> bool {
         let (wanted, interface) = (self.wanted.settings.mac, self.snapshot.interface.as_ref());
-        wanted
+        let told = new_mac || wanted == self.snapshot.settings.mac;
+        told && wanted
             .zip(interface)
             .is_some_and(|(wanted, interface)| wanted != interface.mac)
     }

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 pub enum Resolution {
     /// No policy names it.
     Unmatched,
-    /// It depends on the interface's name, which is not final yet.
+    /// It depends on the interface, which is out of sight or whose name is not final yet.
     AwaitsName,
     Desired(Box<DesiredPf>),
 }
@@ -131,21 +131,17 @@ pub fn resolve(policies: &PolicySet, node: &Node, pf: &PfSnapshot) -> Resolution
     Resolution::Desired(Box::new(combine(&survivors, shadowed, pf)))
 }
 
-/// Whatever name the interface gets, the policy would have no effect.
+/// Whatever the interface turns out to be, the policy would have no effect.
 fn certainly_shadowed(policy: &Policy, survivors: &[Claimant]) -> bool {
-    survivors.iter().any(|taken| {
-        taken.share.is_none()
-            || policy
-                .vfs
-                .as_ref()
-                .is_some_and(|vfs| taken.overlaps(Some(vfs)))
-    })
+    matching::possible_shares(policy)
+        .all(|share| survivors.iter().any(|taken| taken.overlaps(share)))
 }
 
 fn combine(survivors: &[Claimant], shadowed: Vec<Shadowed>, pf: &PfSnapshot) -> DesiredPf {
     let policies = || survivors.iter().map(|claimant| claimant.policy);
+    // Who asks for VFs gets them: a weaker policy cannot say that they are somebody else's affair.
     let external = policies()
-        .find_map(|policy| policy.external)
+        .find_map(|policy| policy.external.or(policy.num_vfs.map(|_| false)))
         .unwrap_or(false);
     let num_vfs = policies()
         .filter_map(|policy| policy.num_vfs)

@@ -158,10 +158,7 @@ fn sync(reports: &BTreeMap<PciAddress, PfReport>) -> (&'static str, String) {
             .interface
             .clone()
             .unwrap_or_else(|| pf.address.to_string());
-        match problem.vf {
-            Some(vf) => format!("{name}: VF {vf}: {}", problem.reason),
-            None => format!("{name}: {}", problem.reason),
-        }
+        format!("{name}: {}", problem.sentence())
     };
     let sentences: Vec<String> = reports
         .values()

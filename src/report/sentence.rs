@@ -2,7 +2,7 @@
 //!
 //! The wording may change at any time: programs read the journal's fields or the API.
 
-use super::{Performed, PfReport, PfState, Problem, ProblemKind};
+use super::{Performed, PfReport, PfState, ProblemKind, Trouble};
 use crate::model::{BindTarget, Step, VfAttribute, VfIndex, VfSetting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -30,17 +30,25 @@ pub fn pass_done(
     format!("{name}: {changes}; in {took} [{cause}]")
 }
 
-pub fn problem_appeared(pf: &PfReport, problem: &Problem) -> String {
-    let hint = match &problem.hint {
+pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) -> String {
+    let hint = match &trouble.problem.hint {
         Some(hint) => format!("; {hint}"),
         None => String::new(),
     };
-    let (name, word) = (name(pf), problem_word(problem.kind));
-    format!("{name} {word}: {}{hint}", problem.reason)
+    let (name, word) = (name(pf), problem_word(trouble.problem.kind));
+    format!("{name} {word}: {}{hint}", about(trouble))
 }
 
-pub fn problem_cleared(pf: &PfReport, problem: &Problem) -> String {
-    format!("{} cleared: {}", name(pf), problem.reason)
+pub fn problem_cleared(pf: &PfReport, trouble: &Trouble) -> String {
+    format!("{} cleared: {}", name(pf), about(trouble))
+}
+
+fn about(trouble: &Trouble) -> String {
+    match &trouble.vfs[..] {
+        [] => trouble.problem.reason.clone(),
+        [vf] => format!("VF {vf}: {}", trouble.problem.reason),
+        vfs => format!("VFs {}: {}", indexes(vfs), trouble.problem.reason),
+    }
 }
 
 /// Why a PF is not as wanted: the worst problem, and how many others there are.
@@ -54,7 +62,7 @@ pub fn reason(pf: &PfReport) -> Option<String> {
         0 => String::new(),
         others => format!(" (and {others} more)"),
     };
-    Some(format!("{word}: {}{others}", worst.reason))
+    Some(format!("{word}: {}{others}", worst.sentence()))
 }
 
 /// All PFs in the one line of `systemctl status`.

@@ -22,7 +22,8 @@ impl SimHost {
     /// `echo 0` and `echo count` into `sriov_numvfs`, by somebody else.
     pub fn set_num_vfs_by_hand(&self, pf: PciAddress, count: u16) {
         let state = &mut *self.state();
-        if let Some(pf) = state.pfs.get_mut(&pf) {
+        let pf = state.pfs.get_mut(&pf);
+        if let Some(pf) = pf.filter(|pf| pf.snapshot.driver.is_some()) {
             pf.destroy_vfs();
             pf.create_vfs(count.min(pf.snapshot.total_vfs), &mut state.around.supply);
         }

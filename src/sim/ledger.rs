@@ -11,9 +11,18 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct MemoryLedger {
     memory: Mutex<Memory>,
     writes: AtomicUsize,
+    lost: bool,
 }
 
 impl MemoryLedger {
+    /// Empty, as after the loss of what was written down.
+    pub fn lost() -> Self {
+        Self {
+            lost: true,
+            ..Self::default()
+        }
+    }
+
     pub fn memory(&self) -> Memory {
         self.lock().clone()
     }
@@ -37,7 +46,7 @@ impl From<Memory> for MemoryLedger {
     fn from(memory: Memory) -> Self {
         Self {
             memory: Mutex::new(memory),
-            writes: AtomicUsize::new(0),
+            ..Self::default()
         }
     }
 }
@@ -45,6 +54,10 @@ impl From<Memory> for MemoryLedger {
 impl Ledger for MemoryLedger {
     fn owned(&self, pf: PciAddress) -> Option<OwnedPf> {
         self.lock().pfs.get(&pf).cloned()
+    }
+
+    fn is_lost(&self) -> bool {
+        self.lost
     }
 
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>) {

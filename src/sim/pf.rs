@@ -262,9 +262,12 @@ impl SimPf {
         }
         if let Some(hidden) = self.hidden.get_mut(&index) {
             hidden.away = None;
+            // Only a record of it outlives what was used.
+            hidden.holders.retain(Holder::is_allocation);
         }
     }
 
+    /// Does nothing where the VF cannot be used so: no netdev to move, no device to open.
     pub(super) fn hold(&mut self, index: VfIndex, by: Holder) {
         let (Some(vf), Some(hidden)) = (
             self.snapshot.vfs.get_mut(&index),
@@ -272,7 +275,19 @@ impl SimPf {
         ) else {
             return;
         };
-        if matches!(by, Holder::Namespace { .. }) && vf.interface.is_some() {
+        let possible = match by {
+            Holder::Namespace { .. } | Holder::Enslaved { .. } | Holder::Address { .. } => {
+                vf.interface.is_some()
+            }
+            Holder::VfioGroup { .. } | Holder::UserspaceDevice => {
+                vf.driver.as_ref().is_some_and(DriverName::is_userspace)
+            }
+            Holder::CniAllocation { .. } | Holder::Child { .. } => true,
+        };
+        if !possible {
+            return;
+        }
+        if matches!(by, Holder::Namespace { .. }) {
             hidden.away = vf.interface.take();
             vf.interface_elsewhere = true;
         }

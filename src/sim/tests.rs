@@ -288,12 +288,18 @@ fn taking_a_vf_from_its_user_is_written_down() {
     let host = host(DriverModel::IGB);
     count(&host, 0, 3).unwrap();
     host.hold(at(PF), VfIndex(2), Holder::VfioGroup { group: 9 });
+    let held = |host: &SimHost| host.pf(at(PF)).unwrap().holders.unwrap();
+    assert_eq!(held(&host), BTreeMap::new(), "it has no VFIO group");
+    bind(&host, 2, Some("vfio-pci")).unwrap();
+    host.hold(at(PF), VfIndex(2), Holder::VfioGroup { group: 9 });
     bind(&host, 1, None).unwrap();
     assert_eq!(host.violations(), []);
     bind(&host, 2, None).unwrap();
+    let name = None;
+    host.hold(at(PF), VfIndex(0), Holder::Namespace { name });
     count(&host, 3, 0).unwrap();
     let struck: Vec<_> = host.violations().into_iter().map(|v| v.vf).collect();
-    assert_eq!(struck, [VfIndex(2), VfIndex(2)]);
+    assert_eq!(struck, [VfIndex(2), VfIndex(0)]);
 }
 
 #[test]

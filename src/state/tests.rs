@@ -94,6 +94,16 @@ fn the_file_is_written_only_for_a_change() {
 }
 
 #[test]
+fn what_a_crash_left_unfinished_is_removed() {
+    let directory = tempfile::tempdir().unwrap();
+    opened(directory.path()).save(&full()).unwrap();
+    let leftover = directory.path().join(".sriovd-state.json.tmp");
+    fs::write(&leftover, "{").unwrap();
+    assert_eq!(opened(directory.path()).memory(), full());
+    assert!(!leftover.exists());
+}
+
+#[test]
 fn a_damaged_file_is_set_aside() {
     let whole = {
         let directory = tempfile::tempdir().unwrap();

@@ -87,6 +87,12 @@ impl Host {
         ))
     }
 
+    /// How many entries contain a text.
+    pub fn count_in_journal(&self, text: &str) -> Result<usize> {
+        let count = format!("journalctl -u sriovd -o cat | grep -cF -- '{text}' || true");
+        Ok(self.run(&count)?.trim().parse()?)
+    }
+
     pub fn journal(&self) -> Result<String> {
         self.run("journalctl -u sriovd -o short-monotonic --no-pager; sriovctl status || true")
     }
@@ -128,6 +134,13 @@ impl Host {
         Ok(self.run(&link)?.trim().to_owned())
     }
 
+    /// The interface indexes of the VFs: others than before are other VFs.
+    pub fn vf_interfaces(&self, pf: &str) -> Result<String> {
+        self.run(&format!(
+            "cat /sys/bus/pci/devices/{pf}/virtfn*/net/*/ifindex"
+        ))
+    }
+
     pub fn json(&self, path: &str) -> Result<Value> {
         Ok(serde_json::from_slice(&self.get(path)?)?)
     }
@@ -164,6 +177,12 @@ impl Host {
              journalctl -u sriovd -o cat | wc -l
              cat /sys/kernel/uevent_seqnum",
         )
+    }
+
+    pub fn plug_and_wait_until_unmanaged(&self, nic: Nic, pf: &str) -> Result<Nic> {
+        let nic = self.plug(nic)?;
+        self.wait_for(pf, "unmanaged", 0)?;
+        Ok(nic)
     }
 
     pub fn plug_and_wait(&self, nic: Nic, pf: &str, vfs: u16) -> Result<Nic> {

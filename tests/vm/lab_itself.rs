@@ -223,7 +223,7 @@ fn nics_and_files_can_be_there_at_power_on() -> Result<()> {
     files.prepare("systemctl enable look.service");
     let nic = Nic::igb(2);
     let guest = PowerOn::new().nic(nic.clone()).files(&files).boot()?;
-    guest.run("test -x /usr/bin/sriovd")?;
+    guest.run("command -v sriovd")?;
     assert!(guest.run("cat /run/seen")?.contains(&nic.pci()));
     guest.run(&format!("ip link show {}", nic.netdev()))?;
     guest.unplug(&nic)

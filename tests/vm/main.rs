@@ -1,6 +1,7 @@
 //! Scenarios on a real Debian kernel, systemd and udev with emulated SR-IOV NICs.
 
 mod attributes;
+mod bad_input;
 mod boot;
 mod consumers;
 mod host;
@@ -9,5 +10,6 @@ mod lab;
 mod lab_itself;
 mod names;
 mod netdevsim;
+mod policy_files;
 mod sharing;
 mod vfio;

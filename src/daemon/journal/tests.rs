@@ -3,6 +3,7 @@
 use super::*;
 use crate::model::{Step, VfIndex};
 use crate::report::PfState;
+use crate::report::Problem;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -106,8 +107,9 @@ fn a_problem_has_the_weight_and_the_id_of_its_kind() {
             hint: None,
         };
         let written = entries(|| {
-            problem_appeared(&pf(), &problem);
-            problem_cleared(&pf(), &problem);
+            let trouble = Trouble::group(&[&problem]).remove(0);
+            problem_appeared(&pf(), &trouble);
+            problem_cleared(&pf(), &trouble);
         });
         let [appeared, cleared] = &written[..] else {
             panic!("{written:?}");
@@ -119,7 +121,10 @@ fn a_problem_has_the_weight_and_the_id_of_its_kind() {
         assert_eq!(appeared["SRIOV_VF"], "3");
         assert_eq!(appeared["SRIOV_ACTION"], "set-numvfs");
         assert_eq!(cleared["MESSAGE_ID"], id::CLEARED);
-        assert_eq!(cleared["message"], "ens1f0 (0000:3b:00.0) cleared: because");
+        assert_eq!(
+            cleared["message"],
+            "ens1f0 (0000:3b:00.0) cleared: VF 3: because"
+        );
     }
 }
 

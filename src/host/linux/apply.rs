@@ -36,7 +36,7 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             setting,
         } => {
             let _lock = lock_by_index(tree, pf, *vf)?;
-            let what = format!("setting {setting} of VF {vf}");
+            let what = format!("setting {setting}");
             ask(tree, &device(pf), *interface, what, |netlink| {
                 netlink.set_vf(*interface, *vf, *setting)
             })
@@ -47,7 +47,7 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
         }
         Step::SetVfMtu { vf, interface, mtu } => {
             let _lock = lock_by_index(tree, pf, *vf)?;
-            let what = format!("setting MTU {mtu} of VF {vf}");
+            let what = format!("setting MTU {mtu}");
             ask(tree, &virtfn(pf, *vf), *interface, what, |netlink| {
                 netlink.set_mtu(*interface, *mtu)
             })

@@ -16,8 +16,8 @@ pub(super) fn bind(
 ) -> Result<(), HostError> {
     let device = device(address);
     let (what, wanted) = match to {
-        BindTarget::Default => (format!("binding VF {vf} to its default driver"), None),
-        BindTarget::Driver(driver) => (format!("binding VF {vf} to {driver}"), Some(driver)),
+        BindTarget::Default => ("binding it to its default driver".to_owned(), None),
+        BindTarget::Driver(driver) => (format!("binding it to {driver}"), Some(driver)),
     };
     // Known to fail, so the VF had better keep what it has.
     if let Some(driver) = wanted

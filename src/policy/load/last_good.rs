@@ -8,7 +8,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 const FILE: &str = "last-good.json";
-const TEMPORARY: &str = ".last-good.json.new";
+const TEMPORARY: &str = ".sriovd-last-good.json.tmp";
 
 /// The text of every file in force, by its path.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -6,7 +6,7 @@ use crate::policy::{PfMatch, PfNamePattern, Policy, glob};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
     No,
-    /// Everything else matches and the interface's name is not final yet.
+    /// Everything else matches, and the interface is out of sight or its name is not final yet.
     AwaitsName,
     /// With the share of the PF's VFs that the policy claims; `None` is the whole PF.
     Yes(Option<VfRange>),
@@ -21,13 +21,30 @@ pub struct KeyMatch {
     pub matched: bool,
 }
 
+/// Keys whose value only the PF's network interface knows, besides its name.
+const OF_THE_INTERFACE: [&str; 2] = ["mac", "link_type"];
+
 pub(super) fn match_pf(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Match {
-    if !policy.enabled
-        || explain_match(policy, node, pf)
-            .iter()
-            .any(|key| !key.matched)
-    {
+    // Away for a while, in another network namespace or because its driver restarts: that is no
+    // sign that the policy does not mean this PF.
+    let out_of_sight =
+        pf.interface.is_none() && (pf.driver.as_ref()).is_some_and(|driver| !driver.is_userspace());
+    let mut keys = explain_match(policy, node, pf);
+    if out_of_sight {
+        keys.retain(|key| !OF_THE_INTERFACE.contains(&key.key));
+    }
+    if !policy.enabled || keys.iter().any(|key| !key.matched) {
         return Match::No;
+    }
+    let PfMatch {
+        pf_name,
+        mac,
+        link_type,
+        ..
+    } = &policy.matches;
+    let asks = !(pf_name.is_empty() && mac.is_empty() && link_type.is_empty());
+    if out_of_sight && asks {
+        return Match::AwaitsName;
     }
     match match_name(&policy.matches.pf_name, pf.interface.as_ref()) {
         NameMatch::No => Match::No,
@@ -35,6 +52,15 @@ pub(super) fn match_pf(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Match {
         NameMatch::NotAsked => Match::Yes(policy.vfs.clone()),
         NameMatch::Yes(pattern) => Match::Yes(pattern.vfs.clone().or_else(|| policy.vfs.clone())),
     }
+}
+
+/// What the policy may claim, by whichever of its patterns matches.
+pub(super) fn possible_shares(policy: &Policy) -> impl Iterator<Item = Option<&VfRange>> {
+    let patterns = &policy.matches.pf_name;
+    let by_pattern = patterns.iter().map(|pattern| pattern.vfs.as_ref());
+    let without = patterns.is_empty().then_some(None);
+    let shares = by_pattern.chain(without);
+    shares.map(|share| share.or(policy.vfs.as_ref()))
 }
 
 enum NameMatch<'a> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::{LinkState, Mtu, Vlan};
+use crate::report::Problem;
 
 fn pf(interface: Option<&str>, state: PfState, vfs: (u16, u16), problems: &[Problem]) -> PfReport {
     PfReport {
@@ -159,23 +160,49 @@ fn durations_are_as_exact_as_they_matter() {
     }
 }
 
+fn alone(problem: &Problem) -> Trouble<'_> {
+    let vfs = Vec::new();
+    Trouble { problem, vfs }
+}
+
 #[test]
 fn problems_name_the_pf_and_say_what_helps() {
     let pf = pf(Some("ens2f0"), PfState::Refused, (0, 8), &[]);
     let mut in_use = problem(ProblemKind::InUse, "VF 3 in use by network namespace blue");
     assert_eq!(
-        problem_appeared(&pf, &in_use),
+        problem_appeared(&pf, &alone(&in_use)),
         "ens2f0 (0000:3b:00.0) refused: VF 3 in use by network namespace blue"
     );
     in_use.hint = Some("it goes on when VF 3 is free".to_owned());
     assert_eq!(
-        problem_appeared(&pf, &in_use),
+        problem_appeared(&pf, &alone(&in_use)),
         "ens2f0 (0000:3b:00.0) refused: VF 3 in use by network namespace blue; \
          it goes on when VF 3 is free"
     );
     assert_eq!(
-        problem_cleared(&pf, &in_use),
+        problem_cleared(&pf, &alone(&in_use)),
         "ens2f0 (0000:3b:00.0) cleared: VF 3 in use by network namespace blue"
+    );
+}
+
+#[test]
+fn what_several_vfs_share_is_said_once() {
+    let pf = pf(Some("ens2f0"), PfState::Ready, (8, 8), &[]);
+    let lacks = |vf| Problem {
+        vf: Some(VfIndex(vf)),
+        ..problem(
+            ProblemKind::Unsupported,
+            "link_state is not supported by igb",
+        )
+    };
+    let problems = [lacks(0), lacks(2), lacks(1), lacks(5)];
+    let troubles = Trouble::group(&problems.iter().collect::<Vec<_>>());
+    let [trouble] = &troubles[..] else {
+        panic!("{troubles:?}");
+    };
+    assert_eq!(
+        problem_appeared(&pf, trouble),
+        "ens2f0 (0000:3b:00.0) not supported: VFs 0-2,5: link_state is not supported by igb"
     );
 }
 

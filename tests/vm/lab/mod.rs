@@ -12,7 +12,7 @@
 //! ```
 //!
 //! The first use builds everything (`tests/vm/build`); a snapshot of the booted guest is kept beside it.
-// Two crates (the scenarios and the demo) share this, and neither uses all of it.
+// Several crates (the scenarios and the demo) share this, and neither uses all of it.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 mod agent;

@@ -1,0 +1,42 @@
+//! The body of a request: bounded, in time, and what it should be.
+
+use super::problem::ProblemDetails;
+use axum::body::Body;
+use axum::http::StatusCode;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// Bodies are a list of PF names: nothing sensible is larger.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// An empty body is the default.
+pub(super) async fn read<T: DeserializeOwned + Default>(
+    body: Body,
+    patience: Duration,
+) -> Result<T, ProblemDetails> {
+    let collected = timeout(patience, Limited::new(body, BODY_LIMIT).collect()).await;
+    let bytes = match collected {
+        Ok(Ok(collected)) => collected.to_bytes(),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            let detail = format!("the body is larger than {BODY_LIMIT} bytes");
+            return Err(ProblemDetails::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        Ok(Err(error)) => {
+            let detail = format!("the body cannot be read: {error}");
+            return Err(ProblemDetails::new(StatusCode::BAD_REQUEST, detail));
+        }
+        Err(_) => {
+            let detail = format!("the body was not there within {} s", patience.as_secs_f32());
+            return Err(ProblemDetails::new(StatusCode::REQUEST_TIMEOUT, detail));
+        }
+    };
+    if bytes.is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(&bytes).map_err(|error| {
+        let detail = format!("the body is not what is expected here: {error}");
+        ProblemDetails::new(StatusCode::BAD_REQUEST, detail)
+    })
+}

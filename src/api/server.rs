@@ -1,0 +1,106 @@
+//! Connections: few, each with one request, and none that can be held open for long.
+
+use super::State;
+use super::handlers::{self, Api};
+use super::peer::Peer;
+use anyhow::Context as _;
+use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Extension, Router, middleware};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// More wait in the socket's own queue.
+    pub(super) connections: usize,
+    /// How long a client may take for the head of its request, for the body, and to read the answer.
+    pub(super) patience: Duration,
+    /// How long it may take to look at the host. A driver that hangs must not hang the API.
+    pub(super) look: Duration,
+}
+
+const LIMITS: Limits = Limits {
+    connections: 32,
+    patience: Duration::from_secs(10),
+    look: Duration::from_secs(60),
+};
+
+/// No sensible head is larger.
+const HEAD_LIMIT: usize = 16 * 1024;
+
+/// Out of descriptors or memory: there is no event for having them again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+pub async fn serve(listener: UnixListener, state: State) -> anyhow::Result<Infallible> {
+    serve_with(listener, Api::new(state, LIMITS), Peer::of).await
+}
+
+pub(super) async fn serve_with(
+    listener: UnixListener,
+    api: Api,
+    who: fn(&UnixStream) -> Peer,
+) -> anyhow::Result<Infallible> {
+    let limits = api.limits;
+    let router = router(api);
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept(), if connections.len() < limits.connections => match accepted {
+                Ok((stream, _)) => {
+                    let peer = who(&stream);
+                    connections.spawn(connection(stream, router.clone(), peer, limits.patience));
+                }
+                Err(_) => sleep(PAUSE).await,
+            },
+            Some(ended) = connections.join_next() => ended.context("a connection's task failed")?,
+        }
+    }
+}
+
+/// Whatever goes wrong with one connection is that client's concern.
+async fn connection(stream: UnixStream, router: Router, peer: Peer, patience: Duration) {
+    let answered = Arc::new(Notify::new());
+    let answer = Arc::clone(&answered);
+    let told = move |response: Response| {
+        answer.notify_one();
+        async { response }
+    };
+    let router = router
+        .layer(Extension(peer))
+        .layer(middleware::map_response(told));
+    let served = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(patience)
+        .max_header_size(HEAD_LIMIT)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    let too_slow = async {
+        answered.notified().await;
+        sleep(patience).await;
+    };
+    tokio::select! {
+        served = served => drop(served),
+        () = too_slow => {}
+    }
+}
+
+fn router(api: Api) -> Router {
+    Router::new()
+        .route("/v1/status", get(handlers::status))
+        .route("/v1/snapshot", get(handlers::snapshot))
+        .route("/v1/plan", get(handlers::plan))
+        .route("/v1/apply", post(handlers::apply))
+        .route("/v1/reload", post(handlers::reload))
+        .method_not_allowed_fallback(handlers::wrong_method)
+        .fallback(handlers::not_found)
+        .with_state(api)
+}

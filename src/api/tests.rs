@@ -1,0 +1,427 @@
+//! The API over a real socket, with a coordinator that only writes down what it is asked for.
+
+use super::handlers::Api;
+use super::peer::Peer;
+use super::server::{Limits, serve_with};
+use super::*;
+use crate::host::{HostError, Look};
+use crate::model::{Action, PfSnapshot};
+use crate::report::{PfReport, PfState};
+use crate::sim::{DriverModel, SimHost, SimPf, sample};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+const PF: &str = "0000:3b:00.0";
+const BRIEF: Limits = Limits {
+    connections: 1,
+    patience: Duration::from_millis(200),
+    look: Duration::from_millis(200),
+};
+const ROOMY: Limits = Limits {
+    connections: 8,
+    patience: Duration::from_secs(60),
+    look: Duration::from_secs(60),
+};
+
+struct Daemon {
+    _directory: tempfile::TempDir,
+    socket: PathBuf,
+    asked: Arc<Mutex<Vec<String>>>,
+    _status: watch::Sender<Arc<Status>>,
+}
+
+impl Daemon {
+    fn start(limits: Limits) -> Self {
+        let host = SimHost::default();
+        host.plug(SimPf::new(PF.parse().unwrap(), DriverModel::IGB));
+        Self::with(Arc::new(host), limits, Peer::of, Status::default())
+    }
+
+    fn with(
+        host: Arc<dyn Host>,
+        limits: Limits,
+        who: fn(&UnixStream) -> Peer,
+        mut status: Status,
+    ) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("run/sriovd.sock");
+        let (requests, asked) = (mpsc::channel(4), Arc::default());
+        status.pfs.push(PfReport {
+            interface: Some("ens59".to_owned()),
+            state: PfState::Ready,
+            ..PfReport::unseen(PF.parse().unwrap())
+        });
+        let (sender, receiver) = watch::channel(Arc::new(status));
+        tokio::spawn(coordinate(host, requests.1, Arc::clone(&asked)));
+        let listener = listen(&socket).unwrap();
+        let state = State {
+            status: receiver,
+            requests: requests.0,
+        };
+        tokio::spawn(serve_with(listener, Api::new(state, limits), who));
+        Self {
+            _directory: directory,
+            socket,
+            asked,
+            _status: sender,
+        }
+    }
+
+    async fn connect(&self) -> UnixStream {
+        UnixStream::connect(&self.socket).await.unwrap()
+    }
+
+    /// The status, the content type and the body of the answer.
+    async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String, Value) {
+        let length = body.len();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        let mut stream = self.connect().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // It may answer without reading a body that is too large.
+        let _ = stream.write_all(body.as_bytes()).await;
+        answer(stream).await
+    }
+
+    fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+async fn coordinate(
+    host: Arc<dyn Host>,
+    mut requests: mpsc::Receiver<Request>,
+    asked: Arc<Mutex<Vec<String>>>,
+) {
+    let policy = crate::policy::Policy {
+        num_vfs: Some(crate::policy::NumVfs::Count(3)),
+        ..sample::policy("few".parse().unwrap())
+    };
+    let policies = PolicySet {
+        policies: vec![policy],
+        networks: Vec::new(),
+    };
+    let policies = Arc::new(policies);
+    while let Some(request) = requests.recv().await {
+        let (said, done) = match request {
+            Request::View { reply } => {
+                let view = View {
+                    host: Arc::clone(&host),
+                    node: Arc::new(Node {
+                        hostname: "as-set".to_owned(),
+                        ..Node::default()
+                    }),
+                    policies: Arc::clone(&policies),
+                    memory: Memory::default(),
+                };
+                let _ = reply.send(view);
+                continue;
+            }
+            Request::Apply {
+                pfs,
+                force,
+                by,
+                done,
+            } => {
+                let pfs: Vec<_> = pfs.iter().map(ToString::to_string).collect();
+                (
+                    format!("apply {} force {force} by {by}", pfs.join(",")),
+                    done,
+                )
+            }
+            Request::Reload { by, done } => (format!("reload by {by}"), done),
+        };
+        asked.lock().unwrap().push(said);
+        let _ = done.send(());
+    }
+}
+
+async fn answer(mut stream: UnixStream) -> (u16, String, Value) {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").expect(&text);
+    let status = head[9..12].parse().unwrap();
+    let kind = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-type: "));
+    let body = serde_json::from_str(body).expect(body);
+    (status, kind.unwrap_or_default().to_owned(), body)
+}
+
+fn me() -> String {
+    format!("user {}", rustix::process::geteuid().as_raw())
+}
+
+fn a_stranger(_: &UnixStream) -> Peer {
+    let me = rustix::process::geteuid().as_raw();
+    Peer {
+        uid: Some(me.max(1) + 1),
+    }
+}
+
+#[tokio::test]
+async fn who_may_change_is_root_and_the_daemon_itself() {
+    let may = |uid| Peer { uid }.may_change();
+    let me = rustix::process::geteuid().as_raw();
+    assert!(may(Some(0)) && may(Some(me)));
+    assert!(!may(Some(me.max(1) + 1)) && !may(None));
+    let (ours, _theirs) = UnixStream::pair().unwrap();
+    assert_eq!(Peer::of(&ours), Peer { uid: Some(me) });
+}
+
+#[tokio::test]
+async fn what_is_can_be_read() {
+    let daemon = Daemon::start(ROOMY);
+    let (status, kind, body) = daemon.ask("GET", "/v1/status", "").await;
+    assert_eq!((status, kind.as_str()), (200, "application/json"));
+    assert_eq!(body["pfs"][0]["interface"], "ens59");
+
+    let (status, _, body) = daemon.ask("GET", "/v1/snapshot", "").await;
+    assert_eq!((status, &body["node"]["hostname"]), (200, &json!("as-set")));
+    assert_eq!(body["pfs"][PF]["driver"], "igb");
+    assert_eq!(body["pfs"][PF]["holders"], json!({}));
+
+    let (status, _, body) = daemon.ask("GET", "/v1/plan", "").await;
+    assert_eq!(
+        (status, &body["pfs"][0]["policies"]),
+        (200, &json!(["few"]))
+    );
+    assert_eq!(body["pfs"][0]["steps"][0]["text"], "numvfs 0 -> 3");
+    assert_eq!(daemon.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_change_is_asked_for_in_the_name_of_the_peer() {
+    let daemon = Daemon::start(ROOMY);
+    let bodies = [
+        "",
+        "{}",
+        r#"{"pfs": ["ens59"]}"#,
+        r#"{"pfs": ["0000:3b:00.0"], "force": true}"#,
+    ];
+    for body in bodies {
+        let (status, _, body) = daemon.ask("POST", "/v1/apply", body).await;
+        assert_eq!((status, &body["pfs"][0]["address"]), (200, &json!(PF)));
+    }
+    assert_eq!(daemon.ask("POST", "/v1/reload", "null").await.0, 200);
+    let me = me();
+    let calm = format!("apply {PF} force false by {me}");
+    let forced = format!("apply {PF} force true by {me}");
+    let reload = format!("reload by {me}");
+    assert_eq!(
+        daemon.asked(),
+        [calm.clone(), calm.clone(), calm, forced, reload]
+    );
+}
+
+#[tokio::test]
+async fn every_mistake_is_answered_with_a_problem_object() {
+    let daemon = Daemon::start(ROOMY);
+    let large = format!(r#"{{"pfs": ["{}"]}}"#, "x".repeat(65 * 1024));
+    let malformed = "the body is not what is expected here: ";
+    let mistakes = [
+        ("GET", "/", "", 404, "there is nothing here; see /v1/status"),
+        (
+            "GET",
+            "/v1/statu",
+            "",
+            404,
+            "there is nothing here; see /v1/status",
+        ),
+        ("POST", "/v1/status", "", 405, "POST is not for this path"),
+        ("GET", "/v1/apply", "", 405, "GET is not for this path"),
+        ("POST", "/v1/apply", "{", 400, malformed),
+        ("POST", "/v1/apply", r#"{"pfs": "ens59"}"#, 400, malformed),
+        ("POST", "/v1/apply", r#"{"pf": ["ens59"]}"#, 400, malformed),
+        (
+            "POST",
+            "/v1/apply",
+            &large,
+            413,
+            "the body is larger than 65536 bytes",
+        ),
+        (
+            "POST",
+            "/v1/apply",
+            r#"{"force": true}"#,
+            400,
+            "force takes VFs away from who uses them: name the PFs that it is for",
+        ),
+        (
+            "POST",
+            "/v1/apply",
+            r#"{"pfs": ["ens60"]}"#,
+            404,
+            r#""ens60" is neither the address nor the interface of a PF here"#,
+        ),
+        (
+            "POST",
+            "/v1/apply",
+            r#"{"pfs": ["ens59", "0000:3b:00.1"]}"#,
+            404,
+            r#""0000:3b:00.1" is neither the address nor the interface of a PF here"#,
+        ),
+    ];
+    for (method, path, body, status, detail) in mistakes {
+        let (answered, kind, problem) = daemon.ask(method, path, body).await;
+        let shown = format!("{method} {path}: {problem}");
+        assert_eq!(answered, status, "{shown}");
+        assert_eq!(kind, "application/problem+json", "{shown}");
+        assert_eq!(problem["status"], status, "{shown}");
+        assert!(problem["title"].is_string(), "{shown}");
+        let said = problem["detail"].as_str().expect(&shown);
+        assert!(said.starts_with(detail), "{shown}");
+    }
+    assert_eq!(daemon.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_peer_who_may_only_read_changes_nothing() {
+    let host = Arc::new(SimHost::default());
+    let daemon = Daemon::with(host, ROOMY, a_stranger, Status::default());
+    for path in ["/v1/apply", "/v1/reload"] {
+        let (status, kind, problem) = daemon.ask("POST", path, "{}").await;
+        assert_eq!((status, kind.as_str()), (403, "application/problem+json"));
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(
+            detail.ends_with(" may read; changing is for root"),
+            "{detail}"
+        );
+    }
+    assert_eq!(daemon.asked(), [""; 0]);
+    assert_eq!(daemon.ask("GET", "/v1/status", "").await.0, 200);
+}
+
+#[tokio::test]
+async fn slow_clients_lose_their_place() {
+    let daemon = Daemon::start(BRIEF);
+    let beginnings = [
+        "",
+        "GET /v1/status HT",
+        "GET /v1/status HTTP/1.1\r\nHost: x\r\n",
+    ];
+    for beginning in beginnings {
+        let mut slow = daemon.connect().await;
+        slow.write_all(beginning.as_bytes()).await.unwrap();
+        // There is one place only.
+        assert_eq!(
+            daemon.ask("GET", "/v1/status", "").await.0,
+            200,
+            "{beginning:?}"
+        );
+        drop(slow);
+    }
+    let mut slow = daemon.connect().await;
+    let head = "POST /v1/apply HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{";
+    slow.write_all(head.as_bytes()).await.unwrap();
+    let (status, _, problem) = answer(slow).await;
+    assert_eq!(status, 408);
+    assert_eq!(problem["detail"], "the body was not there within 0.2 s");
+    assert_eq!(daemon.asked(), [""; 0]);
+}
+
+#[tokio::test]
+async fn who_does_not_read_the_answer_loses_the_place_too() {
+    let host = Arc::new(SimHost::default());
+    let status = Status {
+        summary: "x".repeat(8 << 20),
+        ..Status::default()
+    };
+    let daemon = Daemon::with(host, BRIEF, Peer::of, status);
+    let mut slow = daemon.connect().await;
+    let head = b"GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\n";
+    slow.write_all(head).await.unwrap();
+    assert_eq!(daemon.ask("GET", "/v1/nothing", "").await.0, 404);
+    let mut bytes = Vec::new();
+    slow.read_to_end(&mut bytes).await.unwrap();
+    assert!(bytes.len() < 8 << 20, "{}", bytes.len());
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_refused() {
+    let daemon = Daemon::start(ROOMY);
+    let mut stream = daemon.connect().await;
+    let head = format!("GET /v1/status HTTP/1.1\r\nX: {}", "x".repeat(1 << 20));
+    let _ = stream.write_all(head.as_bytes()).await;
+    let mut bytes = Vec::new();
+    let _ = stream.read_to_end(&mut bytes).await;
+    let text = String::from_utf8_lossy(&bytes);
+    assert!(
+        text.is_empty() || text.starts_with("HTTP/1.1 431 "),
+        "{text}"
+    );
+}
+
+/// Its driver does not come back before it is let go.
+struct Stuck(Mutex<std::sync::mpsc::Receiver<()>>);
+
+impl Host for Stuck {
+    fn node(&self) -> Result<Node, HostError> {
+        let _ = self.0.lock().unwrap().recv();
+        Ok(Node::default())
+    }
+    fn pfs(&self) -> Result<BTreeSet<PciAddress>, HostError> {
+        Ok(BTreeSet::new())
+    }
+    fn pf_of(&self, _: PciAddress) -> Option<PciAddress> {
+        None
+    }
+    fn observe(&self, _: PciAddress, _: Look) -> Result<Option<PfSnapshot>, HostError> {
+        Ok(None)
+    }
+    fn apply(&self, _: &Action) -> Result<(), HostError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_driver_that_hangs_does_not_hang_the_api() {
+    let (release, stuck) = std::sync::mpsc::channel();
+    let host = Arc::new(Stuck(Mutex::new(stuck)));
+    let daemon = Daemon::with(host, BRIEF, Peer::of, Status::default());
+    for _ in 0..6 {
+        let (status, _, problem) = daemon.ask("GET", "/v1/snapshot", "").await;
+        assert_eq!(status, 504);
+        let detail = "the host could not be looked at within 0.2 s";
+        assert_eq!(problem["detail"], detail);
+    }
+    assert_eq!(daemon.ask("GET", "/v1/status", "").await.0, 200);
+    drop(release);
+}
+
+#[tokio::test]
+async fn a_daemon_that_stops_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("sriovd.sock");
+    let (_sender, status) = watch::channel(Arc::default());
+    let (requests, _) = mpsc::channel(1);
+    let api = Api::new(State { status, requests }, ROOMY);
+    tokio::spawn(serve_with(listen(&socket).unwrap(), api, Peer::of));
+    let mut stream = UnixStream::connect(&socket).await.unwrap();
+    let head = b"POST /v1/reload HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(head).await.unwrap();
+    let (status, _, problem) = answer(stream).await;
+    assert_eq!(
+        (status, &problem["detail"]),
+        (503, &json!("the daemon is stopping"))
+    );
+}
+
+#[tokio::test]
+async fn a_socket_that_was_left_behind_is_replaced() {
+    let directory = tempfile::tempdir().unwrap();
+    let socket = directory.path().join("new/sriovd.sock");
+    drop(listen(&socket).unwrap());
+    assert!(socket.exists());
+    let _listener = listen(&socket).unwrap();
+    let mode = fs::metadata(&socket).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o660);
+    UnixStream::connect(&socket).await.unwrap();
+}

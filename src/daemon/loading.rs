@@ -1,0 +1,102 @@
+//! Reading the policies: one reading at a time, else an older one could come after a newer.
+
+use super::coordinator::Coordinator;
+use super::slot::{Slot, Waiting, tell_done};
+use super::{announce, job};
+use crate::events::Cause;
+use crate::model::PciAddress;
+use crate::policy::PolicySet;
+use crate::policy::load::Loaded;
+use crate::policy::resolve::resolve;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// The reading at work, and one more for whatever was asked meanwhile.
+#[derive(Debug, Default)]
+pub(super) struct Loading {
+    at_work: Option<Vec<oneshot::Sender<()>>>,
+    next: Option<Load>,
+}
+
+#[derive(Debug)]
+pub(super) struct Load {
+    cause: Cause,
+    tell: Vec<oneshot::Sender<()>>,
+}
+
+impl From<Cause> for Load {
+    fn from(cause: Cause) -> Self {
+        Self {
+            cause,
+            tell: Vec::new(),
+        }
+    }
+}
+
+impl Load {
+    pub(super) fn asked_for(cause: Cause, done: oneshot::Sender<()>) -> Self {
+        Self {
+            cause,
+            tell: vec![done],
+        }
+    }
+}
+
+impl Coordinator {
+    /// See to it that a reading begins after now.
+    pub(super) fn load_policies(&mut self, load: impl Into<Load>) {
+        let load = load.into();
+        match &mut self.loading.next {
+            Some(next) => next.tell.extend(load.tell),
+            none => *none = Some(load),
+        }
+        self.begin_loading();
+    }
+
+    pub(super) fn is_loading(&self) -> bool {
+        self.loading.at_work.is_some()
+    }
+
+    fn begin_loading(&mut self) {
+        if self.loading.at_work.is_none()
+            && let Some(Load { cause, tell }) = self.loading.next.take()
+        {
+            self.loading.at_work = Some(tell);
+            job::load(&self.shared, &self.messages, cause);
+        }
+    }
+
+    pub(super) fn on_loaded(&mut self, loaded: Loaded, cause: &Cause) {
+        announce::policies(self.loaded.as_ref(), &loaded);
+        let policies = Arc::new(loaded.set.clone());
+        self.loaded = Some(loaded);
+        let before = std::mem::replace(&mut self.shared.policies, policies);
+        if matches!(cause, Cause::Start) {
+            let waiting = Waiting::new(Cause::Start);
+            job::list(&self.shared.host, &self.messages, waiting);
+        } else if before != self.shared.policies {
+            for pf in self.affected_by(&before) {
+                self.ask(pf, Waiting::new(cause.clone()));
+            }
+            self.publish();
+        }
+        let told = self.loading.at_work.take();
+        told.into_iter().flatten().for_each(tell_done);
+        self.begin_loading();
+        self.refresh_status();
+    }
+
+    /// PFs of which the policies now say something else, and those that a pass looks at with the
+    /// old ones: what it sees may matter to the new.
+    fn affected_by(&self, before: &PolicySet) -> Vec<PciAddress> {
+        let (node, policies) = (&self.shared.node, &self.shared.policies);
+        let changed = |slot: &Slot| {
+            slot.seen.as_ref().is_none_or(|seen| {
+                resolve(before, node, &seen.pf) != resolve(policies, node, &seen.pf)
+            })
+        };
+        let slots = self.slots.iter();
+        let affected = slots.filter(|(_, slot)| slot.running.is_some() || changed(slot));
+        affected.map(|(&pf, _)| pf).collect()
+    }
+}

@@ -1,0 +1,48 @@
+//! What we own when the memory of it is lost: most likely whatever is as the policies want it.
+
+use super::owned::{OwnedPf, OwnedVf};
+use crate::model::{Mtu, PfSnapshot, VfSnapshot};
+use crate::policy::DeviceType;
+use crate::policy::resolve::{DesiredPf, DesiredVf, Resolution};
+
+/// What was there before us is not known any more: it goes back to the usual defaults.
+pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
+    let Resolution::Desired(desired) = resolution else {
+        return None;
+    };
+    let vfs = desired.vfs.iter().filter_map(|(&index, wanted)| {
+        let owned = presumed_vf(wanted, pf.vfs.get(&index)?);
+        (owned != OwnedVf::default()).then_some((index, owned))
+    });
+    let owned = OwnedPf {
+        permanent_mac: pf.permanent_mac(),
+        on_removal: desired.on_removal,
+        created_vfs: pf.num_vfs != 0 && desired.num_vfs == Some(pf.num_vfs),
+        mtu_before: has_raised_mtu(desired, pf).then_some(Mtu::ETHERNET),
+        autoprobe_before: (!pf.autoprobe && desired.driver_autoprobe != Some(true)).then_some(true),
+        vfs: vfs.collect(),
+    };
+    (!owned.is_empty()).then_some(owned)
+}
+
+fn has_raised_mtu(desired: &DesiredPf, pf: &PfSnapshot) -> bool {
+    let mtu = pf.interface.as_ref().map(|interface| interface.mtu);
+    desired.mtu.is_some_and(|mtu| mtu > Mtu::ETHERNET) && mtu == desired.mtu
+}
+
+fn presumed_vf(wanted: &DesiredVf, vf: &VfSnapshot) -> OwnedVf {
+    let settings = wanted.settings.iter();
+    let as_wanted =
+        settings.filter(|setting| vf.settings.get(setting.attribute()) == Some(*setting));
+    let mtu = vf.interface.as_ref().map(|interface| interface.mtu);
+    OwnedVf {
+        settings: as_wanted
+            .map(|setting| (setting.attribute(), None))
+            .collect(),
+        driver: match &wanted.device_type {
+            DeviceType::Netdevice => false,
+            DeviceType::Driver(driver) => vf.driver_override.as_ref() == Some(driver),
+        },
+        mtu: wanted.mtu.is_some() && wanted.mtu == mtu,
+    }
+}

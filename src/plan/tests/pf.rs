@@ -1,0 +1,321 @@
+//! The PF as a whole.
+
+use super::*;
+
+#[test]
+fn plan_is_empty_where_everything_is_as_wanted() {
+    let case = Case::new(3, count(3));
+    assert_eq!(case.plan(), Plan::default());
+}
+
+#[test]
+fn plan_without_a_count_leaves_the_vfs_that_exist() {
+    Case::new(3, |_| ()).plans(&[]);
+}
+
+#[test]
+fn plan_creates_from_zero_at_once() {
+    Case::new(0, count(3)).plans(&["numvfs 0 -> 3"]);
+}
+
+#[test]
+fn plan_growing_goes_to_zero_first() {
+    Case::new(2, count(3)).plans(&["numvfs 2 -> 0"]);
+}
+
+#[test]
+fn plan_switches_autoprobe_off_before_vfs_that_are_configured_first() {
+    let tagged = |policy: &mut Policy| {
+        count(1)(policy);
+        policy.settings.vlan = Some(vlan(5));
+    };
+    Case::new(0, tagged).plans(&["sriov_drivers_autoprobe off", "numvfs 0 -> 1"]);
+    let driver = |policy: &mut Policy| {
+        count(1)(policy);
+        policy.device_type = vfio();
+    };
+    Case::new(0, driver).plans(&["sriov_drivers_autoprobe off", "numvfs 0 -> 1"]);
+}
+
+#[test]
+fn plan_switches_autoprobe_off_before_vfs_that_shall_have_no_driver() {
+    let off = |policy: &mut Policy| {
+        count(1)(policy);
+        policy.driver_autoprobe = Some(false);
+    };
+    Case::new(0, off).plans(&["sriov_drivers_autoprobe off", "numvfs 0 -> 1"]);
+}
+
+#[test]
+fn plan_restores_autoprobe_once_the_vfs_are_there() {
+    let mut case = Case::new(1, count(1));
+    case.pf.autoprobe = false;
+    case.plans(&[]);
+    case.owned = Some(OwnedPf {
+        autoprobe_before: Some(true),
+        ..OwnedPf::default()
+    });
+    case.plans(&["sriov_drivers_autoprobe on"]);
+    case.policies[0].driver_autoprobe = Some(false);
+    case.plans(&[]);
+}
+
+#[test]
+fn plan_shrinking_is_refused_while_a_vf_is_in_use() {
+    let mut case = Case::new(5, count(2));
+    case.hold(1, blue());
+    case.hold(4, lent());
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::InUse, None)]);
+    let problem = &case.plan().problems[0];
+    assert_eq!(
+        problem.reason,
+        "changing numvfs 5 -> 2 destroys all VFs, and VF 1 is in use by network namespace blue, \
+         and one more VF is in use"
+    );
+    assert!(problem.hint.as_ref().unwrap().contains("--force"));
+}
+
+#[test]
+fn plan_raises_the_mtu_where_the_count_is_refused() {
+    let mut case = Case::new(5, |policy| {
+        count(2)(policy);
+        policy.mtu = Some(mtu(9000));
+    });
+    for vf in 0..2 {
+        case.vf(vf).interface = None;
+    }
+    case.hold(0, blue());
+    case.plans(&["PF mtu 9000"]);
+    case.reports(&[(ProblemKind::InUse, None)]);
+}
+
+#[test]
+fn plan_counts_all_vfs_in_use() {
+    let mut case = Case::new(5, count(2));
+    for vf in 0..4 {
+        case.hold(vf, blue());
+    }
+    let reason = &case.plan().problems[0].reason;
+    assert!(reason.ends_with("and 3 more VFs are in use"), "{reason}");
+}
+
+#[test]
+fn plan_goes_on_with_the_vfs_where_the_count_is_refused() {
+    let mut case = Case::new(5, |policy| {
+        count(2)(policy);
+        policy.settings.trust = Some(true);
+    });
+    case.hold(4, blue());
+    case.plans(&["VF 0 trust on", "VF 1 trust on"]);
+}
+
+#[test]
+fn plan_asks_for_holders_before_it_destroys() {
+    let mut case = Case::new(5, count(2));
+    case.pf.holders = None;
+    let plan = case.plan();
+    assert!(plan.needs_holders);
+    assert_eq!(plan.steps, []);
+}
+
+#[test]
+fn plan_does_not_ask_for_holders_where_nothing_is_disturbed() {
+    for vfs in [0, 3] {
+        let mut case = Case::new(vfs, count(3));
+        case.pf.holders = None;
+        assert!(!case.plan().needs_holders);
+    }
+}
+
+#[test]
+fn plan_with_force_destroys_without_looking() {
+    let mut case = Case::new(5, count(2));
+    case.hold(1, blue());
+    case.force = true;
+    case.plans(&["numvfs 5 -> 0"]);
+    case.pf.holders = None;
+    case.plans(&["numvfs 5 -> 0"]);
+    case.policies[0].disruption = Disruption::Never;
+    case.plans(&["numvfs 5 -> 0"]);
+}
+
+#[test]
+fn plan_obeys_the_policy_on_disruption() {
+    let mut case = Case::new(5, count(2));
+    case.policies[0].disruption = Disruption::Never;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::DisruptionForbidden, None)]);
+    case.policies[0].disruption = Disruption::Always;
+    case.hold(1, blue());
+    case.plans(&["numvfs 5 -> 0"]);
+}
+
+#[test]
+fn plan_asks_for_no_more_vfs_than_the_device_offers() {
+    let case = Case::new(0, count(8));
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::TooManyVfs, None)]);
+    let reason = &case.plan().problems[0].reason;
+    assert_eq!(reason, "8 VFs are wanted, and the device offers 7");
+}
+
+#[test]
+fn plan_never_changes_the_count_of_an_external_policy() {
+    let external = |policy: &mut Policy| {
+        count(2)(policy);
+        policy.external = Some(true);
+    };
+    Case::new(5, external).plans(&[]);
+}
+
+#[test]
+fn plan_brings_a_pf_with_vfs_up() {
+    let mut case = Case::new(3, count(3));
+    case.interface().up = false;
+    case.plans(&["PF up"]);
+    case.policies[0].num_vfs = Some(NumVfs::Count(0));
+    case.plans(&["numvfs 3 -> 0"]);
+    let mut without = Case::new(0, |_| ());
+    without.interface().up = false;
+    without.plans(&[]);
+}
+
+#[test]
+fn plan_brings_no_interface_up_that_udev_still_renames() {
+    let mut case = Case::new(3, count(3));
+    case.interface().up = false;
+    case.interface().name_is_final = false;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+}
+
+#[test]
+fn plan_brings_up_first_whoever_makes_no_vfs_while_down() {
+    let mut case = Case::new(0, count(3));
+    case.interface().up = false;
+    case.plans(&["numvfs 0 -> 3"]);
+    case.pf.driver = "bnxt_en".parse().ok();
+    case.plans(&["PF up", "numvfs 0 -> 3"]);
+    case.interface().name_is_final = false;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+}
+
+#[test]
+fn plan_raises_the_mtu_before_everything_else() {
+    let mut case = Case::new(0, count(1));
+    case.policies[0].mtu = Some(mtu(9000));
+    case.plans(&["PF mtu 9000", "numvfs 0 -> 1"]);
+}
+
+#[test]
+fn plan_never_lowers_an_mtu_below_what_it_was() {
+    let mut case = Case::new(0, |policy| policy.mtu = Some(mtu(2000)));
+    case.interface().mtu = mtu(4000);
+    case.plans(&[]);
+    case.interface().mtu = mtu(9000);
+    case.owned = Some(OwnedPf {
+        mtu_before: Some(mtu(4000)),
+        ..OwnedPf::default()
+    });
+    case.plans(&["PF mtu 4000"]);
+    case.policies[0].mtu = None;
+    case.plans(&["PF mtu 4000"]);
+}
+
+#[test]
+fn plan_does_nothing_to_a_pf_without_driver() {
+    let mut case = Case::new(0, count(3));
+    case.pf.driver = None;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::NoDriver, None)]);
+}
+
+#[test]
+fn plan_repairs_nothing_from_a_short_list() {
+    let mut case = Case::new(3, |policy| policy.settings.trust = Some(true));
+    case.pf.vf_list_complete = false;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::ShortVfList, None)]);
+}
+
+#[test]
+fn plan_does_nothing_before_the_name_is_final() {
+    let mut case = Case::new(0, count(3));
+    case.policies[0].matches.pf_name = vec![crate::policy::PfNamePattern {
+        glob: "ens1".to_owned(),
+        vfs: None,
+    }];
+    case.interface().name_is_final = false;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+    assert!(case.plan().problems[0].reason.contains("name"));
+    case.pf.interface = None;
+    case.plans(&[]);
+    assert!(case.plan().problems[0].reason.contains("not in sight"));
+}
+
+#[test]
+fn plan_holds_back_what_failed_as_things_are() {
+    let mut case = Case::new(0, count(3));
+    case.block(Step::SetNumVfs { from: 0, to: 3 });
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Failed, None)]);
+    case.interface().carrier = false;
+    case.plans(&[]);
+    case.interface().up = false;
+    case.plans(&["numvfs 0 -> 3"]);
+}
+
+#[test]
+fn plan_undoes_its_autoprobe_where_no_vfs_come() {
+    let mut case = Case::new(0, |policy| {
+        count(3)(policy);
+        policy.settings.trust = Some(true);
+    });
+    case.pf.autoprobe = false;
+    case.owned = Some(OwnedPf {
+        autoprobe_before: Some(true),
+        ..OwnedPf::default()
+    });
+    case.block(Step::SetNumVfs { from: 0, to: 3 });
+    case.plans(&["sriov_drivers_autoprobe on"]);
+}
+
+#[test]
+fn blocks_end_with_what_asked_for_them() {
+    let mut case = Case::new(0, count(3));
+    case.block(Step::SetNumVfs { from: 0, to: 3 });
+    let plan = case.plan();
+    let mut blocked = case.blocked.clone();
+    blocked.prune(&case.pf, &plan);
+    assert_eq!(blocked, case.blocked, "still wanted");
+    case.policies[0].num_vfs = Some(NumVfs::Count(2));
+    blocked.prune(&case.pf, &case.plan());
+    assert_eq!(blocked, Blocked::default());
+}
+
+#[test]
+fn blocks_end_with_the_circumstances_of_the_failure() {
+    let mut case = Case::new(0, count(3));
+    case.block(Step::SetNumVfs { from: 0, to: 3 });
+    case.interface().up = false;
+    let mut blocked = case.blocked.clone();
+    blocked.prune(&case.pf, &case.plan());
+    assert_eq!(blocked, Blocked::default());
+}
+
+#[test]
+fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
+    let case = Case::new(0, count(3));
+    let step = |to| Step::SetNumVfs { from: 0, to };
+    let mut blocked = Blocked::default();
+    blocked.insert(step(1), String::new(), Persistence::UntilChange, &case.pf);
+    let lasting = blocked.clone();
+    assert!(!blocked.awaits_retry());
+    blocked.insert(step(2), String::new(), Persistence::Transient, &case.pf);
+    assert!(blocked.awaits_retry());
+    blocked.allow_retries();
+    assert_eq!(blocked, lasting);
+}

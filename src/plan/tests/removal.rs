@@ -1,0 +1,135 @@
+//! A PF that no policy names any more.
+
+use super::*;
+
+/// A PF with two VFs that sriovd did this much to.
+fn abandoned(own: impl FnOnce(&mut OwnedPf)) -> Case {
+    let mut case = Case::new(2, |_| ());
+    case.policies.clear();
+    let mut owned = OwnedPf::default();
+    own(&mut owned);
+    case.owned = Some(owned);
+    case
+}
+
+fn own_vf(fill: impl FnOnce(&mut owned::OwnedVf)) -> impl FnOnce(&mut OwnedPf) {
+    |owned| fill(owned.vfs.entry(VfIndex(0)).or_default())
+}
+
+#[test]
+fn plan_never_touches_a_pf_that_is_not_owned() {
+    let mut case = abandoned(|_| ());
+    case.owned = None;
+    case.vf(0).settings.vlan = Some(vlan(5));
+    case.plans(&[]);
+    case.reports(&[]);
+}
+
+#[test]
+fn plan_destroys_the_vfs_that_it_made_and_then_undoes_the_rest() {
+    let mut case = abandoned(|owned| {
+        owned.created_vfs = true;
+        owned.mtu_before = Some(mtu(1500));
+        owned.autoprobe_before = Some(true);
+    });
+    case.interface().mtu = mtu(9000);
+    case.pf.autoprobe = false;
+    case.plans(&["numvfs 2 -> 0"]);
+    case.pf.num_vfs = 0;
+    case.pf.vfs.clear();
+    case.plans(&["sriov_drivers_autoprobe on", "PF mtu 1500"]);
+}
+
+#[test]
+fn plan_waits_for_the_users_of_what_it_would_destroy() {
+    let mut case = abandoned(|owned| owned.created_vfs = true);
+    case.hold(1, blue());
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::InUse, None)]);
+    case.pf.holders = None;
+    assert!(case.plan().needs_holders);
+    case.force = true;
+    case.plans(&["numvfs 2 -> 0"]);
+}
+
+#[test]
+fn plan_keeps_everything_where_the_policy_said_so() {
+    let mut case = abandoned(|owned| {
+        owned.created_vfs = true;
+        owned.on_removal = OnRemoval::Keep;
+    });
+    case.plans(&[]);
+    case.pf.driver = None;
+    case.plans(&[]);
+}
+
+#[test]
+fn plan_puts_attributes_back_to_what_they_were() {
+    let mut case = abandoned(own_vf(|vf| {
+        let before = VfSetting::SpoofCheck(true);
+        vf.settings.insert(VfAttribute::SpoofCheck, Some(before));
+        vf.settings.insert(VfAttribute::Vlan, None);
+        vf.settings.insert(VfAttribute::QueryRss, None);
+    }));
+    case.vf(0).settings.vlan = Some(vlan(5));
+    case.vf(0).settings.spoof_check = Some(false);
+    case.vf(1).settings.vlan = Some(vlan(5));
+    case.plans(&["VF 0 vlan 0", "VF 0 spoofchk on"]);
+    case.pf.interface = None;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+}
+
+#[test]
+fn plan_resets_no_vf_in_use() {
+    let mut case = abandoned(own_vf(|vf| {
+        vf.settings.insert(VfAttribute::Vlan, None);
+    }));
+    case.vf(0).settings.vlan = Some(vlan(5));
+    case.hold(0, lent());
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::InUse, Some(0))]);
+}
+
+#[test]
+fn plan_gives_vfs_their_default_driver_back() {
+    let mut case = abandoned(own_vf(|vf| vf.driver = true));
+    case.plans(&[]);
+    case.vf(0).driver = "vfio-pci".parse().ok();
+    case.vf(0).driver_override = "vfio-pci".parse().ok();
+    case.plans(&["VF 0 driver default"]);
+    case.vf(0).driver = None;
+    case.vf(0).driver_override = None;
+    case.plans(&["VF 0 driver default"]);
+    case.pf.autoprobe = false;
+    case.plans(&["sriov_drivers_autoprobe on", "VF 0 driver default"]);
+}
+
+#[test]
+fn plan_gives_vfs_their_mtu_back() {
+    let mut case = abandoned(own_vf(|vf| vf.mtu = true));
+    case.plans(&[]);
+    for vf in 0..2 {
+        case.vf(vf).interface.as_mut().unwrap().mtu = mtu(9000);
+    }
+    case.plans(&["VF 0 mtu 1500"]);
+}
+
+#[test]
+fn plan_resets_nothing_from_a_short_list() {
+    let mut case = abandoned(own_vf(|vf| {
+        vf.settings.insert(VfAttribute::Vlan, None);
+    }));
+    case.pf.vf_list_complete = false;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::ShortVfList, None)]);
+}
+
+#[test]
+fn plan_steps_know_whom_they_bind() {
+    let mut case = abandoned(own_vf(|vf| vf.driver = true));
+    case.vf(0).driver = None;
+    let address = case.vf(0).address;
+    let (vf, to) = (VfIndex(0), BindTarget::Default);
+    assert_eq!(case.plan().steps, [Step::Bind { vf, address, to }]);
+}

@@ -1,0 +1,335 @@
+//! Single VFs.
+
+use super::*;
+
+fn wants(settings: &[VfSetting]) -> impl FnOnce(&mut Policy) {
+    move |policy| {
+        settings
+            .iter()
+            .for_each(|&setting| policy.settings.set(setting));
+    }
+}
+
+fn fixed(policy: &mut Policy) {
+    policy.mac = MacChoice::Fixed(mac(1));
+}
+
+/// As after `fixed` was done.
+fn with_fixed_mac(case: &mut Case) {
+    case.vf(0).settings.mac = Some(mac(1));
+    case.vf(0).interface.as_mut().unwrap().mac = mac(1);
+}
+
+#[test]
+fn plan_sets_only_what_differs_in_the_order_of_the_attributes() {
+    let mut case = Case::new(
+        1,
+        wants(&[
+            VfSetting::SpoofCheck(false),
+            VfSetting::Trust(true),
+            VfSetting::Vlan(vlan(5)),
+        ]),
+    );
+    case.plans(&["VF 0 trust on", "VF 0 vlan 5", "VF 0 spoofchk off"]);
+    case.vf(0).settings.vlan = Some(vlan(5));
+    case.plans(&["VF 0 trust on", "VF 0 spoofchk off"]);
+}
+
+#[test]
+fn plan_leaves_alone_what_no_policy_mentions() {
+    let mut case = Case::new(1, |_| ());
+    case.vf(0).settings.vlan = Some(vlan(5));
+    case.plans(&[]);
+}
+
+#[test]
+fn plan_puts_back_what_it_set_and_nobody_wants_any_more() {
+    let mut case = Case::new(1, |_| ());
+    case.vf(0).settings.vlan = Some(vlan(5));
+    case.vf(0).settings.trust = Some(true);
+    let before = Some(VfSetting::Trust(true));
+    let settings = [(VfAttribute::Vlan, None), (VfAttribute::Trust, before)];
+    let mine = owned::OwnedVf {
+        settings: settings.into(),
+        ..Default::default()
+    };
+    case.owned = Some(OwnedPf {
+        vfs: [(VfIndex(0), mine)].into(),
+        ..OwnedPf::default()
+    });
+    case.plans(&["VF 0 vlan 0"]);
+    case.vf(0).settings = VfSettings::default();
+    case.plans(&[]);
+}
+
+#[test]
+fn plan_configures_an_unbound_vf_before_it_is_bound() {
+    let mut case = Case::new(1, |policy| {
+        wants(&[VfSetting::Trust(true), VfSetting::Vlan(vlan(5))])(policy);
+        fixed(policy);
+    });
+    case.vf(0).driver = None;
+    case.vf(0).interface = None;
+    case.pf.holders = None;
+    case.plans(&[
+        "VF 0 trust on",
+        "VF 0 mac 02:00:00:00:00:01",
+        "VF 0 vlan 5",
+        "VF 0 driver default",
+    ]);
+}
+
+#[test]
+fn plan_binds_the_driver_of_the_device_type() {
+    let mut case = Case::new(1, |policy| policy.device_type = vfio());
+    case.plans(&["VF 0 driver vfio-pci"]);
+    case.vf(0).driver = "vfio-pci".parse().ok();
+    case.vf(0).interface = None;
+    case.plans(&[]);
+    case.policies[0].device_type = DeviceType::Netdevice;
+    case.plans(&["VF 0 driver default"]);
+}
+
+#[test]
+fn plan_clears_a_driver_override_that_the_policy_does_not_want() {
+    let mut case = Case::new(1, |_| ());
+    case.vf(0).driver_override = "vfio-pci".parse().ok();
+    case.plans(&["VF 0 driver default"]);
+}
+
+#[test]
+fn plan_keeps_the_driver_that_somebody_gave_an_unclaimed_vf() {
+    let mut case = Case::new(2, |policy| policy.vfs = "0".parse().ok());
+    case.vf(1).driver = "vfio-pci".parse().ok();
+    case.vf(1).driver_override = "vfio-pci".parse().ok();
+    case.plans(&[]);
+    case.vf(1).driver = None;
+    case.plans(&[]);
+}
+
+#[test]
+fn plan_lets_unclaimed_vfs_that_it_made_meet_their_driver() {
+    let mut case = Case::new(2, |policy| policy.vfs = "0".parse().ok());
+    case.vf(1).driver = None;
+    case.owned = Some(OwnedPf {
+        created_vfs: true,
+        ..OwnedPf::default()
+    });
+    case.plans(&["VF 1 driver default"]);
+    case.pf.autoprobe = false;
+    case.plans(&[]);
+    case.owned.as_mut().unwrap().autoprobe_before = Some(true);
+    case.plans(&["sriov_drivers_autoprobe on", "VF 1 driver default"]);
+}
+
+#[test]
+fn plan_has_autoprobe_on_while_default_drivers_are_bound() {
+    let mut case = Case::new(2, |_| ());
+    case.pf.autoprobe = false;
+    case.vf(1).driver = None;
+    case.plans(&["sriov_drivers_autoprobe on", "VF 1 driver default"]);
+    // Switched on for the first of them, and the second is not bound yet.
+    case.pf.autoprobe = true;
+    case.owned = Some(OwnedPf {
+        autoprobe_before: Some(false),
+        ..OwnedPf::default()
+    });
+    case.plans(&["VF 1 driver default"]);
+    case.vf(1).driver = "igbvf".parse().ok();
+    case.plans(&["sriov_drivers_autoprobe off"]);
+}
+
+#[test]
+fn plan_unbinds_nothing_where_autoprobe_cannot_be_switched_on() {
+    let mut case = Case::new(1, |_| ());
+    case.pf.autoprobe = false;
+    case.vf(0).driver_override = "igbvf".parse().ok();
+    case.block(Step::SetAutoprobe { on: true });
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Failed, None)]);
+}
+
+#[test]
+fn plan_leaves_vfs_without_driver_where_the_policy_says_so() {
+    let mut case = Case::new(1, |policy| policy.driver_autoprobe = Some(false));
+    case.pf.autoprobe = false;
+    case.vf(0).driver = None;
+    case.plans(&[]);
+}
+
+#[test]
+fn plan_gives_a_bound_vf_its_mac_and_has_it_probed_again() {
+    let case = Case::new(1, fixed);
+    case.plans(&["VF 0 mac 02:00:00:00:00:01", "VF 0 driver default"]);
+}
+
+#[test]
+fn plan_takes_trust_away_before_a_mac_and_gives_it_back_after() {
+    let mut case = Case::new(1, |policy| {
+        fixed(policy);
+        wants(&[VfSetting::Trust(true)])(policy);
+    });
+    let mac_first = ["VF 0 mac 02:00:00:00:00:01", "VF 0 driver default"];
+    case.plans(&mac_first);
+    case.vf(0).settings.trust = Some(true);
+    case.plans(&["VF 0 trust off", mac_first[0], mac_first[1]]);
+    with_fixed_mac(&mut case);
+    case.plans(&[]);
+    case.vf(0).settings.trust = Some(false);
+    case.plans(&["VF 0 trust on"]);
+}
+
+#[test]
+fn plan_probes_a_trusted_vf_again_without_trust() {
+    let mut case = Case::new(1, |policy| {
+        fixed(policy);
+        wants(&[VfSetting::Trust(true)])(policy);
+    });
+    case.vf(0).settings.mac = Some(mac(1));
+    case.vf(0).settings.trust = Some(true);
+    case.plans(&["VF 0 trust off", "VF 0 driver default"]);
+}
+
+#[test]
+fn plan_does_not_probe_again_for_a_mac_that_the_pf_does_not_have() {
+    let mut case = Case::new(1, fixed);
+    case.unsupported = [Capability::Attribute(VfAttribute::Mac)].into();
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Unsupported, Some(0))]);
+    let mut case = Case::new(1, |policy| {
+        fixed(policy);
+        wants(&[VfSetting::Trust(true)])(policy);
+    });
+    let interface = case.interface().index;
+    let (vf, setting) = (VfIndex(0), VfSetting::Mac(mac(1)));
+    case.block(Step::SetVf {
+        interface,
+        vf,
+        setting,
+    });
+    case.plans(&["VF 0 trust on"]);
+    case.reports(&[(ProblemKind::Failed, Some(0))]);
+}
+
+#[test]
+fn plan_leaves_the_driver_and_the_mac_of_a_vf_in_use_and_sets_the_rest() {
+    let mut case = Case::new(2, |policy| {
+        fixed(policy);
+        wants(&[VfSetting::Vlan(vlan(5))])(policy);
+        policy.vfs = "0".parse().ok();
+    });
+    case.vf(0).settings.trust = Some(true);
+    case.hold(0, blue());
+    case.plans(&["VF 0 vlan 5"]);
+    case.reports(&[(ProblemKind::InUse, Some(0))]);
+    let reason = &case.plan().problems[0].reason;
+    assert!(reason.starts_with("changing its MAC"), "{reason}");
+    let mut case = Case::new(1, |policy| policy.device_type = vfio());
+    case.hold(0, blue());
+    case.plans(&[]);
+    let reason = &case.plan().problems[0].reason;
+    assert!(reason.starts_with("changing its driver"), "{reason}");
+    case.force = true;
+    case.plans(&["VF 0 driver vfio-pci"]);
+}
+
+#[test]
+fn plan_does_not_touch_what_a_cni_plugin_lent() {
+    let mut case = Case::new(2, |policy| {
+        wants(&[VfSetting::Vlan(vlan(5))])(policy);
+        policy.device_type = vfio();
+    });
+    case.hold(0, lent());
+    case.plans(&["VF 1 vlan 5", "VF 1 driver vfio-pci"]);
+    case.reports(&[]);
+}
+
+#[test]
+fn plan_asks_for_holders_before_it_changes_a_bound_vf() {
+    let mut case = Case::new(2, wants(&[VfSetting::Vlan(vlan(5))]));
+    case.pf.holders = None;
+    assert!(case.plan().needs_holders);
+    for vf in 0..2 {
+        case.vf(vf).settings.vlan = Some(vlan(5));
+    }
+    assert!(!case.plan().needs_holders);
+}
+
+#[test]
+fn plan_asks_no_driver_for_what_it_does_not_support() {
+    let ad = Vlan {
+        proto: VlanProto::Dot1ad,
+        ..vlan(5)
+    };
+    let rate = |min| TxRate { min, max: 50 };
+    let table = [
+        (
+            VfSetting::Trust(true),
+            Capability::Attribute(VfAttribute::Trust),
+        ),
+        (VfSetting::Vlan(ad), Capability::Vlan8021ad),
+        (VfSetting::TxRate(rate(10)), Capability::MinTxRate),
+    ];
+    for (setting, capability) in table {
+        let mut case = Case::new(1, wants(&[setting]));
+        assert_eq!(case.plan().steps.len(), 1, "{setting}");
+        case.unsupported = [capability].into();
+        case.plans(&[]);
+        case.reports(&[(ProblemKind::Unsupported, Some(0))]);
+        assert_eq!(Capability::needed_by(setting), capability);
+    }
+    let mut case = Case::new(1, wants(&[VfSetting::TxRate(rate(0))]));
+    case.unsupported = [Capability::MinTxRate, Capability::Vlan8021ad].into();
+    case.plans(&["VF 0 max_tx_rate 50"]);
+}
+
+#[test]
+fn plan_sets_a_rate_only_with_a_link_and_takes_one_away_without() {
+    let rate = VfSetting::TxRate(TxRate { min: 0, max: 50 });
+    let mut case = Case::new(1, wants(&[rate]));
+    case.interface().carrier = false;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, Some(0))]);
+    let mut case = Case::new(1, wants(&[VfSetting::TxRate(TxRate::default())]));
+    case.vf(0).settings.set(rate);
+    case.interface().carrier = false;
+    case.plans(&["VF 0 max_tx_rate 0"]);
+}
+
+#[test]
+fn plan_waits_for_the_interface_through_which_attributes_are_set() {
+    let mut case = Case::new(1, wants(&[VfSetting::Trust(true)]));
+    case.pf.interface = None;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, Some(0))]);
+}
+
+#[test]
+fn plan_sets_the_mtu_of_vfs_that_have_a_netdev() {
+    let mut case = Case::new(2, |policy| policy.mtu = Some(mtu(9000)));
+    case.interface().mtu = mtu(9000);
+    case.vf(1).interface = None;
+    case.plans(&["VF 0 mtu 9000"]);
+}
+
+#[test]
+fn plan_sets_the_mtu_of_a_netdev_after_its_driver_made_it() {
+    let mut case = Case::new(1, |policy| {
+        fixed(policy);
+        policy.mtu = Some(mtu(9000));
+    });
+    case.interface().mtu = mtu(9000);
+    case.plans(&["VF 0 mac 02:00:00:00:00:01", "VF 0 driver default"]);
+    with_fixed_mac(&mut case);
+    case.plans(&["VF 0 mtu 9000"]);
+}
+
+#[test]
+fn plan_ignores_vfs_that_are_to_go() {
+    let mut case = Case::new(3, |policy| {
+        count(1)(policy);
+        wants(&[VfSetting::Trust(true)])(policy);
+    });
+    case.hold(2, blue());
+    case.plans(&["VF 0 trust on"]);
+}

@@ -1,0 +1,129 @@
+use super::*;
+use crate::policy::Disruption;
+
+fn created(policies: Vec<Policy>) -> SimAgent {
+    let mut agent = agent(DriverModel::IGB, policies);
+    converge(&mut agent);
+    agent
+}
+
+#[test]
+fn a_count_is_not_changed_under_a_vf_in_use_and_changes_when_it_is_released() {
+    let mut agent = created(vec![policy("a", count(4))]);
+    agent.host.hold(pf(), VfIndex(3), blue());
+    edit(&mut agent, |policy| {
+        policy.num_vfs = Some(NumVfs::Count(2));
+        policy.settings.vlan = Some(vlan(7));
+    });
+    let outcome = agent.pass(pf());
+    assert_eq!(kinds(&outcome), [(ProblemKind::InUse, None)]);
+    assert!(
+        problems(&outcome)[0]
+            .reason
+            .contains("VF 3 is in use by network namespace blue")
+    );
+    assert_eq!(seen(&agent).num_vfs, 4);
+    assert_eq!(
+        vf(&agent, 1).settings.vlan,
+        Some(vlan(7)),
+        "the rest goes on"
+    );
+    assert_settled(&mut agent);
+    agent.host.release(pf(), VfIndex(3));
+    converge(&mut agent);
+    assert_eq!(seen(&agent).num_vfs, 2);
+    assert_eq!(agent.host.violations(), []);
+}
+
+#[test]
+fn force_takes_a_vf_from_its_user() {
+    let mut agent = created(vec![policy("a", count(4))]);
+    agent.host.hold(pf(), VfIndex(3), blue());
+    edit(&mut agent, count(2));
+    agent.pass_with(pf(), &crate::sim::Quiet, true);
+    assert_eq!(seen(&agent).num_vfs, 2);
+    assert_eq!(agent.host.violations().len(), 1);
+}
+
+#[test]
+fn disruption_never_is_kept_until_forced() {
+    let mut agent = created(vec![policy("a", count(4))]);
+    edit(&mut agent, |policy| {
+        policy.num_vfs = Some(NumVfs::Count(2));
+        policy.disruption = Disruption::Never;
+    });
+    let forbidden = [(ProblemKind::DisruptionForbidden, None)];
+    assert_eq!(kinds(&agent.pass(pf())), forbidden);
+    agent.pass_with(pf(), &crate::sim::Quiet, true);
+    assert_eq!(seen(&agent).num_vfs, 2);
+}
+
+#[test]
+fn a_driver_is_not_changed_under_a_user() {
+    let mut agent = created(vec![policy("a", count(3))]);
+    let name = Some("blue".to_owned());
+    agent
+        .host
+        .hold(pf(), VfIndex(1), Holder::Namespace { name });
+    edit(&mut agent, |policy| {
+        policy.device_type = DeviceType::Driver(vfio());
+    });
+    assert_eq!(kinds(&agent.pass(pf())), [(ProblemKind::InUse, Some(1))]);
+    assert_eq!(drivers(&agent), ["vfio-pci", "igbvf", "vfio-pci"]);
+    agent.host.release(pf(), VfIndex(1));
+    assert_eq!(converge(&mut agent), ["VF 1 driver vfio-pci"]);
+}
+
+#[test]
+fn a_mac_is_not_changed_under_a_user_and_neither_is_his_trust() {
+    let mut agent = created(vec![policy("a", dataplane)]);
+    agent.host.hold(pf(), VfIndex(1), blue());
+    let mac = MacAddress([2, 0, 0, 0, 0, 1]);
+    let before = vf(&agent, 1);
+    edit(&mut agent, |policy| policy.mac = MacChoice::Fixed(mac));
+    assert_eq!(kinds(&agent.pass(pf())), [(ProblemKind::InUse, Some(1))]);
+    assert_eq!(vf(&agent, 1), before);
+    assert_settled(&mut agent);
+    agent.host.release(pf(), VfIndex(1));
+    converge(&mut agent);
+    assert_eq!(vf(&agent, 1).settings.mac, Some(mac));
+    assert_eq!(vf(&agent, 1).settings.trust, Some(true));
+}
+
+#[test]
+fn a_vf_lent_by_cni_keeps_what_the_plugin_set() {
+    let mut agent = created(vec![policy("a", dataplane)]);
+    let netns = "/run/netns/pod".to_owned();
+    agent
+        .host
+        .hold(pf(), VfIndex(2), Holder::CniAllocation { netns });
+    let lent = VfSetting::Vlan(vlan(7));
+    agent.host.set_vf_setting(pf(), VfIndex(2), lent);
+    assert_settled(&mut agent);
+    assert_eq!(vf(&agent, 2).settings.vlan, Some(vlan(7)));
+    agent.host.release(pf(), VfIndex(2));
+    assert_eq!(converge(&mut agent), ["VF 2 vlan 100"]);
+}
+
+#[test]
+fn a_reset_waits_for_the_users_too() {
+    let mut agent = created(vec![policy("a", dataplane)]);
+    agent.host.hold(pf(), VfIndex(0), blue());
+    agent.policies = set(Vec::new());
+    assert_eq!(kinds(&agent.pass(pf())), [(ProblemKind::InUse, None)]);
+    assert_eq!(seen(&agent).num_vfs, 4);
+    agent.host.release(pf(), VfIndex(0));
+    converge(&mut agent);
+    assert_eq!(seen(&agent).num_vfs, 0);
+    assert_eq!(agent.host.violations(), []);
+}
+
+#[test]
+fn only_who_needs_to_know_looks_for_holders() {
+    let mut agent = created(vec![policy("a", dataplane)]);
+    // Would be refused, if it were asked for.
+    agent.host.hold(pf(), VfIndex(0), blue());
+    assert_settled(&mut agent);
+    let plain = agent.host.observe(pf(), Look::Plain).unwrap().unwrap();
+    assert_eq!(plain.holders, None);
+}

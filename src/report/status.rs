@@ -1,0 +1,34 @@
+//! What the daemon tells of itself: one value for `STATUS=`, the API and sriovctl.
+
+use super::PfReport;
+use crate::model::PciAddress;
+use crate::policy::load::FileState;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Status {
+    pub version: String,
+    /// The sentence that `systemctl status` shows.
+    pub summary: String,
+    pub pfs: Vec<PfReport>,
+    pub networks: Vec<NetworkReport>,
+    pub files: Vec<FileReport>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkReport {
+    pub name: String,
+    pub resource: Option<String>,
+    /// The VF that its conflist names.
+    pub vf: Option<PciAddress>,
+    /// Why it has no conflist.
+    pub held_back: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileReport {
+    pub path: PathBuf,
+    #[serde(flatten)]
+    pub state: FileState,
+}

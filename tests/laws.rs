@@ -1,0 +1,132 @@
+//! The laws of the program, over random policies, hosts, events and faults.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "laws/check.rs"]
+mod check;
+#[path = "laws/generate.rs"]
+mod generate;
+#[path = "laws/run.rs"]
+mod run;
+#[path = "laws/world.rs"]
+mod world;
+
+use proptest::prelude::*;
+use proptest::test_runner::FileFailurePersistence;
+use run::Run;
+use sriovd::model::{Node, PciAddress};
+use sriovd::policy::resolve::{Resolution, resolve};
+use sriovd::policy::{Policy, PolicySet};
+use sriovd::reconcile::Outcome;
+use world::{Event, World};
+
+/// Few enough to run with every build; `PROPTEST_CASES` asks for more.
+fn bounded(cases: u32) -> ProptestConfig {
+    let chosen = std::env::var_os("PROPTEST_CASES").map(|_| ProptestConfig::default().cases);
+    ProptestConfig {
+        cases: chosen.unwrap_or(cases),
+        max_shrink_iters: 20_000,
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
+            "tests/laws.proptest-regressions",
+        ))),
+        ..ProptestConfig::default()
+    }
+}
+
+proptest! {
+    #![proptest_config(bounded(600))]
+
+    /// (1) Once faults stop, what the policies want is so, or it is said why not; (2) another pass
+    /// does nothing; (3) no VF in use is taken away; (4) no PF is touched that was never named.
+    #[test]
+    fn an_agent_keeps_its_promises(world in generate::world(), events in generate::events(30)) {
+        let mut run = Run::new(&world);
+        for event in &events {
+            run.happen(event);
+            check::nobody_lost_a_vf(&run)?;
+        }
+        run.end_faults();
+        let settled = run.settle();
+        prop_assert!(settled.is_some(), "still at work after several passes");
+        check::another_pass_does_nothing(&mut run)?;
+        check::problems_explain_what_is_missing(&settled.unwrap())?;
+        // Also what failed for good, before the faults stopped, is tried by a new agent.
+        run.agent.restart();
+        let settled = run.settle();
+        prop_assert!(settled.is_some(), "still at work after several passes");
+        check::another_pass_does_nothing(&mut run)?;
+        let settled = settled.unwrap();
+        check::problems_explain_what_is_missing(&settled)?;
+        check::only_real_obstacles_are_left(&run, &settled)?;
+        check::nobody_lost_a_vf(&run)?;
+    }
+
+    /// (8) Faults of one PF change nothing for another.
+    #[test]
+    fn failures_stay_with_their_pf(world in generate::world(), events in generate::events(30)) {
+        let (broken, other) = (world::slot(0), world::slot(1));
+        let (mut with, mut without) = (Run::new(&world), Run::new(&world));
+        let of = |event: &Event, pf: PciAddress| event.pf() == Some(pf);
+        for event in events.iter().filter(|event| !(event.is_fault() && of(event, other))) {
+            with.happen(event);
+            match event {
+                Event::Crash(..) if of(event, broken) => without.happen(&Event::Restart),
+                event if of(event, broken) => {}
+                event => without.happen(event),
+            }
+        }
+        let last = |run: &mut Run| (run.pass(other), run.agent.host.pf(other));
+        let (one, two) = (last(&mut with), last(&mut without));
+        let told = |outcome: Option<Outcome>| outcome.map(check::told);
+        prop_assert_eq!(told(one.0), told(two.0));
+        prop_assert_eq!(one.1.map(check::essence), two.1.map(check::essence));
+    }
+}
+
+proptest! {
+    #![proptest_config(bounded(1000))]
+
+    /// (7) What a stronger policy gets does not depend on weaker ones.
+    #[test]
+    fn a_weaker_policy_changes_nothing_for_the_stronger(
+        world in generate::world(),
+        weaker in generate::policy("weaker"),
+        slot in 0..3usize,
+    ) {
+        let World { policies, nics } = world;
+        let node = Node::default();
+        let Some(pf) = nics[slot].as_ref().map(world::Nic::to_sim) else {
+            return Ok(());
+        };
+        let strong = PolicySet { policies: policies[0].clone(), ..PolicySet::default() };
+        let weaker = Policy { priority: 99, ..weaker };
+        // Of equal priority the later is the stronger.
+        let policies = std::iter::once(weaker).chain(strong.policies.clone()).collect();
+        let both = PolicySet { policies, ..PolicySet::default() };
+        let alone = resolve(&strong, &node, &pf.snapshot);
+        let together = resolve(&both, &node, &pf.snapshot);
+        match (alone, together) {
+            (Resolution::Desired(alone), Resolution::Desired(together)) => {
+                check::stronger_got_the_same(&alone, &together)?;
+            }
+            // An interface that is not named yet may turn out to be one that both share.
+            (_, Resolution::AwaitsName) | (Resolution::Unmatched, _) => {}
+            (alone, together) => prop_assert_eq!(alone, together),
+        }
+    }
+
+    /// The order in which policies are found matters only among equals.
+    #[test]
+    fn priorities_decide_before_the_reading_order(world in generate::world(), turn in 0..4usize) {
+        let mut policies = world.policies[0].clone();
+        for (at, policy) in policies.iter_mut().enumerate() {
+            policy.priority = 10 * u8::try_from(at).unwrap();
+        }
+        let set = |policies: Vec<Policy>| PolicySet { policies, ..PolicySet::default() };
+        let mut turned = policies.clone();
+        turned.rotate_left(turn % policies.len().max(1));
+        for pf in world.nics.iter().flatten().map(world::Nic::to_sim) {
+            let resolve = |policies| resolve(&set(policies), &Node::default(), &pf.snapshot);
+            prop_assert_eq!(resolve(policies.clone()), resolve(turned.clone()));
+        }
+    }
+}

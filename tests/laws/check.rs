@@ -1,0 +1,192 @@
+//! What must hold, said without the planner's help.
+
+use super::run::Run;
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use sriovd::model::*;
+use sriovd::policy::DeviceType;
+use sriovd::policy::resolve::{DesiredPf, DesiredVf, Resolution};
+use sriovd::reconcile::{End, Outcome};
+use sriovd::report::{Problem, ProblemKind};
+use std::collections::BTreeMap;
+
+type Checked = Result<(), TestCaseError>;
+
+pub(crate) fn nobody_lost_a_vf(run: &Run) -> Checked {
+    prop_assert_eq!(run.agent.host.violations(), []);
+    Ok(())
+}
+
+pub(crate) fn another_pass_does_nothing(run: &mut Run) -> Checked {
+    run.agent.host.take_attempts();
+    let writes = run.agent.ledger.writes();
+    run.agent.pass_all();
+    prop_assert_eq!(run.agent.host.take_attempts(), []);
+    prop_assert_eq!(run.agent.ledger.writes(), writes);
+    Ok(())
+}
+
+/// What a person is told: steps name interfaces by their index, which depends on the rest of the host.
+pub(crate) fn told(outcome: Outcome) -> Vec<(ProblemKind, Option<VfIndex>, String)> {
+    let End::Seen { problems, .. } = outcome.end else {
+        return Vec::new();
+    };
+    let told = problems.into_iter();
+    told.map(|problem| (problem.kind, problem.vf, problem.reason))
+        .collect()
+}
+
+/// Everything that is not as wanted has a problem of the same VF, or of the whole PF.
+pub(crate) fn problems_explain_what_is_missing(
+    outcomes: &BTreeMap<PciAddress, Outcome>,
+) -> Checked {
+    for (address, outcome) in outcomes {
+        let End::Seen {
+            pf,
+            resolution: Resolution::Desired(desired),
+            problems,
+        } = &outcome.end
+        else {
+            continue;
+        };
+        for (vf, missing) in mismatches(pf, desired) {
+            let explains = |problem: &&Problem| problem.vf.is_none() || problem.vf == vf;
+            prop_assert!(
+                problems.iter().any(|problem| explains(&problem)),
+                "{address}: {missing} is missing, problems are {problems:?}"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, String)> {
+    let mut missing = Vec::new();
+    if let Some(wanted) = desired.num_vfs.filter(|&wanted| wanted != pf.num_vfs) {
+        missing.push((None, format!("numvfs {wanted}")));
+    }
+    if let Some(interface) = &pf.interface {
+        if !desired.vfs.is_empty() && !interface.up {
+            missing.push((None, "PF up".to_owned()));
+        }
+        if desired.mtu > Some(interface.mtu) {
+            missing.push((None, "PF mtu".to_owned()));
+        }
+    }
+    if desired
+        .driver_autoprobe
+        .is_some_and(|on| on != pf.autoprobe)
+    {
+        missing.push((None, "autoprobe".to_owned()));
+    }
+    for (&index, vf) in &pf.vfs {
+        let lent = pf.holders.as_ref().and_then(|holders| holders.get(&index));
+        if lent.is_some_and(|by| by.iter().any(Holder::is_allocation)) {
+            continue;
+        }
+        if let Some(wanted) = desired.vfs.get(&index) {
+            let of_vf = vf_mismatches(vf, wanted, desired.driver_autoprobe);
+            missing.extend(of_vf.into_iter().map(|what| (Some(index), what)));
+        }
+    }
+    missing
+}
+
+fn vf_mismatches(vf: &VfSnapshot, wanted: &DesiredVf, autoprobe: Option<bool>) -> Vec<String> {
+    let mut missing: Vec<String> = wanted
+        .settings
+        .iter()
+        .filter(|setting| vf.settings.get(setting.attribute()) != Some(*setting))
+        .map(|setting| setting.to_string())
+        .collect();
+    let bound_as_wanted = match (&wanted.device_type, &vf.driver) {
+        _ if wanted.claim.is_none() => true,
+        (DeviceType::Driver(driver), bound) => bound.as_ref() == Some(driver),
+        (DeviceType::Netdevice, None) => autoprobe == Some(false),
+        (DeviceType::Netdevice, Some(bound)) => !bound.is_userspace(),
+    };
+    if !bound_as_wanted {
+        missing.push(format!("driver {:?}", wanted.device_type));
+    }
+    if let Some(interface) = &vf.interface {
+        if wanted.settings.mac.is_some_and(|mac| mac != interface.mac) {
+            missing.push("MAC of the netdev".to_owned());
+        }
+        if wanted.mtu.is_some_and(|mtu| mtu != interface.mtu) {
+            missing.push("MTU of the netdev".to_owned());
+        }
+    }
+    missing
+}
+
+/// Without faults, only users, policies, hardware and cables stand in the way.
+pub(crate) fn only_real_obstacles_are_left(
+    run: &Run,
+    outcomes: &BTreeMap<PciAddress, Outcome>,
+) -> Checked {
+    for (address, outcome) in outcomes {
+        let End::Seen {
+            resolution,
+            problems,
+            ..
+        } = &outcome.end
+        else {
+            return Err(TestCaseError::fail(format!("{address}: {:?}", outcome.end)));
+        };
+        for problem in problems {
+            let real = match problem.kind {
+                ProblemKind::Failed => is_beyond_the_hardware(problem),
+                ProblemKind::Hung | ProblemKind::ShortVfList => false,
+                _ => true,
+            };
+            prop_assert!(real, "{address}: {problem:?}");
+        }
+        if matches!(resolution, Resolution::Unmatched) && problems.is_empty() {
+            let owned = run.agent.ledger.memory().pfs.get(address).cloned();
+            prop_assert_eq!(owned, None, "{} is reset and still owned", address);
+        }
+    }
+    Ok(())
+}
+
+fn is_beyond_the_hardware(problem: &Problem) -> bool {
+    matches!(
+        problem.step,
+        Some(
+            Step::SetPfMtu { .. }
+                | Step::SetVfMtu { .. }
+                | Step::SetVf {
+                    setting: VfSetting::TxRate(_),
+                    ..
+                }
+        )
+    )
+}
+
+/// A PF without what depends on the rest of the host: interface indexes and random MACs.
+pub(crate) fn essence(mut pf: PfSnapshot) -> PfSnapshot {
+    let random = |mac: MacAddress| mac.0[..2] == [0x02, 0xff];
+    if let Some(interface) = &mut pf.interface {
+        interface.index = 0;
+    }
+    for vf in pf.vfs.values_mut() {
+        vf.settings.mac = vf.settings.mac.filter(|&mac| !random(mac));
+        if let Some(interface) = &mut vf.interface {
+            interface.index = 0;
+            if random(interface.mac) {
+                interface.mac = MacAddress::ZERO;
+            }
+        }
+    }
+    pf
+}
+
+pub(crate) fn stronger_got_the_same(alone: &DesiredPf, together: &DesiredPf) -> Checked {
+    prop_assert!(together.policies.starts_with(&alone.policies));
+    prop_assert!(together.num_vfs >= alone.num_vfs);
+    prop_assert!(together.mtu >= alone.mtu);
+    for (vf, wanted) in alone.vfs.iter().filter(|(_, vf)| vf.claim.is_some()) {
+        prop_assert_eq!(together.vfs.get(vf), Some(wanted));
+    }
+    Ok(())
+}

@@ -1,0 +1,217 @@
+//! An agent among events.
+
+use super::world::*;
+use rustix::io::Errno;
+use sriovd::host::Host;
+use sriovd::model::*;
+use sriovd::policy::resolve::Resolution;
+use sriovd::policy::{Policy, PolicySet};
+use sriovd::reconcile::{End, Ledger, Outcome, Progress};
+use sriovd::sim::{Quiet, SimAgent, SimHost, SimPf, StopAfter};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) struct Run {
+    pub(crate) agent: SimAgent,
+    policies: [Vec<Policy>; 2],
+    netdevs: BTreeMap<PciAddress, PfInterface>,
+    /// PFs that some policy named once.
+    pub(crate) named: BTreeSet<PciAddress>,
+}
+
+impl Run {
+    pub(crate) fn new(world: &World) -> Self {
+        let host = SimHost::new(Node::default());
+        for nic in world.nics.iter().flatten() {
+            host.plug(nic.to_sim());
+        }
+        let mut run = Self {
+            agent: SimAgent::new(host, PolicySet::default()),
+            policies: world.policies.clone(),
+            netdevs: BTreeMap::new(),
+            named: BTreeSet::new(),
+        };
+        run.happen(&Event::Policies(0));
+        run
+    }
+
+    pub(crate) fn happen(&mut self, event: &Event) {
+        let vf = |vf: &u16| VfIndex(*vf);
+        let pf = event.pf().unwrap_or(slot(0));
+        let host = &self.agent.host;
+        match event {
+            Event::Plug(_, new) => {
+                let old = host.unplug(pf);
+                self.netdevs.remove(&pf);
+                if old.is_none_or(|old| old.model.name != new.driver) {
+                    self.named.remove(&pf);
+                }
+                host.plug(new.to_sim());
+            }
+            Event::Unplug(_) => {
+                host.unplug(pf);
+            }
+            Event::UnbindPf(_) => {
+                self.show(pf);
+                self.agent.host.unbind_pf(pf);
+            }
+            Event::BindPf(_) => host.bind_pf(pf),
+            Event::NumVfs(_, count) => host.set_num_vfs_by_hand(pf, *count),
+            Event::SetVf(_, index, setting) => {
+                let told = host.pf(pf).and_then(|pf| {
+                    let vf = pf.vfs.get(&vf(index))?;
+                    vf.settings.get(setting.attribute())
+                });
+                if told.is_some() {
+                    host.set_vf_setting(pf, vf(index), *setting);
+                }
+            }
+            Event::UnbindVf(_, index) => host.unbind_vf(pf, vf(index)),
+            Event::PfUp(_, up) => host.set_pf_up(pf, *up),
+            Event::PfMtu(_, mtu) => host.set_pf_mtu(pf, (*mtu).try_into().unwrap()),
+            Event::Cable(_, speed) => host.set_cable(pf, *speed),
+            Event::Autoprobe(_, on) => host.edit(pf, |pf| pf.snapshot.autoprobe = *on),
+            Event::NameIsFinal(_, named) => host.edit(pf, |pf| {
+                if let Some(interface) = &mut pf.snapshot.interface {
+                    interface.name_is_final = *named;
+                }
+            }),
+            Event::NetdevElsewhere(_, true) => {
+                let netdevs = &mut self.netdevs;
+                host.edit(pf, |pf| {
+                    let taken = pf.snapshot.interface.take();
+                    netdevs.extend(taken.map(|netdev| (pf.snapshot.address, netdev)));
+                });
+            }
+            Event::NetdevElsewhere(_, false) => self.show(pf),
+            Event::ShortList(_, end) => host.edit(pf, |pf| pf.listed_vfs = *end),
+            Event::Hold(_, index, by) => host.hold(pf, vf(index), by.clone()),
+            Event::Release(_, index) => host.release(pf, vf(index)),
+            Event::Vfio(true) => host.install_driver(&"vfio-pci".parse().unwrap()),
+            Event::Vfio(false) => host.remove_driver("vfio-pci".parse().unwrap()),
+            Event::Policies(turn) => {
+                let policies = self.policies[*turn].clone();
+                self.agent.policies = PolicySet {
+                    policies,
+                    ..PolicySet::default()
+                };
+            }
+            Event::Fault(_, kind, fault) => self.plant(pf, kind, *fault),
+            Event::Pass(_) => {
+                self.pass(pf);
+            }
+            Event::PassAll => {
+                for slot in 0..SLOTS {
+                    self.pass(super::world::slot(slot));
+                }
+            }
+            Event::Retry => self.agent.retry(),
+            Event::Crash(_, steps) => {
+                self.watched_pass(pf, &StopAfter::steps(*steps));
+                self.agent.restart();
+            }
+            Event::Restart => self.agent.restart(),
+        }
+    }
+
+    fn show(&mut self, pf: PciAddress) {
+        if let Some(netdev) = self.netdevs.remove(&pf) {
+            let back = |pf: &mut SimPf| pf.snapshot.interface = Some(netdev);
+            self.agent.host.edit(pf, back);
+        }
+    }
+
+    fn plant(&self, pf: PciAddress, kind: &'static str, fault: Fault) {
+        let host = &self.agent.host;
+        let hits = move |action: &Action| action.pf == pf && action.step.kind() == kind;
+        match fault {
+            Fault::Fail(errno, times) => host.fail_next(hits, errno, times),
+            Fault::DoAndFail(errno) => host.do_and_fail(hits, errno, 1),
+            Fault::NoEffect(times) => host.succeed_without_effect(hits, times),
+            Fault::FewerVfs(count) => host.make_fewer_vfs(pf, count, u32::MAX),
+            Fault::Vanish => host.vanish_during(hits),
+            Fault::Blind => host.blind(pf, Some(Errno::IO)),
+        }
+    }
+
+    /// `None`: there is no such PF.
+    pub(crate) fn pass(&mut self, pf: PciAddress) -> Option<Outcome> {
+        self.watched_pass(pf, &Quiet)
+    }
+
+    /// A PF that no policy ever named must be left alone, and so must a VF that was lent.
+    fn watched_pass(&mut self, pf: PciAddress, progress: &dyn Progress) -> Option<Outcome> {
+        let lent = self.lent(pf);
+        let known = self.agent.ledger.owned(pf);
+        let present = self.agent.host.pf(pf);
+        if known
+            .zip(present)
+            .is_some_and(|(known, pf)| known.is_of(&pf))
+        {
+            self.named.insert(pf);
+        }
+        self.agent.host.take_attempts();
+        let outcome = self.agent.pass_with(pf, progress, false);
+        let attempts = self.agent.host.take_attempts();
+        match &outcome.end {
+            End::Seen {
+                resolution: Resolution::Desired(_),
+                ..
+            } => {
+                self.named.insert(pf);
+            }
+            End::Seen { .. } if !self.named.contains(&pf) => {
+                assert_eq!(attempts, [], "a PF was touched that no policy named");
+            }
+            _ => {}
+        }
+        for attempt in attempts {
+            let step = attempt.action.step;
+            let touched = step.vf().filter(|vf| lent.contains(vf));
+            assert_eq!(touched, None, "a lent VF was touched: {step}");
+        }
+        Some(outcome).filter(|outcome| !matches!(outcome.end, End::Gone))
+    }
+
+    /// VFs that a CNI plugin lent to a container.
+    fn lent(&self, pf: PciAddress) -> BTreeSet<VfIndex> {
+        let pf = self.agent.host.pf(pf);
+        let lent = pf.into_iter().flat_map(|pf| {
+            let vfs = pf.vfs;
+            let holders = pf.holders.unwrap_or_default().into_iter();
+            holders.filter_map(move |(vf, by)| {
+                let bound = vfs[&vf].driver.is_some();
+                (bound && by.iter().any(Holder::is_allocation)).then_some(vf)
+            })
+        });
+        lent.collect()
+    }
+
+    pub(crate) fn end_faults(&mut self) {
+        self.agent.host.clear_faults();
+        self.happen(&Event::Vfio(true));
+        for slot in 0..SLOTS {
+            let pf = super::world::slot(slot);
+            self.show(pf);
+            let host = &self.agent.host;
+            host.edit(pf, |pf| pf.listed_vfs = None);
+        }
+    }
+
+    /// Retries and passes until nothing is done any more; `None`: it does not come to rest.
+    pub(crate) fn settle(&mut self) -> Option<BTreeMap<PciAddress, Outcome>> {
+        for _ in 0..6 {
+            self.agent.retry();
+            let pfs = self.agent.host.pfs().unwrap();
+            let outcomes: BTreeMap<PciAddress, Outcome> = pfs
+                .into_iter()
+                .filter_map(|pf| Some((pf, self.pass(pf)?)))
+                .collect();
+            let at_rest =
+                |outcome: &Outcome| outcome.performed.is_empty() && !outcome.blocked.awaits_retry();
+            if outcomes.values().all(at_rest) {
+                return Some(outcomes);
+            }
+        }
+        None
+    }
+}

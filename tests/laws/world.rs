@@ -1,0 +1,177 @@
+//! What the laws are tried on: policies, NICs, and what happens to them.
+
+use rustix::io::Errno;
+use sriovd::model::*;
+use sriovd::policy::Policy;
+use sriovd::sim::{DriverModel, SimPf, sample};
+use std::fmt;
+
+pub(crate) const SLOTS: usize = 3;
+
+#[derive(Clone)]
+pub(crate) struct World {
+    /// Sets of policies that take turns.
+    pub(crate) policies: [Vec<Policy>; 2],
+    pub(crate) nics: [Option<Nic>; SLOTS],
+}
+
+/// A counter-example that can be read: a line for each thing, and of policies what they ask for.
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (turn, policies) in self.policies.iter().enumerate() {
+            for policy in policies {
+                let nothing = fields(&sample::policy(policy.name.clone()));
+                let asked = fields(policy).into_iter().zip(nothing);
+                let asked: Vec<_> = asked.filter(|(is, not)| is != not).collect();
+                let asked: Vec<_> = asked.into_iter().map(|(is, _)| is).collect();
+                writeln!(f, "\n  [{turn}] {}: {}", policy.name, asked.join("; "))?;
+            }
+        }
+        for nic in self.nics.iter().flatten() {
+            writeln!(f, "  {}", format_args!("{nic:?}"))?;
+        }
+        Ok(())
+    }
+}
+
+/// `key: value` of each key.
+fn fields(policy: &Policy) -> Vec<String> {
+    let text = format!("{policy:#?}");
+    let mut fields: Vec<String> = Vec::new();
+    for line in text.lines().skip(1) {
+        match line.strip_prefix("    ") {
+            Some(line) if !line.starts_with([' ', '}', ']', ')']) => fields.push(line.to_owned()),
+            Some(line) => fields.last_mut().unwrap().push_str(line.trim_start()),
+            None => {}
+        }
+    }
+    fields
+}
+
+/// What is plugged in, short enough to read in a counter-example.
+#[derive(Clone)]
+pub(crate) struct Nic {
+    pub(crate) slot: usize,
+    pub(crate) driver: &'static str,
+    pub(crate) busy_after_creation: u32,
+    pub(crate) cable: Option<u32>,
+    pub(crate) autoprobe: bool,
+    pub(crate) name_is_final: bool,
+}
+
+impl fmt::Debug for Nic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            slot,
+            driver,
+            busy_after_creation,
+            cable,
+            autoprobe,
+            name_is_final,
+        } = self;
+        write!(
+            f,
+            "slot {slot}: {driver}, busy {busy_after_creation}, cable {cable:?}, "
+        )?;
+        write!(f, "autoprobe {autoprobe}, named {name_is_final}")
+    }
+}
+
+impl Nic {
+    pub(crate) fn to_sim(&self) -> SimPf {
+        let model = DriverModel::of(self.driver);
+        let model = DriverModel {
+            total_vfs: model.total_vfs.min(7),
+            busy_after_creation: self.busy_after_creation,
+            ..model
+        };
+        let mut pf = SimPf::new(slot(self.slot), model);
+        pf.cable = self.cable;
+        pf.snapshot.autoprobe = self.autoprobe;
+        let interface = pf.snapshot.interface.as_mut().unwrap();
+        interface.name_is_final = self.name_is_final;
+        interface.permanent_mac = mac(self.slot, self.driver);
+        pf
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum Event {
+    Plug(usize, Nic),
+    Unplug(usize),
+    UnbindPf(usize),
+    BindPf(usize),
+    NumVfs(usize, u16),
+    SetVf(usize, u16, VfSetting),
+    UnbindVf(usize, u16),
+    PfUp(usize, bool),
+    PfMtu(usize, u32),
+    Cable(usize, Option<u32>),
+    Autoprobe(usize, bool),
+    NameIsFinal(usize, bool),
+    NetdevElsewhere(usize, bool),
+    ShortList(usize, Option<u16>),
+    Hold(usize, u16, Holder),
+    Release(usize, u16),
+    Vfio(bool),
+    Policies(usize),
+    Fault(usize, &'static str, Fault),
+    Pass(usize),
+    PassAll,
+    Retry,
+    Crash(usize, usize),
+    Restart,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Fault {
+    Fail(Errno, u32),
+    DoAndFail(Errno),
+    NoEffect(u32),
+    FewerVfs(u16),
+    Vanish,
+    Blind,
+}
+
+impl Event {
+    pub(crate) fn pf(&self) -> Option<PciAddress> {
+        use Event::*;
+        match self {
+            Plug(slot, _)
+            | Unplug(slot)
+            | UnbindPf(slot)
+            | BindPf(slot)
+            | NumVfs(slot, _)
+            | SetVf(slot, ..)
+            | UnbindVf(slot, _)
+            | PfUp(slot, _)
+            | PfMtu(slot, _)
+            | Cable(slot, _)
+            | Autoprobe(slot, _)
+            | NameIsFinal(slot, _)
+            | NetdevElsewhere(slot, _)
+            | ShortList(slot, _)
+            | Hold(slot, ..)
+            | Release(slot, _)
+            | Fault(slot, ..)
+            | Pass(slot)
+            | Crash(slot, _) => Some(self::slot(*slot)),
+            Vfio(_) | Policies(_) | PassAll | Retry | Restart => None,
+        }
+    }
+
+    pub(crate) fn is_fault(&self) -> bool {
+        matches!(self, Self::Fault(..))
+    }
+}
+
+pub(crate) fn slot(slot: usize) -> PciAddress {
+    PciAddress::new(0, u8::try_from(slot).unwrap() + 1, 0, 0).unwrap()
+}
+
+/// Each NIC its own: another one in the same slot is another PF.
+pub(crate) fn mac(slot: usize, driver: &str) -> MacAddress {
+    let [.., last] = driver.len().to_be_bytes();
+    let first = driver.bytes().next().unwrap();
+    MacAddress([0x52, 0x54, first, last, u8::try_from(slot).unwrap() + 1, 0])
+}

@@ -1,0 +1,159 @@
+//! Measures what the agent costs, in one guest, alternating with programs that do the same without it.
+//! Prints the tables of `docs/performance.md`.
+
+mod contender;
+#[path = "../lab/mod.rs"]
+mod lab;
+mod trace;
+
+use anyhow::{Context, Result};
+use contender::Contender;
+use lab::{Guest, Nic};
+use std::time::Duration;
+use trace::Run;
+
+const ROUNDS: usize = 9;
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn main() -> Result<()> {
+    let guest = Guest::resume()?;
+    contender::install(&guest)?;
+    trace::install(&guest)?;
+    let mut runs: Vec<(Contender, Run)> = Vec::new();
+    for round in 0..ROUNDS {
+        for contender in Contender::ALL {
+            let run = measure(&guest, contender).with_context(|| format!("{contender:?}"))?;
+            eprintln!("round {}: {contender:?} {run:?}", round + 1);
+            runs.push((contender, run));
+        }
+    }
+    print_plugs(&runs);
+    print_upkeep(&guest)
+}
+
+fn measure(guest: &Guest, contender: Contender) -> Result<Run> {
+    contender.prepare(guest)?;
+    trace::clear(guest)?;
+    let nic = guest.plug(Nic::igb(0))?;
+    guest.wait_until(contender.done(), PATIENCE)?;
+    guest.run_for("udevadm settle --timeout=100", PATIENCE)?;
+    let run = trace::read(guest, contender.threads())?;
+    guest.unplug(&nic)?;
+    guest.run_for("udevadm settle --timeout=100", PATIENCE)?;
+    contender.finish(guest)?;
+    Ok(run)
+}
+
+fn print_plugs(runs: &[(Contender, Run)]) {
+    println!(
+        "| from the plug to … (ms, median of {ROUNDS}, least to most) | reference | sriovd | `.link` |"
+    );
+    println!("|---|---|---|---|");
+    let row = |name: &str, figure: fn(&Run) -> Option<f64>| {
+        let cell = |contender| spread(runs, contender, figure);
+        let cells = Contender::ALL.map(cell).join(" | ");
+        println!("| {name} | {cells} |");
+    };
+    row("the PF's driver is bound", |run| run.bound);
+    row("first kernel write", |run| run.first_write);
+    row("last kernel write", |run| run.last_write);
+    row("last output on disk", |run| run.last_output);
+    row("(reaction) event to first kernel write", |run| {
+        run.reaction()
+    });
+    let median = |contender, figure| median(&values(runs, contender, figure));
+    let reference = median(Contender::Reference, |run: &Run| run.last_write);
+    for (name, figure) in [
+        (
+            "last kernel write",
+            (|run| run.last_write) as fn(&Run) -> Option<f64>,
+        ),
+        ("last output on disk", |run| run.last_output),
+    ] {
+        if let (Some(sriovd), Some(reference)) = (median(Contender::Sriovd, figure), reference) {
+            println!(
+                "\nsriovd's {name} to the reference's last kernel write: {:.3}",
+                sriovd / reference
+            );
+        }
+    }
+}
+
+fn values(
+    runs: &[(Contender, Run)],
+    contender: Contender,
+    figure: fn(&Run) -> Option<f64>,
+) -> Vec<f64> {
+    let mine = runs.iter().filter(|(who, _)| *who == contender);
+    let mut values: Vec<f64> = mine.filter_map(|(_, run)| figure(run)).collect();
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// Of values in order.
+fn median(values: &[f64]) -> Option<f64> {
+    values.get(values.len() / 2).copied()
+}
+
+fn spread(
+    runs: &[(Contender, Run)],
+    contender: Contender,
+    figure: fn(&Run) -> Option<f64>,
+) -> String {
+    let values = values(runs, contender, figure);
+    let digits = if values.first().is_some_and(|least| *least < 100.0) {
+        1
+    } else {
+        0
+    };
+    match (values.first(), values.last(), median(&values)) {
+        (Some(least), Some(most), Some(median)) => {
+            format!("{median:.digits$} ({least:.digits$} to {most:.digits$})")
+        }
+        _ => "–".to_owned(),
+    }
+}
+
+/// A converged host with one NIC: what the agent takes while nothing happens, and to start again.
+fn print_upkeep(guest: &Guest) -> Result<()> {
+    Contender::Sriovd.prepare(guest)?;
+    guest.plug(Nic::igb(0))?;
+    guest.wait_until(Contender::Sriovd.done(), PATIENCE)?;
+    let starts = guest.run_for(
+        "udevadm settle --timeout=100
+         for i in $(seq 9); do
+             systemctl restart sriovd
+             systemctl show sriovd -p ExecMainStartTimestampMonotonic -p ActiveEnterTimestampMonotonic --value | xargs
+         done",
+        PATIENCE,
+    )?;
+    let start = |line: &str| {
+        let mut stamps = line
+            .split(' ')
+            .filter_map(|stamp| stamp.parse::<f64>().ok());
+        let (begin, end) = (stamps.next()?, stamps.next()?);
+        Some((end - begin).abs() / 1000.0)
+    };
+    let mut starts: Vec<f64> = starts.lines().filter_map(start).collect();
+    starts.sort_by(f64::total_cmp);
+    let idle = guest.run_for(
+        "sleep 2; count() { awk '/ctxt/ {n += $2} END {print n}' /proc/$(pidof sriovd)/task/*/status; }
+         before=$(count); sleep 60; echo $(($(count) - before))
+         awk '/VmRSS/ {print $2}' /proc/$(pidof sriovd)/status; stat -c %s /usr/sbin/sriovd",
+        PATIENCE,
+    )?;
+    let mut idle = idle.lines();
+    let mut next = || idle.next().unwrap_or("?");
+    println!("\n| a converged host, one NIC with 7 VFs | |\n|---|---|");
+    println!(
+        "| start of the process to `READY=1`, median of 9 | {:.1} ms |",
+        median(&starts).unwrap_or(f64::NAN)
+    );
+    println!(
+        "| context switches in 60 s of nothing (`WatchdogSec=60s`) | {} |",
+        next()
+    );
+    println!("| resident memory | {} KiB |", next());
+    println!("| size of the binary | {} bytes |", next());
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! The least that a program can do: wait for the kernel's word that a NIC's driver is there, then make
+//! the kernel writes that sriovd makes, one after the other. No policy, no look first, no output.
+
+use anyhow::{Context, Result};
+use rustix::event::{PollFd, PollFlags, poll};
+use sriovd::host::Host;
+use sriovd::host::linux::LinuxHost;
+use sriovd::model::{Action, BindTarget, PciAddress, Step, VfIndex, VfSetting, Vlan, VlanProto};
+use std::path::{Path, PathBuf};
+use udev::{MonitorBuilder, MonitorSocket};
+
+const VFS: u16 = 7;
+
+fn main() -> Result<()> {
+    let monitor = MonitorBuilder::new_kernel()?
+        .match_subsystem("pci")?
+        .listen()?;
+    println!("listening");
+    let pf = bound_pf(&monitor)?;
+    let host = LinuxHost::new(PathBuf::from("/"));
+    let apply = |step| host.apply(&Action { pf, step });
+    apply(Step::SetAutoprobe { on: false })?;
+    apply(Step::SetNumVfs { from: 0, to: VFS })?;
+    apply(Step::SetAutoprobe { on: true })?;
+    let interface = interface_of(pf)?;
+    apply(Step::SetPfUp { interface })?;
+    for vf in (0..VFS).map(VfIndex) {
+        let vlan = Vlan {
+            id: 100,
+            qos: 0,
+            proto: VlanProto::Dot1q,
+        };
+        let settings = [
+            VfSetting::Trust(true),
+            VfSetting::Vlan(vlan),
+            VfSetting::SpoofCheck(false),
+        ];
+        for setting in settings {
+            apply(Step::SetVf {
+                interface,
+                vf,
+                setting,
+            })?;
+        }
+        let address = address_of(pf, vf)?;
+        apply(Step::Bind {
+            vf,
+            address,
+            to: BindTarget::Default,
+        })?;
+    }
+    std::fs::write("/run/reference.done", "done")?;
+    Ok(())
+}
+
+fn bound_pf(monitor: &MonitorSocket) -> Result<PciAddress> {
+    loop {
+        poll(&mut [PollFd::new(monitor, PollFlags::IN)], None)?;
+        for event in monitor.iter() {
+            let is_pf = event.syspath().join("sriov_totalvfs").exists();
+            if is_pf && event.action() == Some("bind".as_ref()) {
+                return Ok(event.sysname().to_str().context("name")?.parse()?);
+            }
+        }
+    }
+}
+
+fn device(pf: PciAddress) -> PathBuf {
+    Path::new("/sys/bus/pci/devices").join(pf.to_string())
+}
+
+fn interface_of(pf: PciAddress) -> Result<u32> {
+    let mut netdevs = std::fs::read_dir(device(pf).join("net"))?;
+    let netdev = netdevs.next().context("no netdev")??.path();
+    Ok(std::fs::read_to_string(netdev.join("ifindex"))?
+        .trim()
+        .parse()?)
+}
+
+fn address_of(pf: PciAddress, vf: VfIndex) -> Result<PciAddress> {
+    let link = std::fs::read_link(device(pf).join(format!("virtfn{vf}")))?;
+    Ok(link
+        .file_name()
+        .and_then(|name| name.to_str())
+        .context("link")?
+        .parse()?)
+}
