@@ -89,7 +89,9 @@ pub enum Reason {
 
 pub fn render(input: &Input<'_>) -> Outputs {
     let pools = pools::pools(input.resolutions, input.host);
-    let assigned = assign::assign(input.networks, &pools, input.previous);
+    let assigned = assign::assign(input.networks, &pools, input.previous, |vf, resource| {
+        pools::is_on_its_way(vf, resource, input.resolutions, input.host)
+    });
     let mut outputs = Outputs {
         assignments: assign::remember(&assigned, input.previous),
         ..Outputs::default()

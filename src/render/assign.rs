@@ -1,7 +1,7 @@
 //! Which VF a network gets: one for each, and the same one again as long as it exists.
 
 use super::pools::{Member, Pools};
-use crate::model::{NetworkName, PciAddress, ResourceName};
+use crate::model::{NetworkName, PciAddress, ResourceName, VfIndex};
 use crate::plan::owned::Assignment;
 use crate::policy::Network;
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,9 @@ pub enum NoVf {
         resource: ResourceName,
         given: Given,
     },
+    /// It waits for the one it had: another would stay with it from then on.
+    #[error("its VF {vf} of {pf} is missing while the VFs of that PF come or go")]
+    OnItsWay { pf: PciAddress, vf: VfIndex },
 }
 
 /// Who has which VF.
@@ -51,6 +54,7 @@ pub fn assign<'a>(
     networks: &'a [Network],
     pools: &Pools<'a>,
     previous: &BTreeMap<NetworkName, Assignment>,
+    is_on_its_way: impl Fn(&Assignment, &ResourceName) -> bool,
 ) -> Assignments<'a> {
     let wanting: BTreeMap<&NetworkName, &ResourceName> = networks
         .iter()
@@ -65,12 +69,21 @@ pub fn assign<'a>(
             }
         }
     }
+    let awaited = |network: &NetworkName, resource: &ResourceName| {
+        let last = previous.get(network);
+        last.filter(|last| is_on_its_way(last, resource))
+    };
     for (&network, &resource) in &wanting {
-        chosen.take(network, pools.get(resource), |_| true);
+        if awaited(network, resource).is_none() {
+            chosen.take(network, pools.get(resource), |_| true);
+        }
     }
     let outcome = |(network, resource): (&'a NetworkName, &ResourceName)| {
         let member = chosen.members.get(network).copied();
-        let result = member.ok_or_else(|| chosen.why_none(resource, pools));
+        let result = member.ok_or_else(|| match awaited(network, resource) {
+            Some(&Assignment { pf, vf, .. }) => NoVf::OnItsWay { pf, vf },
+            None => chosen.why_none(resource, pools),
+        });
         (network, result)
     };
     wanting.into_iter().map(outcome).collect()

@@ -48,6 +48,30 @@ impl Member<'_> {
     }
 }
 
+/// Whether a VF that belongs into the pool is missing only because its PF's VFs come or go just
+/// now: some are there, and not as many as are wanted.
+pub fn is_on_its_way(
+    vf: &Assignment,
+    resource: &ResourceName,
+    resolutions: &BTreeMap<PciAddress, Resolution>,
+    host: &HostSnapshot,
+) -> bool {
+    let is_the_nic = |pf: &&PfSnapshot| {
+        pf.permanent_mac()
+            .is_some_and(|mac| Some(mac) == vf.permanent_mac)
+    };
+    let nic = host.pfs.values().find(is_the_nic);
+    let Some(pf) = nic.or_else(|| host.pfs.get(&vf.pf)) else {
+        return false;
+    };
+    let Some(Resolution::Desired(desired)) = resolutions.get(&pf.address) else {
+        return false;
+    };
+    let changes = pf.num_vfs != 0 && desired.num_vfs.is_some_and(|wanted| wanted != pf.num_vfs);
+    let claim = desired.claim_of(vf.vf);
+    changes && claim.is_some_and(|claim| claim.resource.as_ref() == Some(resource))
+}
+
 /// The domain under which a claim's VFs are known to Kubernetes.
 pub fn prefix(claim: &Claim) -> &str {
     let prefix = claim.resource_prefix.as_ref();

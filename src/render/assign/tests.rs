@@ -2,15 +2,18 @@
 
 use super::*;
 use crate::model::{MacAddress, VfIndex};
+use crate::policy::resolve::Resolution;
 use crate::render::fixture::*;
-use crate::render::pools::pools;
+use crate::render::pools::{is_on_its_way, pools};
 use proptest::prelude::*;
 
 type Memory = BTreeMap<NetworkName, Assignment>;
 
 fn run(world: &World, networks: &[Network], previous: &Memory) -> (Vec<String>, Memory) {
     let pools = pools(&world.resolutions, &world.host);
-    let assigned = assign(networks, &pools, previous);
+    let assigned = assign(networks, &pools, previous, |vf, resource| {
+        is_on_its_way(vf, resource, &world.resolutions, &world.host)
+    });
     let line = |(name, result): (&&NetworkName, &Result<Member<'_>, NoVf>)| match result {
         Ok(member) => format!("{name} {}", member.vf.address),
         Err(error) => format!("{name}: {error}"),
@@ -111,6 +114,38 @@ fn no_mac_is_no_sign() {
 }
 
 #[test]
+fn while_the_vfs_of_a_pf_go_no_network_takes_the_vf_of_another() {
+    let mut world = one_pool(&[(1, 4), (2, 1)]);
+    let networks = [network("n1", Some("a"))];
+    let previous = remembered([("n1", at(1, 1))]);
+    let first = |world: &mut World| world.host.pfs.values_mut().next().unwrap().clone();
+    // The last one goes first.
+    for left in [3, 2, 1] {
+        let mut pf = first(&mut world);
+        pf.vfs.retain(|index, _| index.0 < left);
+        pf.num_vfs = left;
+        world.host.pfs.insert(pf.address, pf);
+        let (lines, memory) = run(&world, &networks, &previous);
+        let expected = match left {
+            1 => "n1: its VF 1 of 0000:01:00.0 is missing while the VFs of that PF come or go",
+            _ => "n1 0000:01:01.1",
+        };
+        assert_eq!(lines, [expected], "{left}");
+        assert_eq!(memory, previous);
+    }
+    // Nobody wants it any more, or all are gone: somebody else's is better than none.
+    let mut pf = first(&mut world);
+    let (_, resolution) = world.resolutions.iter_mut().next().unwrap();
+    if let Resolution::Desired(desired) = resolution {
+        desired.num_vfs = Some(1);
+    }
+    assert_eq!(run(&world, &networks, &previous).0, ["n1 0000:01:01.0"]);
+    (pf.num_vfs, pf.vfs) = (0, BTreeMap::new());
+    world.host.pfs.insert(pf.address, pf);
+    assert_eq!(run(&world, &networks, &previous).0, ["n1 0000:02:01.0"]);
+}
+
+#[test]
 fn without_a_vf_the_last_one_is_remembered() {
     let networks = [network("n1", Some("a"))];
     let previous = remembered([("n1", at(1, 3)), ("gone", at(1, 0))]);
@@ -165,7 +200,7 @@ proptest! {
         world in any_world(), networks in any_networks(), previous in any_memory()
     ) {
         let pools = pools(&world.resolutions, &world.host);
-        let assigned = assign(&networks, &pools, &previous);
+        let assigned = assign(&networks, &pools, &previous, |_, _| false);
         let mut taken = BTreeSet::new();
         for network in &networks {
             match (&network.resource, assigned.get(&network.name)) {
@@ -211,14 +246,14 @@ proptest! {
         world in any_world(), networks in any_networks(), more in any_networks(), previous in any_memory()
     ) {
         let pools = pools(&world.resolutions, &world.host);
-        let before = assign(&networks, &pools, &previous);
+        let before = assign(&networks, &pools, &previous, |_, _| false);
         let memory = remember(&before, &previous);
         // Names that both have stay as they are; the rest is replaced.
         let changed: Vec<_> = more.iter().map(|new| {
             let old = networks.iter().find(|old| old.name == new.name);
             old.unwrap_or(new).clone()
         }).collect();
-        let after = assign(&changed, &pools, &memory);
+        let after = assign(&changed, &pools, &memory, |_, _| false);
         for (network, result) in &after {
             if let Some(Ok(was)) = before.get(network) {
                 prop_assert_eq!(result, &Ok(*was));
