@@ -107,6 +107,7 @@ fn observe_present(
         vendor_name: property(&record, "ID_VENDOR_FROM_DATABASE"),
         model_name: property(&record, "ID_MODEL_FROM_DATABASE"),
         driver,
+        initialized: !tree.exists(UDEV) || is_initialized(&record),
         // -1 on hosts, and absent in kernels, without NUMA.
         numa_node: if_present(tree.read_as(device.join("numa_node")))?
             .and_then(|node: i32| u16::try_from(node).ok()),
@@ -180,6 +181,7 @@ fn observe_vf(
     let netdevs = netdev::list(tree, &device, driver.as_ref())?;
     let kernel_driver = driver.as_ref().is_some_and(|driver| !driver.is_userspace());
     let interface_elsewhere = kernel_driver && netdevs.as_ref().is_some_and(Vec::is_empty);
+    let half_bound = netdevs.is_none() && netdev::is_half_bound(tree, &device, driver.as_ref())?;
     let netdev = netdevs.into_iter().flatten().next();
     let interface = match &netdev {
         Some(netdev) => if_present(netdev.vf_interface(tree))?,
@@ -195,6 +197,7 @@ fn observe_vf(
         iommu_group: if_present(tree.link_as(device.join("iommu_group")))?,
         interface,
         interface_elsewhere,
+        half_bound,
         settings,
     };
     Ok((vf, netdev))
@@ -202,11 +205,15 @@ fn observe_vf(
 
 /// Whether udev has processed the interface, and with that renamed it. Without udev nobody does.
 fn name_is_final(tree: &Tree, index: u32) -> bool {
-    let processed = |line: &str| line.starts_with("I:");
-    !tree.exists("/run/udev/control")
-        || udev_record(tree, &format!("n{index}"))
-            .lines()
-            .any(processed)
+    !tree.exists(UDEV) || is_initialized(&udev_record(tree, &format!("n{index}")))
+}
+
+/// There while udev runs.
+const UDEV: &str = "/run/udev/control";
+
+/// Whether udev has processed the device of the record.
+fn is_initialized(record: &str) -> bool {
+    record.lines().any(|line| line.starts_with("I:"))
 }
 
 /// What udev remembers of a device; nothing while it does not know the device.
