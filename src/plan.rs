@@ -7,6 +7,7 @@
 pub mod blocked;
 mod count;
 mod in_use;
+mod netdev;
 pub mod owned;
 pub mod presumed;
 mod removal;
@@ -69,6 +70,8 @@ pub fn plan(input: &Input) -> Plan {
     blocked::hold_back(&mut plan, input);
     count::let_default_driver_probe(input, &mut plan);
     plan.problems.sort();
+    // What holds for the whole PF comes up with each of its VFs.
+    plan.problems.dedup();
     plan
 }
 
@@ -86,7 +89,7 @@ fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
         );
         return;
     }
-    count::plan_mtu(input, desired, plan);
+    let link_restarts = count::plan_mtu(input, desired, plan);
     if count::plan_count(input, desired, plan) == count::Next::AfterTheCount {
         return;
     }
@@ -96,7 +99,12 @@ fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
         plan.problem(ProblemKind::ShortVfList, SHORT_LIST);
         return;
     }
+    // Rates are refused without a link.
+    if link_restarts {
+        return;
+    }
     vf::plan_vfs(input, desired, plan);
+    netdev::tell_of_missing(input, desired, plan);
 }
 
 impl Plan {
