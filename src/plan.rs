@@ -11,6 +11,7 @@
 pub mod blocked;
 mod count;
 mod in_use;
+mod netdev;
 pub mod owned;
 pub mod presumed;
 mod removal;
@@ -76,6 +77,8 @@ pub fn plan(input: &Input) -> Plan {
     blocked::hold_back(&mut plan, input);
     count::let_default_driver_probe(input, &mut plan);
     plan.problems.sort();
+    // What holds for the whole PF comes up with each of its VFs.
+    plan.problems.dedup();
     plan
 }
 
@@ -93,7 +96,7 @@ fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
         );
         return;
     }
-    count::plan_mtu(input, desired, plan);
+    let link_restarts = count::plan_mtu(input, desired, plan);
     if count::plan_count(input, desired, plan) == count::Next::AfterTheCount {
         return;
     }
@@ -103,7 +106,12 @@ fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
         plan.unknown_vfs(pf);
         return;
     }
+    // Rates are refused without a link.
+    if link_restarts {
+        return;
+    }
     vf::plan_vfs(input, desired, plan);
+    netdev::tell_of_missing(input, desired, plan);
 }
 
 impl Plan {

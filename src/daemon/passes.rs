@@ -106,9 +106,11 @@ impl Coordinator {
     }
 
     fn note_first_pass(&mut self, pf: PciAddress) {
+        // At boot the kernel shows a PF seconds before udev loads its driver.
+        let is_known = |seen: &Seen| seen.pf.initialized || seen.pf.interface.is_some();
         let settled = |slot: &Slot| {
             let seen = slot.seen.as_ref();
-            seen.is_none_or(|seen| seen.resolution != Resolution::AwaitsName)
+            seen.is_none_or(|seen| is_known(seen) && seen.resolution != Resolution::AwaitsName)
         };
         if self.slots.get(&pf).is_none_or(settled)
             && let Some(first_look) = &mut self.first_look

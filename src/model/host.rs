@@ -51,6 +51,10 @@ pub struct PfSnapshot {
     #[serde(default)]
     pub model_name: Option<String>,
     pub driver: Option<DriverName>,
+    /// Whether udev has processed the device, which is when its driver is loaded. Without udev, and
+    /// in a snapshot that does not say, nobody is to come.
+    #[serde(default = "yes")]
+    pub initialized: bool,
     pub numa_node: Option<u16>,
     /// `sriov_totalvfs`: what the device offers.
     pub total_vfs: u16,
@@ -119,9 +123,21 @@ pub struct VfSnapshot {
     /// The driver made a netdev and it is not in our namespace: somebody took it into theirs.
     #[serde(default)]
     pub interface_elsewhere: bool,
+    /// The driver is only a bus (virtio), and what it found there no driver took: there will be no
+    /// netdev.
+    #[serde(default)]
+    pub half_bound: bool,
     /// What the PF says of the VF; a driver that reports nothing of an attribute leaves it out.
     #[serde(default)]
     pub settings: VfSettings,
+}
+
+impl VfSnapshot {
+    /// Whether the PF or the VF's own netdev has this address for it.
+    pub fn goes_by(&self, mac: Option<MacAddress>) -> bool {
+        let own = self.interface.as_ref().map(|interface| interface.mac);
+        mac.is_some() && (self.settings.mac == mac || own == mac)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -131,4 +147,8 @@ pub struct VfInterface {
     pub mac: MacAddress,
     pub mtu: Mtu,
     pub up: bool,
+}
+
+fn yes() -> bool {
+    true
 }

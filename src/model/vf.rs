@@ -26,6 +26,18 @@ impl VfRange {
         count.checked_sub(1).map(|last| Self(vec![(0, last)]))
     }
 
+    /// `None` for none; ascending.
+    pub fn of(indexes: impl IntoIterator<Item = VfIndex>) -> Option<Self> {
+        let mut spans: Vec<(u16, u16)> = Vec::new();
+        for VfIndex(index) in indexes {
+            match spans.last_mut() {
+                Some((_, last)) if last.checked_add(1) == Some(index) => *last = index,
+                _ => spans.push((index, index)),
+            }
+        }
+        (!spans.is_empty()).then_some(Self(spans))
+    }
+
     pub fn contains(&self, index: VfIndex) -> bool {
         self.0
             .iter()

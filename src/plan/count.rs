@@ -13,10 +13,11 @@ pub(super) enum Next {
     Vfs,
 }
 
-/// Raised for the VFs' sake, never lowered below what was there before us.
-pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
+/// Raised for the VFs' sake, never lowered below what was there before us. Whether it will be
+/// changed: on some drivers (igb) the link goes down for a moment then.
+pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> bool {
     let Some(interface) = &input.pf.interface else {
-        return;
+        return false;
     };
     let before = input.owned.and_then(|owned| owned.mtu_before);
     let wanted = match (desired.mtu, before) {
@@ -25,7 +26,10 @@ pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
         (None, Some(before)) => before,
         (None, None) => interface.mtu,
     };
+    let from = plan.steps.len();
     set_mtu(plan, interface.index, interface.mtu, wanted);
+    let mut steps = plan.steps.iter().skip(from);
+    steps.any(|step| !input.blocked.stands(step, input.pf))
 }
 
 pub(super) fn set_mtu(plan: &mut Plan, interface: u32, from: Mtu, mtu: Mtu) {

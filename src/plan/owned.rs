@@ -56,6 +56,9 @@ pub struct OwnedPf {
 pub struct OwnedVf {
     /// Attributes that we set, with what was there before where the driver told.
     pub settings: BTreeMap<VfAttribute, Option<VfSetting>>,
+    /// The address that we gave it, as long as it may go by it.
+    #[serde(default)]
+    pub mac: Option<MacAddress>,
     /// We gave it a driver of our choice.
     pub driver: bool,
     pub mtu: bool,
@@ -73,6 +76,12 @@ pub enum Capability {
 }
 
 impl Capability {
+    /// What drivers lack that answer EINVAL to it, as to any bad value (`ndo_set_vf_rate` of these,
+    /// Linux 6.12).
+    pub fn is_known_missing(self, driver: &DriverName) -> bool {
+        self == Self::MinTxRate && ["igb", "ixgbe", "i40e"].contains(&driver.as_str())
+    }
+
     /// What a driver lacks that answers "not supported" to this setting.
     pub fn needed_by(setting: VfSetting) -> Self {
         match setting {
@@ -95,7 +104,7 @@ pub struct Assignment {
 pub(super) fn value_before(attribute: VfAttribute, before: Option<VfSetting>) -> Option<VfSetting> {
     before.or(match attribute {
         VfAttribute::Trust => Some(VfSetting::Trust(false)),
-        VfAttribute::Mac => None,
+        VfAttribute::Mac => Some(VfSetting::Mac(MacAddress::ZERO)),
         VfAttribute::Vlan => Some(VfSetting::Vlan(Vlan::NONE)),
         VfAttribute::SpoofCheck => None,
         VfAttribute::TxRate => Some(VfSetting::TxRate(TxRate::default())),
@@ -136,8 +145,16 @@ pub fn still_owned(
                 let is = vf.settings.get(attribute);
                 // What the driver never tells could not be seen to go back either.
                 let hidden = is.is_none() && pf.vf_list_complete;
-                asked || !hidden && back.is_some_and(|back| is != Some(back))
+                let away = match attribute {
+                    // Where it goes back to none its driver chooses one.
+                    VfAttribute::Mac => vf.goes_by(mine.mac),
+                    _ => back.is_some_and(|back| is != Some(back)),
+                };
+                asked || !hidden && away
             });
+            if !mine.settings.contains_key(&VfAttribute::Mac) {
+                mine.mac = None;
+            }
             mine.driver &= vf.driver_override.is_some() || vf.driver.is_none();
             let mtu_wanted = wanted.is_some_and(|wanted| wanted.mtu.is_some());
             let mtu_off = vf
@@ -222,12 +239,13 @@ impl OwnedPf {
             Step::SetVf { vf, setting, .. } => {
                 let attribute = setting.attribute();
                 let before = seen(vf).and_then(|vf: &VfSnapshot| vf.settings.get(attribute));
-                self.vfs
-                    .entry(*vf)
-                    .or_default()
-                    .settings
-                    .entry(attribute)
-                    .or_insert(before);
+                let mine = self.vfs.entry(*vf).or_default();
+                let before = *mine.settings.entry(attribute).or_insert(before);
+                if let VfSetting::Mac(mac) = *setting
+                    && value_before(attribute, before) != Some(*setting)
+                {
+                    mine.mac = Some(mac);
+                }
             }
             Step::Bind {
                 vf,

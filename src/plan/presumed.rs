@@ -39,6 +39,10 @@ fn presumed_vf(wanted: &DesiredVf, vf: &VfSnapshot) -> OwnedVf {
         settings: as_wanted
             .map(|setting| (setting.attribute(), None))
             .collect(),
+        mac: wanted
+            .settings
+            .mac
+            .filter(|mac| vf.settings.mac == Some(*mac)),
         driver: match &wanted.device_type {
             DeviceType::Netdevice => false,
             DeviceType::Driver(driver) => vf.driver_override.as_ref() == Some(driver),

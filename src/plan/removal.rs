@@ -2,7 +2,7 @@
 
 use super::owned::{self, OwnedPf, OwnedVf};
 use super::{Input, Plan, count, in_use};
-use crate::model::{BindTarget, Mtu, Step, VfIndex, VfSnapshot};
+use crate::model::{BindTarget, Mtu, Step, VfAttribute, VfIndex, VfSnapshot};
 use crate::policy::{Disruption, OnRemoval};
 use crate::report::ProblemKind;
 
@@ -46,7 +46,11 @@ fn undo_vf(input: &Input, index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan
         (is != value).then_some(value)
     });
     let settings: Vec<_> = before.collect();
-    let rebind = owned.driver && (vf.driver_override.is_some() || vf.driver.is_none());
+    // Its netdev takes another address when its driver probes.
+    let readdress = owned.settings.contains_key(&VfAttribute::Mac)
+        && (vf.interface.as_ref()).is_some_and(|interface| Some(interface.mac) == owned.mac);
+    let driver = owned.driver && (vf.driver_override.is_some() || vf.driver.is_none());
+    let rebind = driver || readdress;
     if settings.is_empty() && !rebind {
         undo_mtu(index, owned, vf, plan);
         return;

@@ -3,12 +3,14 @@
 use super::owned::{self, OwnedVf};
 use super::{Capability, Input, Plan, count, in_use};
 use crate::model::{
-    BindTarget, Holder, Mtu, Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
+    BindTarget, Holder, MacAddress, Mtu, Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot,
+    VlanProto,
 };
 use crate::policy::DeviceType;
 use crate::policy::resolve::{DesiredPf, DesiredVf};
-use crate::report::{Problem, ProblemKind};
+use crate::report::ProblemKind;
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 pub(super) fn plan_vfs(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     for (&index, snapshot) in &input.pf.vfs {
@@ -69,7 +71,7 @@ impl Vf<'_> {
         let allowed = !(bound && (rebind || new_mac)) || self.may_disturb(new_mac, plan);
         if !allowed {
             settings.retain(|&setting| !self.is_new_mac(setting));
-        } else if bound && (new_mac || rebind && self.wanted.settings.mac.is_some()) {
+        } else if bound && (new_mac || rebind && self.mac().is_some()) {
             self.distrust(&mut settings);
         }
         let settings = settings.into_iter();
@@ -127,7 +129,8 @@ impl Vf<'_> {
                 let wanted = self.wanted.settings.get(attribute).or_else(undo)?;
                 (is != Some(wanted)).then_some(wanted)
             })
-            .filter(|&setting| self.is_possible(setting, plan))
+            .filter_map(|setting| self.possible(setting, plan))
+            .filter(|&setting| self.snapshot.settings.get(setting.attribute()) != Some(setting))
             .collect()
     }
 
@@ -137,61 +140,62 @@ impl Vf<'_> {
         owned::value_before(attribute, *before)
     }
 
-    fn is_possible(&self, setting: VfSetting, plan: &mut Plan) -> bool {
-        let mut problem = |kind, reason| {
-            let vf = Some(self.index);
-            plan.problems.push(Problem {
-                kind,
-                vf,
-                step: None,
-                reason,
-                hint: None,
-            });
-            false
-        };
-        let Some(interface) = &self.input.pf.interface else {
-            return problem(
-                ProblemKind::Awaits,
-                "its PF has no network interface".to_owned(),
-            );
-        };
-        let lacks = |capability| self.input.unsupported.contains(&capability);
-        let attribute = setting.attribute();
-        if lacks(Capability::Attribute(attribute)) {
-            return problem(
-                ProblemKind::Unsupported,
-                self.unsupported(&attribute.to_string()),
-            );
-        }
-        match setting {
-            VfSetting::Vlan(vlan)
-                if vlan.proto == VlanProto::Dot1ad && lacks(Capability::Vlan8021ad) =>
-            {
-                problem(
-                    ProblemKind::Unsupported,
-                    self.unsupported("vlan_proto 802.1ad"),
-                )
-            }
-            VfSetting::TxRate(rate) if rate.min != 0 && lacks(Capability::MinTxRate) => {
-                problem(ProblemKind::Unsupported, self.unsupported("min_tx_rate"))
-            }
-            // Intel's drivers check a rate against the link's speed and refuse it without one.
-            VfSetting::TxRate(rate) if rate != TxRate::default() && !interface.carrier => problem(
-                ProblemKind::Awaits,
-                "its rate is set when the PF has a link".to_owned(),
-            ),
-            _ => true,
+    /// The address to have, or to go back to; zero leaves it to the VF's driver.
+    fn mac(&self) -> Option<MacAddress> {
+        let wanted = self.wanted.settings.get(VfAttribute::Mac);
+        match wanted.or_else(|| self.undo(VfAttribute::Mac)) {
+            Some(VfSetting::Mac(mac)) => Some(mac),
+            _ => None,
         }
     }
 
-    fn unsupported(&self, what: &str) -> String {
-        let driver = self
-            .input
-            .pf
-            .driver
-            .as_ref()
-            .map_or("the driver", |driver| driver.as_str());
-        format!("{what} is not supported by {driver}")
+    /// As much of a setting as can be had now. What cannot is told of the PF: of all VFs it is the
+    /// same.
+    fn possible(&self, setting: VfSetting, plan: &mut Plan) -> Option<VfSetting> {
+        let Some(interface) = &self.input.pf.interface else {
+            plan.problem(ProblemKind::Awaits, "the PF has no network interface");
+            return None;
+        };
+        let attribute = setting.attribute();
+        if self.lacks(Capability::Attribute(attribute)) {
+            self.unsupported(attribute, plan);
+            return None;
+        }
+        match setting {
+            VfSetting::Vlan(vlan)
+                if vlan.proto == VlanProto::Dot1ad && self.lacks(Capability::Vlan8021ad) =>
+            {
+                self.unsupported("vlan_proto 802.1ad", plan);
+                None
+            }
+            VfSetting::TxRate(mut rate) => {
+                if rate.min != 0 && self.lacks(Capability::MinTxRate) {
+                    self.unsupported("min_tx_rate", plan);
+                    rate.min = 0;
+                }
+                // Intel's drivers check a rate against the link's speed and refuse it without one.
+                let possible = rate == TxRate::default() || interface.carrier;
+                if !possible {
+                    let reason = "rates of VFs are set when the PF has a link";
+                    plan.problem(ProblemKind::Awaits, reason);
+                }
+                possible.then_some(VfSetting::TxRate(rate))
+            }
+            other => Some(other),
+        }
+    }
+
+    fn lacks(&self, capability: Capability) -> bool {
+        let driver = self.input.pf.driver.as_ref();
+        self.input.unsupported.contains(&capability)
+            || driver.is_some_and(|driver| capability.is_known_missing(driver))
+    }
+
+    fn unsupported(&self, what: impl Display, plan: &mut Plan) {
+        let driver = self.input.pf.driver.as_ref();
+        let driver = driver.map_or("the driver", |driver| driver.as_str());
+        let reason = format!("{what} is not supported by {driver}");
+        plan.problem(ProblemKind::Unsupported, reason);
     }
 
     /// The driver that is to be bound, if another is or the bound one must read its MAC again.
@@ -225,7 +229,7 @@ impl Vf<'_> {
 
     /// An address set through the PF reaches the VF's netdev when its driver probes.
     fn has_stale_mac(&self, new_mac: bool) -> bool {
-        let (wanted, interface) = (self.wanted.settings.mac, self.snapshot.interface.as_ref());
+        let (wanted, interface) = (self.mac(), self.snapshot.interface.as_ref());
         let told = new_mac || wanted == self.snapshot.settings.mac;
         told && wanted
             .zip(interface)

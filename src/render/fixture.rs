@@ -45,6 +45,7 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
         vendor_name: None,
         model_name: None,
         driver: Some(parse("ice")),
+        initialized: true,
         numa_node: Some(0),
         total_vfs: 128,
         num_vfs: vfs,
@@ -87,6 +88,7 @@ pub(super) fn vf(bus: u8, index: u16) -> VfSnapshot {
             up: false,
         }),
         interface_elsewhere: false,
+        half_bound: false,
         settings: VfSettings::default(),
     }
 }

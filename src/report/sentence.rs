@@ -3,7 +3,7 @@
 //! The wording may change at any time: programs read the journal's fields or the API.
 
 use super::{Performed, PfReport, PfState, ProblemKind, TakenVf, Trouble};
-use crate::model::{BindTarget, Step, VfAttribute, VfIndex, VfSetting};
+use crate::model::{BindTarget, Step, VfAttribute, VfIndex, VfRange, VfSetting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::Duration;
@@ -192,12 +192,7 @@ fn vf_change(step: &Step, has_own: impl Fn(VfAttribute) -> bool) -> Option<(VfIn
 
 /// `0-3,5`, of ascending indexes.
 fn indexes(vfs: &[VfIndex]) -> String {
-    let follows = |a: &VfIndex, b: &VfIndex| a.0.checked_add(1) == Some(b.0);
-    let spans = vfs.chunk_by(follows).map(|span| match span {
-        [first, .., last] => format!("{first}-{last}"),
-        only => only.iter().map(ToString::to_string).collect(),
-    });
-    spans.collect::<Vec<_>>().join(",")
+    VfRange::of(vfs.iter().copied()).map_or_else(String::new, |range| range.to_string())
 }
 
 fn counted(count: impl TryInto<u64>, what: &str) -> String {

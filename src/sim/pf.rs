@@ -79,6 +79,7 @@ impl SimPf {
             vendor_name: None,
             model_name: None,
             driver: model.name.parse().ok(),
+            initialized: true,
             numa_node: Some(0),
             total_vfs: model.total_vfs,
             num_vfs: 0,
@@ -163,6 +164,7 @@ impl SimPf {
                 iommu_group: Some(100 + u32::from(index.0)),
                 interface: None,
                 interface_elsewhere: false,
+                half_bound: false,
                 settings: self.model.fresh_settings(),
             };
             self.snapshot.vfs.insert(index, vf);
@@ -224,7 +226,7 @@ impl SimPf {
         self.take_mac(index, keeps_own, supply);
     }
 
-    /// The VF's driver starts: with the PF's MAC if there is one, else with its own.
+    /// The VF's driver starts: with the PF's MAC if there is one, else with one that it makes up.
     pub(super) fn take_mac(&mut self, index: VfIndex, keeps_own: bool, supply: &mut Supply) {
         let (Some(vf), Some(hidden)) = (
             self.snapshot.vfs.get_mut(&index),
@@ -237,11 +239,7 @@ impl SimPf {
         };
         let given = vf.settings.mac.filter(|&mac| mac != MacAddress::ZERO);
         let own = hidden.own_mac;
-        let mac = if keeps_own {
-            own.or(given)
-        } else {
-            given.or(own)
-        };
+        let mac = if keeps_own { own.or(given) } else { given };
         interface.mac = mac.unwrap_or_else(|| supply.random_mac());
         hidden.own_mac = Some(interface.mac);
         if self.model.reports_own_mac {

@@ -31,6 +31,7 @@ fn full() -> Memory {
     settings.insert(VfAttribute::QueryRss, None);
     let vf = OwnedVf {
         settings,
+        mac: Some(parse("02:00:00:00:00:01")),
         driver: true,
         mtu: true,
     };

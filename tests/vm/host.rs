@@ -23,6 +23,13 @@ impl Deref for Host {
     }
 }
 
+/// A guest that brought the agent up by itself.
+impl From<Guest> for Host {
+    fn from(guest: Guest) -> Self {
+        Self { guest }
+    }
+}
+
 impl Host {
     /// The agent installed and started, with this policy file.
     pub fn with_policy(policy: &str) -> Result<Self> {
@@ -101,6 +108,29 @@ impl Host {
     pub fn vf(&self, pf: &str, index: usize) -> Result<Value> {
         let link = self.link(pf)?;
         Ok(link["vfinfo_list"][index].clone())
+    }
+
+    /// All VFs as their PF reports them.
+    pub fn vfs(&self, pf: &str) -> Result<Vec<Value>> {
+        let vfs = self.link(pf)?["vfinfo_list"].take();
+        Ok(serde_json::from_value(vfs).unwrap_or_default())
+    }
+
+    pub fn num_vfs(&self, nic: &Nic) -> Result<u16> {
+        let file = format!("cat /sys/bus/pci/devices/{}/sriov_numvfs", nic.pci());
+        Ok(self.run(&file)?.trim().parse()?)
+    }
+
+    /// The driver bound to a PCI device, empty for none.
+    pub fn driver(&self, device: &str) -> Result<String> {
+        let link = format!("readlink /sys/bus/pci/devices/{device}/driver || true");
+        let target = self.run(&link)?;
+        Ok(target
+            .trim()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned())
     }
 
     /// The PCI address of a VF.

@@ -86,15 +86,39 @@ fn directory(
     device: &Path,
     driver: Option<&DriverName>,
 ) -> Result<Option<PathBuf>, HostError> {
-    if driver.is_none_or(|driver| driver.as_str() != "virtio-pci") {
+    if !is_bus(driver) {
         return Ok(Some(device.join("net")));
     }
-    // Between the PCI device and its netdev stands one on the virtio bus.
+    Ok(on_bus(tree, device)?.map(|virtio| virtio.join("net")))
+}
+
+/// Whether the driver is only a bus, and the device that it found there has no driver.
+pub(super) fn is_half_bound(
+    tree: &Tree,
+    device: &Path,
+    driver: Option<&DriverName>,
+) -> Result<bool, HostError> {
+    let Some(virtio) = (if is_bus(driver) {
+        on_bus(tree, device)?
+    } else {
+        None
+    }) else {
+        return Ok(false);
+    };
+    Ok(if_present(tree.link(virtio.join("driver")))?.is_none())
+}
+
+fn is_bus(driver: Option<&DriverName>) -> bool {
+    driver.is_some_and(|driver| driver.as_str() == "virtio-pci")
+}
+
+/// Between the PCI device and its netdev stands one on the virtio bus.
+fn on_bus(tree: &Tree, device: &Path) -> Result<Option<PathBuf>, HostError> {
     let names = tree.list(device)?;
     let virtio = names
         .into_iter()
         .find(|name| name.as_bytes().starts_with(b"virtio"));
-    Ok(virtio.map(|virtio| device.join(virtio).join("net")))
+    Ok(virtio.map(|virtio| device.join(virtio)))
 }
 
 impl Netdev {

@@ -108,6 +108,7 @@ fn observe_present(
         vendor_name: property(&record, "ID_VENDOR_FROM_DATABASE"),
         model_name: property(&record, "ID_MODEL_FROM_DATABASE"),
         driver,
+        initialized: !tree.exists(UDEV) || is_initialized(&record),
         // -1 on hosts, and absent in kernels, without NUMA.
         numa_node: if_present(tree.read_as(device.join("numa_node")))?
             .and_then(|node: i32| u16::try_from(node).ok()),
@@ -182,6 +183,8 @@ fn observe_vf(
     let kernel_driver = driver.as_ref().is_some_and(|driver| !driver.is_userspace());
     let own = netdev::of_vf(tree, &device, driver.as_ref())?;
     let interface_elsewhere = kernel_driver && own == netdev::Own::Elsewhere;
+    let half_bound =
+        own == netdev::Own::None && netdev::is_half_bound(tree, &device, driver.as_ref())?;
     let (netdev, interface) = match own {
         netdev::Own::Here(netdev, interface) => (Some(netdev), Some(interface)),
         netdev::Own::None | netdev::Own::Elsewhere => (None, None),
@@ -196,6 +199,7 @@ fn observe_vf(
         iommu_group: if_present(tree.link_as(device.join("iommu_group")))?,
         interface,
         interface_elsewhere,
+        half_bound,
         settings,
     };
     Ok((vf, netdev))
@@ -203,11 +207,15 @@ fn observe_vf(
 
 /// Whether udev has processed the interface, and with that renamed it. Without udev nobody does.
 fn name_is_final(tree: &Tree, index: u32) -> bool {
-    let processed = |line: &str| line.starts_with("I:");
-    !tree.exists("/run/udev/control")
-        || udev_record(tree, &format!("n{index}"))
-            .lines()
-            .any(processed)
+    !tree.exists(UDEV) || is_initialized(&udev_record(tree, &format!("n{index}")))
+}
+
+/// There while udev runs.
+const UDEV: &str = "/run/udev/control";
+
+/// Whether udev has processed the device of the record.
+fn is_initialized(record: &str) -> bool {
+    record.lines().any(|line| line.starts_with("I:"))
 }
 
 /// What udev remembers of a device; nothing while it does not know the device.

@@ -89,6 +89,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
     ];
     let vf = OwnedVf {
         settings: settings.into(),
+        mac: None,
         driver: true,
         mtu: true,
     };
@@ -276,6 +277,28 @@ fn an_attribute_is_owned_until_it_is_back() {
     vf(&mut pf, tag(0));
     vf(&mut pf, VfSetting::Trust(true));
     assert_eq!(owns(&Resolution::Unmatched, &pf), []);
+}
+
+#[test]
+fn an_address_is_owned_until_the_vf_goes_by_another() {
+    let mut pf = pf(1);
+    let ours: MacAddress = "02:00:00:00:00:01".parse().unwrap();
+    let owned = with_vf(|vf| {
+        let before = Some(VfSetting::Mac(MacAddress::ZERO));
+        vf.settings.insert(VfAttribute::Mac, before);
+        vf.mac = Some(ours);
+    });
+    let mut owns = |told: MacAddress, own: MacAddress| {
+        let vf = pf.vfs.get_mut(&VF).unwrap();
+        vf.settings.mac = Some(told);
+        vf.interface.as_mut().unwrap().mac = own;
+        still(&owned, &Resolution::Unmatched, &pf).is_some()
+    };
+    let others = "02:00:00:00:00:02".parse().unwrap();
+    assert!(owns(ours, ours));
+    assert!(owns(MacAddress::ZERO, ours), "its driver still has it");
+    assert!(!owns(MacAddress::ZERO, others));
+    assert!(!owns(others, others), "its driver chose it");
 }
 
 #[test]

@@ -219,6 +219,21 @@ fn plan_raises_the_mtu_before_everything_else() {
 }
 
 #[test]
+fn plan_sets_vfs_after_the_mtu_because_the_link_restarts_with_it() {
+    let mut case = Case::new(1, |policy| {
+        policy.mtu = Some(mtu(9000));
+        policy.settings.trust = Some(true);
+    });
+    case.plans(&["PF mtu 9000"]);
+    let interface = case.interface().index;
+    case.block(Step::SetPfMtu {
+        interface,
+        mtu: mtu(9000),
+    });
+    case.plans(&["VF 0 trust on", "VF 0 mtu 9000"]);
+}
+
+#[test]
 fn plan_never_lowers_an_mtu_below_what_it_was() {
     let mut case = Case::new(0, |policy| policy.mtu = Some(mtu(2000)));
     case.interface().mtu = mtu(4000);

@@ -195,7 +195,7 @@ fn plan_does_not_probe_again_for_a_mac_that_the_pf_does_not_have() {
     let mut case = Case::new(1, fixed);
     case.unsupported = [Capability::Attribute(VfAttribute::Mac)].into();
     case.plans(&[]);
-    case.reports(&[(ProblemKind::Unsupported, Some(0))]);
+    case.reports(&[(ProblemKind::Unsupported, None)]);
     let mut case = Case::new(1, |policy| {
         fixed(policy);
         wants(&[VfSetting::Trust(true)])(policy);
@@ -271,11 +271,18 @@ fn plan_asks_no_driver_for_what_it_does_not_support() {
         (VfSetting::TxRate(rate(10)), Capability::MinTxRate),
     ];
     for (setting, capability) in table {
-        let mut case = Case::new(1, wants(&[setting]));
-        assert_eq!(case.plan().steps.len(), 1, "{setting}");
+        let mut case = Case::new(2, wants(&[setting]));
+        // Nothing is known beforehand of this one.
+        case.pf.driver = "ice".parse().ok();
+        assert_eq!(case.plan().steps.len(), 2, "{setting}");
         case.unsupported = [capability].into();
-        case.plans(&[]);
-        case.reports(&[(ProblemKind::Unsupported, Some(0))]);
+        let rest: &[&str] = match capability {
+            Capability::MinTxRate => &["VF 0 max_tx_rate 50", "VF 1 max_tx_rate 50"],
+            _ => &[],
+        };
+        case.plans(rest);
+        // Once for all VFs.
+        case.reports(&[(ProblemKind::Unsupported, None)]);
         assert_eq!(Capability::needed_by(setting), capability);
     }
     let mut case = Case::new(1, wants(&[VfSetting::TxRate(rate(0))]));
@@ -284,12 +291,23 @@ fn plan_asks_no_driver_for_what_it_does_not_support() {
 }
 
 #[test]
+fn plan_knows_who_takes_a_minimum_rate_for_a_bad_value() {
+    let rate = VfSetting::TxRate(TxRate { min: 10, max: 50 });
+    let mut case = Case::new(1, wants(&[rate]));
+    case.plans(&["VF 0 max_tx_rate 50"]);
+    case.reports(&[(ProblemKind::Unsupported, None)]);
+    case.vf(0).settings.tx_rate = Some(TxRate { min: 0, max: 50 });
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Unsupported, None)]);
+}
+
+#[test]
 fn plan_sets_a_rate_only_with_a_link_and_takes_one_away_without() {
     let rate = VfSetting::TxRate(TxRate { min: 0, max: 50 });
     let mut case = Case::new(1, wants(&[rate]));
     case.interface().carrier = false;
     case.plans(&[]);
-    case.reports(&[(ProblemKind::Awaits, Some(0))]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
     let mut case = Case::new(1, wants(&[VfSetting::TxRate(TxRate::default())]));
     case.vf(0).settings.set(rate);
     case.interface().carrier = false;
@@ -332,4 +350,63 @@ fn plan_ignores_vfs_that_are_to_go() {
     });
     case.hold(2, blue());
     case.plans(&["VF 0 trust on"]);
+}
+
+#[test]
+fn plan_tells_in_one_sentence_of_vfs_without_a_netdev() {
+    let mut case = Case::new(5, |_| ());
+    for vf in [0, 1, 2, 4] {
+        case.vf(vf).interface = None;
+        case.vf(vf).half_bound = vf != 4;
+    }
+    case.vf(2).half_bound = false;
+    case.vf(2).interface_elsewhere = true;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Failed, None), (ProblemKind::Awaits, None)]);
+    let problems = case.plan().problems;
+    assert!(problems[0].reason.contains("VF 0-1;"), "{problems:?}");
+    assert!(problems[1].reason.contains("VF 4 "), "{problems:?}");
+    case.policies[0].device_type = vfio();
+    case.reports(&[]);
+}
+
+/// As after a policy gave VF 0 an address, on top of this one.
+fn with_our_mac(case: &mut Case, before: MacAddress) {
+    with_fixed_mac(case);
+    let before = Some(VfSetting::Mac(before));
+    let mine = owned::OwnedVf {
+        settings: [(VfAttribute::Mac, before)].into(),
+        mac: Some(mac(1)),
+        ..Default::default()
+    };
+    case.owned = Some(OwnedPf {
+        vfs: [(VfIndex(0), mine)].into(),
+        ..OwnedPf::default()
+    });
+}
+
+#[test]
+fn plan_gives_a_vf_its_own_address_back_and_has_it_probed_again() {
+    let mut case = Case::new(1, |_| ());
+    with_our_mac(&mut case, MacAddress::ZERO);
+    case.plans(&["VF 0 mac 00:00:00:00:00:00", "VF 0 driver default"]);
+    // As after a crash between the two.
+    case.vf(0).settings.mac = Some(MacAddress::ZERO);
+    case.plans(&["VF 0 driver default"]);
+    case.hold(0, blue());
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::InUse, Some(0))]);
+}
+
+#[test]
+fn plan_undoes_an_address_without_a_driver_or_policy_as_well() {
+    let mut case = Case::new(1, |policy| policy.device_type = vfio());
+    with_our_mac(&mut case, mac(9));
+    case.vf(0).driver = "vfio-pci".parse().ok();
+    case.vf(0).interface = None;
+    case.plans(&["VF 0 mac 02:00:00:00:00:09"]);
+    let mut case = Case::new(1, |_| ());
+    with_our_mac(&mut case, mac(9));
+    case.policies.clear();
+    case.plans(&["VF 0 mac 02:00:00:00:00:09", "VF 0 driver default"]);
 }

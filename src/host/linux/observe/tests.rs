@@ -114,13 +114,23 @@ fn a_virtio_device_stands_between_function_and_netdev() {
     host.netdev(&format!("{vf}/virtio5/net/ens1v0"), 7);
     let vf = host.vf(1, "virtio-pci");
     host.directory(&format!("{vf}/virtio6/net"));
+    for (index, driver) in [(2, true), (3, false)] {
+        let vf = host.vf(index, "virtio-pci");
+        host.directory(&format!("{vf}/virtio{index}0"));
+        if driver {
+            host.link(&format!("{vf}/virtio{index}0/driver"), "virtio_net");
+        }
+    }
     // Its driver reports nothing of VFs, and the kernel announces none.
     let seen = observe(&host, &mut Answers::with_vfs(0)).unwrap();
-    assert_eq!(seen.interface.unwrap().index, INDEX);
+    assert_eq!(seen.interface.as_ref().unwrap().index, INDEX);
     assert!(seen.vf_list_complete && !seen.count_is_changing);
     assert_eq!(seen.vfs[&VfIndex(0)].settings, VfSettings::default());
     assert_eq!(seen.vfs[&VfIndex(0)].interface.as_ref().unwrap().index, 7);
     assert!(seen.vfs[&VfIndex(1)].interface_elsewhere);
+    // No driver took the last one: nothing is to come.
+    let half_bound = |index| seen.vfs[&VfIndex(index)].half_bound;
+    assert_eq!([0, 1, 2, 3].map(half_bound), [false, false, false, true]);
 }
 
 #[test]
@@ -163,6 +173,20 @@ fn a_name_is_final_when_udev_has_processed_the_interface() {
     assert!(!is_final(&host));
     host.file("run/udev/data/n2", "I:18429561\nE:ID_BUS=pci\n");
     assert!(is_final(&host));
+}
+
+#[test]
+fn a_pf_is_initialized_when_udev_has_processed_the_device() {
+    let host = Prepared::with_pf();
+    let is_initialized = || {
+        let seen = observe(&host, &mut Answers::with_vfs(0));
+        seen.unwrap().initialized
+    };
+    assert!(is_initialized(), "without udev nobody is to come");
+    host.file("run/udev/control", "");
+    assert!(!is_initialized());
+    host.file(&format!("run/udev/data/+pci:{PF}"), "I:1\n");
+    assert!(is_initialized());
 }
 
 #[test]

@@ -1,0 +1,64 @@
+//! NICs that are there at power-on.
+
+use crate::host::Host;
+use crate::lab::{Files, Nic, PowerOn};
+use anyhow::{Context, Result};
+
+const POLICY: &str = r#"
+[[policy]]
+name = "named"
+resource = "intelnics"
+num_vfs = 2
+trust = true
+
+[policy.match]
+pf_name = "enp1s0"
+
+[[policy]]
+name = "placed"
+resource = "intelnics"
+num_vfs = 7
+vlan = 100
+mac = "stable"
+
+[policy.match]
+pci_address = "0000:02:00.0"
+
+[[network]]
+name = "f1-u"
+resource = "intelnics"
+"#;
+
+#[test]
+fn nics_that_are_there_at_boot_have_their_vfs_before_the_network_starts() -> Result<()> {
+    let nics = [Nic::igb(0), Nic::igb(1)];
+    let mut files = Files::sriovd()?;
+    files.add(POLICY, "/etc/sriov.d/10-test.toml", 0o644)?;
+    let power_on = nics.iter().cloned().fold(PowerOn::new(), PowerOn::nic);
+    let host = Host::from(power_on.files(&files).boot()?);
+
+    host.wait_for(&nics[0].pci(), "ready", 2)?;
+    host.wait_for(&nics[1].pci(), "ready", 7)?;
+    assert_eq!(host.run("systemctl --failed --no-legend")?, "");
+    assert_eq!(host.run("systemctl is-system-running")?, "running\n");
+    assert_eq!(host.run("systemctl is-active sriovd")?, "active\n");
+    host.run("test -e /etc/cni/net.d/99-sriovd-f1-u.conflist -a -e /etc/pcidp/config.json")?;
+    for vf in host.vfs(&nics[1].netdev())? {
+        assert_eq!(vf["vlan_list"][0]["vlan"], 100, "{vf}");
+    }
+
+    let journal = host.run("journalctl -o cat -u sriovd -u network-pre.target")?;
+    let line = |text: &str| {
+        let line = journal.lines().position(|line| line.contains(text));
+        line.with_context(|| format!("no {text:?} in\n{journal}"))
+    };
+    let ready = line("ready: 2 PFs, 9 VFs ready")?;
+    assert!(line("2 VFs created")? < ready, "{journal}");
+    assert!(line("7 VFs created")? < ready, "{journal}");
+    assert!(line("config.json written")? < ready, "{journal}");
+    assert!(
+        ready < line("Reached target network-pre.target")?,
+        "{journal}"
+    );
+    host.assert_second_pass_is_empty()
+}
