@@ -16,6 +16,18 @@ pub struct Host {
     guest: Guest,
 }
 
+/// A place in the journal.
+pub struct JournalEnd(String);
+
+impl JournalEnd {
+    fn show(&self, how: &str) -> String {
+        format!(
+            "journalctl -u sriovd --no-pager {how} --after-cursor='{}'",
+            self.0
+        )
+    }
+}
+
 impl Deref for Host {
     type Target = Guest;
     fn deref(&self) -> &Guest {
@@ -85,6 +97,45 @@ impl Host {
         self.wait(&format!(
             "journalctl -u sriovd -o cat | grep -qF -- '{text}'"
         ))
+    }
+
+    /// The journal's end: what comes later can be told from what was there.
+    pub fn journal_end(&self) -> Result<JournalEnd> {
+        let shown = self.run("journalctl -u sriovd -n 0 --show-cursor -o cat")?;
+        let cursor = shown.trim().strip_prefix("-- cursor: ");
+        Ok(JournalEnd(cursor.context(shown.clone())?.to_owned()))
+    }
+
+    pub fn journal_after(&self, end: &JournalEnd) -> Result<String> {
+        self.run(&end.show("-o cat"))
+    }
+
+    /// Waits for a new entry that contains a text.
+    pub fn wait_for_news(&self, end: &JournalEnd, text: &str) -> Result<()> {
+        self.wait(&format!("{} | grep -qF -- '{text}'", end.show("-o cat")))
+    }
+
+    /// What made the agent do the last of its new changes of this kind.
+    pub fn trigger_of(&self, end: &JournalEnd, action: &str) -> Result<String> {
+        let select = format!(
+            r#"select((.SRIOV_ACTION // "" | contains("{action}")) and .SRIOV_TRIGGER) | .SRIOV_TRIGGER"#
+        );
+        let triggers = self.run(&format!("{} | jq -r '{select}'", end.show("-o json")))?;
+        let last = triggers.lines().last();
+        Ok(last
+            .with_context(|| format!("nobody did {action}"))?
+            .to_owned())
+    }
+
+    /// Waits until a condition of jq holds for a VF as its PF reports it.
+    pub fn wait_for_vf(&self, pf: &str, index: usize, condition: &str) -> Result<()> {
+        let select = format!(".[0].vfinfo_list[{index}] | {condition}");
+        self.wait(&format!("ip -j -d link show {pf} | jq -e '{select}'"))
+    }
+
+    /// The sentence of `systemctl status`.
+    pub fn status_text(&self) -> Result<String> {
+        self.run("systemctl show --property StatusText --value sriovd")
     }
 
     /// How many entries contain a text.

@@ -1,0 +1,233 @@
+//! What others do to a managed PF is put back, and who made VFs himself keeps them.
+
+use crate::host::Host;
+use crate::lab::Nic;
+use anyhow::{Result, ensure};
+
+const PF: &str = "0000:01:00.0";
+const SYS: &str = "/sys/bus/pci/devices/0000:01:00.0";
+const CONFLIST: &str = "/etc/cni/net.d/99-sriovd-f1-u.conflist";
+
+const POLICY: &str = r#"
+[[policy]]
+name = "pool"
+resource = "nics"
+num_vfs = 3
+mtu = 2000
+vlan = 100
+trust = true
+driver_autoprobe = true
+[policy.match]
+vendor = "8086"
+
+[[network]]
+name = "f1-u"
+resource = "nics"
+"#;
+
+/// Does something by hand and waits until the agent has put it back; returns why it looked.
+fn put_back(host: &Host, by_hand: &str, condition: &str, said: &str) -> Result<String> {
+    let end = host.journal_end()?;
+    host.run(by_hand)?;
+    host.wait_for_news(&end, said)?;
+    host.wait(condition)?;
+    host.wait_for(PF, "ready", 3)?;
+    host.trigger_of(&end, "")
+}
+
+fn vf_condition(vf: u16, condition: &str) -> String {
+    format!("ip -j -d link show enp1s0 | jq -e '.[0].vfinfo_list[{vf}] | {condition}'")
+}
+
+#[test]
+fn what_is_changed_by_hand_is_put_back() -> Result<()> {
+    let host = Host::with_policy(POLICY)?;
+    host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    let as_wanted = vf_condition(1, ".vlan_list[0].vlan == 100 and .trust");
+    let vf = host.vf_address(PF, 1)?;
+    let vf = vf.as_str();
+
+    let trigger = put_back(
+        &host,
+        "ip link set enp1s0 vf 1 vlan 5 && ip link set enp1s0 vf 1 trust off",
+        &as_wanted,
+        "vlan 100",
+    )?;
+    ensure!(trigger == "link change on enp1s0", "{trigger}");
+
+    // The kernel tells nobody of a VF of a PF that is down. It is not left down, which is told.
+    let trigger = put_back(
+        &host,
+        "ip link set enp1s0 down && ip link set enp1s0 vf 1 vlan 6",
+        &format!("{as_wanted} && ip link show up | grep -q enp1s0:"),
+        "PF up",
+    )?;
+    ensure!(trigger == "link change on enp1s0", "{trigger}");
+
+    let trigger = put_back(
+        &host,
+        "ip link set enp1s0 mtu 1400",
+        "ip link show enp1s0 | grep -q 'mtu 2000'",
+        "PF mtu 2000",
+    )?;
+    ensure!(trigger == "link change on enp1s0", "{trigger}");
+    let trigger = put_back(
+        &host,
+        "ip link set enp1s0v1 mtu 1400",
+        "ip link show enp1s0v1 | grep -q 'mtu 2000'",
+        "VF 1: mtu 2000",
+    )?;
+    ensure!(trigger == "link change on enp1s0v1", "{trigger}");
+
+    let is_bound = format!("test -e /sys/bus/pci/drivers/igbvf/{vf}/net/enp1s0v1");
+    let of_vf = |trigger: &str| trigger.contains(vf) || trigger.contains("enp1s0v1");
+    let trigger = put_back(
+        &host,
+        &format!("echo {vf} > /sys/bus/pci/drivers/igbvf/unbind"),
+        &is_bound,
+        "VF 1: driver default",
+    )?;
+    ensure!(of_vf(&trigger), "{trigger}");
+    let trigger = put_back(
+        &host,
+        &format!(
+            "echo vfio-pci > /sys/bus/pci/devices/{vf}/driver_override
+             echo {vf} > /sys/bus/pci/drivers/igbvf/unbind
+             echo {vf} > /sys/bus/pci/drivers_probe"
+        ),
+        &format!("{is_bound} && grep -q null /sys/bus/pci/devices/{vf}/driver_override"),
+        "VF 1: driver default",
+    )?;
+    ensure!(of_vf(&trigger), "{trigger}");
+
+    // Writing to this file is told to nobody: the next look finds it, whatever that is for.
+    let end = host.journal_end()?;
+    host.run(&format!("echo 0 > {SYS}/sriov_drivers_autoprobe"))?;
+    host.run("sriovctl apply")?;
+    host.run(&format!("grep -q 1 {SYS}/sriov_drivers_autoprobe"))?;
+    host.wait_for_news(&end, "sriov_drivers_autoprobe on")?;
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn vfs_come_back_when_their_count_is_set_to_0_and_when_their_pf_loses_its_driver() -> Result<()> {
+    let host = Host::with_policy(POLICY)?;
+    host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    host.wait(&format!("test -e {CONFLIST}"))?;
+    let device = host.json(CONFLIST)?;
+    let is_whole = format!(
+        "{} && test -e {CONFLIST} && jq -e \
+         '.resourceList[0].selectors[0].pciAddresses | length == 3' /etc/pcidp/config.json",
+        vf_condition(2, ".vlan_list[0].vlan == 100 and .trust"),
+    );
+
+    // It looks as soon as the first VF goes, and waits in the kernel for the last.
+    put_back(
+        &host,
+        &format!("echo 0 > {SYS}/sriov_numvfs"),
+        &is_whole,
+        "3 VFs created",
+    )?;
+    ensure!(host.json(CONFLIST)? == device, "{device:#}");
+    let fewer = format!("echo 0 > {SYS}/sriov_numvfs; echo 2 > {SYS}/sriov_numvfs || true");
+    put_back(&host, &fewer, &is_whole, "3 VFs created")?;
+    ensure!(host.json(CONFLIST)? == device, "{device:#}");
+
+    let end = host.journal_end()?;
+    host.run(&format!("echo {PF} > /sys/bus/pci/drivers/igb/unbind"))?;
+    host.wait_for_news(&end, "waiting: no driver is bound to the PF")?;
+    host.wait(&format!(
+        "! test -e {CONFLIST} && ! test -e /etc/pcidp/config.json"
+    ))?;
+    host.assert_second_pass_is_empty()?;
+    let bind = format!("echo {PF} > /sys/bus/pci/drivers/igb/bind");
+    put_back(
+        &host,
+        &bind,
+        &is_whole,
+        "cleared: no driver is bound to the PF",
+    )?;
+    ensure!(host.json(CONFLIST)? == device, "{device:#}");
+    ensure!(host.link("enp1s0")?["mtu"] == 2000);
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn vfs_that_somebody_else_makes_are_configured_and_never_counted() -> Result<()> {
+    let external = "
+[[policy]]
+name = \"external\"
+external = true
+vlan = 300
+match.vendor = \"8086\"
+";
+    let host = Host::installed()?;
+    host.start()?;
+    host.plug_and_wait_until_unmanaged(Nic::igb(0), PF)?;
+    host.run(&format!("echo 2 > {SYS}/sriov_numvfs"))?;
+    host.policy("10-test.toml", external)?;
+    for num_vfs in [2, 3] {
+        if num_vfs != 2 {
+            host.run(&format!(
+                "echo 0 > {SYS}/sriov_numvfs && sleep 1 && echo {num_vfs} > {SYS}/sriov_numvfs"
+            ))?;
+        }
+        host.wait_for(PF, "ready", num_vfs)?;
+        for vf in 0..usize::from(num_vfs) {
+            host.wait_for_vf("enp1s0", vf, ".vlan_list[0].vlan == 300")?;
+        }
+    }
+    host.assert_second_pass_is_empty()?;
+    // None is as good a number as any other.
+    host.run(&format!("echo 0 > {SYS}/sriov_numvfs"))?;
+    host.wait_for(PF, "ready", 0)?;
+    host.run(&format!("echo 2 > {SYS}/sriov_numvfs"))?;
+    host.wait_for_vf("enp1s0", 1, ".vlan_list[0].vlan == 300")?;
+
+    // Without the policy the VFs stay and lose what was given to them.
+    host.run("rm /etc/sriov.d/10-test.toml")?;
+    host.wait_for_vf("enp1s0", 1, ".vlan_list == null or .vlan_list[0].vlan == 0")?;
+    host.wait_for(PF, "unmanaged", 0)?;
+    ensure!(host.run(&format!("cat {SYS}/sriov_numvfs"))?.trim() == "2");
+    let said = host.journal()?;
+    let counted = said.contains("VFs created") || said.contains("VFs removed");
+    ensure!(!counted && !said.contains("refused"), "{said}");
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn a_vf_keeps_its_attributes_through_other_network_namespaces() -> Result<()> {
+    let host = Host::with_policy(POLICY)?;
+    host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    host.wait(&format!(
+        "test -e {CONFLIST} && test -e /etc/pcidp/config.json"
+    ))?;
+    let outputs =
+        "cat /etc/cni/net.d/* /etc/pcidp/*; stat -c '%n %i' /etc/cni/net.d/* /etc/pcidp/*";
+    let before = host.run(outputs)?;
+    host.run(
+        "ip netns add green && ip link set enp1s0v0 netns green
+         ip -n green link set enp1s0v0 name net1 && ip -n green link set net1 mtu 1400 up",
+    )?;
+    host.assert_second_pass_is_empty()?;
+    host.wait_for(PF, "ready", 3)?;
+    ensure!(host.run(outputs)? == before, "{before}");
+    // What the PF decides of it is the policy's there, too.
+    let end = host.journal_end()?;
+    host.run("ip link set enp1s0 vf 0 vlan 9")?;
+    host.wait_for_vf("enp1s0", 0, ".vlan_list[0].vlan == 100")?;
+    host.wait_for_news(&end, "VF 0: vlan 100")?;
+
+    host.run("ip -n green link set net1 netns 1")?;
+    host.wait_for_news(&end, "VF 0: mtu 2000")?;
+    let vf = host.vf("enp1s0", 0)?;
+    ensure!(
+        vf["vlan_list"][0]["vlan"] == 100 && vf["trust"] == true,
+        "{vf}"
+    );
+    host.run("ip link set net1 netns green && ip netns delete green")?;
+    host.assert_second_pass_is_empty()?;
+    host.wait_for(PF, "ready", 3)?;
+    ensure!(host.run(outputs)? == before, "{before}");
+    Ok(())
+}
