@@ -4,15 +4,18 @@ use super::peer::Peer;
 use super::{ApplyRequest, ProblemDetails, Request, State};
 use crate::daemon::coordinator::Shared;
 use crate::daemon::status::Status;
-use crate::forecast::{self, Forecast};
+use crate::forecast::{self, Forecast, PfForecast};
 use crate::host::{HostError, Look};
 use crate::model::{HostSnapshot, PciAddress};
+use crate::report::{PfReport, PfState};
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
 use axum::extract::{ConnectInfo, State as Extract};
 use axum::http::StatusCode;
+use std::collections::BTreeMap;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
+use tokio::time::timeout;
 
 type Answer<T> = Result<Json<T>, ProblemDetails>;
 
@@ -22,20 +25,29 @@ pub(super) async fn status(Extract(state): Extract<State>) -> Json<Status> {
 
 pub(super) async fn snapshot(Extract(state): Extract<State>) -> Answer<HostSnapshot> {
     let shared = ask_share(&state).await?;
-    blocking(move || look_at_all(&shared)).await.map(Json)
+    let hung = hung(&current(&state));
+    blocking(&shared.clone(), move || look_at_all(&shared, &hung))
+        .await
+        .map(Json)
 }
 
 pub(super) async fn plan(Extract(state): Extract<State>) -> Answer<Forecast> {
     let shared = ask_share(&state).await?;
-    let forecast = move || {
-        let snapshot = look_at_all(&shared)?;
-        Ok(forecast::forecast(
-            &snapshot,
-            &shared.policies,
-            &shared.store.memory(),
-        ))
+    let hung = hung(&current(&state));
+    let forecast = {
+        let (shared, hung) = (shared.clone(), hung.clone());
+        move || {
+            let snapshot = look_at_all(&shared, &hung)?;
+            let memory = shared.store.memory();
+            Ok(forecast::forecast(&snapshot, &shared.policies, &memory))
+        }
     };
-    blocking(forecast).await.map(Json)
+    let mut forecast = blocking(&shared, forecast).await?;
+    forecast
+        .pfs
+        .extend(hung.into_values().map(PfForecast::none));
+    forecast.pfs.sort_by_key(|pf| pf.address);
+    Ok(Json(forecast))
 }
 
 pub(super) async fn apply(
@@ -112,7 +124,7 @@ async fn find_pfs(
     names: Vec<String>,
 ) -> Result<Vec<PciAddress>, ProblemDetails> {
     let host = std::sync::Arc::clone(&shared.host);
-    let present = blocking(move || host.pfs()).await?;
+    let present = blocking(shared, move || host.pfs()).await?;
     if names.is_empty() {
         return Ok(present.into_iter().collect());
     }
@@ -134,12 +146,25 @@ async fn find_pfs(
 }
 
 /// The node as the settings name it, which is what policies see.
-fn look_at_all(shared: &Shared) -> Result<HostSnapshot, HostError> {
-    let snapshot = shared.host.snapshot(Look::WithHolders)?;
-    Ok(HostSnapshot {
-        node: (*shared.node).clone(),
-        ..snapshot
-    })
+fn look_at_all(
+    shared: &Shared,
+    hung: &BTreeMap<PciAddress, PfReport>,
+) -> Result<HostSnapshot, HostError> {
+    let mut pfs = BTreeMap::new();
+    for address in shared.host.pfs()? {
+        // It would hold us, too.
+        if !hung.contains_key(&address) {
+            let pf = shared.host.observe(address, Look::WithHolders)?;
+            pfs.extend(pf.map(|pf| (address, pf)));
+        }
+    }
+    let node = (*shared.node).clone();
+    Ok(HostSnapshot { node, pfs })
+}
+
+fn hung(status: &Status) -> BTreeMap<PciAddress, PfReport> {
+    let hung = status.pfs.iter().filter(|pf| pf.state == PfState::Hung);
+    hung.map(|pf| (pf.address, pf.clone())).collect()
 }
 
 async fn ask_share(state: &State) -> Result<Shared, ProblemDetails> {
@@ -152,13 +177,20 @@ async fn send(state: &State, request: Request) -> Result<(), ProblemDetails> {
     state.requests.send(request).await.map_err(|_| stopping())
 }
 
+/// Whoever asks is not kept waiting for a kernel call that does not come back.
 async fn blocking<T: Send + 'static>(
+    shared: &Shared,
     work: impl FnOnce() -> Result<T, HostError> + Send + 'static,
 ) -> Result<T, ProblemDetails> {
     let failed = |detail| ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, detail);
-    match spawn_blocking(work).await {
-        Ok(result) => result.map_err(|error| failed(error.to_string())),
-        Err(error) => Err(failed(error.to_string())),
+    let patience = shared.settings.limits.step_deadline;
+    match timeout(patience, spawn_blocking(work)).await {
+        Ok(Ok(result)) => result.map_err(|error| failed(error.to_string())),
+        Ok(Err(error)) => Err(failed(error.to_string())),
+        Err(_) => {
+            let detail = format!("the kernel has not answered for {} s", patience.as_secs());
+            Err(ProblemDetails::new(StatusCode::GATEWAY_TIMEOUT, detail))
+        }
     }
 }
 

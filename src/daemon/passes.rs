@@ -1,5 +1,6 @@
 //! One pass per PF at a time, PFs side by side; what failed for now is tried again.
 
+use super::backoff::jitter;
 use super::coordinator::Coordinator;
 use super::slot::{Retry, Running, Seen, Slot, Waiting, tell_done};
 use super::status::pf_report;
@@ -16,8 +17,11 @@ use std::time::Instant;
 
 impl Coordinator {
     /// See to it that a pass begins after now.
-    pub(super) fn ask(&mut self, pf: PciAddress, waiting: Waiting) {
+    pub(super) fn ask(&mut self, pf: PciAddress, mut waiting: Waiting) {
         let slot = self.slots.entry(pf).or_default();
+        if slot.is_hung() {
+            waiting.tell.drain(..).for_each(tell_done);
+        }
         match &mut slot.waiting {
             Some(already) => already.merge(waiting),
             none => *none = Some(waiting),
@@ -145,7 +149,10 @@ impl Coordinator {
                 let problem = running.hang().clone();
                 // Who waits for the pass is not kept waiting for the kernel.
                 running.tell.drain(..).for_each(tell_done);
-                slot.tell_of(pf, vec![problem]);
+                if let Some(waiting) = &mut slot.waiting {
+                    waiting.tell.drain(..).for_each(tell_done);
+                }
+                slot.tell_also(pf, problem);
                 if let Some(first_look) = &mut self.first_look {
                     first_look.remove(&pf);
                 }
@@ -154,6 +161,15 @@ impl Coordinator {
         }
         if changed {
             self.refresh_status();
+        }
+        if due(self.publisher.retry_at) {
+            self.publisher.retry_at = None;
+            self.publisher.mark_all();
+            self.publish();
+        }
+        if due(self.loading.retry_at) {
+            self.loading.retry_at = None;
+            self.load_policies(Cause::Retry);
         }
     }
 
@@ -168,13 +184,20 @@ impl Coordinator {
             let deadline = running.map(|running| running.deadline(&deadlines));
             [slot.retry_at, deadline].into_iter().flatten().min()
         };
-        self.slots.values().filter_map(slot_time).min()
+        let retries = [self.publisher.retry_at, self.loading.retry_at];
+        let slots = self.slots.values().filter_map(slot_time);
+        slots.chain(retries.into_iter().flatten()).min()
     }
 }
 
 impl Slot {
+    pub(super) fn is_hung(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|running| running.hung.is_some())
+    }
+
     fn saw(&mut self, seen: Seen, performed: &[Performed], running: &Running) {
-        let report = pf_report(&seen, None);
+        let report = pf_report(&seen, &seen.problems);
         if self.seen.is_none() {
             journal::pf_appeared(&report);
         }
@@ -192,23 +215,24 @@ impl Slot {
 
     fn could_not_look(&mut self, pf: PciAddress, error: &HostError) {
         self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
-        let reason = format!("it cannot be looked at: {error}");
-        let kind = ProblemKind::Failed;
-        self.tell_of(
-            pf,
-            vec![Problem {
-                kind,
-                vf: None,
-                step: None,
-                reason,
-                hint: None,
-            }],
-        );
+        let problem = Problem {
+            kind: ProblemKind::Failed,
+            vf: None,
+            step: None,
+            reason: format!("it cannot be looked at: {error}"),
+            hint: None,
+        };
+        self.tell_also(pf, problem);
     }
 
-    /// Of a PF that is not seen just now.
-    fn tell_of(&mut self, pf: PciAddress, problems: Vec<Problem>) {
-        let report = self.seen.as_ref().map(|seen| pf_report(seen, None));
+    /// Of a PF that is not seen just now: what was told of it before may still be so.
+    fn tell_also(&mut self, pf: PciAddress, problem: Problem) {
+        let place = |it: &Problem| (it.kind, it.vf, it.step.clone());
+        let mut problems = self.told.clone();
+        problems.retain(|it| place(it) != place(&problem));
+        problems.push(problem);
+        problems.sort();
+        let report = self.seen.as_ref().map(|seen| pf_report(seen, &problems));
         let report = report.unwrap_or_else(|| PfReport::unseen(pf));
         self.tell(&report, problems);
     }
@@ -217,10 +241,4 @@ impl Slot {
         announce::problems(report, &self.told, &problems);
         self.told = problems;
     }
-}
-
-/// The subsecond part of the clock is random enough to spread retries.
-fn jitter() -> u8 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |since| (since.subsec_nanos() >> 8) as u8)
 }
