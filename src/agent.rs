@@ -16,6 +16,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// What systemd-udevd and systemd-networkd take, because one PF with many queues makes thousands of
+/// events. A limit, not an allocation.
+const RECEIVE_BUFFER: usize = 128 << 20;
+
 /// Where the settings are, under the root.
 pub const FILE: &str = "/etc/sriovd.toml";
 
@@ -60,6 +64,8 @@ pub struct Limits {
     pub numvfs_deadline: Duration,
     /// Until the service counts as started although not every PF is ready.
     pub start_deadline: Duration,
+    /// How many bytes of events the kernel keeps for us, per source.
+    pub receive_buffer: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +129,7 @@ impl Default for Limits {
             step_deadline: Duration::from_secs(30),
             numvfs_deadline: Duration::from_secs(180),
             start_deadline: Duration::from_secs(60),
+            receive_buffer: RECEIVE_BUFFER,
         }
     }
 }
@@ -240,6 +247,9 @@ fn limits(table: &mut Table<'_>) -> Limits {
         step_deadline: deadline("step_deadline", default.step_deadline),
         numvfs_deadline: deadline("numvfs_deadline", default.numvfs_deadline),
         start_deadline: deadline("start_deadline", default.start_deadline),
+        receive_buffer: table
+            .value("receive_buffer", value::buffer)
+            .unwrap_or(default.receive_buffer),
     }
 }
 

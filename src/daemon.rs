@@ -59,7 +59,7 @@ enum Message {
 }
 
 /// A step that is at work when the daemon is told to stop may end; nothing is undone.
-const STOP_PATIENCE: Duration = Duration::from_secs(3);
+const STOP_PATIENCE: Duration = Duration::from_secs(2);
 
 /// Events wait here while the loop is busy; when it is full they wait in the sockets' buffers.
 const TRIGGER_QUEUE: usize = 1024;
@@ -73,7 +73,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
     journal::started(env!("CARGO_PKG_VERSION"));
     // Before the first look: what happens in between is looked at again.
-    let sources = Sources::subscribe(&root, &settings.policy_dirs)?;
+    let sources = Sources::subscribe(&root, &settings.policy_dirs, settings.limits.receive_buffer)?;
     let shared = shared(settings, root)?;
     let listener = api::listen(&file::under(&shared.root, &shared.settings.api.socket))?;
 

@@ -13,11 +13,6 @@ use std::path::{Path, PathBuf};
 use tokio::sync::mpsc::Sender;
 use udev::Origin;
 
-/// How much the kernel may keep for one of our sockets. A limit, not an allocation; what
-/// systemd-udevd and systemd-networkd take, because one PF with many queues makes thousands of
-/// events.
-pub const RECEIVE_BUFFER: usize = 128 << 20;
-
 /// What to look at again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Scope {
@@ -95,11 +90,12 @@ pub struct Sources {
 }
 
 impl Sources {
-    pub fn subscribe(root: &Path, policy_dirs: &[PathBuf]) -> anyhow::Result<Self> {
+    /// `buffer`: how many bytes the kernel may keep for each socket.
+    pub fn subscribe(root: &Path, policy_dirs: &[PathBuf], buffer: usize) -> anyhow::Result<Self> {
         Ok(Self {
-            kernel: udev::Source::subscribe(Origin::Kernel, RECEIVE_BUFFER)?,
-            udev: udev::Source::subscribe(Origin::Udev, RECEIVE_BUFFER)?,
-            links: link::Source::subscribe(RECEIVE_BUFFER)?,
+            kernel: udev::Source::subscribe(Origin::Kernel, buffer)?,
+            udev: udev::Source::subscribe(Origin::Udev, buffer)?,
+            links: link::Source::subscribe(buffer)?,
             files: files::Source::subscribe(files::Directories::new(root, policy_dirs))?,
         })
     }

@@ -14,7 +14,7 @@ use crate::plan::{Blocked, Memory};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, Shadowed};
 use crate::reconcile::{End, Pass};
-use crate::report::{Performed, Problem, ProblemKind};
+use crate::report::{Performed, PfReport, Problem, ProblemKind};
 use crate::sim::SimHost;
 use crate::sim::ledger::{MemoryLedger, Quiet};
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,20 @@ pub struct ForecastStep {
     pub disruptive: bool,
     #[serde(flatten)]
     pub step: Step,
+}
+
+impl PfForecast {
+    /// Of a PF of which nothing can be said but what is wrong with it.
+    pub fn none(pf: PfReport) -> Self {
+        Self {
+            address: pf.address,
+            interface: pf.interface,
+            policies: pf.policies,
+            shadowed: Vec::new(),
+            steps: Vec::new(),
+            problems: pf.problems,
+        }
+    }
 }
 
 impl Forecast {

@@ -9,11 +9,14 @@ use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned}
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, resolve};
 use crate::report::{Performed, Problem};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 /// Enough for: old VFs gone, new VFs there, attributes and drivers, MTUs, and a second try of each.
 const MAX_ROUNDS: usize = 10;
+
+/// How often a step is done for a VF before it counts as without effect.
+const TRIES_OF_A_VF: usize = 3;
 
 /// What must be remembered over passes and restarts. Implemented by the state file.
 pub trait Ledger: Sync {
@@ -78,6 +81,7 @@ impl Pass<'_> {
         let mut performed = Vec::new();
         let mut taken = Taken::new();
         let mut done: Vec<Step> = Vec::new();
+        let mut tries: BTreeMap<Step, usize> = BTreeMap::new();
         let mut failed: Vec<(Step, HostError)> = Vec::new();
         let mut rounds = 0;
         let end = loop {
@@ -87,7 +91,7 @@ impl Pass<'_> {
                 Err(error) => break End::Unobservable(error),
             };
             rounds += 1;
-            failed.extend(without_effect(&done, &round.plan));
+            failed.extend(without_effect(&done, &tries, &round.plan));
             failed.extend(other_count(&done, &round.pf));
             if !failed.is_empty() {
                 for (step, error) in failed.drain(..) {
@@ -117,6 +121,9 @@ impl Pass<'_> {
             }
             (done, failed) = self.apply(&round, &mut performed);
             taken.extend(taken_by(&done, round.plan.taken));
+            for step in &done {
+                *tries.entry(step.clone()).or_default() += 1;
+            }
         };
         Outcome {
             performed,
@@ -255,9 +262,21 @@ fn taken_by(done: &[Step], planned: Taken) -> impl Iterator<Item = (VfIndex, BTr
 }
 
 /// Steps that the kernel said it did, and that are planned again all the same.
-fn without_effect(done: &[Step], plan: &Plan) -> Vec<(Step, HostError)> {
-    let again = plan.steps.iter().filter(|step| done.contains(step));
+///
+/// For a VF more often than once: while its PF resets, which it does after a change of their
+/// number, a VF driver makes up an address, and a trusted VF puts it in the place of ours.
+fn without_effect(
+    done: &[Step],
+    tries: &BTreeMap<Step, usize>,
+    plan: &Plan,
+) -> Vec<(Step, HostError)> {
+    let enough = |step: &Step| {
+        let tries = tries.get(step).copied().unwrap_or_default();
+        step.vf().is_none() || tries >= TRIES_OF_A_VF
+    };
+    let again = plan.steps.iter();
     again
+        .filter(|step| done.contains(step) && enough(step))
         .map(|step| {
             let found = "it reads back as before".to_owned();
             (

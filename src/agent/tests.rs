@@ -91,6 +91,7 @@ hostname = "worker-1"
 step_deadline = 1
 numvfs_deadline = 2
 start_deadline = 3
+receive_buffer = 0x1000
 [api]
 socket = "/a"
 "#,
@@ -116,6 +117,7 @@ socket = "/a"
         limits.start_deadline,
     ];
     assert_eq!(seconds, [1, 2, 3].map(Duration::from_secs));
+    assert_eq!(limits.receive_buffer, 4096);
     assert_eq!(settings.api.socket, Path::new("/a"));
 }
 

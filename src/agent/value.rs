@@ -24,6 +24,12 @@ pub(super) fn seconds(value: &DeValue<'_>) -> Result<Duration, Expected> {
     integer(value, 1..=86_400, "a number of seconds from 1 to 86400").map(Duration::from_secs)
 }
 
+/// What the kernel takes: two pages hold a few events at least, and it doubles the number.
+pub(super) fn buffer(value: &DeValue<'_>) -> Result<usize, Expected> {
+    let expected = "a number of bytes from 4096 to 1073741824";
+    integer(value, 4096..=1 << 30, expected)
+}
+
 /// The empty text is none.
 pub(super) fn unit(value: &DeValue<'_>) -> Result<Option<String>, Expected> {
     let expected =

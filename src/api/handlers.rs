@@ -3,14 +3,15 @@
 use super::peer::Peer;
 use super::server::Limits;
 use super::{Applied, ApplyRequest, ProblemDetails, Request, State, View, input};
-use crate::forecast::{self, Forecast};
+use crate::forecast::{self, Forecast, PfForecast};
 use crate::host::{HostError, Look};
 use crate::model::{HostSnapshot, PciAddress};
-use crate::report::Status;
+use crate::report::{PfReport, PfState, Status};
 use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::{Method, StatusCode};
 use axum::{Extension, Json};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
 use tokio::task::spawn_blocking;
@@ -43,17 +44,24 @@ pub(super) async fn status(Extract(api): Extract<Api>) -> Json<Status> {
 }
 
 pub(super) async fn snapshot(Extract(api): Extract<Api>) -> Answer<HostSnapshot> {
-    let view = api.view().await?;
-    api.look(move || look_at_all(&view)).await.map(Json)
+    let (view, hung) = (api.view().await?, hung(&api.status()));
+    api.look(move || look_at_all(&view, &hung)).await.map(Json)
 }
 
 pub(super) async fn plan(Extract(api): Extract<Api>) -> Answer<Forecast> {
-    let view = api.view().await?;
-    let forecast = move || {
-        let snapshot = look_at_all(&view)?;
-        Ok(forecast::forecast(&snapshot, &view.policies, &view.memory))
+    let (view, hung) = (api.view().await?, hung(&api.status()));
+    let forecast = {
+        let hung = hung.clone();
+        move || {
+            let snapshot = look_at_all(&view, &hung)?;
+            Ok(forecast::forecast(&snapshot, &view.policies, &view.memory))
+        }
     };
-    api.look(forecast).await.map(Json)
+    let mut forecast = api.look(forecast).await?;
+    let untold = hung.into_values().map(PfForecast::none);
+    forecast.pfs.extend(untold);
+    forecast.pfs.sort_by_key(|pf| pf.address);
+    Ok(Json(forecast))
 }
 
 pub(super) async fn apply(
@@ -109,12 +117,25 @@ fn may_change(peer: Peer) -> Result<(), ProblemDetails> {
     Err(ProblemDetails::new(StatusCode::FORBIDDEN, detail))
 }
 
-fn look_at_all(view: &View) -> Result<HostSnapshot, HostError> {
-    let snapshot = view.host.snapshot(Look::WithHolders)?;
-    Ok(HostSnapshot {
-        node: (*view.node).clone(),
-        ..snapshot
-    })
+fn look_at_all(view: &View, hung: &Hung) -> Result<HostSnapshot, HostError> {
+    let mut pfs = BTreeMap::new();
+    for address in view.host.pfs()? {
+        // It would hold us, too.
+        if !hung.contains_key(&address) {
+            let pf = view.host.observe(address, Look::WithHolders)?;
+            pfs.extend(pf.map(|pf| (address, pf)));
+        }
+    }
+    let node = (*view.node).clone();
+    Ok(HostSnapshot { node, pfs })
+}
+
+/// PFs over which a kernel call has not come back.
+type Hung = BTreeMap<PciAddress, PfReport>;
+
+fn hung(status: &Status) -> Hung {
+    let hung = status.pfs.iter().filter(|pf| pf.state == PfState::Hung);
+    hung.map(|pf| (pf.address, pf.clone())).collect()
 }
 
 impl Api {

@@ -6,7 +6,15 @@ use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{FileState, Loaded};
 use crate::report::{News, PfReport, Problem, Trouble};
 use std::collections::BTreeMap;
+use std::error::Error;
 use std::path::{Path, PathBuf};
+
+/// With what caused it.
+pub(super) fn in_full(error: &(dyn Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |&error| error.source());
+    let texts: Vec<String> = causes.map(ToString::to_string).collect();
+    texts.join(": ")
+}
 
 /// Problems that appeared, changed or ended.
 pub(super) fn problems(pf: &PfReport, before: &[Problem], after: &[Problem]) {
@@ -47,14 +55,33 @@ pub(super) fn policies(before: Option<&Loaded>, now: &Loaded) {
         .for_each(|it| journal::policy_warning(&it.file, &it.one_line()));
 }
 
+/// What the state directory does not take, as it was said.
+#[derive(Debug, Default)]
+pub(super) struct Unsaved(Option<String>);
+
+impl Unsaved {
+    pub(super) fn announce(&mut self, error: Option<&(dyn Error + 'static)>) {
+        let error = error.map(in_full);
+        match &error {
+            Some(error) if self.0.as_ref() != Some(error) => journal::state_not_saved(error),
+            None if self.0.is_some() => journal::state_saved(),
+            _ => {}
+        }
+        self.0 = error;
+    }
+}
+
 /// Files that are not as they should be, with the reason that was last given.
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
     reasons: BTreeMap<PathBuf, String>,
+    unsaved: Unsaved,
 }
 
 impl Outputs {
     pub(super) fn announce(&mut self, published: &Published) {
+        self.unsaved
+            .announce(published.unsaved.as_ref().map(|it| it as _));
         let mut reasons = BTreeMap::new();
         for (file, reason) in published.held_back() {
             if self.is_new(&file, &reason) {
@@ -81,7 +108,7 @@ impl Outputs {
         let failed = report
             .failed
             .iter()
-            .map(|(file, error)| (file, error.to_string()));
+            .map(|(file, error)| (file, in_full(error)));
         for (file, reason) in refused.chain(failed) {
             if self.is_new(file, &reason) {
                 journal::output_refused(file, &reason);

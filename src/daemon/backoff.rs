@@ -24,6 +24,12 @@ impl Backoff {
     }
 }
 
+/// The subsecond part of the clock is random enough to spread retries.
+pub(super) fn jitter() -> u8 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    now.map_or(0, |since| (since.subsec_nanos() >> 8) as u8)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -89,12 +89,7 @@ impl Coordinator {
                 loaded,
                 cause,
                 unsaved,
-            } => {
-                if let Some(error) = unsaved {
-                    journal::state_not_saved(&error);
-                }
-                self.on_loaded(*loaded, &cause);
-            }
+            } => self.on_loaded(*loaded, &cause, unsaved),
             Message::Published(published) => self.on_published(*published),
         }
     }

@@ -51,6 +51,7 @@ pub(super) fn start(
         vfio_closed,
         ..
     } = waiting;
+    journal::pass_begins(pf, &cause);
     Running {
         since: Instant::now(),
         cause,
@@ -70,11 +71,18 @@ pub(super) fn list(host: &Arc<dyn Host>, messages: &UnboundedSender<Message>, wa
 }
 
 /// Read the policies, and keep what is good of them for the day when it is not readable any more.
-pub(super) fn load(shared: &Shared, messages: &UnboundedSender<Message>, cause: Cause) {
+/// `known`: what is good already, if not only the disk knows.
+pub(super) fn load(
+    shared: &Shared,
+    known: Option<LastGood>,
+    messages: &UnboundedSender<Message>,
+    cause: Cause,
+) {
     let (shared, messages) = (shared.clone(), messages.clone());
     spawn_blocking(move || {
         let directory = shared.state_dir();
-        let (known, unread) = match LastGood::read(&directory) {
+        let known = known.map_or_else(|| LastGood::read(&directory), Ok);
+        let (known, unread) = match known {
             Ok(known) => (known, None),
             Err(error) => (LastGood::default(), Some(error)),
         };

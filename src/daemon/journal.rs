@@ -65,6 +65,11 @@ pub fn pf_vanished(pf: PciAddress, interface: Option<&str>) {
     );
 }
 
+/// For whoever wants to know why the agent is busy.
+pub fn pass_begins(pf: PciAddress, cause: &Cause) {
+    debug!(SRIOV_PF = %pf, SRIOV_TRIGGER = %cause, "{pf}: a pass begins [{cause}]");
+}
+
 /// A pass that did nothing says nothing.
 pub fn pass_done(pf: &PfReport, performed: &[Performed], cause: &Cause, took: Duration) {
     if performed.is_empty() {
@@ -252,6 +257,10 @@ pub fn state_not_saved(error: &dyn Display) {
         MESSAGE_ID = id::STATE_NOT_SAVED,
         "the state cannot be saved: {error}"
     );
+}
+
+pub fn state_saved() {
+    info!(MESSAGE_ID = id::STATE_SAVED, "the state is saved again");
 }
 
 pub fn unit_not_restarted(unit: &str, error: &dyn Display) {

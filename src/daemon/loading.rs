@@ -1,14 +1,17 @@
 //! Reading the policies: one reading at a time, else an older one could come after a newer.
 
+use super::announce::Unsaved;
+use super::backoff::{Backoff, jitter};
 use super::coordinator::Coordinator;
 use super::slot::{Slot, Waiting, tell_done};
 use super::{announce, job};
 use crate::events::Cause;
 use crate::model::PciAddress;
 use crate::policy::PolicySet;
-use crate::policy::load::Loaded;
+use crate::policy::load::{LastGoodError, Loaded};
 use crate::policy::resolve::resolve;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::oneshot;
 
 /// The reading at work, and one more for whatever was asked meanwhile.
@@ -16,6 +19,9 @@ use tokio::sync::oneshot;
 pub(super) struct Loading {
     at_work: Option<Vec<oneshot::Sender<()>>>,
     next: Option<Load>,
+    unsaved: Unsaved,
+    backoff: Backoff,
+    pub(super) retry_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -42,6 +48,19 @@ impl Load {
     }
 }
 
+impl Loading {
+    /// Tried again by reading again. Until then the last good texts are at hand only.
+    fn note_unsaved(&mut self, unsaved: Option<LastGoodError>) {
+        self.unsaved
+            .announce(unsaved.as_ref().map(|error| error as _));
+        if unsaved.is_some() {
+            self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
+        } else {
+            self.backoff.reset();
+        }
+    }
+}
+
 impl Coordinator {
     /// See to it that a reading begins after now.
     pub(super) fn load_policies(&mut self, load: impl Into<Load>) {
@@ -62,11 +81,20 @@ impl Coordinator {
             && let Some(Load { cause, tell }) = self.loading.next.take()
         {
             self.loading.at_work = Some(tell);
-            job::load(&self.shared, &self.messages, cause);
+            self.loading.retry_at = None;
+            // What is at hand may be newer than what the disk took.
+            let known = self.loaded.as_ref().map(|loaded| loaded.last_good.clone());
+            job::load(&self.shared, known, &self.messages, cause);
         }
     }
 
-    pub(super) fn on_loaded(&mut self, loaded: Loaded, cause: &Cause) {
+    pub(super) fn on_loaded(
+        &mut self,
+        loaded: Loaded,
+        cause: &Cause,
+        unsaved: Option<LastGoodError>,
+    ) {
+        self.loading.note_unsaved(unsaved);
         announce::policies(self.loaded.as_ref(), &loaded);
         let policies = Arc::new(loaded.set.clone());
         self.loaded = Some(loaded);

@@ -1,16 +1,19 @@
 //! Keeps the files that others read in step with what was seen: one publication at a time.
 
 use super::Message;
+use super::backoff::{Backoff, jitter};
 use super::coordinator::{Coordinator, Shared};
 use super::slot::Seen;
 use super::status::pf_report;
 use crate::agent;
+use crate::file::FileError;
 use crate::model::{HostSnapshot, PciAddress};
 use crate::publish::{self, PublishReport, cni_directory};
 use crate::render::{self, CniDirectory, HeldBack, OutputSettings, cni};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::task::spawn_blocking;
 
 /// What was last put on disk, and whether more is to come.
@@ -19,6 +22,8 @@ pub(super) struct Publisher {
     running: bool,
     wanted: Wanted,
     last: Option<BTreeMap<PathBuf, String>>,
+    backoff: Backoff,
+    pub(super) retry_at: Option<Instant>,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -36,6 +41,8 @@ enum Wanted {
 pub(super) struct Published {
     pub(super) report: Option<PublishReport>,
     pub(super) held_back: Vec<HeldBack>,
+    /// What is remembered is not on disk.
+    pub(super) unsaved: Option<FileError>,
     files: BTreeMap<PathBuf, String>,
     cni_dir: PathBuf,
 }
@@ -64,12 +71,18 @@ impl Publisher {
     }
 
     pub(super) fn ended(&mut self, published: Published) {
-        let failed = published
-            .report
-            .is_some_and(|report| !report.failed.is_empty());
+        let incomplete = |report: PublishReport| !report.failed.is_empty();
+        let failed = published.unsaved.is_some() || published.report.is_some_and(incomplete);
         self.running = false;
-        // What failed is tried again with the next change.
+        // What failed is tried again with the next change, or after a while: a disk that has room
+        // again tells nobody.
         self.last = (!failed).then_some(published.files);
+        if failed {
+            self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
+        } else {
+            self.retry_at = None;
+            self.backoff.reset();
+        }
     }
 
     pub(super) fn is_idle(&self) -> bool {
@@ -136,7 +149,7 @@ impl Publication {
         let reports = self
             .seen
             .iter()
-            .map(|(&pf, seen)| (pf, pf_report(seen, None)))
+            .map(|(&pf, seen)| (pf, pf_report(seen, &seen.problems)))
             .collect();
         let rendered = render::render(&render::Input {
             networks: &shared.policies.networks,
@@ -151,13 +164,13 @@ impl Publication {
             settings: outputs,
         });
         let assignments = rendered.assignments;
-        let unsaved = shared
+        let mut saved = shared
             .store
-            .update(|memory| memory.assignments = assignments)
-            .err();
+            .update(|memory| memory.assignments = assignments);
         let mut published = Published {
             report: None,
             held_back: rendered.held_back,
+            unsaved: None,
             files: rendered.files,
             cni_dir,
         };
@@ -166,15 +179,14 @@ impl Publication {
             let prepared =
                 publish::prepare(&shared.root, &published.files, &memory.files, directories);
             let owned = prepared.owned().clone();
-            let unsaved = unsaved.or(shared.store.update(|memory| memory.files = owned).err());
-            let mut report = prepared.commit();
+            drop(shared.store.update(|memory| memory.files = owned));
+            let report = prepared.commit();
             let owned = report.owned.clone();
-            let unsaved = unsaved.or(shared.store.update(|memory| memory.files = owned).err());
-            report
-                .failed
-                .extend(unsaved.map(|error| (error.path.clone(), error)));
+            // It saves all that is not on disk yet, whatever failed before.
+            saved = shared.store.update(|memory| memory.files = owned);
             published.report = Some(report);
         }
+        published.unsaved = saved.err();
         published
     }
 

@@ -1,5 +1,6 @@
 //! One pass per PF at a time, PFs side by side; what failed for now is tried again.
 
+use super::backoff::jitter;
 use super::coordinator::Coordinator;
 use super::slot::{Retry, Running, Seen, Slot, Waiting, tell_done};
 use super::status::pf_report;
@@ -16,8 +17,13 @@ use std::time::Instant;
 
 impl Coordinator {
     /// See to it that a pass begins after now.
-    pub(super) fn ask(&mut self, pf: PciAddress, waiting: Waiting) {
+    pub(super) fn ask(&mut self, pf: PciAddress, mut waiting: Waiting) {
         let slot = self.slots.entry(pf).or_default();
+        if slot.is_hung() {
+            for tell in waiting.tell.drain(..) {
+                tell_done(tell, Vec::new());
+            }
+        }
         match &mut slot.waiting {
             Some(already) => already.merge(waiting),
             none => *none = Some(waiting),
@@ -155,7 +161,12 @@ impl Coordinator {
                 for tell in running.tell.drain(..) {
                     tell_done(tell, Vec::new());
                 }
-                slot.tell_of(pf, vec![problem]);
+                if let Some(waiting) = &mut slot.waiting {
+                    for tell in waiting.tell.drain(..) {
+                        tell_done(tell, Vec::new());
+                    }
+                }
+                slot.tell_also(pf, problem);
                 if let Some(first_look) = &mut self.first_look {
                     first_look.remove(&pf);
                 }
@@ -164,6 +175,15 @@ impl Coordinator {
         }
         if changed {
             self.refresh_status();
+        }
+        if due(self.publisher.retry_at) {
+            self.publisher.retry_at = None;
+            self.publisher.mark_all();
+            self.publish();
+        }
+        if due(self.loading.retry_at) {
+            self.loading.retry_at = None;
+            self.load_policies(Cause::Retry);
         }
     }
 
@@ -178,13 +198,20 @@ impl Coordinator {
             let deadline = running.map(|running| running.deadline(&deadlines));
             [slot.retry_at, deadline].into_iter().flatten().min()
         };
-        self.slots.values().filter_map(slot_time).min()
+        let retries = [self.publisher.retry_at, self.loading.retry_at];
+        let slots = self.slots.values().filter_map(slot_time);
+        slots.chain(retries.into_iter().flatten()).min()
     }
 }
 
 impl Slot {
+    pub(super) fn is_hung(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|running| running.hung.is_some())
+    }
+
     fn saw(&mut self, seen: Seen, performed: &[Performed], taken: &[TakenVf], running: &Running) {
-        let report = pf_report(&seen, None);
+        let report = pf_report(&seen, &seen.problems);
         if self.seen.is_none() {
             journal::pf_appeared(&report);
         }
@@ -220,23 +247,24 @@ impl Slot {
 
     fn could_not_look(&mut self, pf: PciAddress, error: &HostError) {
         self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
-        let reason = format!("it cannot be looked at: {error}");
-        let kind = ProblemKind::Failed;
-        self.tell_of(
-            pf,
-            vec![Problem {
-                kind,
-                vf: None,
-                step: None,
-                reason,
-                hint: None,
-            }],
-        );
+        let problem = Problem {
+            kind: ProblemKind::Failed,
+            vf: None,
+            step: None,
+            reason: format!("it cannot be looked at: {error}"),
+            hint: None,
+        };
+        self.tell_also(pf, problem);
     }
 
-    /// Of a PF that is not seen just now.
-    fn tell_of(&mut self, pf: PciAddress, problems: Vec<Problem>) {
-        let report = self.seen.as_ref().map(|seen| pf_report(seen, None));
+    /// Of a PF that is not seen just now: what was told of it before may still be so.
+    fn tell_also(&mut self, pf: PciAddress, problem: Problem) {
+        let place = |it: &Problem| (it.kind, it.vf, it.step.clone());
+        let mut problems = self.told.clone();
+        problems.retain(|it| place(it) != place(&problem));
+        problems.push(problem);
+        problems.sort();
+        let report = self.seen.as_ref().map(|seen| pf_report(seen, &problems));
         let report = report.unwrap_or_else(|| PfReport::unseen(pf));
         self.tell(&report, problems);
     }
@@ -245,10 +273,4 @@ impl Slot {
         announce::problems(report, &self.told, &problems);
         self.told = problems;
     }
-}
-
-/// The subsecond part of the clock is random enough to spread retries.
-fn jitter() -> u8 {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    now.map_or(0, |since| (since.subsec_nanos() >> 8) as u8)
 }

@@ -2,6 +2,7 @@
 
 use super::coordinator::Coordinator;
 use super::slot::Seen;
+use crate::model::PciAddress;
 use crate::policy::resolve::Resolution;
 use crate::render::vf_ready;
 use crate::report::{
@@ -9,13 +10,9 @@ use crate::report::{
 };
 use std::sync::Arc;
 
-/// `hung`: a kernel call over this PF has not come back.
-pub(super) fn pf_report(seen: &Seen, hung: Option<&Problem>) -> PfReport {
-    let Seen {
-        pf,
-        resolution,
-        problems,
-    } = seen;
+/// `problems`, worst first, may be more than what was seen: that a kernel call does not come back.
+pub(super) fn pf_report(seen: &Seen, problems: &[Problem]) -> PfReport {
+    let Seen { pf, resolution, .. } = seen;
     let desired = match resolution {
         Resolution::Desired(desired) => Some(desired),
         Resolution::Unmatched | Resolution::AwaitsName => None,
@@ -24,7 +21,6 @@ pub(super) fn pf_report(seen: &Seen, hung: Option<&Problem>) -> PfReport {
         let is_ready = |(index, wanted)| pf.vfs.get(index).is_some_and(|vf| vf_ready(wanted, vf));
         desired.vfs.iter().filter(|&vf| is_ready(vf)).count()
     });
-    let problems: Vec<Problem> = hung.into_iter().chain(problems).cloned().collect();
     let state = match (problems.first().map(|worst| worst.kind), desired) {
         (Some(kind), _) => state_of(kind),
         (None, Some(_)) => PfState::Ready,
@@ -50,8 +46,18 @@ pub(super) fn pf_report(seen: &Seen, hung: Option<&Problem>) -> PfReport {
         pools: claims()
             .filter_map(|claim| claim.resource.clone())
             .collect(),
-        problems,
+        problems: problems.to_vec(),
     }
+}
+
+/// Of a PF that could not be looked at yet.
+fn unseen(pf: PciAddress, problems: &[Problem]) -> Option<PfReport> {
+    let worst = problems.first()?;
+    Some(PfReport {
+        state: state_of(worst.kind),
+        problems: problems.to_vec(),
+        ..PfReport::unseen(pf)
+    })
 }
 
 fn state_of(worst: ProblemKind) -> PfState {
@@ -73,13 +79,10 @@ impl Coordinator {
     pub(super) fn refresh_status(&mut self) {
         let pfs: Vec<PfReport> = self
             .slots
-            .values()
-            .filter_map(|slot| {
-                let hung = slot
-                    .running
-                    .as_ref()
-                    .and_then(|running| running.hung.as_ref());
-                slot.seen.as_ref().map(|seen| pf_report(seen, hung))
+            .iter()
+            .filter_map(|(&pf, slot)| match &slot.seen {
+                Some(seen) => Some(pf_report(seen, &slot.told)),
+                None => unseen(pf, &slot.told),
             })
             .collect();
         let files = self.loaded.iter().flat_map(|loaded| &loaded.files);

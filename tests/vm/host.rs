@@ -145,7 +145,7 @@ impl Host {
     }
 
     pub fn journal(&self) -> Result<String> {
-        self.run("journalctl -u sriovd -o short-monotonic --no-pager; sriovctl status || true")
+        self.run("journalctl -u sriovd -o short-monotonic --no-pager; sriovctl status; dmesg | grep -e igb -e vfio | tail -n 40")
     }
 
     /// `ip -j -d link show` of one interface.

@@ -36,5 +36,6 @@ message_ids! {
     POLICY_WARNING = "e8ad4c44ecdf4de9a120f4a7ccce70b6",
     NOT_LISTED = "a65acf9141694dc2b5620dacea77df86",
     STATE_NOT_SAVED = "10c931f2c7b44df99b545cd36dfe8e8d",
+    STATE_SAVED = "5f878da8b7704d15804e75e51ebca373",
     UNIT_NOT_RESTARTED = "b962af640cb84feeb9294f73f4f953a7",
 }

@@ -91,7 +91,7 @@ fn requests() -> rtnetlink::Handle {
 fn links_and_lost_addresses_are_heard_and_software_links_are_not() {
     const NAME: &str = "links_and_lost_addresses_are_heard_and_software_links_are_not";
     in_private_network(module_path!(), NAME, async {
-        let source = Source::subscribe(crate::events::RECEIVE_BUFFER).unwrap();
+        let source = Source::subscribe(1 << 20).unwrap();
         let test = async |mut ear: crate::events::tests::Ear| {
             let handle = requests();
             let veth = LinkVeth::new("one", "two").build();

@@ -38,7 +38,7 @@ fn uevent(kernel: &Socket, action: &str, devpath: &str, subsystem: &str) {
 #[test]
 fn kernel_events_come_without_udev() {
     in_private_network(module_path!(), "kernel_events_come_without_udev", async {
-        let source = Source::subscribe(Origin::Kernel, crate::events::RECEIVE_BUFFER).unwrap();
+        let source = Source::subscribe(Origin::Kernel, 1 << 20).unwrap();
         let kernel = Socket::new(NETLINK_KOBJECT_UEVENT).unwrap();
         // Heard although sent before anybody reads.
         uevent(

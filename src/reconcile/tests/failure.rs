@@ -88,6 +88,15 @@ fn success_without_effect_is_noticed_and_not_repeated() {
 }
 
 #[test]
+fn what_a_vf_lost_to_a_reset_of_its_pf_is_done_again_at_once() {
+    for kind in ["set-vf", "bind"] {
+        let mut agent = agent(DriverModel::IGB, vec![policy("a", dataplane)]);
+        agent.host.succeed_without_effect(is_kind(kind), 2);
+        converge(&mut agent);
+    }
+}
+
+#[test]
 fn a_driver_that_makes_fewer_vfs_is_not_asked_again_and_again() {
     let mut agent = agent(DriverModel::ICE, vec![policy("a", dataplane)]);
     agent.host.make_fewer_vfs(pf(), 3, u32::MAX);
