@@ -3,7 +3,6 @@
 use crate::host::Host;
 use crate::lab::Nic;
 use anyhow::{Result, ensure};
-use serde_json::json;
 use sriovd::model::{MacAddress, VfIndex};
 use sriovd::policy::stable_mac::stable_mac;
 
@@ -68,7 +67,13 @@ fn check(host: &Host, nic: &Nic, link: bool) -> Result<()> {
     for (index, vf) in (0_u8..).zip(host.vfs(&nic.netdev())?) {
         let stable = stable_mac(pf, VfIndex(index.into())).to_string();
         let (mac, tag, trust, spoof_check, rate) = match index {
-            2 => (Some("02:00:5e:10:00:02".to_owned()), [200, 5], false, true, 50),
+            2 => (
+                Some("02:00:5e:10:00:02".to_owned()),
+                [200, 5],
+                false,
+                true,
+                50,
+            ),
             5 => (None, [0, 0], true, false, 0),
             _ => (Some(stable), [100, 3], true, false, 200),
         };
@@ -153,7 +158,10 @@ fn what_igb_cannot_do_is_said_once_by_name_and_not_tried_again() -> Result<()> {
     host.run("systemctl restart sriovd")?;
     host.wait_for(&nic.pci(), "ready", 4)?;
     host.run("sriovctl apply")?;
-    assert_eq!(host.run("grep -c setlink: /sys/kernel/tracing/trace || true")?, "0\n");
+    assert_eq!(
+        host.run("grep -c setlink: /sys/kernel/tracing/trace || true")?,
+        "0\n"
+    );
     is_as_far_as_can_be(&host)?;
     assert_said_once(&host, &format!("--since={}", since.trim()))?;
     host.run("ip link set lo mtu 65000 && grep -q setlink: /sys/kernel/tracing/trace")?;

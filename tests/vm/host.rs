@@ -125,7 +125,12 @@ impl Host {
     pub fn driver(&self, device: &str) -> Result<String> {
         let link = format!("readlink /sys/bus/pci/devices/{device}/driver || true");
         let target = self.run(&link)?;
-        Ok(target.trim().rsplit('/').next().unwrap_or_default().to_owned())
+        Ok(target
+            .trim()
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .to_owned())
     }
 
     /// The PCI address of a VF.

@@ -152,7 +152,11 @@ fn two_nics_plugged_together_get_what_each_ones_policy_says() -> Result<()> {
         assert_eq!(facts(&vf), (json!(200), json!(true), json!(true)), "{vf}");
     }
     for vf in host.vfs(&guests.netdev())? {
-        assert_eq!(facts(&vf), (json!(null), json!(false), json!(false)), "{vf}");
+        assert_eq!(
+            facts(&vf),
+            (json!(null), json!(false), json!(false)),
+            "{vf}"
+        );
     }
     assert_eq!(host.link(&storage.netdev())?["mtu"], 1500);
     assert_eq!(host.link(&guests.netdev())?["mtu"], 4000);

@@ -10,6 +10,7 @@ mod lab;
 mod lab_itself;
 mod names;
 mod netdevsim;
+mod other_devices;
 mod policy_files;
 mod sharing;
 mod vfio;

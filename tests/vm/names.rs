@@ -61,15 +61,22 @@ fn a_policy_by_name_waits_for_udev_and_takes_final_names_and_altnames() -> Resul
     let nics: Vec<Nic> = (0..4)
         .map(|slot| host.plug(Nic::igb(slot)))
         .collect::<Result<_>>()?;
-    for (nic, name, vfs) in [(&nics[0], "enp1s0", 1), (&nics[1], "uplink0", 2), (&nics[2], "uplink1", 3)] {
+    for (nic, name, vfs) in [
+        (&nics[0], "enp1s0", 1),
+        (&nics[1], "uplink0", 2),
+        (&nics[2], "uplink1", 3),
+    ] {
         host.wait_for(name, "ready", vfs)?;
         assert_eq!(host.status(name)?["address"], nic.pci());
         assert_eq!(host.num_vfs(nic)?, vfs);
     }
 
-    // A name that comes later counts as well.
+    // A name that comes later counts as well. (Of an interface that is down the kernel does not tell.)
     host.wait_for(&nics[3].netdev(), "unmanaged", 0)?;
-    host.run(&format!("ip link property add dev {} altname backup", nics[3].netdev()))?;
+    host.run(&format!(
+        "ip link set {0} up && ip link property add dev {0} altname backup",
+        nics[3].netdev()
+    ))?;
     host.wait_for(&nics[3].pci(), "ready", 3)?;
 
     // None of them ever went by the name that the kernel gave.

@@ -26,7 +26,10 @@ fn long_vf_lists_are_read_whole_and_every_attribute_can_be_set() -> Result<()> {
             set(&host, &pf, vf, &json!({ "mac": mac(vf) }))?;
         }
         let list = list(&host, &pf)?;
-        assert_eq!((&list["num_vf"], &list["complete"]), (&json!(count), &json!(true)));
+        assert_eq!(
+            (&list["num_vf"], &list["complete"]),
+            (&json!(count), &json!(true))
+        );
         let vfs = list["vfs"].as_array().context("no list")?;
         assert_eq!(vfs.len(), count, "of {count}");
         for (index, vf) in vfs.iter().enumerate() {
@@ -93,7 +96,9 @@ fn mac(vf: usize) -> String {
 }
 
 fn list(host: &Host, pf: &str) -> Result<Value> {
-    Ok(serde_json::from_str(&host.run(&format!("{VF_LIST} {pf}"))?)?)
+    Ok(serde_json::from_str(
+        &host.run(&format!("{VF_LIST} {pf}"))?,
+    )?)
 }
 
 fn set(host: &Host, pf: &str, vf: usize, setting: &Value) -> Result<()> {

@@ -67,7 +67,8 @@ fn two_policies_share_one_pf_as_kernel_and_user_space_pools() -> Result<()> {
     assert_eq!(vfs.len(), 7);
 
     host.wait("test -e /etc/pcidp/config.json")?;
-    let devices = |from: u8, to: u8| json!((from..=to).map(|vf| nic.vf_pci(vf)).collect::<Vec<_>>());
+    let devices =
+        |from: u8, to: u8| json!((from..=to).map(|vf| nic.vf_pci(vf)).collect::<Vec<_>>());
     let config = host.json("/etc/pcidp/config.json")?;
     assert_eq!(
         config["resourceList"],

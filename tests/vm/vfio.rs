@@ -53,7 +53,11 @@ fn vfs_go_to_vfio_and_come_back_as_they_were_when_the_policy_says_no_more() -> R
     for (index, vf) in (0..).zip(host.vfs(&nic.netdev())?) {
         assert_eq!(host.driver(&nic.vf_pci(index))?, "vfio-pci");
         assert_eq!(vf["vlan_list"][0], json!({ "vlan": 100, "qos": 2 }), "{vf}");
-        assert_eq!((&vf["trust"], &vf["spoofchk"]), (&json!(true), &json!(false)), "{vf}");
+        assert_eq!(
+            (&vf["trust"], &vf["spoofchk"]),
+            (&json!(true), &json!(false)),
+            "{vf}"
+        );
         assert_eq!(vf["rate"]["max_tx"], 100, "{vf}");
         host.run(&format!(
             "test -c /dev/vfio/$(basename $(readlink /sys/bus/pci/devices/{}/iommu_group))",
@@ -68,14 +72,20 @@ fn vfs_go_to_vfio_and_come_back_as_they_were_when_the_policy_says_no_more() -> R
     host.wait_for(&nic.pci(), "ready", 3)?;
     for index in 0..3 {
         assert_eq!(host.driver(&nic.vf_pci(index))?, "igbvf");
-        let file = format!("cat /sys/bus/pci/devices/{}/driver_override", nic.vf_pci(index));
+        let file = format!(
+            "cat /sys/bus/pci/devices/{}/driver_override",
+            nic.vf_pci(index)
+        );
         assert_eq!(host.run(&file)?, "(null)\n");
         host.wait_for_netdev(&nic.vf_netdev(index))?;
         assert_eq!(host.link(&nic.vf_netdev(index))?["mtu"], 1500);
     }
     assert_eq!(attributes(&host, &nic)?, plain);
     assert_eq!(host.link(&nic.netdev())?["mtu"], 1500);
-    let autoprobe = format!("cat /sys/bus/pci/devices/{}/sriov_drivers_autoprobe", nic.pci());
+    let autoprobe = format!(
+        "cat /sys/bus/pci/devices/{}/sriov_drivers_autoprobe",
+        nic.pci()
+    );
     assert_eq!(host.run(&autoprobe)?, "1\n");
     for (mac, given) in addresses(&host, &nic)?.iter().zip(&macs) {
         assert_ne!(mac, given, "the policy's address stayed");
