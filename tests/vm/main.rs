@@ -16,6 +16,7 @@ mod lab_itself;
 mod load;
 mod names;
 mod netdevsim;
+mod other_devices;
 mod ownership;
 mod policy_files;
 mod sharing;

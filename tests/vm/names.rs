@@ -71,10 +71,10 @@ fn a_policy_by_name_waits_for_udev_and_takes_final_names_and_altnames() -> Resul
         assert_eq!(host.num_vfs(nic)?, vfs);
     }
 
-    // A name that comes later counts as well.
+    // A name that comes later counts as well. (Of an interface that is down the kernel does not tell.)
     host.wait_for(&nics[3].netdev(), "unmanaged", 0)?;
     host.run(&format!(
-        "ip link property add dev {} altname backup",
+        "ip link set {0} up && ip link property add dev {0} altname backup",
         nics[3].netdev()
     ))?;
     host.wait_for(&nics[3].pci(), "ready", 3)?;
