@@ -1,6 +1,6 @@
 //! More events than expected, fewer than expected, and none.
 
-use crate::host::Host;
+use crate::host::{Host, PATIENCE};
 use crate::lab::Nic;
 use anyhow::{Result, ensure};
 
@@ -111,11 +111,12 @@ fn nics_plugged_at_once_take_few_passes_and_an_idle_agent_sleeps() -> Result<()>
         story()
     );
     ensure!(begun <= 15 * nics.len(), "{begun} passes\n{}", story());
+    // Without telling of empty passes, as usual.
+    host.run_for("rm /etc/sriovd.toml; systemctl restart sriovd", PATIENCE)?;
     host.assert_second_pass_is_empty()?;
 
     // Threads that have nothing to do end after a while, then only the main one is there.
     host.wait("[ $(ls /proc/$(systemctl show -P MainPID sriovd)/task | wc -l) = 1 ]")?;
-    let before = passes(&host)?;
     let woken = host.run(
         "status=/proc/$(systemctl show -P MainPID sriovd)/status
          count() { awk '/ctxt_switches/ { sum += $2 } END { print sum }' $status; }
@@ -127,7 +128,6 @@ fn nics_plugged_at_once_take_few_passes_and_an_idle_agent_sleeps() -> Result<()>
         "woken {woken} times in 8 s\n{}",
         story()
     );
-    ensure!(passes(&host)? == before, "{}", story());
     Ok(())
 }
 
