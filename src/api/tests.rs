@@ -363,10 +363,10 @@ struct Stuck(Mutex<std::sync::mpsc::Receiver<()>>);
 
 impl Host for Stuck {
     fn node(&self) -> Result<Node, HostError> {
-        let _ = self.0.lock().unwrap().recv();
         Ok(Node::default())
     }
     fn pfs(&self) -> Result<BTreeSet<PciAddress>, HostError> {
+        let _ = self.0.lock().unwrap().recv();
         Ok(BTreeSet::new())
     }
     fn pf_of(&self, _: PciAddress) -> Option<PciAddress> {

@@ -89,7 +89,7 @@ impl Coordinator {
                 loaded,
                 cause,
                 unsaved,
-            } => self.on_loaded(*loaded, &cause, unsaved),
+            } => self.on_loaded(*loaded, &cause, unsaved.as_ref()),
             Message::Published(published) => self.on_published(*published),
         }
     }

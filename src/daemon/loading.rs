@@ -50,9 +50,8 @@ impl Load {
 
 impl Loading {
     /// Tried again by reading again. Until then the last good texts are at hand only.
-    fn note_unsaved(&mut self, unsaved: Option<LastGoodError>) {
-        self.unsaved
-            .announce(unsaved.as_ref().map(|error| error as _));
+    fn note_unsaved(&mut self, unsaved: Option<&LastGoodError>) {
+        self.unsaved.announce(unsaved.map(|error| error as _));
         if unsaved.is_some() {
             self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
         } else {
@@ -92,7 +91,7 @@ impl Coordinator {
         &mut self,
         loaded: Loaded,
         cause: &Cause,
-        unsaved: Option<LastGoodError>,
+        unsaved: Option<&LastGoodError>,
     ) {
         self.loading.note_unsaved(unsaved);
         announce::policies(self.loaded.as_ref(), &loaded);
