@@ -79,7 +79,8 @@ pub(super) struct Outputs {
 }
 
 impl Outputs {
-    pub(super) fn announce(&mut self, published: &Published) {
+    /// `node_state` is written whenever anything is seen to change: that is no news of its own.
+    pub(super) fn announce(&mut self, published: &Published, node_state: &Path) {
         self.unsaved
             .announce(published.unsaved.as_ref().map(|it| it as _));
         let mut reasons = BTreeMap::new();
@@ -100,6 +101,7 @@ impl Outputs {
         report
             .written
             .iter()
+            .filter(|file| *file != node_state)
             .for_each(|file| journal::output_written(file));
         let refused = report
             .refused

@@ -127,7 +127,8 @@ impl Coordinator {
     }
 
     fn on_published(&mut self, published: Published) {
-        self.announced.announce(&published);
+        let node_state = &self.shared.settings.outputs.node_state_file;
+        self.announced.announce(&published, node_state);
         self.held_back.clone_from(&published.held_back);
         let plugin = published.has_changed(&self.shared.settings.outputs.device_plugin_file);
         self.publisher.ended(published);

@@ -76,6 +76,7 @@ fn a_plan_tells_beforehand_what_the_journal_tells_afterwards() -> Result<()> {
     host.wait("sriovctl snapshot | jq -e '.pfs[].vfs | .[\"1\"].interface_elsewhere' | grep true")?;
     let refused = plan(&host, SHARES)?;
     host.wait_for(IGB, "refused", 4)?;
+    host.wait_for(VIRTIO, "unmanaged", 0)?;
     assert_was_done(&host, &refused)?;
     host.run("ip -n blue link set enp1s0v1 netns 1")?;
     host.wait_for(IGB, "ready", 7)?;
@@ -83,6 +84,7 @@ fn a_plan_tells_beforehand_what_the_journal_tells_afterwards() -> Result<()> {
     // Back again, from what the daemon itself remembers.
     let planned = plan(&host, FRESH)?;
     host.wait_for(IGB, "ready", 4)?;
+    host.wait_for(VIRTIO, "ready", 4)?;
     assert_was_done(&host, &planned)?;
     host.assert_second_pass_is_empty()
 }
