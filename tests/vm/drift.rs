@@ -186,7 +186,7 @@ match.vendor = \"8086\"
 
     // Without the policy the VFs stay and lose what was given to them.
     host.run("rm /etc/sriov.d/10-test.toml")?;
-    host.wait_for_vf("enp1s0", 1, ".vlan_list == null or .vlan_list[0].vlan == 0")?;
+    host.wait_for_vf("enp1s0", 1, "(.vlan_list[0].vlan // 0) == 0")?;
     host.wait_for(PF, "unmanaged", 0)?;
     ensure!(host.run(&format!("cat {SYS}/sriov_numvfs"))?.trim() == "2");
     let said = host.journal()?;
