@@ -24,6 +24,9 @@ pub enum HostError {
     /// Another program holds the lock under which this VF is changed.
     #[error("{what} is locked by another program")]
     Locked { what: String },
+    /// Somebody is unbinding its driver, which takes a moment.
+    #[error("{what} is just losing its driver")]
+    Unbinding { what: String },
     /// A CNI plugin gave this VF away after it was looked at.
     #[error("{what} has just been lent by a CNI plugin")]
     Lent { what: String },
@@ -36,7 +39,7 @@ impl HostError {
     pub fn persistence(&self) -> Persistence {
         match self {
             Self::Gone { .. } => Persistence::Transient,
-            Self::Locked { .. } | Self::Lent { .. } => Persistence::Busy,
+            Self::Locked { .. } | Self::Unbinding { .. } | Self::Lent { .. } => Persistence::Busy,
             Self::Unsupported { .. } => Persistence::Unsupported,
             Self::NoEffect { .. } | Self::Unreadable { .. } => Persistence::UntilChange,
             Self::Kernel { errno, .. } => match *errno {

@@ -33,8 +33,12 @@ pub(super) fn bind(
         device.join("driver_override"),
         wanted.map_or("\n", DriverName::as_str),
     )?;
-    // Gone: it was not bound, or just lost its driver.
-    if_present(tree.write(device.join("driver/unbind"), &address.to_string()))?;
+    let unbound = if_present(tree.write(device.join("driver/unbind"), &address.to_string()))?;
+    if unbound.is_none() && has_driver_without_link(tree, &device) {
+        return Err(HostError::Unbinding {
+            what: format!("VF {vf} ({address})"),
+        });
+    }
     let probed = tree.write("/sys/bus/pci/drivers_probe", &address.to_string());
     if if_present(probed)?.is_none() {
         return Err(HostError::Gone {
@@ -56,6 +60,14 @@ pub(super) fn bind(
         (None, _) => "no driver claimed it".to_owned(),
     };
     Err(HostError::NoEffect { what, found })
+}
+
+/// The link goes first when a driver is unbound, the driver last; until then `drivers_probe` does
+/// nothing and says that all is well (`__device_release_driver`).
+fn has_driver_without_link(tree: &Tree, device: &Path) -> bool {
+    let says_driver = |uevent: String| uevent.lines().any(|line| line.starts_with("DRIVER="));
+    let uevent = tree.read(device.join("uevent"));
+    uevent.is_ok_and(says_driver) && !tree.exists(device.join("driver"))
 }
 
 fn autoprobe_is_off(tree: &Tree, device: &Path) -> bool {

@@ -68,6 +68,22 @@ fn success_without_a_driver_is_none() {
 }
 
 #[test]
+fn a_vf_that_somebody_is_unbinding_is_left_for_later() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    host.remove(&format!("{vf}/driver"));
+    host.file(&format!("{vf}/uevent"), "DRIVER=igbvf\nPCI_CLASS=20000\n");
+    let unbinding = HostError::Unbinding {
+        what: "VF 0 (0000:01:10.0)".to_owned(),
+    };
+    assert_eq!(bind_vf_0(&host, &BindTarget::Default), Err(unbinding));
+    assert_eq!(host.text("sys/bus/pci/drivers_probe"), "");
+    host.file(&format!("{vf}/uevent"), "PCI_CLASS=20000\n");
+    let error = bind_vf_0(&host, &BindTarget::Default).unwrap_err();
+    assert!(matches!(error, HostError::NoEffect { .. }), "{error}");
+}
+
+#[test]
 fn a_vf_that_is_gone_is_said_to_be() {
     let host = Prepared::with_pf();
     assert!(matches!(
