@@ -36,8 +36,29 @@ pub fn under(root: &Path, path: &Path) -> PathBuf {
 
 /// Replaces what is at the path. Lasting after `sync_directory` on the directory.
 pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
+    replace_by(path, text, File::sync_all)
+}
+
+/// Replaces what is at the path, whole for every reader, and whole after a crash of the program.
+/// A host that loses its power may find it empty until `sync` was called.
+pub fn replace_unsynced(path: &Path, text: &str) -> Result<(), FileError> {
+    replace_by(path, text, |_| Ok(()))
+}
+
+/// Makes a file that was moved into its place last.
+pub fn sync(path: &Path) -> Result<(), FileError> {
+    let sync = File::open(path).and_then(|file| file.sync_all());
+    sync.map_err(FileError::new("sync", path))?;
+    path.parent().map_or(Ok(()), sync_directory)
+}
+
+fn replace_by(
+    path: &Path,
+    text: &str,
+    sync: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<(), FileError> {
     let temporary = temporary_path(path);
-    let result = write_new(&temporary, text).and_then(|()| {
+    let result = write_new(&temporary, text, sync).and_then(|()| {
         // In the same directory: containerd and CDI readers notice only such a move.
         fs::rename(&temporary, path).map_err(FileError::new("replace", path))
     });
@@ -48,7 +69,11 @@ pub fn replace(path: &Path, text: &str) -> Result<(), FileError> {
     result
 }
 
-fn write_new(path: &Path, text: &str) -> Result<(), FileError> {
+fn write_new(
+    path: &Path,
+    text: &str,
+    sync: impl FnOnce(&File) -> io::Result<()>,
+) -> Result<(), FileError> {
     let create = || {
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(FILE_MODE);
@@ -62,7 +87,7 @@ fn write_new(path: &Path, text: &str) -> Result<(), FileError> {
         // The umask took what it wanted.
         file.set_permissions(Permissions::from_mode(FILE_MODE))?;
         file.write_all(text.as_bytes())?;
-        file.sync_all()
+        sync(&file)
     };
     created
         .and_then(write)

@@ -33,8 +33,10 @@ pub struct Store {
 #[derive(Debug, Default)]
 struct Inner {
     memory: Memory,
-    /// The text on the disk, so that nothing is written twice.
+    /// The text in the file, so that nothing is written twice.
     saved: Option<String>,
+    /// The file would not be whole if the host lost its power now.
+    unsynced: bool,
 }
 
 /// Why there is no memory, though there was a file. It was moved aside if `kept` says where.
@@ -97,6 +99,15 @@ impl Store {
     pub fn update(&self, change: impl FnOnce(&mut Memory)) -> Result<(), FileError> {
         let mut inner = self.lock();
         change(&mut inner.memory);
+        inner.save(&self.directory)?;
+        inner.sync(&self.directory)
+    }
+
+    /// Like `update`, for what a host that loses its power loses with it, such as its VFs: it lasts
+    /// over a crash of the program, and is synced with the next `update`. Waits for no disk.
+    pub fn note(&self, change: impl FnOnce(&mut Memory)) -> Result<(), FileError> {
+        let mut inner = self.lock();
+        change(&mut inner.memory);
         inner.save(&self.directory)
     }
 
@@ -112,18 +123,21 @@ impl Store {
 impl Inner {
     fn save(&mut self, directory: &Path) -> Result<(), FileError> {
         let path = directory.join(FILE);
-        let document = Document {
-            version: VERSION,
-            memory: &self.memory,
-        };
-        let mut text = serde_json::to_string_pretty(&document)
-            .map_err(|error| FileError::new("write", &path)(error.into()))?;
-        text.push('\n');
+        let text =
+            write(&self.memory).map_err(|error| FileError::new("write", &path)(error.into()))?;
         if self.saved.as_ref() != Some(&text) {
             file::create_directories(directory)?;
-            file::replace(&path, &text)?;
-            file::sync_directory(directory)?;
+            file::replace_unsynced(&path, &text)?;
             self.saved = Some(text);
+            self.unsynced = true;
+        }
+        Ok(())
+    }
+
+    fn sync(&mut self, directory: &Path) -> Result<(), FileError> {
+        if self.unsynced {
+            file::sync(&directory.join(FILE))?;
+            self.unsynced = false;
         }
         Ok(())
     }
@@ -149,14 +163,28 @@ fn read(path: &Path) -> Result<Inner, LostReason> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Inner::default()),
         Err(error) => return Err(LostReason::Unreadable(error)),
     };
-    let header: Header = serde_json::from_str(&text).map_err(LostReason::Damaged)?;
+    Ok(Inner {
+        memory: parse(&text)?,
+        saved: Some(text),
+        unsynced: false,
+    })
+}
+
+/// What a state file says.
+pub fn parse(text: &str) -> Result<Memory, LostReason> {
+    let header: Header = serde_json::from_str(text).map_err(LostReason::Damaged)?;
     if header.version > VERSION {
         return Err(LostReason::Newer(header.version));
     }
-    Ok(Inner {
-        memory: serde_json::from_str(&text).map_err(LostReason::Damaged)?,
-        saved: Some(text),
-    })
+    serde_json::from_str(text).map_err(LostReason::Damaged)
+}
+
+/// A state file that says this.
+pub fn write(memory: &Memory) -> serde_json::Result<String> {
+    let version = VERSION;
+    let mut text = serde_json::to_string_pretty(&Document { version, memory })?;
+    text.push('\n');
+    Ok(text)
 }
 
 #[cfg(test)]

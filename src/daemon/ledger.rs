@@ -78,8 +78,8 @@ impl StateLedger {
     }
 }
 
-/// What the disk refuses is kept at hand and saved with the next change (see `Store::update`), and
-/// a publication, which comes after every pass, reports it.
+/// Only noted, so that no step waits for the disk: a publication comes after every pass, syncs it
+/// (see `Store::update`), tries again to save what the disk refused, and reports that.
 impl Ledger for StateLedger {
     fn owned(&self, pf: PciAddress) -> Option<OwnedPf> {
         self.store.read(|memory| memory.pfs.get(&pf).cloned())
@@ -97,7 +97,7 @@ impl Ledger for StateLedger {
         };
         // Without its mark a PF is configured all the same; a network manager may take its VFs up.
         drop(marked);
-        drop(self.store.update(|memory| match owned {
+        drop(self.store.note(|memory| match owned {
             Some(owned) => drop(memory.pfs.insert(pf, owned)),
             None => drop(memory.pfs.remove(&pf)),
         }));
@@ -110,7 +110,7 @@ impl Ledger for StateLedger {
     }
 
     fn learn_unsupported(&self, driver: &DriverName, capability: Capability) {
-        drop(self.store.update(|memory| {
+        drop(self.store.note(|memory| {
             memory
                 .unsupported
                 .entry(driver.clone())

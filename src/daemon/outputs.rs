@@ -163,10 +163,6 @@ impl Publication {
             cni_directory: self.cni_directory(outputs),
             settings: outputs,
         });
-        let assignments = rendered.assignments;
-        let mut saved = shared
-            .store
-            .update(|memory| memory.assignments = assignments);
         let mut published = Published {
             report: None,
             held_back: rendered.held_back,
@@ -174,18 +170,22 @@ impl Publication {
             files: rendered.files,
             cni_dir,
         };
+        let mut owned = memory.files;
         if self.last.as_ref() != Some(&published.files) {
             let directories = outputs.directories();
-            let prepared =
-                publish::prepare(&shared.root, &published.files, &memory.files, directories);
-            let owned = prepared.owned().clone();
-            drop(shared.store.update(|memory| memory.files = owned));
+            let prepared = publish::prepare(&shared.root, &published.files, &owned, directories);
+            let about_to_own = prepared.owned().clone();
+            drop(shared.store.note(|memory| memory.files = about_to_own));
             let report = prepared.commit();
-            let owned = report.owned.clone();
-            // It saves all that is not on disk yet, whatever failed before.
-            saved = shared.store.update(|memory| memory.files = owned);
+            owned.clone_from(&report.owned);
             published.report = Some(report);
         }
+        let assignments = rendered.assignments;
+        // It saves all that is not on disk yet, whatever failed before.
+        let saved = shared.store.update(|memory| {
+            memory.assignments = assignments;
+            memory.files = owned;
+        });
         published.unsaved = saved.err();
         published
     }

@@ -95,6 +95,17 @@ fn the_file_is_written_only_for_a_change() {
 }
 
 #[test]
+fn what_is_noted_lasts_over_a_crash_and_is_synced_by_the_next_update() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = opened(directory.path());
+    store.note(|memory| memory.clone_from(&full())).unwrap();
+    assert_eq!(opened(directory.path()).memory(), full());
+    assert!(store.lock().unsynced);
+    store.update(|_| {}).unwrap();
+    assert!(!store.lock().unsynced);
+}
+
+#[test]
 fn what_a_crash_left_unfinished_is_removed() {
     let directory = tempfile::tempdir().unwrap();
     opened(directory.path()).save(&full()).unwrap();
