@@ -49,7 +49,7 @@ fn print_plugs(runs: &[(Contender, Run)]) {
         "| from the plug to … (ms, median of {ROUNDS}, least to most) | reference | sriovd | `.link` |"
     );
     println!("|---|---|---|---|");
-    let row = |name: &str, figure: fn(&Run) -> Option<f64>| {
+    let row = |name: &str, figure: Figure| {
         let cell = |contender| spread(runs, contender, figure);
         let cells = Contender::ALL.map(cell).join(" | ");
         println!("| {name} | {cells} |");
@@ -57,33 +57,57 @@ fn print_plugs(runs: &[(Contender, Run)]) {
     row("the PF's driver is bound", |run| run.bound);
     row("first kernel write", |run| run.first_write);
     row("last kernel write", |run| run.last_write);
-    row("last output on disk", |run| run.last_output);
+    row("conflist and device-plugin config on disk", |run| {
+        run.last_output
+    });
+    row("udev has named the last VF's interface", |run| run.named);
+    row("the node state tells these names", |run| run.last_state);
     row("(reaction) event to first kernel write", |run| {
         run.reaction()
     });
-    let median = |contender, figure| median(&values(runs, contender, figure));
-    let reference = median(Contender::Reference, |run: &Run| run.last_write);
-    for (name, figure) in [
-        (
-            "last kernel write",
-            (|run| run.last_write) as fn(&Run) -> Option<f64>,
-        ),
-        ("last output on disk", |run| run.last_output),
-    ] {
-        if let (Some(sriovd), Some(reference)) = (median(Contender::Sriovd, figure), reference) {
-            println!(
-                "\nsriovd's {name} to the reference's last kernel write: {:.3}",
-                sriovd / reference
-            );
-        }
+    ratio(
+        runs,
+        "last kernel write",
+        |run| run.last_write,
+        |run| run.last_write,
+    );
+    ratio(
+        runs,
+        "conflist and device-plugin config on disk (to the last kernel write)",
+        |run| run.last_output,
+        |run| run.last_write,
+    );
+    ratio(
+        runs,
+        "node state with the final names (to udev's last name)",
+        |run| run.last_state,
+        |run| run.named,
+    );
+}
+
+type Figure = fn(&Run) -> Option<f64>;
+
+/// From the moment at which the PF's driver is bound.
+fn ratio(runs: &[(Contender, Run)], name: &str, of_sriovd: Figure, of_reference: Figure) {
+    let since_bound = |contender, figure: Figure| {
+        let mine = runs.iter().filter(|(who, _)| *who == contender);
+        let times = mine.filter_map(|(_, run)| Some(figure(run)? - run.bound?));
+        let mut times: Vec<f64> = times.collect();
+        times.sort_by(f64::total_cmp);
+        median(&times)
+    };
+    if let (Some(sriovd), Some(reference)) = (
+        since_bound(Contender::Sriovd, of_sriovd),
+        since_bound(Contender::Reference, of_reference),
+    ) {
+        println!(
+            "\nsriovd to the reference, from bound to {name}: {:.3}",
+            sriovd / reference
+        );
     }
 }
 
-fn values(
-    runs: &[(Contender, Run)],
-    contender: Contender,
-    figure: fn(&Run) -> Option<f64>,
-) -> Vec<f64> {
+fn values(runs: &[(Contender, Run)], contender: Contender, figure: Figure) -> Vec<f64> {
     let mine = runs.iter().filter(|(who, _)| *who == contender);
     let mut values: Vec<f64> = mine.filter_map(|(_, run)| figure(run)).collect();
     values.sort_by(f64::total_cmp);
@@ -95,11 +119,7 @@ fn median(values: &[f64]) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
-fn spread(
-    runs: &[(Contender, Run)],
-    contender: Contender,
-    figure: fn(&Run) -> Option<f64>,
-) -> String {
+fn spread(runs: &[(Contender, Run)], contender: Contender, figure: Figure) -> String {
     let values = values(runs, contender, figure);
     let digits = if values.first().is_some_and(|least| *least < 100.0) {
         1
@@ -137,7 +157,7 @@ fn print_upkeep(guest: &Guest) -> Result<()> {
     let mut starts: Vec<f64> = starts.lines().filter_map(start).collect();
     starts.sort_by(f64::total_cmp);
     let idle = guest.run_for(
-        "sleep 2; count() { awk '/ctxt/ {n += $2} END {print n}' /proc/$(pidof sriovd)/task/*/status; }
+        "sleep 15; count() { awk '/ctxt/ {n += $2} END {print n}' /proc/$(pidof sriovd)/task/*/status; }
          before=$(count); sleep 60; echo $(($(count) - before))
          awk '/VmRSS/ {print $2}' /proc/$(pidof sriovd)/status; stat -c %s /usr/sbin/sriovd",
         PATIENCE,

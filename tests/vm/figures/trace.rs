@@ -3,15 +3,20 @@
 use crate::lab::Guest;
 use anyhow::{Context, Result};
 
-/// Name and function of each probe.
-const PROBES: [(&str, &str); 7] = [
+/// Name and function of each probe. A file's new name is `renamedata.new_dentry->d_name.name`; two
+/// directories up `/run` is the root of its file system.
+const PROBES: [(&str, &str); 8] = [
     ("added", "pci_bus_add_device"),
     ("bound", "driver_bound"),
     ("told", "rtmsg_ifinfo"),
     ("autoprobe", "sriov_drivers_autoprobe_store"),
     ("numvfs", "sriov_numvfs_store"),
     ("setlink", "do_setlink"),
-    ("renamed", "vfs_rename"),
+    ("named", "dev_change_name"),
+    (
+        "renamed",
+        "vfs_rename file=+0(+40(+40($arg1))):string below=+0(+40(+24(+24(+40($arg1))))):string",
+    ),
 ];
 
 /// Milliseconds since the NIC appeared on its bus.
@@ -23,7 +28,12 @@ pub(crate) struct Run {
     pub(crate) told: Option<f64>,
     pub(crate) first_write: Option<f64>,
     pub(crate) last_write: Option<f64>,
+    /// Conflist and device-plugin config are in their places.
     pub(crate) last_output: Option<f64>,
+    /// udev has given the last VF's interface its name.
+    pub(crate) named: Option<f64>,
+    /// The node state, which tells these names.
+    pub(crate) last_state: Option<f64>,
 }
 
 impl Run {
@@ -63,12 +73,7 @@ pub(crate) fn read(guest: &Guest, threads: &[&str]) -> Result<Run> {
     let since = |entry: &Entry| (entry.at - plugged) * 1000.0;
     let is_theirs = |entry: &&Entry| threads.iter().any(|name| entry.thread.starts_with(name));
     let theirs: Vec<&Entry> = entries.iter().filter(is_theirs).collect();
-    let last = |is: fn(&str) -> bool| {
-        theirs
-            .iter()
-            .rfind(|entry| is(entry.probe))
-            .map(|it| since(it))
-    };
+    let last = |is: fn(&Entry) -> bool| theirs.iter().rfind(|entry| is(entry)).map(|it| since(it));
     let first = theirs
         .iter()
         .find(|entry| is_store(entry.probe))
@@ -83,8 +88,13 @@ pub(crate) fn read(guest: &Guest, threads: &[&str]) -> Result<Run> {
         bound: bound.map(since),
         told: told.map(since),
         first_write: first.map(|at| (at - plugged) * 1000.0),
-        last_write: last(|probe| is_store(probe) || matches!(probe, "setlink" | "bound")),
-        last_output: last(|probe| probe == "renamed"),
+        last_write: last(|it| is_store(it.probe) || matches!(it.probe, "setlink" | "bound")),
+        last_output: last(|it| it.wrote("conflist\"") || it.wrote("config.json\"")),
+        named: entries
+            .iter()
+            .rfind(|entry| entry.probe == "named")
+            .map(since),
+        last_state: last(|it| it.wrote("\"state.json\" below=\"/\"")),
     })
 }
 
@@ -96,16 +106,27 @@ struct Entry<'a> {
     thread: &'a str,
     at: f64,
     probe: &'a str,
+    arguments: &'a str,
 }
 
 impl<'a> Entry<'a> {
     /// `  kworker/0:2-123  [000] .....  1234.567890: bound: (driver_bound+0x0/0xb0)`
     fn parse(line: &'a str) -> Option<Self> {
         let (head, rest) = line.split_once(": ")?;
-        let (probe, _) = rest.split_once(": ")?;
+        let (probe, arguments) = rest.split_once(": ")?;
         let (thread, flags) = head.split_once(" [")?;
         let (thread, _) = thread.trim().rsplit_once('-')?;
         let at = flags.split_whitespace().next_back()?.parse().ok()?;
-        Some(Self { thread, at, probe })
+        Some(Self {
+            thread,
+            at,
+            probe,
+            arguments,
+        })
+    }
+
+    /// `… file="99-sriovd-figures.conflist" below="cni"`
+    fn wrote(&self, what: &str) -> bool {
+        self.probe == "renamed" && self.arguments.contains(what)
     }
 }
