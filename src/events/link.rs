@@ -12,7 +12,7 @@ use futures::StreamExt as _;
 use futures::channel::mpsc::UnboundedReceiver;
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_sys::{AsyncSocket as _, SocketAddr, protocols::NETLINK_ROUTE};
-use notification::Notification;
+pub use notification::Notification;
 use rtnetlink::MulticastGroup;
 use rtnetlink::proto::{Connection, new_connection};
 use std::convert::Infallible;

@@ -91,8 +91,8 @@ impl Source {
     }
 }
 
-/// `None` for devices that do not stand on a PCI function.
-fn trigger(origin: Origin, action: &str, devpath: &str, name: &str) -> Option<Trigger> {
+/// What an event says to look at. `None` for devices that do not stand on a PCI function.
+pub fn trigger(origin: Origin, action: &str, devpath: &str, name: &str) -> Option<Trigger> {
     // Before its driver is there nothing can be done with a PF: the kernel says "bind" then, and
     // rtnetlink its interface. Where no driver comes, udev's own "add" is in time to say so.
     if (origin, action) == (Origin::Kernel, "add") {

@@ -31,7 +31,7 @@ impl SimAgent {
     }
 
     pub fn pass_with(&mut self, pf: PciAddress, progress: &dyn Progress, force: bool) -> Outcome {
-        let node = self.host.snapshot().node;
+        let node = self.host.node().unwrap_or_default();
         let pass = Pass {
             host: &self.host,
             policies: &self.policies,

@@ -20,7 +20,7 @@ const LINK_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Notification {
+pub enum Notification {
     Link(Link),
     /// Only removal can end the use of a VF.
     AddressRemoved {
@@ -31,12 +31,12 @@ pub(super) enum Notification {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Link {
-    pub(super) index: u32,
-    pub(super) name: String,
+pub struct Link {
+    pub index: u32,
+    pub name: String,
     /// The PCI function below, which kernels from 5.14 on tell. Not so for virtio, whose parent
     /// is a virtio device.
-    pub(super) function: Option<PciAddress>,
+    pub function: Option<PciAddress>,
 }
 
 impl NetlinkDeserializable for Notification {
