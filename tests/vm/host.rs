@@ -1,6 +1,10 @@
 //! A guest with sriovd on it, and what scenarios ask of both.
 
-#![allow(unreachable_pub, reason = "one crate: all of it is for the scenarios")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "several crates share this, and neither uses all of it"
+)]
 
 use crate::lab::{Guest, Nic};
 use anyhow::{Context, Result, ensure};
@@ -20,6 +24,14 @@ pub struct Host {
 
 /// A place in the journal.
 pub struct JournalEnd(String);
+
+/// What the agent holds.
+#[derive(Debug, Clone, Copy)]
+pub struct Footprint {
+    files: u64,
+    /// In KiB.
+    memory: u64,
+}
 
 impl JournalEnd {
     fn show(&self, how: &str) -> String {
@@ -87,6 +99,38 @@ impl Host {
                | .state == "{state}" and .vfs_ready == {vfs_ready}"#
         );
         self.wait(&format!("sriovctl status --json | jq -e '{select}'"))
+    }
+
+    pub fn footprint(&self) -> Result<Footprint> {
+        let numbers = self.run(
+            "process=/proc/$(systemctl show -P MainPID sriovd)
+             ls $process/fd | wc -l; awk '/VmRSS/ { print $2 }' $process/status",
+        )?;
+        let mut numbers = numbers.split_whitespace();
+        let mut next = || numbers.next().context("too few numbers");
+        Ok(Footprint {
+            files: next()?.parse()?,
+            memory: next()?.parse()?,
+        })
+    }
+
+    /// Waits until it holds no more than then: files of what is just ending are still open for a moment.
+    pub fn wait_until_no_larger_than(&self, then: &Footprint) -> Result<()> {
+        let Footprint { files, memory } = then;
+        let waited = self.wait(&format!(
+            "process=/proc/$(systemctl show -P MainPID sriovd)
+             [ $(ls $process/fd | wc -l) -le {files} ] \\
+             && [ $(awk '/VmRSS/ {{ print $2 }}' $process/status) -le $(({memory} + 512)) ]"
+        ));
+        waited.with_context(|| format!("{then:?} became {:?}", self.footprint()))
+    }
+
+    /// Runs a script while the agent stands still.
+    pub fn behind_the_agents_back(&self, script: &str) -> Result<()> {
+        self.run(&format!(
+            "systemctl kill --signal=STOP sriovd; {script}; udevadm settle; systemctl kill --signal=CONT sriovd"
+        ))
+        .map(drop)
     }
 
     /// Waits for a shell condition; on time-out the journal is shown.
