@@ -2,6 +2,7 @@
 
 use crate::host::{Host, PATIENCE};
 use crate::lab::Nic;
+use crate::random::Random;
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
 
@@ -72,20 +73,6 @@ fn converge(host: &Host, vfs: u16) -> Result<String> {
     picture(host)
 }
 
-/// Numbers without a pattern, but the same in every run.
-struct Random(u64);
-
-impl Random {
-    /// Below `limit`, by a linear congruence; its upper bits are the random ones.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
-}
-
 const LEFTOVERS: &str = "find /etc/cni /etc/pcidp /etc/sriov.d /run/sriovd /run/cdi /var/lib/sriovd -name '.*' ! -name '.'";
 
 /// How often it is killed, unless `SRIOVD_VM_KILLS` says otherwise.
@@ -131,7 +118,7 @@ fn killed_at_any_moment_it_completes_what_was_begun() -> Result<()> {
         pictures.push(converge(&host, *vfs)? + &host.run(OWNED)?);
     }
 
-    let mut random = Random(2);
+    let mut random = Random::new(2);
     for kill in 0..kills()? {
         let variant = kill as usize % 2;
         let (text, vfs) = &variants[variant];

@@ -19,5 +19,6 @@ mod netdevsim;
 mod other_devices;
 mod ownership;
 mod policy_files;
+mod random;
 mod sharing;
 mod vfio;

@@ -1,0 +1,20 @@
+//! Numbers without a pattern, but the same for the same seed.
+
+#![allow(unreachable_pub, reason = "several crates share this")]
+
+pub struct Random(u64);
+
+impl Random {
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// Below `limit`, by a linear congruence; its upper bits are the random ones.
+    pub fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
