@@ -19,6 +19,7 @@ mod netdevsim;
 mod other_devices;
 mod ownership;
 mod policy_files;
+mod pulled;
 mod random;
 mod sharing;
 mod vfio;
