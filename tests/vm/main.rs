@@ -6,6 +6,7 @@ mod boot;
 mod consumers;
 mod crashes;
 mod drift;
+mod file_systems;
 mod forecast;
 mod host;
 mod hot_plug;
