@@ -23,4 +23,5 @@ mod policy_files;
 mod pulled;
 mod random;
 mod sharing;
+mod standing_still;
 mod vfio;
