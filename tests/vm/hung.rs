@@ -1,4 +1,4 @@
-//! Kernel calls that do not come back: one NIC waits, all else goes on.
+//! Kernel calls that fail or do not come back: one NIC is not as wanted, all else goes on.
 
 use crate::host::{Host, PATIENCE};
 use crate::lab::{Job, Nic};
@@ -159,5 +159,29 @@ fn a_nic_that_hangs_for_good_delays_no_other_nor_the_end_nor_the_next_start() ->
     host.wait_for(OTHER_PF, "ready", 2)?;
     host.run("ip link set enp2s0 vf 1 vlan 7")?;
     wait_for_vlan_of_second(&host, 10)?;
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn a_nic_that_fails_delays_no_other_and_is_tried_again_when_its_policy_changes() -> Result<()> {
+    let policies = |mtu: u16| {
+        let with_mtu = format!("num_vfs = 2\nmtu = {mtu}");
+        policies(2, "netdevice", 10).replacen("num_vfs = 2", &with_mtu, 1)
+    };
+    // More than an igb takes.
+    let host = Host::with_policy(&policies(9500))?;
+    let [failing, other] = [host.plug(Nic::igb(0))?, host.plug(Nic::igb(1))?];
+    host.wait_for(&other.pci(), "ready", 2)?;
+    wait_for_vlan_of_second(&host, 10)?;
+    host.wait_for(&failing.pci(), "failed", 2)?;
+    let said = "enp1s0 (0000:01:00.0) failed: setting MTU 9500 of the PF: Invalid argument";
+    host.wait_for_journal(said)?;
+    host.run("ip link set enp2s0 vf 1 vlan 7")?;
+    wait_for_vlan_of_second(&host, 10)?;
+    host.assert_second_pass_is_empty()?;
+    host.policy("10-test.toml", &policies(9000))?;
+    host.wait_for(&failing.pci(), "ready", 2)?;
+    host.wait_for_journal("enp1s0 (0000:01:00.0) cleared: setting MTU 9500 of the PF")?;
+    ensure!(host.count_in_journal(said)? == 1, "{}", host.journal()?);
     host.assert_second_pass_is_empty()
 }
