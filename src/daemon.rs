@@ -2,6 +2,7 @@
 
 mod announce;
 mod backoff;
+mod contest;
 mod coordinator;
 mod job;
 pub mod journal;

@@ -53,6 +53,8 @@ pub struct Outcome {
     pub performed: Vec<Performed>,
     /// Who lost which VF to it.
     pub taken: Taken,
+    /// Steps that were done and read back as before.
+    pub undone: BTreeSet<Step>,
     pub blocked: Blocked,
     pub end: End,
 }
@@ -83,6 +85,7 @@ impl Pass<'_> {
         let mut done: Vec<Step> = Vec::new();
         let mut tries: BTreeMap<Step, usize> = BTreeMap::new();
         let mut failed: Vec<(Step, HostError)> = Vec::new();
+        let mut undone = BTreeSet::new();
         let mut rounds = 0;
         let end = loop {
             let mut round = match self.look_and_plan(address, &blocked) {
@@ -91,7 +94,10 @@ impl Pass<'_> {
                 Err(error) => break End::Unobservable(error),
             };
             rounds += 1;
-            failed.extend(without_effect(&done, &tries, &round.plan));
+            for (step, error) in without_effect(&done, &tries, &round.plan) {
+                undone.insert(step.clone());
+                failed.push((step, error));
+            }
             failed.extend(other_count(&done, &round.pf));
             if !failed.is_empty() {
                 for (step, error) in failed.drain(..) {
@@ -105,6 +111,7 @@ impl Pass<'_> {
             }
             blocked.prune(&round.pf, &round.plan);
             if rounds > MAX_ROUNDS {
+                undone.extend(round.plan.steps.iter().cloned());
                 round = self.give_up_for_now(round, &mut blocked);
             }
             if round.plan.is_empty() || rounds > MAX_ROUNDS || self.progress.is_cancelled() {
@@ -128,6 +135,7 @@ impl Pass<'_> {
         Outcome {
             performed,
             taken,
+            undone,
             blocked,
             end,
         }

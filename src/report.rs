@@ -104,6 +104,8 @@ pub enum ProblemKind {
     Hung,
     /// A step failed; it is tried again by itself or when something changes.
     Failed,
+    /// Somebody else keeps undoing it.
+    Contested,
     /// A VF in use is in the way.
     InUse,
     /// The policy's own `disruption` forbids it.

@@ -128,6 +128,7 @@ pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) {
     match trouble.problem.kind {
         ProblemKind::Hung => entry!(error, id::HUNG),
         ProblemKind::Failed => entry!(warn, id::FAILED),
+        ProblemKind::Contested => entry!(warn, id::CONTESTED),
         ProblemKind::NoDriver => entry!(info, id::WAITING),
         // A moment in the course of things; status shows it if it lasts.
         ProblemKind::Awaits => entry!(debug, id::WAITING),

@@ -1,13 +1,14 @@
 //! One pass per PF at a time, PFs side by side; what failed for now is tried again.
 
 use super::backoff::jitter;
+use super::contest::Evidence;
 use super::coordinator::Coordinator;
 use super::slot::{Retry, Running, Seen, Slot, Waiting, tell_done};
 use super::status::pf_report;
 use super::{announce, job, journal};
 use crate::events::Cause;
 use crate::host::HostError;
-use crate::model::PciAddress;
+use crate::model::{PciAddress, Step};
 use crate::policy::resolve::Resolution;
 use crate::reconcile::{End, Outcome};
 use crate::report::{Performed, PfReport, Problem, ProblemKind, TakenVf};
@@ -46,9 +47,15 @@ impl Coordinator {
             Retry::Transient => slot.blocked.allow_retries(),
             Retry::Everything => slot.blocked = Default::default(),
         }
+        let mut blocked = std::mem::take(&mut slot.blocked);
+        // Somebody's wish is done at once, whatever becomes of it.
+        blocked.hold(match waiting.retry {
+            Retry::Everything => BTreeSet::new(),
+            Retry::Nothing | Retry::Transient => slot.contests.held(Instant::now()),
+        });
         let work = job::PassWork {
             shared: self.shared.clone(),
-            blocked: std::mem::take(&mut slot.blocked),
+            blocked,
             force: waiting.force,
         };
         slot.running = Some(job::start(work, pf, waiting, &self.messages));
@@ -77,11 +84,12 @@ impl Coordinator {
                 resolution,
                 problems,
             } => {
-                let seen = Seen {
+                let mut seen = Seen {
                     pf: *snapshot,
                     resolution,
                     problems,
                 };
+                slot.note_contests(&mut seen, &outcome.performed, &outcome.undone, &running);
                 slot.saw(seen, &outcome.performed, &taken, &running);
             }
         }
@@ -210,6 +218,46 @@ impl Slot {
         running.is_some_and(|running| running.hung.is_some())
     }
 
+    /// Sees whether somebody else keeps undoing what passes do.
+    fn note_contests(
+        &mut self,
+        seen: &mut Seen,
+        performed: &[Performed],
+        undone: &BTreeSet<Step>,
+        running: &Running,
+    ) {
+        let performed: BTreeSet<_> = performed.iter().map(|it| it.step.clone()).collect();
+        // VFs that are made anew have nothing left of what they had.
+        let anew = performed
+            .iter()
+            .any(|step| matches!(step, Step::SetNumVfs { .. }));
+        let before = self.seen.as_deref().filter(|_| !running.cause.is_wish());
+        let was_so = |step: &&Step| before.is_some_and(|before| before.had_done(step));
+        let repairs: BTreeSet<_> = performed
+            .iter()
+            .filter(was_so)
+            .filter(|step| step.vf().is_none() || !anew)
+            .cloned()
+            .collect();
+        self.contests.note(&Evidence {
+            performed: &performed,
+            repairs: &repairs,
+            undone,
+            begun: running.since,
+            ended: Instant::now(),
+        });
+        for problem in self.contests.problems() {
+            // That it reads back as before is the other one's doing, and no failure.
+            seen.problems.retain(|it| it.step != problem.step);
+            problem
+                .step
+                .iter()
+                .for_each(|step| self.blocked.forget(step));
+            seen.problems.push(problem);
+        }
+        seen.problems.sort();
+    }
+
     fn saw(&mut self, seen: Seen, performed: &[Performed], taken: &[TakenVf], running: &Running) {
         let report = pf_report(&seen, &seen.problems);
         if self.seen.is_none() {
@@ -223,12 +271,13 @@ impl Slot {
         let seen = self.seen.as_deref();
         let ends_silently = seen.is_some_and(|seen| seen.pf.count_is_changing)
             || self.is_still_closing(running.vfio_closed);
-        if self.blocked.awaits_retry() || ends_silently {
-            self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
+        let soon = if self.blocked.awaits_retry() || ends_silently {
+            Some(Instant::now() + self.backoff.next(jitter()))
         } else {
-            self.retry_at = None;
             self.backoff.reset();
-        }
+            None
+        };
+        self.retry_at = soon.into_iter().chain(self.contests.next_time()).min();
     }
 
     /// The kernel tells of a closed VFIO device before the device is released (`__fput`), and not

@@ -1,6 +1,7 @@
 //! One PF as the coordinator knows it: what was seen last, what runs, what waits.
 
 use super::backoff::Backoff;
+use super::contest::Contests;
 use crate::events::Cause;
 use crate::model::{Holder, PfSnapshot, Step};
 use crate::plan::Blocked;
@@ -21,6 +22,32 @@ pub(super) struct Seen {
 }
 
 impl Seen {
+    /// Whether the step was behind us: the pass that saw this would have planned it otherwise.
+    pub(super) fn had_done(&self, step: &Step) -> bool {
+        let pf = &self.pf;
+        let is_same = |index: u32| pf.interface.as_ref().is_some_and(|nic| nic.index == index);
+        let possible = match step {
+            Step::SetAutoprobe { .. } | Step::SetNumVfs { .. } => pf.interface.is_some(),
+            Step::SetPfUp { interface } | Step::SetPfMtu { interface, .. } => is_same(*interface),
+            Step::SetVf { interface, vf, .. } => is_same(*interface) && pf.vfs.contains_key(vf),
+            Step::Bind { vf, address, .. } => {
+                pf.vfs.get(vf).is_some_and(|vf| vf.address == *address)
+            }
+            Step::SetVfMtu { vf, interface, .. } => {
+                let nic = pf.vfs.get(vf).and_then(|vf| vf.interface.as_ref());
+                nic.is_some_and(|nic| nic.index == *interface)
+            }
+        };
+        let is_desired = matches!(self.resolution, Resolution::Desired(_));
+        // Others may be the reason why less was planned.
+        let leaves_the_step_alone = |problem: &Problem| {
+            use ProblemKind::{Contested, Failed, Unsupported};
+            matches!(problem.kind, Contested | Failed | Unsupported)
+                && problem.step.as_ref() != Some(step)
+        };
+        possible && is_desired && self.problems.iter().all(leaves_the_step_alone)
+    }
+
     pub(super) fn is_refused_for_vfio(&self) -> bool {
         let in_use = |problem: &Problem| problem.kind == ProblemKind::InUse;
         let is_vfio =
@@ -36,6 +63,7 @@ pub(super) struct Slot {
     pub(super) running: Option<Running>,
     pub(super) waiting: Option<Waiting>,
     pub(super) blocked: Blocked,
+    pub(super) contests: Contests,
     pub(super) backoff: Backoff,
     pub(super) retry_at: Option<Instant>,
     /// How often to look again for the end of something whose end gives no event.
@@ -194,3 +222,6 @@ impl Running {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

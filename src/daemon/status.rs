@@ -63,7 +63,7 @@ fn unseen(pf: PciAddress, problems: &[Problem]) -> Option<PfReport> {
 fn state_of(worst: ProblemKind) -> PfState {
     match worst {
         ProblemKind::Hung => PfState::Hung,
-        ProblemKind::Failed => PfState::Failed,
+        ProblemKind::Failed | ProblemKind::Contested => PfState::Failed,
         ProblemKind::InUse
         | ProblemKind::DisruptionForbidden
         | ProblemKind::TooManyVfs

@@ -3,11 +3,14 @@
 use super::{Input, Plan};
 use crate::model::{DriverName, Mtu, Persistence, PfSnapshot, Step};
 use crate::report::{Problem, ProblemKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Failures of one PF that still stand.
+/// Failures of one PF that still stand, and steps that are left alone for another reason.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Blocked(BTreeMap<Step, Block>);
+pub struct Blocked {
+    failed: BTreeMap<Step, Block>,
+    held: BTreeSet<Step>,
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Block {
@@ -69,7 +72,7 @@ impl Blocked {
         pf: &PfSnapshot,
     ) {
         let circumstances = Circumstances::of(&step, pf);
-        self.0.insert(
+        self.failed.insert(
             step,
             Block {
                 reason,
@@ -79,18 +82,29 @@ impl Blocked {
         );
     }
 
+    /// Leave these alone for now, and no others. Whoever says so tells why.
+    pub fn hold(&mut self, steps: BTreeSet<Step>) {
+        self.held = steps;
+    }
+
+    /// As if it had not been tried.
+    pub fn forget(&mut self, step: &Step) {
+        self.failed.remove(step);
+    }
+
     /// Forget what may succeed by itself: for a retry after a back-off.
     pub fn allow_retries(&mut self) {
-        self.0.retain(|_, block| !block.persistence.is_passing());
+        self.failed
+            .retain(|_, block| !block.persistence.is_passing());
     }
 
     /// Whether the step failed before, as things still are.
     pub(super) fn stands(&self, step: &Step, pf: &PfSnapshot) -> bool {
-        self.problem(step, pf).is_some()
+        self.held.contains(step) || self.problem(step, pf).is_some()
     }
 
     pub(super) fn problem(&self, step: &Step, pf: &PfSnapshot) -> Option<Problem> {
-        let block = self.0.get(step)?;
+        let block = self.failed.get(step)?;
         (block.circumstances == Circumstances::of(step, pf)).then(|| Problem {
             kind: match block.persistence {
                 Persistence::Busy => ProblemKind::Awaits,
@@ -104,12 +118,14 @@ impl Blocked {
     }
 
     pub fn awaits_retry(&self) -> bool {
-        self.0.values().any(|block| block.persistence.is_passing())
+        self.failed
+            .values()
+            .any(|block| block.persistence.is_passing())
     }
 
     /// Forget failures of steps that nobody asks for any more, or whose circumstances changed.
     pub fn prune(&mut self, pf: &PfSnapshot, planned: &Plan) {
-        self.0.retain(|step, block| {
+        self.failed.retain(|step, block| {
             let wanted = planned.steps.contains(step)
                 || planned
                     .problems
@@ -120,14 +136,15 @@ impl Blocked {
     }
 }
 
-/// Take steps that failed under the same circumstances out of the plan, and say why.
+/// Take steps that failed under the same circumstances out of the plan, and say why; and those that
+/// are held.
 pub(super) fn hold_back(plan: &mut Plan, input: &Input) {
     let Plan {
         steps, problems, ..
     } = plan;
     steps.retain(|step| {
         let problem = input.blocked.problem(step, input.pf);
-        let go_on = problem.is_none();
+        let go_on = problem.is_none() && !input.blocked.held.contains(step);
         problems.extend(problem);
         go_on
     });

@@ -225,6 +225,7 @@ fn problem_word(kind: ProblemKind) -> &'static str {
     match kind {
         ProblemKind::Hung => "hung",
         ProblemKind::Failed => "failed",
+        ProblemKind::Contested => "contested",
         ProblemKind::InUse
         | ProblemKind::DisruptionForbidden
         | ProblemKind::TooManyVfs

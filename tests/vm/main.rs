@@ -22,6 +22,7 @@ mod ownership;
 mod policy_files;
 mod pulled;
 mod random;
+mod rivals;
 mod sharing;
 mod standing_still;
 mod vfio;

@@ -335,6 +335,29 @@ fn blocks_end_with_the_circumstances_of_the_failure() {
 }
 
 #[test]
+fn what_is_held_is_left_alone_until_it_is_not_and_holds_up_nothing_else() {
+    let mut case = Case::new(2, |policy| {
+        count(2)(policy);
+        policy.settings.trust = Some(true);
+        policy.settings.vlan = Some(Vlan {
+            id: 5,
+            ..Vlan::NONE
+        });
+    });
+    let all = case.plan().steps;
+    let (held, others) = all.split_first().unwrap();
+    case.blocked.hold(BTreeSet::from([held.clone()]));
+    let plan = case.plan();
+    assert_eq!(plan.steps, others);
+    assert_eq!(plan.problems, [], "whoever holds it tells why");
+    case.blocked.prune(&case.pf, &plan);
+    case.blocked.allow_retries();
+    assert_eq!(case.plan().steps, others);
+    case.blocked.hold(BTreeSet::new());
+    assert_eq!(case.plan().steps, all);
+}
+
+#[test]
 fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
     let case = Case::new(0, count(3));
     let step = |to| Step::SetNumVfs { from: 0, to };

@@ -295,6 +295,8 @@ fn an_opponent_is_not_fought_without_end() {
     assert_eq!(kinds(&outcome), [(ProblemKind::Failed, Some(0))]);
     assert!(problems(&outcome)[0].reason.contains("keeps undoing it"));
     assert!(outcome.blocked.awaits_retry(), "later");
+    assert!(outcome.undone.iter().all(|it| it.vf() == Some(VfIndex(0))));
+    assert!(!outcome.undone.is_empty());
     let again = pass.run(pf(), outcome.blocked);
     assert_eq!(done(&again), Vec::<String>::new(), "not at once");
     converge(&mut agent);

@@ -1,0 +1,119 @@
+//! Somebody else who keeps undoing what the policies want of a PF: put back at once at first, then
+//! less and less often.
+#![deny(clippy::disallowed_methods)]
+
+use crate::model::{Step, VfIndex};
+use crate::report::{Problem, ProblemKind};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// So many repairs of the same thing within `WINDOW` are no accident.
+const REPAIRS: u32 = 5;
+const WINDOW: Duration = Duration::from_secs(60);
+
+/// How long a contested step is held off: doubled with each time that it was needed again.
+const FIRST: Duration = Duration::from_secs(1);
+const LONGEST: Duration = Duration::from_secs(60);
+
+/// What is contested of one PF, and what may become so.
+#[derive(Debug, Default)]
+pub(super) struct Contests {
+    repairs: BTreeMap<Step, Repairs>,
+    contested: BTreeMap<Step, Contest>,
+}
+
+#[derive(Debug)]
+struct Repairs {
+    since: Instant,
+    times: u32,
+}
+
+#[derive(Debug)]
+struct Contest {
+    hold: Duration,
+    until: Instant,
+}
+
+/// What a pass says about who else is at work.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Evidence<'a> {
+    /// Steps that were done.
+    pub(super) performed: &'a BTreeSet<Step>,
+    /// Of these the ones that only put back what was so before.
+    pub(super) repairs: &'a BTreeSet<Step>,
+    /// Of the repairs those that were undone before the pass was over.
+    pub(super) undone: &'a BTreeSet<Step>,
+    pub(super) begun: Instant,
+    pub(super) ended: Instant,
+}
+
+impl Contests {
+    /// Steps that a pass that begins now leaves alone.
+    pub(super) fn held(&self, now: Instant) -> BTreeSet<Step> {
+        let held = self.contested.iter().filter(|(_, it)| now < it.until);
+        held.map(|(step, _)| step.clone()).collect()
+    }
+
+    /// When a step is tried again, or its contest is over.
+    pub(super) fn next_time(&self) -> Option<Instant> {
+        self.contested.values().map(|contest| contest.until).min()
+    }
+
+    pub(super) fn note(&mut self, seen: &Evidence) {
+        self.repairs
+            .retain(|_, repairs| seen.ended.duration_since(repairs.since) < WINDOW);
+        // What could have been done and was not needed any more is over.
+        self.contested
+            .retain(|step, contest| seen.performed.contains(step) || seen.begun < contest.until);
+        for step in seen.performed {
+            if let Some(contest) = self.contested.get_mut(step) {
+                contest.hold = (contest.hold * 2).min(LONGEST);
+                contest.until = seen.ended + contest.hold;
+            } else if seen.repairs.contains(step) {
+                self.note_repair(step, seen);
+            }
+        }
+    }
+
+    fn note_repair(&mut self, step: &Step, seen: &Evidence) {
+        let repairs = self.repairs.entry(step.clone()).or_insert(Repairs {
+            since: seen.ended,
+            times: 0,
+        });
+        repairs.times += 1;
+        if repairs.times >= REPAIRS || seen.undone.contains(step) {
+            self.repairs.remove(step);
+            let contest = Contest {
+                hold: FIRST,
+                until: seen.ended + FIRST,
+            };
+            self.contested.insert(step.clone(), contest);
+        }
+    }
+
+    /// One per contested step, for as long as the contest lasts.
+    pub(super) fn problems(&self) -> impl Iterator<Item = Problem> + '_ {
+        self.contested.keys().map(|step| Problem {
+            kind: ProblemKind::Contested,
+            vf: step.vf(),
+            step: Some(step.clone()),
+            reason: format!("somebody else keeps undoing {}", without_vf(step)),
+            hint: Some(
+                "it is put back less and less often until that ends: stop the other program, or \
+                 leave it out of the policy"
+                    .to_owned(),
+            ),
+        })
+    }
+}
+
+/// A problem names its VF by itself.
+fn without_vf(step: &Step) -> String {
+    let text = step.to_string();
+    let vf = step.vf().map(|VfIndex(index)| format!("VF {index} "));
+    let rest = vf.and_then(|vf| text.strip_prefix(&vf).map(str::to_owned));
+    rest.unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests;

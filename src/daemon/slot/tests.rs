@@ -1,0 +1,77 @@
+//! What counts as done already when a PF was last seen.
+
+use super::*;
+use crate::host::Host as _;
+use crate::host::Look;
+use crate::model::{Node, PciAddress, VfIndex, VfSetting};
+use crate::policy::resolve::resolve;
+use crate::policy::{NumVfs, PolicySet};
+use crate::sim::{DriverModel, SimHost, SimPf, sample};
+
+/// An igb PF with two VFs, which a policy wants.
+fn seen(problems: Vec<Problem>) -> Seen {
+    let host = SimHost::default();
+    let address: PciAddress = "0000:01:00.0".parse().unwrap();
+    host.plug(SimPf::new(address, DriverModel::IGB));
+    host.set_num_vfs_by_hand(address, 2);
+    let pf = host.observe(address, Look::Plain).unwrap().unwrap();
+    let mut policy = sample::policy("a".parse().unwrap());
+    policy.num_vfs = Some(NumVfs::Count(2));
+    let policies = PolicySet {
+        policies: vec![policy],
+        ..PolicySet::default()
+    };
+    let resolution = resolve(&policies, &Node::default(), &pf);
+    Seen {
+        pf,
+        resolution,
+        problems,
+    }
+}
+
+fn trust(seen: &Seen, vf: u16) -> Step {
+    Step::SetVf {
+        interface: seen.pf.interface.as_ref().unwrap().index,
+        vf: VfIndex(vf),
+        setting: VfSetting::Trust(true),
+    }
+}
+
+fn problem(kind: ProblemKind, step: Option<Step>) -> Problem {
+    Problem {
+        kind,
+        vf: None,
+        step,
+        reason: String::new(),
+        hint: None,
+    }
+}
+
+#[test]
+fn what_could_be_done_and_was_not_planned_was_done() {
+    let seen = seen(Vec::new());
+    assert!(seen.had_done(&trust(&seen, 1)));
+    assert!(seen.had_done(&Step::SetNumVfs { from: 0, to: 2 }));
+}
+
+#[test]
+fn what_was_not_there_was_not_done() {
+    let mut seen = seen(Vec::new());
+    assert!(!seen.had_done(&trust(&seen, 2)), "no such VF");
+    let step = trust(&seen, 1);
+    seen.pf.interface = None;
+    assert!(!seen.had_done(&step));
+    assert!(!seen.had_done(&Step::SetNumVfs { from: 0, to: 2 }));
+}
+
+#[test]
+fn what_failed_or_had_to_wait_was_not_done() {
+    let step = trust(&seen(Vec::new()), 1);
+    let other = Some(trust(&seen(Vec::new()), 0));
+    let had_done = |kind, about: Option<Step>| seen(vec![problem(kind, about)]).had_done(&step);
+    assert!(!had_done(ProblemKind::Failed, Some(step.clone())));
+    assert!(!had_done(ProblemKind::Awaits, None));
+    assert!(!had_done(ProblemKind::InUse, None));
+    assert!(had_done(ProblemKind::Failed, other.clone()));
+    assert!(had_done(ProblemKind::Unsupported, other));
+}

@@ -1,0 +1,85 @@
+//! Other programs that want something else of the same NIC, and do not stop.
+
+use crate::host::Host;
+use crate::lab::Nic;
+use anyhow::{Result, ensure};
+
+const PF: &str = "0000:01:00.0";
+
+const POLICY: &str = r#"
+[[policy]]
+name = "tagged"
+num_vfs = 3
+vlan = 100
+spoof_check = false
+match.vendor = "8086"
+"#;
+
+/// What the journal says of an attribute of VF 0 that somebody else changes.
+fn contested(attribute: &str) -> String {
+    format!("enp1s0 (0000:01:00.0) contested: VF 0: somebody else keeps undoing {attribute}; ")
+}
+
+fn over(attribute: &str) -> String {
+    format!("enp1s0 (0000:01:00.0) cleared: VF 0: somebody else keeps undoing {attribute}")
+}
+
+fn wait_for_vlan(host: &Host, vf: usize, vlan: u16) -> Result<()> {
+    host.wait_for_vf("enp1s0", vf, &format!(".vlan_list[0].vlan == {vlan}"))
+}
+
+/// It was told of once, and is over by itself once the other one ended.
+fn assert_ends(host: &Host, attribute: &str) -> Result<()> {
+    host.wait_for_journal(&over(attribute))?;
+    host.wait_for(PF, "ready", 3)?;
+    for said in [contested(attribute), over(attribute)] {
+        ensure!(host.count_in_journal(&said)? == 1, "{}", host.journal()?);
+    }
+    ensure!(
+        host.count_in_journal(" failed: ")? == 0,
+        "{}",
+        host.journal()?
+    );
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn a_rival_is_answered_less_and_less_often_and_told_of_once() -> Result<()> {
+    let host = Host::with_policy(POLICY)?;
+    host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    let rival = host.spawn(
+        "while :; do ip link set enp1s0 vf 0 vlan 7; echo changed >> /run/changes; sleep 0.2; done",
+    )?;
+    host.wait_for_journal(&contested("vlan 100"))?;
+    let status = host.status(PF)?;
+    ensure!(status["problems"][0]["kind"] == "contested", "{status:#}");
+    // What nobody else wants is put back at once.
+    host.run("ip link set enp1s0 vf 1 vlan 7")?;
+    wait_for_vlan(&host, 1, 100)?;
+    // Setting the clock changes nothing.
+    host.run("date --set '+1 day'; sleep 6; date --set '-3 days'")?;
+    rival.kill();
+    let changes: usize = host.run("wc -l < /run/changes")?.trim().parse()?;
+    let answers = host.count_in_journal("VF 0: vlan 100; in")?;
+    ensure!(
+        answers <= 10 && changes > answers,
+        "{answers} answers to {changes} changes: {}",
+        host.journal()?
+    );
+    wait_for_vlan(&host, 0, 100)?;
+    assert_ends(&host, "vlan 100")
+}
+
+#[test]
+fn a_rival_who_never_rests_is_no_failure_of_the_driver() -> Result<()> {
+    let host = Host::with_policy(POLICY)?;
+    host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    // Undone before it can be read back.
+    let rival =
+        host.spawn("while :; do echo link set enp1s0 vf 0 spoofchk on; done | ip -batch -")?;
+    host.wait_for_journal(&contested("spoofchk off"))?;
+    host.run("timeout 20 sriovctl status; sleep 3")?;
+    rival.kill();
+    host.wait_for_vf("enp1s0", 0, ".spoofchk == false")?;
+    assert_ends(&host, "spoofchk off")
+}
