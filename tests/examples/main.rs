@@ -1,0 +1,155 @@
+//! Documents say what is so: policies in them are right, commands print what is shown, and lists are
+//! complete. `UPDATE=1` rewrites what commands print.
+//!
+//! A policy whose block is led by its name in `/etc/sriov.d` belongs to the commands of its section.
+//! `sriovctl plan` and `sriovctl check` are run here, on the host of `tests/cases/fresh-nic`; all other
+//! commands of docs/cookbook.md, and the blocks of README.md that install, are run by `tests/vm`.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
+mod document;
+mod lists;
+
+use document::{Block, blocks, documents, root};
+use sriovd::agent::Settings;
+use sriovd::policy::diagnostic::Diagnostic;
+use sriovd::policy::file;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+const HOST: &str = "tests/cases/fresh-nic/snapshot.json";
+
+fn all() -> impl Iterator<Item = Block> {
+    documents().into_iter().flat_map(|name| blocks(&name))
+}
+
+fn of(language: &str) -> Vec<Block> {
+    let blocks: Vec<_> = all().filter(|block| block.language == language).collect();
+    assert!(!blocks.is_empty());
+    blocks
+}
+
+#[test]
+fn every_block_is_of_a_kind_that_is_tested() {
+    for block in all() {
+        let known = match block.language.as_str() {
+            "toml" | "console" => true,
+            // Run by tests/vm/packages.rs.
+            "sh" => block.file == "README.md" && block.section.starts_with("Install"),
+            // The picture.
+            "" => !block.text.contains("$ ") && !block.text.contains("[["),
+            _ => false,
+        };
+        assert!(known, "{}: {:?}", block.place(), block.language);
+    }
+}
+
+#[test]
+fn every_policy_and_every_setting_shown_is_right() {
+    for block in of("toml") {
+        let place = block.place();
+        let shown = |found: Vec<Diagnostic>| -> String {
+            let lines = found.iter().map(|it| format!("{it}\n"));
+            format!("{place}\n{}", lines.collect::<String>())
+        };
+        let path = Path::new("it.toml");
+        let settings = ["[outputs]", "[node]", "[limits]", "[api]"];
+        let warnings = if settings.iter().any(|it| block.text.contains(it)) {
+            let parsed = Settings::parse(path, &block.text);
+            parsed.map(|(_, warnings)| warnings)
+        } else {
+            file::parse(path, &block.text).map(|content| content.warnings)
+        };
+        let warnings = warnings.unwrap_or_else(|errors| panic!("{}", shown(errors)));
+        assert!(warnings.is_empty(), "{}", shown(warnings));
+    }
+}
+
+#[test]
+fn the_shipped_policy_matches_no_nic() {
+    for entry in fs::read_dir(root().join("tests/cases")).unwrap() {
+        let host = entry.unwrap().path().join("snapshot.json");
+        if host.exists() {
+            let host = host.to_str().unwrap();
+            let command = format!("sriovctl plan --snapshot {host} --policy-dir conf/sriov.d");
+            assert_eq!(run(&command, root()), "Nothing to do.\n", "{host}");
+        }
+    }
+}
+
+#[test]
+fn commands_print_what_is_shown() {
+    let mut differences = Vec::new();
+    for block in of("console") {
+        let policies = tempfile::tempdir().unwrap();
+        for policy in blocks(&block.file) {
+            if policy.section == block.section
+                && let Some(name) = policy.policy_file()
+            {
+                fs::write(policies.path().join(name), &policy.text).unwrap();
+            }
+        }
+        let now = block.commands().into_iter().map(|(command, shown)| {
+            let output = if is_offline(&command) {
+                run(&command, policies.path())
+            } else {
+                assert_eq!(
+                    block.file,
+                    "docs/cookbook.md",
+                    "{}: {command}",
+                    block.place()
+                );
+                shown
+            };
+            (command, output)
+        });
+        let now: Vec<_> = now.collect();
+        if std::env::var_os("UPDATE").is_some() {
+            document::replace_outputs(&block, &now);
+        } else if now != block.commands() {
+            differences.push(format!("{}: {now:#?}", block.place()));
+        }
+    }
+    assert!(differences.is_empty(), "{}", differences.join("\n"));
+}
+
+pub(crate) fn is_offline(command: &str) -> bool {
+    ["sriovctl plan", "sriovctl check"]
+        .iter()
+        .any(|it| command.starts_with(it))
+}
+
+/// What a command prints, where it says nothing else with these policies on the known host.
+fn run(command: &str, policies: &Path) -> String {
+    let words: Vec<_> = command.split(' ').skip(1).collect();
+    let policies = policies.to_str().unwrap();
+    let of_the_host: &[&str] = match words[..] {
+        ["plan"] => &["--snapshot", HOST, "--policy-dir", policies],
+        ["check"] => &[policies],
+        _ => &[],
+    };
+    let output = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+        .current_dir(root())
+        .args(words)
+        .args(of_the_host)
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{command}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn links_lead_to_files_that_are_there() {
+    for name in documents() {
+        let text = document::text(&name);
+        let directory = root().join(&name).parent().unwrap().to_owned();
+        for link in text.split("](").skip(1) {
+            let target = link.split([')', '#']).next().unwrap();
+            let elsewhere = target.contains("://") || target.is_empty();
+            assert!(
+                elsewhere || directory.join(target).exists(),
+                "{name}: {target}"
+            );
+        }
+    }
+}
