@@ -8,6 +8,7 @@
 
 mod document;
 mod lists;
+mod manual;
 
 use document::{Block, blocks, documents, root};
 use sriovd::agent::Settings;

@@ -1,0 +1,258 @@
+//! What `packaging/` makes: packages that are the same each time, and that the distributions' own checkers accept.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
+use serde_json::Value;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::sync::OnceLock;
+use tempfile::TempDir;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn binaries() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_sriovd")).parent().unwrap()
+}
+
+fn packaging(script: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(root().join("packaging").join(script));
+    command
+        .args(arguments)
+        .env("SRIOVD_BINARIES", binaries())
+        .env_remove("REVISION");
+    command
+}
+
+fn text(output: &Output) -> String {
+    let both = [&output.stdout[..], &output.stderr[..]].concat();
+    String::from_utf8(both).unwrap()
+}
+
+fn run(command: &mut Command) -> String {
+    let output = command.output().expect("tests/setup installs it");
+    assert!(output.status.success(), "{command:?}:\n{}", text(&output));
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn files_of(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory)
+        .unwrap()
+        .map(|it| it.unwrap().path());
+    let mut files: Vec<_> = entries.collect();
+    files.sort();
+    files
+}
+
+/// The deb and the rpm.
+fn build() -> (TempDir, [PathBuf; 2]) {
+    let target = tempfile::tempdir().unwrap();
+    let made = run(packaging("build", &["all"]).env("CARGO_TARGET_DIR", target.path()));
+    let made: Vec<_> = made.lines().map(PathBuf::from).collect();
+    let made: [PathBuf; 2] = made.try_into().unwrap();
+    assert_eq!(files_of(&target.path().join("packages")).len(), 2);
+    (target, made)
+}
+
+fn packages() -> &'static [PathBuf; 2] {
+    static PACKAGES: OnceLock<(TempDir, [PathBuf; 2])> = OnceLock::new();
+    &PACKAGES.get_or_init(build).1
+}
+
+#[test]
+fn the_same_binaries_make_the_same_packages() {
+    let (_target, again) = build();
+    for (one, other) in packages().iter().zip(&again) {
+        assert_eq!(one.file_name(), other.file_name());
+        assert!(
+            fs::read(one).unwrap() == fs::read(other).unwrap(),
+            "{} differs",
+            one.display()
+        );
+    }
+}
+
+#[test]
+fn lintian_finds_nothing_in_the_deb() {
+    let [deb, _] = packages();
+    let found = run(Command::new("lintian")
+        .args(["--fail-on", "error,warning", "--allow-root"])
+        .arg(deb));
+    assert!(
+        !found.contains(": E: ") && !found.contains("E: "),
+        "{found}"
+    );
+}
+
+#[test]
+fn rpmlint_finds_nothing_in_the_rpm() {
+    let [_, rpm] = packages();
+    let found = run(Command::new("rpmlint")
+        .arg("--config")
+        .arg(root().join("packaging/rpm/rpmlint.toml"))
+        .arg(rpm));
+    assert!(found.contains("0 errors, 0 warnings"), "{found}");
+}
+
+#[test]
+fn what_an_administrator_may_edit_is_known_as_configuration() {
+    let [deb, rpm] = packages();
+    let edited = "/etc/sriov.d/00-example.toml\n/etc/sriovd.toml\n";
+    assert_eq!(
+        run(Command::new("dpkg-deb").arg("-I").arg(deb).arg("conffiles")),
+        edited
+    );
+    let mut of_the_rpm: Vec<_> = run(Command::new("rpm").args(["-qp", "--configfiles"]).arg(rpm))
+        .lines()
+        .map(|line| format!("{line}\n"))
+        .collect();
+    of_the_rpm.sort();
+    assert_eq!(of_the_rpm.concat(), edited);
+}
+
+/// RHEL 9, Ubuntu 22.04 and Debian 12 have these or newer ones.
+#[test]
+fn the_packages_are_for_systems_with_glibc_2_34() {
+    let [deb, rpm] = packages();
+    let needs = run(Command::new("dpkg-deb").arg("-f").arg(deb).arg("Depends"));
+    for library in ["libc6 (>= 2.34)", "libudev1 (>= 183)"] {
+        assert!(needs.contains(library), "{needs}");
+    }
+    let needs = run(Command::new("rpm").args(["-qp", "--requires"]).arg(rpm));
+    let newest = needs
+        .lines()
+        .filter_map(|it| it.strip_prefix("libc.so.6(GLIBC_2."));
+    let newest = newest.map(|it| it.split([')', '.']).next().unwrap().parse::<u32>().unwrap());
+    assert_eq!(newest.max(), Some(34), "{needs}");
+}
+
+#[test]
+fn a_binary_for_newer_systems_is_not_packaged() {
+    let target = tempfile::tempdir().unwrap();
+    let source = target.path().join("new.c");
+    fs::write(
+        &source,
+        "#include <stdlib.h>\nint main(void) { return arc4random(); }\n",
+    )
+    .unwrap();
+    let mut compiler = Command::new("gcc");
+    run(compiler
+        .arg("-o")
+        .arg(target.path().join("sriovd"))
+        .arg(source));
+    let output = packaging("build", &["deb"])
+        .env("CARGO_TARGET_DIR", target.path())
+        .env("SRIOVD_BINARIES", target.path())
+        .output()
+        .unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output);
+    assert!(
+        said.contains("sriovd needs GLIBC_2.36, later than 2.34"),
+        "{said}"
+    );
+}
+
+#[test]
+fn an_edited_file_stays_where_there_is_no_package_manager() {
+    let tree = tempfile::tempdir().unwrap();
+    let install = || run(&mut packaging("install", &[tree.path().to_str().unwrap()]));
+    install();
+    let settings = tree.path().join("etc/sriovd.toml");
+    assert!(fs::read_to_string(&settings).unwrap().contains("[outputs]"));
+    fs::write(&settings, "log_level = \"debug\"\n").unwrap();
+    install();
+    assert_eq!(
+        fs::read_to_string(&settings).unwrap(),
+        "log_level = \"debug\"\n"
+    );
+}
+
+#[test]
+fn the_bill_of_materials_names_crates_of_the_lock_file_with_their_checksums() {
+    let bill: Value = serde_json::from_str(&run(&mut packaging("bill", &["sbom"]))).unwrap();
+    assert_eq!(bill["metadata"]["component"]["name"], "sriovd");
+    let lock = fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    let crates: Vec<_> = lock.split("[[package]]\n").collect();
+    let components = bill["components"].as_array().unwrap();
+    assert!(components.len() > 50);
+    for component in components {
+        let field = |name: &str| component[name].as_str().unwrap().to_owned();
+        let locked = format!(
+            "name = \"{}\"\nversion = \"{}\"\n",
+            field("name"),
+            field("version")
+        );
+        let locked = crates.iter().find(|it| it.starts_with(&locked)).unwrap();
+        let checksum = component["hashes"][0]["content"].as_str().unwrap();
+        assert!(locked.contains(&format!("checksum = \"{checksum}\"")));
+        assert!(
+            component["licenses"][0]["expression"].is_string(),
+            "{component}"
+        );
+    }
+    let names = |it: &&Value, name: &str| it["name"] == name;
+    assert!(components.iter().any(|it| names(&it, "tokio")));
+    // Runs at build time, tests it, or is for other systems.
+    for name in ["serde_derive", "proptest", "windows-sys"] {
+        assert!(!components.iter().any(|it| names(&it, name)), "{name}");
+    }
+    let root = bill["dependencies"].as_array().unwrap().iter();
+    let root = root.filter(|it| it["ref"].as_str().unwrap().starts_with("pkg:cargo/sriovd@"));
+    assert!(
+        root.flat_map(|it| it["dependsOn"].as_array().unwrap())
+            .count()
+            > 10
+    );
+}
+
+#[test]
+fn the_notices_have_the_licence_of_every_crate() {
+    let notices = run(&mut packaging("bill", &["notices"]));
+    assert!(notices.contains("\naxum 0"));
+    assert!(notices.contains("Permission is hereby granted, free of charge"));
+    let texts: Vec<_> = notices.split(&"=".repeat(80)).collect();
+    let list = texts[0].lines().filter(|line| line.contains("https://"));
+    let list: Vec<_> = list.skip(1).collect();
+    assert!(list.len() > 50);
+    let headings: String = texts[1..]
+        .iter()
+        .filter_map(|it| it.split("\n\n").nth(1))
+        .collect();
+    let without = list.iter().filter(|line| {
+        let mut words = line.split_whitespace();
+        let (name, version) = (words.next().unwrap(), words.next().unwrap());
+        !headings
+            .replace('\n', "")
+            .contains(&format!("{name} {version}"))
+    });
+    let without: Vec<_> = without.collect();
+    assert!(without.is_empty(), "{without:#?}");
+}
+
+#[test]
+fn manual_pages_render_without_warnings() {
+    for page in files_of(&root().join("packaging/man")) {
+        let mut man = Command::new("man");
+        man.args([
+            "--warnings",
+            "--local-file",
+            "--troff-device=utf8",
+            "--ditroff",
+        ])
+        .arg(&page)
+        .env("LC_ALL", "C.UTF-8");
+        let output = man.output().unwrap();
+        assert!(output.status.success(), "{}", page.display());
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            "",
+            "{}",
+            page.display()
+        );
+        run(Command::new("mandoc")
+            .args(["-T", "lint", "-W", "warning"])
+            .arg(&page));
+    }
+}
