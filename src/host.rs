@@ -2,6 +2,7 @@
 
 pub mod error;
 pub mod linux;
+pub mod namespace;
 pub mod netlink;
 pub mod sysfs;
 

@@ -7,6 +7,7 @@
 
 pub mod action;
 pub mod address;
+pub mod allocation;
 pub mod holder;
 pub mod host;
 pub mod name;
@@ -14,6 +15,7 @@ pub mod vf;
 
 pub use action::{Action, BindTarget, Persistence, Step};
 pub use address::{MacAddress, PciAddress, PciId};
+pub use allocation::{Allocation, Borrower};
 pub use holder::Holder;
 pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterface, VfSnapshot};
 pub use name::{DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix};

@@ -27,8 +27,8 @@ pub enum HostError {
     /// Somebody is unbinding its driver, which takes a moment.
     #[error("{what} is just losing its driver")]
     Unbinding { what: String },
-    /// A CNI plugin gave this VF away after it was looked at.
-    #[error("{what} has just been lent by a CNI plugin")]
+    /// A container plugin gave this VF away after it was looked at.
+    #[error("{what} has just been lent by a container plugin")]
     Lent { what: String },
     /// An answer that does not have the form the kernel documents.
     #[error("{what}: cannot make sense of {found:?}")]

@@ -3,7 +3,7 @@
 mod apply;
 mod bind;
 mod holders;
-mod lock;
+pub mod lock;
 mod netdev;
 mod observe;
 #[cfg(test)]
@@ -12,7 +12,7 @@ mod prepared;
 use super::netlink::{InterfaceAddress, Link, Netlink, NetlinkError};
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
-use crate::model::{Action, Node, PciAddress, PfSnapshot, VfIndex};
+use crate::model::{Action, DriverName, Node, PciAddress, PfSnapshot, VfIndex, VfSetting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -29,6 +29,46 @@ impl LinuxHost {
             tree: Tree::new(root),
         }
     }
+
+    /// One attribute of a VF, through its PF's `interface`. For those who hold the VF's lock.
+    pub fn set_vf(
+        &self,
+        pf: PciAddress,
+        interface: u32,
+        vf: VfIndex,
+        setting: VfSetting,
+    ) -> Result<(), HostError> {
+        apply::set_vf(&self.tree, pf, interface, vf, setting)
+    }
+
+    /// Where the device's netdev is. A device that is gone has none.
+    pub fn netdev_of(&self, function: PciAddress) -> Result<Whereabouts, HostError> {
+        let device = device(function);
+        let driver: Option<DriverName> = if_present(self.tree.link_as(device.join("driver")))?;
+        let kernel = driver.as_ref().is_some_and(|driver| !driver.is_userspace());
+        Ok(match netdev::list(&self.tree, &device, driver.as_ref())? {
+            Some(netdevs) if !netdevs.is_empty() => Whereabouts::Here,
+            Some(_) if kernel => Whereabouts::Elsewhere,
+            _ => Whereabouts::Nowhere,
+        })
+    }
+
+    pub fn is_present(&self, function: PciAddress) -> bool {
+        self.tree.exists(device(function))
+    }
+
+    /// The PCI function that a link stands on, by what the link says of its parent.
+    pub fn function_of(&self, link: &Link) -> Option<PciAddress> {
+        holders::pci_function(&self.tree, link.parent_device.as_deref()?)
+    }
+}
+
+/// Where a netdev is, as seen from our network namespace.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whereabouts {
+    Here,
+    Elsewhere,
+    Nowhere,
 }
 
 impl Host for LinuxHost {

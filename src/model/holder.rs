@@ -19,14 +19,16 @@ pub enum Holder {
     Address { address: String },
     /// A CNI plugin's allocation record names the VF and its network namespace lives.
     CniAllocation { netns: String },
+    /// One of our plugins attached it to a container.
+    Container { container: String, network: String },
     /// A vDPA or mediated device stands on it.
     Child { device: String },
 }
 
 impl Holder {
-    /// Lent by a CNI plugin: its attributes are that plugin's until it gives the VF back.
+    /// Lent by a container plugin: its attributes are that plugin's until it gives the VF back.
     pub fn is_allocation(&self) -> bool {
-        matches!(self, Self::CniAllocation { .. })
+        matches!(self, Self::CniAllocation { .. } | Self::Container { .. })
     }
 }
 
@@ -45,6 +47,9 @@ impl fmt::Display for Holder {
             Self::Enslaved { to } => write!(f, "interface {to}, whose port it is"),
             Self::Address { address } => write!(f, "this host, with address {address}"),
             Self::CniAllocation { netns } => write!(f, "CNI, for {netns}"),
+            Self::Container { container, network } => {
+                write!(f, "container {container} (network {network})")
+            }
             Self::Child { device } => write!(f, "device {device} on top of it"),
         }
     }

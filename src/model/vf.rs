@@ -224,6 +224,18 @@ impl VfAttribute {
         Self::LinkState,
         Self::QueryRss,
     ];
+
+    /// What a VF has that nobody configured, where drivers agree on it.
+    pub fn usual(self) -> Option<VfSetting> {
+        match self {
+            Self::Trust => Some(VfSetting::Trust(false)),
+            Self::Mac => Some(VfSetting::Mac(MacAddress::ZERO)),
+            Self::Vlan => Some(VfSetting::Vlan(Vlan::NONE)),
+            Self::TxRate => Some(VfSetting::TxRate(TxRate::default())),
+            Self::LinkState => Some(VfSetting::LinkState(LinkState::Auto)),
+            Self::SpoofCheck | Self::QueryRss => None,
+        }
+    }
 }
 
 impl fmt::Display for VfAttribute {

@@ -2,8 +2,8 @@
 
 use super::Plan;
 use crate::model::{
-    BindTarget, DriverName, LinkState, MacAddress, Mtu, NetworkName, PciAddress, PfSnapshot, Step,
-    TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot, Vlan, VlanProto,
+    BindTarget, DriverName, MacAddress, Mtu, NetworkName, PciAddress, PfSnapshot, Step,
+    VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
 };
 use crate::policy::OnRemoval;
 use crate::policy::resolve::Resolution;
@@ -102,15 +102,7 @@ pub struct Assignment {
 
 /// What an attribute goes back to: what was there before us, else the field's usual default.
 pub(super) fn value_before(attribute: VfAttribute, before: Option<VfSetting>) -> Option<VfSetting> {
-    before.or(match attribute {
-        VfAttribute::Trust => Some(VfSetting::Trust(false)),
-        VfAttribute::Mac => Some(VfSetting::Mac(MacAddress::ZERO)),
-        VfAttribute::Vlan => Some(VfSetting::Vlan(Vlan::NONE)),
-        VfAttribute::SpoofCheck => None,
-        VfAttribute::TxRate => Some(VfSetting::TxRate(TxRate::default())),
-        VfAttribute::LinkState => Some(VfSetting::LinkState(LinkState::Auto)),
-        VfAttribute::QueryRss => None,
-    })
+    before.or_else(|| attribute.usual())
 }
 
 /// What we own of a PF as it is seen now: what is undone, or gone with its VFs, is forgotten.

@@ -281,7 +281,7 @@ impl SimPf {
             Holder::VfioGroup { .. } | Holder::UserspaceDevice => {
                 vf.driver.as_ref().is_some_and(DriverName::is_userspace)
             }
-            Holder::CniAllocation { .. } | Holder::Child { .. } => true,
+            Holder::CniAllocation { .. } | Holder::Container { .. } | Holder::Child { .. } => true,
         };
         if !possible {
             return;

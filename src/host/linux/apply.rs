@@ -1,12 +1,12 @@
 //! Doing one step. No decisions here: a step says everything.
 
 use super::bind::bind;
-use super::holders::cni_allocation;
+use super::holders::lent;
 use super::lock::lock;
 use super::{Tree, device, if_present, vf_indexes, virtfn};
 use crate::host::HostError;
 use crate::host::netlink::{Netlink, NetlinkError};
-use crate::model::{Action, PciAddress, Step, VfIndex};
+use crate::model::{Action, PciAddress, Step, VfIndex, VfSetting};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -38,10 +38,7 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             setting,
         } => {
             let _lock = lock_by_index(tree, action, *vf)?;
-            let what = format!("setting {setting}");
-            ask(tree, &device(pf), *interface, what, |netlink| {
-                netlink.set_vf(*interface, *vf, *setting)
-            })
+            set_vf(tree, pf, *interface, *vf, *setting)
         }
         Step::Bind { vf, address, to } => {
             let _lock = lock_free(tree, action, *vf, *address)?;
@@ -57,6 +54,20 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
     }
 }
 
+/// For those who hold the VF's lock.
+pub(super) fn set_vf(
+    tree: &Tree,
+    pf: PciAddress,
+    interface: u32,
+    vf: VfIndex,
+    setting: VfSetting,
+) -> Result<(), HostError> {
+    let what = format!("setting {setting}");
+    ask(tree, &device(pf), interface, what, |netlink| {
+        netlink.set_vf(interface, vf, setting)
+    })
+}
+
 fn lock_by_index(tree: &Tree, action: &Action, vf: VfIndex) -> Result<Option<File>, HostError> {
     lock_free(tree, action, vf, tree.link_as(virtfn(action.pf, vf))?)
 }
@@ -69,7 +80,7 @@ fn lock_free(
     address: PciAddress,
 ) -> Result<Option<File>, HostError> {
     let lock = lock(tree, vf, address)?;
-    if !action.though_lent && cni_allocation(tree, address)?.is_some() {
+    if !action.though_lent && lent(tree, address)?.is_some() {
         let what = format!("VF {vf} ({address})");
         return Err(HostError::Lent { what });
     }

@@ -4,7 +4,8 @@ use super::netdev::Netdev;
 use super::{Links, Tree, device, if_present};
 use crate::host::HostError;
 use crate::host::netlink::NetlinkError;
-use crate::model::{DriverName, Holder, PciAddress, VfIndex, VfSnapshot};
+use crate::model::allocation::ALLOCATIONS;
+use crate::model::{Allocation, DriverName, Holder, PciAddress, VfIndex, VfSnapshot};
 use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -52,7 +53,7 @@ pub(super) fn find(
                 address: own.address.to_string(),
             }));
         }
-        holders.extend(cni_allocation(tree, vf.address)?);
+        holders.extend(lent(tree, vf.address)?);
         holders.extend(children.get(&vf.address).into_iter().flatten().cloned());
         if !holders.is_empty() {
             found.insert(*index, holders);
@@ -82,7 +83,7 @@ fn named_namespaces(tree: &Tree, links: &mut dyn Links) -> BTreeMap<PciAddress, 
 }
 
 /// The PCI device of that name, or the one on which a virtio device of that name stands.
-fn pci_function(tree: &Tree, device: &str) -> Option<PciAddress> {
+pub(super) fn pci_function(tree: &Tree, device: &str) -> Option<PciAddress> {
     device.parse().ok().or_else(|| {
         let path = tree.path("/sys/bus/virtio/devices").join(device);
         let target = std::fs::read_link(path).ok()?;
@@ -113,7 +114,31 @@ fn group_is_open(tree: &Tree, group: u32) -> bool {
     opened.is_err_and(|error| Errno::from_io_error(&error) == Some(Errno::BUSY))
 }
 
-pub(super) fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
+/// Who a container plugin lent the VF to, ours or the SR-IOV one. Ours writes down for the other
+/// what it lends.
+pub(super) fn lent(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
+    match own_allocation(tree, vf)? {
+        Some(holder) => Ok(Some(holder)),
+        None => cni_allocation(tree, vf),
+    }
+}
+
+/// Whether its container still lives is for those to say who collect the records of dead ones.
+fn own_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
+    let path = Path::new(ALLOCATIONS).join(vf.to_string());
+    let record = if_present(tree.read(&path))?;
+    Ok(
+        record.map(|text| match serde_json::from_str::<Allocation>(&text) {
+            Ok(allocation) => allocation.holder(),
+            Err(_) => Holder::Container {
+                container: format!("of the damaged record {}", path.display()),
+                network: "unknown".to_owned(),
+            },
+        }),
+    )
+}
+
+fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
     let record = if_present(tree.read(format!("/var/lib/cni/sriov/pci/{vf}")))?;
     Ok(record
         // Old versions of the plugin make an empty one to lock it.

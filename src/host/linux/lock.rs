@@ -9,7 +9,8 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 
-const PLUGIN_STATE: &str = "/var/lib/cni/sriov/pci";
+/// Its allocation records, and the locks below them.
+pub const PLUGIN_STATE: &str = "/var/lib/cni/sriov/pci";
 
 /// Held until dropped. `None` where the plugin has never run.
 pub(super) fn lock(
@@ -35,7 +36,8 @@ pub(super) fn lock(
     }
 }
 
-fn open(tree: &Tree, address: PciAddress) -> io::Result<File> {
+/// The lock's file, made if it is not there.
+pub fn open(tree: &Tree, address: PciAddress) -> io::Result<File> {
     let directory = tree.path(PLUGIN_STATE).join("vf_lock");
     DirBuilder::new()
         .recursive(true)

@@ -36,6 +36,8 @@ pub struct Link {
     pub link_type: Option<LinkType>,
     /// The address that the hardware came with, or the present one where the kernel does not say.
     pub permanent_mac: Option<MacAddress>,
+    /// The present one.
+    pub mac: Option<MacAddress>,
     pub mtu: u32,
     pub up: bool,
     pub carrier: bool,
@@ -64,7 +66,6 @@ impl Link {
             },
             ..Self::default()
         };
-        let mut present_mac = None;
         let mut rest = body;
         while let Some((_, kind)) = header(rest) {
             if kind == IFLA_VFINFO_LIST {
@@ -79,7 +80,7 @@ impl Link {
             match kind {
                 IFLA_IFNAME => link.name = printable(attribute.text()),
                 IFLA_MTU => link.mtu = attribute.u32().unwrap_or_default(),
-                IFLA_ADDRESS => present_mac = hardware_address(attribute.value),
+                IFLA_ADDRESS => link.mac = hardware_address(attribute.value),
                 IFLA_PERM_ADDRESS => link.permanent_mac = hardware_address(attribute.value),
                 IFLA_OPERSTATE => link.carrier |= attribute.u8() == Some(IF_OPER_UP),
                 IFLA_CARRIER => link.carrier |= attribute.u8() == Some(1),
@@ -93,7 +94,7 @@ impl Link {
                 _ => {}
             }
         }
-        link.permanent_mac = link.permanent_mac.or(present_mac);
+        link.permanent_mac = link.permanent_mac.or(link.mac);
         Ok(link)
     }
 

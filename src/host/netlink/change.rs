@@ -1,0 +1,138 @@
+//! Changing a link: where it is, what it is called, what it carries.
+
+use super::{Link, Netlink, NetlinkError, message};
+use crate::model::{InterfaceName, MacAddress};
+use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL};
+use netlink_packet_route::address::{
+    AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope,
+};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use rustix::io::Errno;
+use std::net::IpAddr;
+use std::os::fd::{AsRawFd, BorrowedFd};
+
+/// A route through one link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Route {
+    pub destination: IpAddr,
+    pub prefix_length: u8,
+    pub gateway: Option<IpAddr>,
+    pub metric: Option<u32>,
+}
+
+impl Netlink {
+    /// All links in this network namespace, without their VFs.
+    pub fn links(&mut self) -> Result<Vec<Link>, NetlinkError> {
+        let request = RouteNetlinkMessage::GetLink(message(0));
+        self.dump(&request, |body| Link::parse(body).map(Some))
+    }
+
+    /// Into another namespace and under another name. Where the name is taken there the link may
+    /// have moved all the same.
+    pub fn move_link(
+        &mut self,
+        index: u32,
+        namespace: BorrowedFd<'_>,
+        name: &InterfaceName,
+    ) -> Result<(), NetlinkError> {
+        let mut request = message(index);
+        request.attributes.extend([
+            LinkAttribute::NetNsFd(namespace.as_raw_fd()),
+            LinkAttribute::IfName(name.to_string()),
+        ]);
+        self.set(request)
+    }
+
+    pub fn rename(&mut self, index: u32, name: &InterfaceName) -> Result<(), NetlinkError> {
+        let mut request = message(index);
+        request
+            .attributes
+            .push(LinkAttribute::IfName(name.to_string()));
+        self.set(request)
+    }
+
+    pub fn set_mac(&mut self, index: u32, mac: MacAddress) -> Result<(), NetlinkError> {
+        let mut request = message(index);
+        request
+            .attributes
+            .push(LinkAttribute::Address(mac.0.to_vec()));
+        self.set(request)
+    }
+
+    pub fn set_down(&mut self, index: u32) -> Result<(), NetlinkError> {
+        let mut request = message(index);
+        request.header.change_mask = LinkFlags::Up;
+        self.set(request)
+    }
+
+    /// What is there already is fine.
+    pub fn add_address(
+        &mut self,
+        index: u32,
+        address: IpAddr,
+        prefix_length: u8,
+    ) -> Result<(), NetlinkError> {
+        let mut request = AddressMessage::default();
+        request.header.index = index;
+        request.header.prefix_len = prefix_length;
+        request.header.scope = AddressScope::Universe;
+        request.header.family = family(address);
+        if address.is_ipv6() {
+            // Whoever gave it out knows that it is unique; a container does not wait to use it.
+            request.header.flags = AddressHeaderFlags::Nodad;
+        }
+        request.attributes.extend([
+            AddressAttribute::Local(address),
+            AddressAttribute::Address(address),
+        ]);
+        self.add(RouteNetlinkMessage::NewAddress(request))
+    }
+
+    /// What is there already is fine.
+    pub fn add_route(&mut self, index: u32, route: &Route) -> Result<(), NetlinkError> {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family(route.destination);
+        request.header.destination_prefix_length = route.prefix_length;
+        request.header.table = RouteHeader::RT_TABLE_MAIN;
+        request.header.protocol = RouteProtocol::Static;
+        request.header.kind = RouteType::Unicast;
+        request.header.scope = match route.gateway {
+            Some(_) => RouteScope::Universe,
+            None => RouteScope::Link,
+        };
+        if route.prefix_length != 0 {
+            let destination = RouteAddress::from(route.destination);
+            request
+                .attributes
+                .push(RouteAttribute::Destination(destination));
+        }
+        let gateway = route.gateway.map(RouteAddress::from);
+        request
+            .attributes
+            .extend(gateway.map(RouteAttribute::Gateway));
+        request
+            .attributes
+            .extend(route.metric.map(RouteAttribute::Priority));
+        request.attributes.push(RouteAttribute::Oif(index));
+        self.add(RouteNetlinkMessage::NewRoute(request))
+    }
+
+    fn add(&mut self, request: RouteNetlinkMessage) -> Result<(), NetlinkError> {
+        let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+        match self.exchange(request, flags, |_| Ok(())) {
+            Err(error) if error.errno() == Some(Errno::EXIST) => Ok(()),
+            result => result.map(drop),
+        }
+    }
+}
+
+fn family(address: IpAddr) -> AddressFamily {
+    match address {
+        IpAddr::V4(_) => AddressFamily::Inet,
+        IpAddr::V6(_) => AddressFamily::Inet6,
+    }
+}

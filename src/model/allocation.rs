@@ -1,0 +1,88 @@
+//! A VF that one of our plugins lent to a container: what is written down of it.
+
+use super::{Holder, InterfaceName, PciAddress, ResourceName, VfIndex, VfInterface, VfSettings};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// Where the records are: a file per VF, named by its PCI address.
+pub const ALLOCATIONS: &str = "/var/lib/sriovd/allocations";
+
+/// The record of one VF, as JSON in its file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Allocation {
+    pub address: PciAddress,
+    pub pf: PciAddress,
+    pub vf: VfIndex,
+    /// `None` where the VF was asked for by its address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pool: Option<ResourceName>,
+    pub borrower: Borrower,
+    /// The inode of the namespace: its path may come to mean another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace_inode: Option<u64>,
+    /// The kernel's id of the boot in which it was lent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub boot: Option<String>,
+    /// Seconds since 1970-01-01.
+    pub lent_at: u64,
+    /// What the VF's attributes go back to: those that were changed, and no others.
+    #[serde(default)]
+    pub before: VfSettings,
+    /// The VF's netdev as it was. `None` for a VF that a user-space driver has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface_before: Option<VfInterface>,
+}
+
+/// Who has a VF, in the words of the container runtime.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Borrower {
+    /// The runtime's id.
+    pub container: String,
+    /// What people call it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    pub network: String,
+    /// The network namespace that the netdev went to.
+    pub namespace: PathBuf,
+    /// What the netdev is called there.
+    pub interface: InterfaceName,
+}
+
+impl Borrower {
+    /// The container as a person names it.
+    pub fn display_name(&self) -> &str {
+        const SHORT: usize = 12;
+        let id = || self.container.get(..SHORT).unwrap_or(&self.container);
+        self.name.as_deref().unwrap_or_else(id)
+    }
+}
+
+impl Allocation {
+    pub fn holder(&self) -> Holder {
+        Holder::Container {
+            container: self.borrower.display_name().to_owned(),
+            network: self.borrower.network.clone(),
+        }
+    }
+}
+
+/// What lending a VF with these attributes changes, and what each of them goes back to: what the
+/// driver reports, else its usual value.
+pub fn changes(wanted: &VfSettings, is: &VfSettings) -> (VfSettings, VfSettings) {
+    let (mut to_set, mut before) = (VfSettings::default(), VfSettings::default());
+    for setting in wanted.iter() {
+        let attribute = setting.attribute();
+        let was = is.get(attribute);
+        if was == Some(setting) {
+            continue;
+        }
+        to_set.set(setting);
+        if let Some(back) = was.or_else(|| attribute.usual()) {
+            before.set(back);
+        }
+    }
+    (to_set, before)
+}
+
+#[cfg(test)]
+mod tests;
