@@ -38,6 +38,11 @@ pub mod file;
 pub mod publish;
 pub mod state;
 
+// VFs for containers.
+pub mod attach;
+pub mod cni;
+pub mod netavark;
+
 // What sets a pass off, and the pass.
 pub mod events;
 pub mod reconcile;

@@ -3,6 +3,7 @@
 mod attributes;
 mod bad_input;
 mod boot;
+mod cni;
 mod consumers;
 mod crashes;
 mod drift;

@@ -31,8 +31,12 @@ impl Files {
     pub fn sriovd() -> Result<Self> {
         let mut files = Self::new()?;
         let binaries = binaries()?;
-        for (name, directory) in [("sriovd", "/usr/sbin"), ("sriovctl", "/usr/bin")] {
-            files.copy(&binaries.join(name), &format!("{directory}/{name}"), 0o755)?;
+        for (name, place) in [
+            ("sriovd", "/usr/sbin/sriovd"),
+            ("sriovctl", "/usr/bin/sriovctl"),
+            ("sriovd-cni", "/usr/lib/cni/sriovd-cni"),
+        ] {
+            files.copy(&binaries.join(name), place, 0o755)?;
         }
         let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
         if units.exists() {

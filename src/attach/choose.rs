@@ -1,0 +1,99 @@
+//! Which VFs come into question, in which order, and why none of them did.
+
+use super::pools::{self, PoolVf};
+use super::records::Records;
+use super::{AttachError, Borrower, Choice, Lender};
+use crate::host::{Host as _, Look};
+use crate::model::Allocation;
+use std::fmt;
+
+impl Lender {
+    pub(super) fn candidates(
+        &self,
+        choice: &Choice,
+        borrower: Option<&Borrower>,
+    ) -> Result<Vec<PoolVf>, AttachError> {
+        match choice {
+            Choice::Vf(address) => {
+                let pf = self.host.pf_of(*address).filter(|pf| pf != address);
+                let pf = pf.ok_or(AttachError::NotAVf(*address))?;
+                let seen = self.host.observe(pf, Look::Plain)?;
+                let found = seen.and_then(|seen| {
+                    let vf = seen.vfs.iter().find(|(_, vf)| vf.address == *address);
+                    let (&vf, _) = vf?;
+                    Some(PoolVf {
+                        pf,
+                        pf_name: seen.display_name(),
+                        vf,
+                        address: *address,
+                    })
+                });
+                Ok(vec![found.ok_or(AttachError::NotAVf(*address))?])
+            }
+            Choice::OfPool { pool, index } => {
+                let mut pools = pools::read(&self.root)?;
+                let Some(mut vfs) = pools.remove(pool) else {
+                    return Err(AttachError::UnknownPool {
+                        pool: pool.clone(),
+                        known: pools.into_keys().collect(),
+                    });
+                };
+                vfs.retain(|vf| index.is_none_or(|index| vf.vf == index));
+                in_order(&mut vfs, &self.records, borrower);
+                Ok(vfs)
+            }
+        }
+    }
+}
+
+/// First what this container had last, then what nobody had, then what was given back longest ago:
+/// so that others find theirs again too.
+fn in_order(vfs: &mut [PoolVf], records: &Records, borrower: Option<&Borrower>) {
+    vfs.sort_by_cached_key(|vf| {
+        let last = records.last(vf.address);
+        let rank = match &last {
+            Some(last) if borrower.is_some_and(|it| is_same_container(last, it)) => 0,
+            None => 1,
+            Some(_) => 2,
+        };
+        (rank, last.map(|last| last.lent_at))
+    });
+}
+
+fn is_same_container(last: &Allocation, borrower: &Borrower) -> bool {
+    let now = last.borrower.network == borrower.network;
+    let name = |borrower: &Borrower| borrower.name.clone();
+    now && match (name(&last.borrower), name(borrower)) {
+        (Some(last), Some(now)) => last == now,
+        _ => last.borrower.container == borrower.container,
+    }
+}
+
+/// Why each VF that came into question was not free.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Held(pub Vec<(String, String)>);
+
+impl fmt::Display for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 8;
+        if self.0.is_empty() {
+            return f.write_str("it has no VF at the moment");
+        }
+        for (at, (vf, why)) in self.0.iter().take(SHOWN).enumerate() {
+            let comma = if at == 0 { "" } else { ", " };
+            write!(f, "{comma}{vf} {why}")?;
+        }
+        match self.0.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, ", and {more} more"),
+        }
+    }
+}
+
+/// A VF as a person names it.
+pub(super) fn name(vf: &PoolVf) -> String {
+    format!("VF {} of {}", vf.vf, vf.pf_name)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,187 @@
+//! Taking a VF back: whatever was done to it is undone, the last thing first.
+
+use super::inside::{find, set_mac};
+use super::lend::opening;
+use super::{AttachError, Lender, lock};
+use crate::host::namespace::{Namespace, Seen, look};
+use crate::host::netlink::Netlink;
+use crate::host::{Host as _, HostError, Look};
+use crate::model::{Allocation, PfSnapshot, VfInterface};
+use std::fmt;
+use std::os::fd::AsFd as _;
+
+/// What came of it. Nothing of this keeps the VF from being free.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct GivenBack {
+    /// What could not be restored: the daemon sees to it.
+    pub troubles: Vec<String>,
+}
+
+impl fmt::Display for GivenBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.troubles.join("; "))
+    }
+}
+
+impl GivenBack {
+    fn note(&mut self, result: Result<(), HostError>) {
+        self.troubles
+            .extend(result.err().map(|error| error.to_string()));
+    }
+}
+
+/// Whether the netdev is in our namespace.
+enum Back {
+    Here,
+    /// Its namespace ended, and the kernel is about to bring it.
+    Later,
+}
+
+impl Lender {
+    /// Takes back what a container has under this name. `None`: it has nothing.
+    pub fn give_back(
+        &self,
+        container: &str,
+        interface: &str,
+    ) -> Result<Option<GivenBack>, AttachError> {
+        let Some(found) = self.find(container, interface) else {
+            return Ok(None);
+        };
+        let _lock = lock::take(&self.root, found.address)?;
+        // Somebody may have been quicker.
+        match self.find(container, interface) {
+            Some(allocation) => self.give_back_locked(&allocation).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    pub(super) fn give_back_locked(
+        &self,
+        allocation: &Allocation,
+    ) -> Result<GivenBack, AttachError> {
+        let mut given_back = GivenBack::default();
+        let other_boot = allocation.boot.as_ref().zip(self.boot());
+        if other_boot.is_none_or(|(then, now)| *then == now)
+            && let Some(pf) = self.observe(allocation)?
+        {
+            if let Some(before) = &allocation.interface_before {
+                match self.bring_back(allocation, &pf, before)? {
+                    Back::Here => {}
+                    Back::Later => {
+                        let later = "its interface is still in a network namespace that ends; it \
+                                     is taken back as soon as the kernel brings it";
+                        given_back.troubles.push(later.to_owned());
+                        return Ok(given_back);
+                    }
+                }
+            }
+            self.restore(allocation, &mut given_back)?;
+        }
+        self.records.release(allocation)?;
+        Ok(given_back)
+    }
+
+    /// `None`: the VF, or its PF, is not there any more.
+    fn observe(&self, allocation: &Allocation) -> Result<Option<PfSnapshot>, AttachError> {
+        let pf = self.host.observe(allocation.pf, Look::Plain)?;
+        Ok(pf.filter(|pf| {
+            let vf = pf.vfs.get(&allocation.vf);
+            vf.is_some_and(|vf| vf.address == allocation.address)
+        }))
+    }
+
+    fn bring_back(
+        &self,
+        allocation: &Allocation,
+        pf: &PfSnapshot,
+        before: &VfInterface,
+    ) -> Result<Back, AttachError> {
+        let vf = pf.vfs.get(&allocation.vf);
+        if vf.is_none_or(|vf| !vf.interface_elsewhere) {
+            return Ok(Back::Here);
+        }
+        let path = &allocation.borrower.namespace;
+        let is_it = match look(path) {
+            Seen::Nothing => false,
+            Seen::Namespace(inode) => allocation.namespace_inode.is_none_or(|it| it == inode),
+            Seen::Other => false,
+        };
+        if !is_it {
+            return Ok(Back::Later);
+        }
+        let (namespace, own) = (Namespace::open(path)?, Namespace::own()?);
+        let vf = allocation.address;
+        namespace.within(|netlink| {
+            let link = find(&self.host, netlink, vf)?;
+            // While up it could not be renamed on older kernels.
+            let moved = netlink
+                .set_down(link.index)
+                .and_then(|()| netlink.move_link(link.index, own.as_fd(), &before.name));
+            moved.map_err(|error| {
+                error.while_doing(format!("moving {} back as {}", link.name, before.name))
+            })
+        })?;
+        Ok(Back::Here)
+    }
+
+    fn restore(
+        &self,
+        allocation: &Allocation,
+        given_back: &mut GivenBack,
+    ) -> Result<(), AttachError> {
+        let Some(pf) = self.observe(allocation)? else {
+            return Ok(());
+        };
+        let vf = pf.vfs.get(&allocation.vf);
+        let own = vf.and_then(|vf| vf.interface.as_ref());
+        if let (Some(own), Some(before)) = (own, &allocation.interface_before)
+            && own.name != before.name
+        {
+            // What the kernel brings back keeps the name that it had in the container.
+            given_back.note(rename(own, before));
+        }
+        let settings: Vec<_> = allocation.before.iter().collect();
+        for &setting in settings.iter().rev() {
+            let is = vf.and_then(|vf| vf.settings.get(setting.attribute()));
+            if let (Some(interface), true) = (&pf.interface, is != Some(setting)) {
+                let set = self
+                    .host
+                    .set_vf(pf.address, interface.index, allocation.vf, setting);
+                given_back.note(set);
+            }
+        }
+        if let (Some(own), Some(before)) = (own, &allocation.interface_before) {
+            restore_netdev(own.index, before, given_back)?;
+        }
+        Ok(())
+    }
+}
+
+fn rename(own: &VfInterface, before: &VfInterface) -> Result<(), HostError> {
+    let mut netlink = Netlink::open().map_err(opening)?;
+    let renamed = netlink
+        .set_down(own.index)
+        .and_then(|()| netlink.rename(own.index, &before.name));
+    renamed.map_err(|error| error.while_doing(format!("renaming {} to {}", own.name, before.name)))
+}
+
+fn restore_netdev(
+    index: u32,
+    before: &VfInterface,
+    given_back: &mut GivenBack,
+) -> Result<(), HostError> {
+    let mut netlink = Netlink::open().map_err(opening)?;
+    let mtu = before.mtu;
+    if !before.up {
+        let down = netlink.set_down(index);
+        given_back.note(down.map_err(|error| error.while_doing("setting it down".to_owned())));
+    }
+    let set = netlink.set_mtu(index, mtu);
+    given_back.note(set.map_err(|error| error.while_doing(format!("setting MTU {mtu}"))));
+    given_back.note(set_mac(&mut netlink, index, before.mac));
+    if before.up {
+        let up = netlink.set_up(index);
+        given_back.note(up.map_err(|error| error.while_doing("setting it up".to_owned())));
+    }
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! What is done to a netdev in its container's network namespace.
+
+use super::{AttachError, Lender, Lent, LentInterface};
+use crate::host::HostError;
+use crate::host::linux::LinuxHost;
+use crate::host::namespace::Namespace;
+use crate::host::netlink::{Link, Netlink, NetlinkError, Route};
+use crate::model::{MacAddress, Mtu, PciAddress};
+use std::net::IpAddr;
+
+/// What the netdev carries in the container.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Addressing {
+    /// With their prefix lengths.
+    pub addresses: Vec<(IpAddr, u8)>,
+    pub routes: Vec<Route>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wish {
+    pub(super) mac: Option<MacAddress>,
+    pub(super) mtu: Option<Mtu>,
+}
+
+/// After it moved: what it is to be like before anybody uses it. It is still down.
+pub(super) fn settle(
+    host: &LinuxHost,
+    namespace: &Namespace,
+    vf: PciAddress,
+    wish: Wish,
+) -> Result<LentInterface, HostError> {
+    namespace.within(|netlink| {
+        let link = find(host, netlink, vf)?;
+        if let Some(mtu) = wish.mtu.filter(|mtu| mtu.get() != link.mtu) {
+            let set = netlink.set_mtu(link.index, mtu);
+            set.map_err(|error| error.while_doing(format!("setting MTU {mtu}")))?;
+        }
+        if let Some(mac) = wish.mac {
+            set_mac(netlink, link.index, mac)?;
+        }
+        announce_itself(&link.name);
+        seen(&find(host, netlink, vf)?)
+    })
+}
+
+/// Some drivers refuse an address that their PF has given them already, and take it when they
+/// reset, which they do on the way down (igbvf).
+pub(super) fn set_mac(netlink: &mut Netlink, index: u32, mac: MacAddress) -> Result<(), HostError> {
+    let doing = |error: NetlinkError| error.while_doing(format!("setting MAC {mac}"));
+    let has_it = |netlink: &mut Netlink| -> Result<bool, HostError> {
+        let link = netlink.link(index).map_err(doing)?;
+        Ok(link.is_some_and(|link| link.mac == Some(mac)))
+    };
+    if has_it(netlink)? {
+        return Ok(());
+    }
+    let set = netlink.set_mac(index, mac).map_err(doing);
+    if has_it(netlink)? {
+        return Ok(());
+    }
+    netlink.set_up(index).map_err(doing)?;
+    netlink.set_down(index).map_err(doing)?;
+    if has_it(netlink)? {
+        return Ok(());
+    }
+    set?;
+    Err(HostError::NoEffect {
+        what: format!("setting MAC {mac}"),
+        found: "it reads back as before".to_owned(),
+    })
+}
+
+/// Neighbours learn where an address moved when the link comes up. Best effort: without, they
+/// learn it when they ask.
+fn announce_itself(name: &str) {
+    for setting in [
+        format!("/proc/sys/net/ipv4/conf/{name}/arp_notify"),
+        format!("/proc/sys/net/ipv6/conf/{name}/ndisc_notify"),
+    ] {
+        drop(std::fs::write(setting, "1"));
+    }
+}
+
+impl Lender {
+    /// Takes the netdev up: some address management asks over it.
+    pub fn set_up(&self, lent: &Lent) -> Result<(), AttachError> {
+        self.configure(lent, &Addressing::default()).map(drop)
+    }
+
+    /// Addresses, up, routes. `None` where no netdev was lent: then there is nothing to carry them.
+    pub fn configure(
+        &self,
+        lent: &Lent,
+        addressing: &Addressing,
+    ) -> Result<Option<LentInterface>, AttachError> {
+        let Some(interface) = lent.interface else {
+            return Ok(None);
+        };
+        let (vf, index) = (lent.allocation.address, interface.index);
+        let name = &lent.allocation.borrower.interface;
+        let configured = lent.namespace.within(|netlink| {
+            if addressing.addresses.iter().any(|(it, _)| it.is_ipv6()) {
+                // Runtimes turn it off where they do not know of an address.
+                drop(std::fs::write(
+                    format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"),
+                    "0",
+                ));
+            }
+            for &(address, prefix) in &addressing.addresses {
+                let added = netlink.add_address(index, address, prefix);
+                added.map_err(|error| {
+                    error.while_doing(format!("adding address {address}/{prefix}"))
+                })?;
+            }
+            let up = netlink.set_up(index);
+            up.map_err(|error| error.while_doing(format!("setting {name} up")))?;
+            for route in &addressing.routes {
+                let Route {
+                    destination,
+                    prefix_length,
+                    ..
+                } = route;
+                let added = netlink.add_route(index, route);
+                added.map_err(|error| {
+                    error.while_doing(format!("adding the route to {destination}/{prefix_length}"))
+                })?;
+            }
+            seen(&find(&self.host, netlink, vf)?)
+        })?;
+        Ok(Some(configured))
+    }
+}
+
+/// The netdev of a VF among those of a namespace.
+pub(super) fn find(
+    host: &LinuxHost,
+    netlink: &mut Netlink,
+    vf: PciAddress,
+) -> Result<Link, HostError> {
+    let links = netlink
+        .links()
+        .map_err(|error| error.while_doing("listing the container's interfaces".to_owned()))?;
+    let mut own = links
+        .into_iter()
+        .filter(|link| host.function_of(link) == Some(vf));
+    own.next().ok_or_else(|| HostError::Gone {
+        what: format!("the interface of VF {vf}"),
+    })
+}
+
+fn seen(link: &Link) -> Result<LentInterface, HostError> {
+    let unreadable = |what: &str, found: String| HostError::Unreadable {
+        what: format!("the {what} of {}", link.name),
+        found,
+    };
+    Ok(LentInterface {
+        index: link.index,
+        mac: link
+            .mac
+            .ok_or_else(|| unreadable("MAC", "none".to_owned()))?,
+        mtu: Mtu::try_from(link.mtu).map_err(|_| unreadable("MTU", link.mtu.to_string()))?,
+    })
+}

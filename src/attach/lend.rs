@@ -1,0 +1,238 @@
+//! Lending a VF: the steps, and taking back what was done when one of them fails.
+
+use super::choose::{Held, name};
+use super::pools::PoolVf;
+use super::records::Record;
+use super::stale::Life;
+use super::{AttachError, Choice, Lender, Lent, LentInterface, Request, inside, lock};
+use crate::host::namespace::Namespace;
+use crate::host::netlink::Netlink;
+use crate::host::{Host as _, HostError, Look};
+use crate::model::allocation::changes;
+use crate::model::{Allocation, Holder, PfSnapshot, VfSettings, VfSnapshot};
+use rustix::io::Errno;
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+enum Try {
+    Lent(Box<Lent>),
+    /// Why it is not free.
+    Held(String),
+}
+
+impl Lender {
+    /// Whether there is a VF to lend. Nothing is changed.
+    pub fn has_free(&self, choice: &Choice, userspace: bool) -> Result<(), AttachError> {
+        let mut held = Held::default();
+        for vf in self.candidates(choice, None)? {
+            match self.look_at(&vf, userspace)? {
+                Ok(_) => return Ok(()),
+                Err(why) => held.0.push((name(&vf), why)),
+            }
+        }
+        Err(none_free(choice, held))
+    }
+
+    /// The VF stays lent unless it is given to `undo`.
+    pub fn lend(&self, request: &Request) -> Result<Lent, AttachError> {
+        let borrower = &request.borrower;
+        // Before anything is touched: it is what callers get wrong.
+        Namespace::open(&borrower.namespace)?;
+        let interface = borrower.interface.as_str();
+        if let Some(had) = self.find(&borrower.container, interface)
+            && self.life(&had)? == Life::Lives
+        {
+            return Err(AttachError::Already {
+                container: borrower.display_name().to_owned(),
+                interface: interface.to_owned(),
+            });
+        }
+        let mut held = Held::default();
+        let mut locked = Vec::new();
+        for vf in self.candidates(&request.choice, Some(borrower))? {
+            if let Some(why) = self.surely_held(&vf)? {
+                held.0.push((name(&vf), why));
+                continue;
+            }
+            match lock::try_take(&self.root, vf.address)? {
+                None => locked.push(vf),
+                Some(lock) => match self.try_lend(&vf, request, lock)? {
+                    Try::Lent(lent) => return Ok(*lent),
+                    Try::Held(why) => held.0.push((name(&vf), why)),
+                },
+            }
+        }
+        // Whoever has the lock may only be changing an attribute, or giving the VF back.
+        for vf in locked {
+            let lock = lock::take(&self.root, vf.address)?;
+            match self.try_lend(&vf, request, lock)? {
+                Try::Lent(lent) => return Ok(*lent),
+                Try::Held(why) => held.0.push((name(&vf), why)),
+            }
+        }
+        Err(none_free(&request.choice, held))
+    }
+
+    /// Takes back what was just lent, for what failed afterwards.
+    pub fn undo(&self, lent: &Lent) -> Result<(), AttachError> {
+        let given_back = self.give_back_locked(&lent.allocation)?;
+        match given_back.troubles.is_empty() {
+            true => Ok(()),
+            false => Err(AttachError::Troubles(given_back.to_string())),
+        }
+    }
+
+    /// By its record alone, which costs little: a pool may have a hundred VFs.
+    fn surely_held(&self, vf: &PoolVf) -> Result<Option<String>, AttachError> {
+        let Record::Of(allocation) = self.records.read(vf.address) else {
+            return Ok(None);
+        };
+        Ok(match self.life(&allocation)? {
+            Life::Lives => Some(held_by(&[allocation.holder()])),
+            Life::Ends | Life::Ended => None,
+        })
+    }
+
+    fn try_lend(&self, vf: &PoolVf, request: &Request, lock: File) -> Result<Try, AttachError> {
+        self.collect_locked(vf.address)?;
+        let (pf, snapshot) = match self.look_at(vf, request.userspace)? {
+            Ok(found) => found,
+            Err(why) => return Ok(Try::Held(why)),
+        };
+        let namespace = Namespace::open(&request.borrower.namespace)?;
+        let (to_set, before) = changes(&request.settings, &snapshot.settings);
+        let allocation = Allocation {
+            address: vf.address,
+            pf: vf.pf,
+            vf: vf.vf,
+            pool: match &request.choice {
+                Choice::Vf(_) => None,
+                Choice::OfPool { pool, .. } => Some(pool.clone()),
+            },
+            borrower: request.borrower.clone(),
+            namespace_inode: namespace.inode(),
+            boot: self.boot(),
+            lent_at: now(),
+            before,
+            interface_before: snapshot.interface.clone(),
+        };
+        if !self.records.create(&allocation)? {
+            return Ok(Try::Held("has just been given away".to_owned()));
+        }
+        match self.carry_out(request, &pf, &allocation, &to_set, &namespace) {
+            Ok(interface) => Ok(Try::Lent(Box::new(Lent {
+                allocation,
+                interface,
+                namespace,
+                _lock: lock,
+            }))),
+            Err(cause) => Err(self.undone(&allocation, cause)),
+        }
+    }
+
+    /// What was asked for failed: as if nothing had happened.
+    fn undone(&self, allocation: &Allocation, cause: AttachError) -> AttachError {
+        let troubles = match self.give_back_locked(allocation) {
+            Ok(given_back) if given_back.troubles.is_empty() => return cause,
+            Ok(given_back) => given_back.to_string(),
+            Err(error) => error.to_string(),
+        };
+        AttachError::NotUndone {
+            cause: Box::new(cause),
+            troubles,
+        }
+    }
+
+    /// The VF and its PF if it can be lent, else why not.
+    #[expect(clippy::type_complexity, reason = "a name would say no more")]
+    fn look_at(
+        &self,
+        vf: &PoolVf,
+        userspace: bool,
+    ) -> Result<Result<(PfSnapshot, VfSnapshot), String>, AttachError> {
+        let Some(pf) = self.host.observe(vf.pf, Look::WithHolders)? else {
+            return Ok(Err("is gone with its PF".to_owned()));
+        };
+        let snapshot = pf.vfs.get(&vf.vf).filter(|it| it.address == vf.address);
+        let Some(snapshot) = snapshot.cloned() else {
+            return Ok(Err("is not there".to_owned()));
+        };
+        let holders = pf.holders.iter().flat_map(|of_vf| of_vf.get(&vf.vf));
+        let holders: Vec<_> = holders.flatten().cloned().collect();
+        if !holders.is_empty() {
+            return Ok(Err(held_by(&holders)));
+        }
+        Ok(match (&snapshot.driver, &snapshot.interface) {
+            (_, Some(_)) => Ok((pf, snapshot)),
+            (Some(driver), None) if driver.is_userspace() => match userspace {
+                true => Ok((pf, snapshot)),
+                false => Err(format!("has driver {driver}, which makes no interface")),
+            },
+            (Some(driver), None) => Err(format!("has no interface from driver {driver} yet")),
+            (None, None) => Err("has no driver".to_owned()),
+        })
+    }
+
+    fn carry_out(
+        &self,
+        request: &Request,
+        pf: &PfSnapshot,
+        allocation: &Allocation,
+        to_set: &VfSettings,
+        namespace: &Namespace,
+    ) -> Result<Option<LentInterface>, AttachError> {
+        for setting in to_set.iter() {
+            let interface = pf.interface.as_ref().ok_or_else(|| HostError::NoEffect {
+                what: format!("setting {setting}"),
+                found: format!("PF {} has no network interface", pf.address),
+            })?;
+            self.host
+                .set_vf(pf.address, interface.index, allocation.vf, setting)?;
+        }
+        let Some(netdev) = &allocation.interface_before else {
+            return Ok(None);
+        };
+        let name = &request.borrower.interface;
+        let mut netlink = Netlink::open().map_err(opening)?;
+        let moved = netlink.move_link(netdev.index, namespace.as_fd(), name);
+        moved.map_err(|error| match error.errno() {
+            Some(errno @ Errno::EXIST) => HostError::Kernel {
+                what: format!("moving {} to the container as {name}", netdev.name),
+                errno,
+                detail: Some("the container has an interface of that name".to_owned()),
+            },
+            _ => error.while_doing(format!("moving {} to the container as {name}", netdev.name)),
+        })?;
+        let wish = inside::Wish {
+            mac: request.settings.mac,
+            mtu: request.mtu,
+        };
+        let vf = allocation.address;
+        Ok(Some(inside::settle(&self.host, namespace, vf, wish)?))
+    }
+}
+
+pub(super) fn opening(error: crate::host::netlink::NetlinkError) -> HostError {
+    error.while_doing("opening netlink".to_owned())
+}
+
+fn held_by(holders: &[Holder]) -> String {
+    let words: Vec<_> = holders.iter().map(ToString::to_string).collect();
+    format!("is held by {}", words.join(" and "))
+}
+
+fn none_free(choice: &Choice, held: Held) -> AttachError {
+    match choice {
+        Choice::Vf(address) => AttachError::NotFree { held, vf: *address },
+        Choice::OfPool { pool, .. } => AttachError::NoneFree {
+            pool: pool.clone(),
+            held,
+        },
+    }
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,56 @@
+//! The lock of a VF, which the SR-IOV CNI plugin and the daemon take too.
+
+use crate::host::HostError;
+use crate::host::linux::lock;
+use crate::host::sysfs::Tree;
+use crate::model::PciAddress;
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::File;
+use std::path::Path;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+/// As long as the SR-IOV CNI plugin waits for it.
+pub(super) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Held until dropped. `None`: somebody else has it.
+pub(super) fn try_take(root: &Path, vf: PciAddress) -> Result<Option<File>, HostError> {
+    let file = open(root, vf)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(file)),
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(errno) => Err(failed(vf, errno)),
+    }
+}
+
+/// Waits for whoever has it.
+pub(super) fn take(root: &Path, vf: PciAddress) -> Result<File, HostError> {
+    let file = open(root, vf)?;
+    let (done, wait) = mpsc::channel();
+    // The kernel waits for a lock without a limit: let a thread do that, which ends with us.
+    thread::spawn(move || {
+        let locked = flock(&file, FlockOperation::LockExclusive);
+        drop(done.send(locked.map(|()| file)));
+    });
+    match wait.recv_timeout(PATIENCE) {
+        Ok(locked) => locked.map_err(|errno| failed(vf, errno)),
+        Err(_) => Err(HostError::Locked {
+            what: format!("VF {vf}"),
+        }),
+    }
+}
+
+fn open(root: &Path, vf: PciAddress) -> Result<File, HostError> {
+    lock::open(&Tree::new(root.to_owned()), vf)
+        .map_err(|error| failed(vf, Errno::from_io_error(&error).unwrap_or(Errno::IO)))
+}
+
+fn failed(vf: PciAddress, errno: Errno) -> HostError {
+    HostError::Kernel {
+        what: format!("locking VF {vf}"),
+        errno,
+        detail: None,
+    }
+}

@@ -1,0 +1,82 @@
+//! Records in a prepared tree.
+
+use super::*;
+use crate::model::{Borrower, VfIndex, VfSettings};
+
+pub(in crate::attach) fn allocation(vf: u16, container: &str) -> Allocation {
+    Allocation {
+        address: format!("0000:01:10.{vf}").parse().unwrap(),
+        pf: "0000:01:00.0".parse().unwrap(),
+        vf: VfIndex(vf),
+        pool: None,
+        borrower: Borrower {
+            container: container.to_owned(),
+            name: None,
+            network: "f1-u".to_owned(),
+            namespace: "/run/netns/box".into(),
+            interface: "eth0".parse().unwrap(),
+        },
+        namespace_inode: None,
+        boot: None,
+        lent_at: 0,
+        before: VfSettings::default(),
+        interface_before: None,
+    }
+}
+
+/// With the directory that taking a lock makes.
+pub(in crate::attach) fn records(root: &Path) -> Records {
+    fs::create_dir_all(root.join("var/lib/cni/sriov/pci")).unwrap();
+    Records::below(root)
+}
+
+#[test]
+fn a_vf_has_one_record_at_most() {
+    let root = tempfile::tempdir().unwrap();
+    let records = records(root.path());
+    let first = allocation(0, "first");
+    assert!(records.create(&first).unwrap());
+    assert!(!records.create(&allocation(0, "second")).unwrap());
+    assert!(records.create(&allocation(1, "second")).unwrap());
+    assert_eq!(records.all(), [first.clone(), allocation(1, "second")]);
+    assert_eq!(records.read(first.address), Record::Of(Box::new(first)));
+}
+
+#[test]
+fn a_released_vf_remembers_who_had_it() {
+    let root = tempfile::tempdir().unwrap();
+    let records = records(root.path());
+    let lent = allocation(0, "first");
+    records.create(&lent).unwrap();
+    assert_eq!(records.last(lent.address), None);
+    records.release(&lent).unwrap();
+    records.release(&lent).unwrap();
+    assert_eq!(records.read(lent.address), Record::None);
+    assert_eq!(records.last(lent.address), Some(lent));
+}
+
+#[test]
+fn the_sriov_plugin_is_told_and_its_own_record_is_left() {
+    let root = tempfile::tempdir().unwrap();
+    let records = records(root.path());
+    let lent = allocation(0, "first");
+    let theirs = root.path().join("var/lib/cni/sriov/pci/0000:01:10.0");
+    records.create(&lent).unwrap();
+    assert_eq!(fs::read_to_string(&theirs).unwrap(), "/run/netns/box");
+    records.release(&lent).unwrap();
+    assert!(!theirs.exists());
+    fs::write(&theirs, "/run/netns/other").unwrap();
+    records.release(&lent).unwrap();
+    assert!(theirs.exists());
+}
+
+#[test]
+fn a_record_that_was_cut_short_is_seen_as_such() {
+    let root = tempfile::tempdir().unwrap();
+    let records = records(root.path());
+    let lent = allocation(0, "first");
+    records.create(&lent).unwrap();
+    fs::write(records.path(lent.address), "{\"addr").unwrap();
+    assert_eq!(records.read(lent.address), Record::Damaged);
+    assert_eq!((records.all(), records.vfs()), (vec![], vec![lent.address]));
+}

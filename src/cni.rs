@@ -1,0 +1,146 @@
+//! The CNI plugin: what a container runtime asks for, done with the VFs of a host.
+//!
+//! The protocol is that of <https://www.cni.dev/docs/spec/>, versions 0.3.1 to 1.1.0; the
+//! configuration is the SR-IOV CNI plugin's, with `pool` beside `deviceID`.
+
+mod add;
+mod call;
+mod check;
+mod collect;
+mod error;
+mod ipam;
+mod log;
+mod netconf;
+mod result;
+
+use crate::attach::Lender;
+use crate::model::VfSettings;
+use call::{Call, Command};
+use error::{CniError, Code};
+use log::{Level, Log};
+use netconf::{Header, NetConf};
+use serde_json::json;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// What is read of a configuration; those of runtimes have a few kilobytes.
+pub const LONGEST: u64 = 1 << 20;
+
+/// Versions of the protocol, oldest first.
+const VERSIONS: [&str; 4] = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+
+/// What is printed, and whether it is an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub stdout: String,
+    pub is_error: bool,
+}
+
+/// Answers one call. `variable` gives the environment; `input` is the whole standard input, or one
+/// byte more than may be.
+pub fn run(root: &Path, variable: impl Fn(&str) -> Option<OsString>, input: &[u8]) -> Answer {
+    let header = Header::read(input);
+    let version = header
+        .as_ref()
+        .map_or(VERSIONS[2], |header| header.version.as_str())
+        .to_owned();
+    let mut log = Log::default();
+    let answered = Call::read(variable).and_then(|call| {
+        let header = header?;
+        let plugin = Plugin {
+            lender: Lender::new(root.to_owned()),
+            call,
+            header,
+        };
+        plugin.answer(&mut log)
+    });
+    match answered {
+        Ok(stdout) => Answer {
+            stdout,
+            is_error: false,
+        },
+        Err(error) => {
+            log.write(Level::Error, &error);
+            Answer {
+                stdout: error.object(&version),
+                is_error: true,
+            }
+        }
+    }
+}
+
+struct Plugin {
+    lender: Lender,
+    call: Call,
+    header: Header,
+}
+
+impl Plugin {
+    fn answer(&self, log: &mut Log) -> Result<String, CniError> {
+        if self.call.command == Command::Version {
+            let versions = json!({
+                "cniVersion": self.header.version,
+                "supportedVersions": VERSIONS,
+            });
+            return Ok(format!("{versions}\n"));
+        }
+        let supported = VERSIONS.contains(&self.header.version.as_str());
+        if !supported {
+            let message = format!(
+                "cniVersion {:?} is not one of {}",
+                self.header.version,
+                VERSIONS.join(", ")
+            );
+            return Err(CniError::new(Code::IncompatibleVersion, message));
+        }
+        if matches!(self.call.command, Command::Gc | Command::Status)
+            && self.header.version != "1.1.0"
+        {
+            let message = format!("{:?} is a command of cniVersion 1.1.0", self.call.command);
+            return Err(CniError::new(Code::IncompatibleVersion, message));
+        }
+        // Whatever became of the configuration since, what was lent must come back.
+        if self.call.command == Command::Del {
+            *log = Log::of(&self.header.raw);
+            return self.del(log);
+        }
+        let conf = NetConf::read(&self.header)?;
+        *log = Log::of(&self.header.raw);
+        match self.call.command {
+            Command::Add => self.add(&conf, log),
+            Command::Check => self.check(&conf),
+            Command::Gc => self.collect(log),
+            Command::Status => self.status(&conf),
+            Command::Version | Command::Del => Ok(String::new()),
+        }
+    }
+
+    /// What the VF is to have: of the MACs, the one that was said nearest to the container.
+    fn settings(&self, conf: &NetConf) -> VfSettings {
+        let mut settings = conf.settings;
+        settings.mac = conf.runtime_mac.or(self.call.mac).or(settings.mac);
+        settings
+    }
+
+    /// Whether an ADD could succeed.
+    fn status(&self, conf: &NetConf) -> Result<String, CniError> {
+        match self.lender.has_free(&conf.choice, true) {
+            Ok(()) => Ok(String::new()),
+            Err(error) => Err(CniError::new(Code::NotAvailable, chain(&error))),
+        }
+    }
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

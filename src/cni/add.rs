@@ -1,0 +1,92 @@
+//! ADD and DEL: a VF comes, a VF goes.
+
+use super::error::{CniError, Code};
+use super::ipam::Ipam;
+use super::log::{Level, Log};
+use super::netconf::NetConf;
+use super::result::{Given, render};
+use super::{Plugin, chain};
+use crate::attach::{Lent, Request};
+
+impl Plugin {
+    pub(super) fn add(&self, conf: &NetConf, log: &mut Log) -> Result<String, CniError> {
+        let ipam = Ipam::of(&self.header.raw, &self.call.path)?;
+        let request = Request {
+            borrower: self.call.borrower(&self.header.name)?,
+            choice: conf.choice.clone(),
+            settings: self.settings(conf),
+            mtu: None,
+            userspace: true,
+        };
+        let lent = self.lender.lend(&request);
+        let lent = lent.map_err(|error| CniError::attaching(&error))?;
+        let vf = lent.allocation.address;
+        match self.address(&lent, ipam.as_ref()) {
+            Ok(result) => {
+                log.write(
+                    Level::Info,
+                    &format!("VF {vf} lent to {}", self.call.container()),
+                );
+                Ok(result)
+            }
+            Err(error) => Err(match self.lender.undo(&lent) {
+                Ok(()) => error,
+                Err(trouble) => error.and(&format!("giving the VF back: {}", chain(&trouble))),
+            }),
+        }
+    }
+
+    fn address(&self, lent: &Lent, ipam: Option<&Ipam>) -> Result<String, CniError> {
+        let attaching = |error| CniError::attaching(&error);
+        // It asks over the interface, and the others do without.
+        if ipam.is_some_and(|ipam| ipam.plugin == "dhcp") {
+            self.lender.set_up(lent).map_err(attaching)?;
+        }
+        let given = ipam.map(|ipam| ipam.run("ADD")).transpose();
+        let configured = given.and_then(|given| {
+            let given = given.map_or_else(|| Ok(Given::default()), |given| Given::read(&given))?;
+            let interface = self.lender.configure(lent, &given.addressing()?);
+            Ok((given, interface.map_err(attaching)?))
+        });
+        match configured {
+            Ok((given, interface)) => {
+                let allocation = &lent.allocation;
+                let version = &self.header.version;
+                let borrower = &allocation.borrower;
+                Ok(render(
+                    version,
+                    borrower,
+                    allocation.address,
+                    interface,
+                    &given,
+                ))
+            }
+            Err(error) => Err(match ipam.map(|ipam| ipam.run("DEL")) {
+                Some(Err(trouble)) => error.and(&trouble.to_string()),
+                Some(Ok(_)) | None => error,
+            }),
+        }
+    }
+
+    /// What is gone already is fine. The addresses go first: the plugin may ask over the interface.
+    pub(super) fn del(&self, log: &mut Log) -> Result<String, CniError> {
+        let released = Ipam::of(&self.header.raw, &self.call.path)
+            .and_then(|ipam| ipam.map(|ipam| ipam.run("DEL")).transpose());
+        let (container, interface) = (self.call.container(), self.call.interface());
+        let given_back = self.lender.give_back(container, interface);
+        match given_back {
+            Ok(given_back) => {
+                let troubles = given_back.into_iter().flat_map(|it| it.troubles);
+                troubles.for_each(|trouble| log.write(Level::Warning, &trouble));
+            }
+            Err(error) => {
+                let error = CniError::new(Code::CannotDetach, chain(&error));
+                return Err(match released {
+                    Ok(_) => error,
+                    Err(trouble) => error.and(&trouble.to_string()),
+                });
+            }
+        }
+        released.map(|_| String::new())
+    }
+}

@@ -1,0 +1,67 @@
+//! GC: what the runtime does not know any more comes back.
+
+use super::error::{CniError, Code};
+use super::ipam::Ipam;
+use super::log::{Level, Log};
+use super::{Plugin, chain};
+use serde::Deserialize;
+use serde_json::Value;
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+struct Attachment {
+    #[serde(rename = "containerID")]
+    container: String,
+    ifname: String,
+}
+
+impl Plugin {
+    pub(super) fn collect(&self, log: &mut Log) -> Result<String, CniError> {
+        let valid = self.header.raw.get("cni.dev/valid-attachments");
+        let valid: Vec<Attachment> = serde_json::from_value(valid.cloned().unwrap_or_default())
+            .or_else(|error| match valid.is_none_or(Value::is_null) {
+                true => Ok(Vec::new()),
+                false => Err(CniError::new(
+                    Code::InvalidConfig,
+                    format!("\"cni.dev/valid-attachments\": {error}"),
+                )),
+            })?;
+        let mut failed = Vec::new();
+        for allocation in self.lender.allocations() {
+            let borrower = &allocation.borrower;
+            let attachment = Attachment {
+                container: borrower.container.clone(),
+                ifname: borrower.interface.to_string(),
+            };
+            if borrower.network != self.header.name || valid.contains(&attachment) {
+                continue;
+            }
+            match self
+                .lender
+                .give_back(&attachment.container, &attachment.ifname)
+            {
+                Ok(given_back) => {
+                    let troubles = given_back.into_iter().flat_map(|it| it.troubles);
+                    troubles.for_each(|trouble| log.write(Level::Warning, &trouble));
+                }
+                Err(error) => failed.push(chain(&error)),
+            }
+        }
+        let collected = self.lender.collect(None);
+        failed.extend(
+            collected
+                .iter()
+                .filter_map(|it| it.as_ref().err().map(|error| chain(error))),
+        );
+        // Old ones do not know the command, and have nothing to say here.
+        if let Some(ipam) = Ipam::of(&self.header.raw, &self.call.path)?
+            && let Err(error) = ipam.run("GC")
+        {
+            log.write(Level::Debug, &error);
+        }
+        match failed.is_empty() {
+            true => Ok(String::new()),
+            false => Err(CniError::new(Code::CannotDetach, failed.join("; "))),
+        }
+    }
+}

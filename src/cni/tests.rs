@@ -1,0 +1,196 @@
+//! Calls that are refused before anything is touched, and the words of the refusal.
+
+use super::*;
+use serde_json::Value;
+
+fn call(command: &str, conf: &[u8], environment: &[(&str, &str)]) -> (bool, Value) {
+    let root = tempfile::tempdir().unwrap();
+    let usual = [
+        ("CNI_COMMAND", command),
+        ("CNI_CONTAINERID", "box"),
+        ("CNI_NETNS", "/proc/self/ns/net"),
+        ("CNI_IFNAME", "net1"),
+        ("CNI_PATH", "/nowhere"),
+    ];
+    let variable = |name: &str| {
+        let mut all = environment.iter().chain(&usual);
+        let found = all.find(|(it, _)| *it == name);
+        found.map(|(_, value)| OsString::from(value))
+    };
+    let answer = run(root.path(), variable, conf);
+    let value = serde_json::from_str(&answer.stdout).unwrap_or_default();
+    (answer.is_error, value)
+}
+
+fn conf(more: &Value) -> Value {
+    let mut conf = json!({
+        "cniVersion": "1.0.0",
+        "name": "f1-u",
+        "type": "sriovd-cni",
+        "pool": "intelnics",
+    });
+    let more = more.as_object().unwrap().clone();
+    conf.as_object_mut().unwrap().extend(more);
+    conf
+}
+
+#[track_caller]
+fn refuses(command: &str, conf: &Value, environment: &[(&str, &str)], code: u64, says: &str) {
+    let (is_error, object) = call(command, conf.to_string().as_bytes(), environment);
+    assert!(is_error, "{object}");
+    let message = object["msg"].as_str().unwrap();
+    assert_eq!(object["code"], code, "{message}");
+    assert!(message.contains(says), "{message}");
+}
+
+#[test]
+fn the_version_is_told_and_asked_for() {
+    let (is_error, answer) = call("VERSION", br#"{"cniVersion": "1.0.0"}"#, &[]);
+    assert!(!is_error);
+    assert_eq!(answer["supportedVersions"], json!(VERSIONS));
+    let old = conf(&json!({"cniVersion": "0.2.0"}));
+    refuses(
+        "ADD",
+        &old,
+        &[],
+        1,
+        "is not one of 0.3.1, 0.4.0, 1.0.0, 1.1.0",
+    );
+    refuses("GC", &conf(&json!({})), &[], 1, "of cniVersion 1.1.0");
+    refuses("STATUS", &conf(&json!({})), &[], 1, "of cniVersion 1.1.0");
+}
+
+#[test]
+fn a_wrong_environment_is_named() {
+    let good = conf(&json!({}));
+    for (variable, value, says) in [
+        ("CNI_COMMAND", "FROB", "is not one of ADD, DEL, CHECK"),
+        ("CNI_COMMAND", "", "CNI_COMMAND is not set"),
+        ("CNI_CONTAINERID", "../x", "CNI_CONTAINERID \"../x\""),
+        ("CNI_CONTAINERID", "", "CNI_CONTAINERID is not set"),
+        ("CNI_IFNAME", "a/b", "CNI_IFNAME"),
+        ("CNI_NETNS", "run/netns/x", "is not an absolute path"),
+        ("CNI_NETNS", "", "CNI_NETNS is not set"),
+        ("CNI_ARGS", "MAC", "is not KEY=value"),
+        ("CNI_ARGS", "MAC=01:00:5e:00:00:01", "CNI_ARGS: MAC"),
+        ("CNI_ARGS", "FROB=1", "unknown key \"FROB\""),
+    ] {
+        refuses("ADD", &good, &[(variable, value)], 4, says);
+    }
+}
+
+#[test]
+fn a_wrong_configuration_is_named_with_what_was_expected() {
+    for (more, says) in [
+        (
+            json!({"trust": "yes"}),
+            "\"trust\" is \"yes\", not \"on\" or \"off\"",
+        ),
+        (json!({"trust": true}), "\"trust\" is true, not a text"),
+        (json!({"SpoofChk": "no"}), "\"spoofchk\" is \"no\""),
+        (
+            json!({"link_state": "Auto"}),
+            "not \"auto\" or \"enable\" or \"disable\"",
+        ),
+        (
+            json!({"vlan": "100"}),
+            "\"vlan\" is \"100\", not a VLAN from 0 to 4094",
+        ),
+        (json!({"vlan": 100.0}), "\"vlan\" is 100.0"),
+        (json!({"vlan": 4095}), "\"vlan\" is 4095"),
+        (
+            json!({"vlanQoS": 1}),
+            "\"vlanQoS\" has no meaning without \"vlan\"",
+        ),
+        (
+            json!({"vlan": 0, "vlanQoS": 1}),
+            "need a \"vlan\" other than 0",
+        ),
+        (
+            json!({"vlan": 1, "vlanProto": "802.1x"}),
+            "\"802.1q\" or \"802.1ad\"",
+        ),
+        (
+            json!({"mac": "01:00:5e:00:00:01"}),
+            "MAC address of one interface",
+        ),
+        (json!({"min_tx_rate": 5, "max_tx_rate": 4}), "is above"),
+        (json!({"min_tx_rate": -1}), "\"min_tx_rate\" is -1"),
+        (json!({"logLevel": "loud"}), "\"logLevel\" is \"loud\""),
+        (json!({"deviceID": "0000:01"}), "is not a PCI address"),
+        (json!({"pool": "a b"}), "is not a resource name"),
+        (json!({"pool": null}), "neither \"pool\" nor \"deviceID\""),
+        (
+            json!({"pools": "x"}),
+            "unknown key \"pools\"; did you mean \"pool\"?",
+        ),
+        (json!({"name": "a/b"}), "is not a network's name"),
+        (json!({"ipam": "host-local"}), "\"ipam\" is not an object"),
+        (
+            json!({"ipam": {"type": "../sh"}}),
+            "is not the name of a plugin",
+        ),
+        (
+            json!({"ipam": {"type": "host-local"}}),
+            "is not in CNI_PATH (/nowhere)",
+        ),
+    ] {
+        refuses("ADD", &conf(&more), &[], 7, says);
+    }
+}
+
+#[test]
+fn what_is_no_configuration_at_all_cannot_be_decoded() {
+    let long = vec![b' '; usize::try_from(LONGEST).unwrap() + 1];
+    for input in [&b"{"[..], b"[]", b"", &long] {
+        let (is_error, object) = call("ADD", input, &[]);
+        assert!(is_error);
+        assert_eq!(object["code"], 6, "{object}");
+    }
+}
+
+#[test]
+fn keys_are_found_whatever_their_case_and_the_runtime_goes_first() {
+    let header = |conf: &Value| Header::read(conf.to_string().as_bytes()).unwrap();
+    let read = NetConf::read(&header(&conf(&json!({
+        "DeviceId": "0000:01:10.0",
+        "VLANQOS": 3,
+        "Vlan": 7,
+        "max_tx_rate": 100,
+        "runtimeConfig": {"mac": "02:00:00:00:00:01", "deviceID": "0000:01:10.2"},
+        "cni.dev/valid-attachments": [],
+    }))))
+    .unwrap();
+    let device = "0000:01:10.2".parse().unwrap();
+    assert_eq!(read.choice, crate::attach::Choice::Vf(device));
+    let vlan = read.settings.vlan.unwrap();
+    assert_eq!((vlan.id, vlan.qos), (7, 3));
+    // One rate without the other is none for the other.
+    let rate = read.settings.tx_rate.unwrap();
+    assert_eq!((rate.min, rate.max), (0, 100));
+    assert!(read.runtime_mac.is_some());
+}
+
+#[test]
+fn a_host_without_the_agent_says_so() {
+    let good = conf(&json!({}));
+    refuses("ADD", &good, &[], 11, "/run/sriovd/state.json is not there");
+    let absent = conf(&json!({"deviceID": "0000:01:10.0"}));
+    refuses(
+        "ADD",
+        &absent,
+        &[],
+        7,
+        "0000:01:10.0 is not a VF of this host",
+    );
+    let newest = conf(&json!({"cniVersion": "1.1.0"}));
+    refuses("STATUS", &newest, &[], 50, "is not there");
+    refuses("CHECK", &good, &[], 7, "\"prevResult\" is missing");
+}
+
+#[test]
+fn deleting_what_is_not_there_succeeds_whatever_became_of_the_configuration() {
+    let broken = conf(&json!({"trust": "yes", "pool": 7}));
+    let (is_error, answer) = call("DEL", broken.to_string().as_bytes(), &[("CNI_NETNS", "")]);
+    assert_eq!((is_error, answer), (false, Value::Null));
+}

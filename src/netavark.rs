@@ -1,0 +1,165 @@
+//! The plugin for netavark, podman's network stack: its driver `sriov`.
+//!
+//! The protocol is that of netavark's `plugin-API.md`, version 1.0.0: an executable of the driver's
+//! name, a word and a namespace as arguments, JSON on both standard streams. A network whose setup
+//! fails gets no teardown: what was half done is undone here.
+
+mod options;
+mod protocol;
+
+use crate::attach::{Addressing, AttachError, Choice, Lender, Request};
+use crate::model::Borrower;
+use options::Options;
+use protocol::{Network, Setup, status};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// What is read at most; what podman sends has a few kilobytes.
+pub const LONGEST: u64 = 1 << 20;
+
+const API_VERSION: &str = "1.0.0";
+
+/// What is printed, and whether it is an error.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    pub stdout: String,
+    /// For the user's terminal.
+    pub stderr: String,
+    pub is_error: bool,
+}
+
+/// A sentence for the user, who sees nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+struct Sentence(String);
+
+impl Sentence {
+    /// What one part of the program says of a container or a network.
+    fn of(error: &AttachError) -> Self {
+        let mut text = error.to_string();
+        let mut cause = std::error::Error::source(error);
+        while let Some(error) = cause {
+            text = format!("{text}: {error}");
+            cause = error.source();
+        }
+        Self(text)
+    }
+}
+
+impl From<String> for Sentence {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+/// Answers one call. `input` is the whole standard input, or one byte more than may be.
+pub fn run(root: &Path, arguments: &[String], input: &[u8]) -> Answer {
+    let mut said = String::new();
+    let answered = answer(root, arguments, input, &mut said);
+    let (stdout, is_error) = match answered {
+        Ok(Value::Null) => (String::new(), false),
+        Ok(value) => (format!("{value}\n"), false),
+        Err(error) => (format!("{}\n", json!({"error": error.to_string()})), true),
+    };
+    Answer {
+        stdout,
+        stderr: said,
+        is_error,
+    }
+}
+
+fn answer(
+    root: &Path,
+    arguments: &[String],
+    input: &[u8],
+    said: &mut String,
+) -> Result<Value, Sentence> {
+    let words: Vec<_> = arguments.iter().map(String::as_str).collect();
+    let lender = || Lender::new(root.to_owned());
+    match words[..] {
+        [] | ["info"] => Ok(json!({
+            "version": env!("CARGO_PKG_VERSION"),
+            "api_version": API_VERSION,
+        })),
+        ["create"] => create(input),
+        ["setup", namespace] => setup(&lender(), namespace, input),
+        ["teardown", _] => teardown(&lender(), input, said).map(|()| Value::Null),
+        _ => Err(Sentence(format!(
+            "arguments {words:?} are not: create, setup NAMESPACE, teardown NAMESPACE or info"
+        ))),
+    }
+}
+
+/// The network as it came, if it can work.
+fn create(input: &[u8]) -> Result<Value, Sentence> {
+    let (mut value, network) = protocol::read::<Network>(input)?;
+    let options = Options::of_network(&network)?;
+    options.check_complete()?;
+    network.check_addressing()?;
+    // Without subnets podman gives no addresses, and says so only where nobody named a driver.
+    if network.subnets.is_empty() && network.ipam_driver().is_none() {
+        value["ipam_options"] = json!({"driver": "none"});
+    }
+    Ok(value)
+}
+
+fn setup(lender: &Lender, namespace: &str, input: &[u8]) -> Result<Value, Sentence> {
+    let (_, setup) = protocol::read::<Setup>(input)?;
+    let network = &setup.network;
+    let mut options = Options::of_network(network)?;
+    options.add_of_container(&setup.network_options)?;
+    let pool = options.check_complete()?;
+    let mut settings = options.settings();
+    settings.mac = setup.static_mac()?.or(settings.mac);
+    let addressing = setup.addressing(&options)?;
+    let request = Request {
+        borrower: Borrower {
+            namespace: namespace.into(),
+            ..setup.borrower()?
+        },
+        choice: Choice::OfPool {
+            pool: pool.clone(),
+            index: options.vf,
+        },
+        settings,
+        mtu: options.mtu,
+        userspace: false,
+    };
+    let of_network = |error: &AttachError| {
+        Sentence(format!("network {}: {}", network.name, Sentence::of(error)))
+    };
+    // One that ended without a word may be what holds the last VF.
+    drop(lender.collect(None));
+    let lent = lender.lend(&request).map_err(|error| of_network(&error))?;
+    let configured = lender.configure(&lent, &Addressing::clone(&addressing));
+    match configured {
+        Ok(Some(interface)) => Ok(status(&setup, &request.borrower, interface.mac)),
+        Ok(None) => {
+            lender.undo(&lent).map_err(|error| of_network(&error))?;
+            Err(Sentence(format!("pool {pool}: the VF has no interface")))
+        }
+        Err(error) => Err(match lender.undo(&lent) {
+            Ok(()) => of_network(&error),
+            Err(trouble) => Sentence(format!(
+                "{}; {}",
+                of_network(&error),
+                Sentence::of(&trouble)
+            )),
+        }),
+    }
+}
+
+/// From what was written down alone: the network may look different by now.
+fn teardown(lender: &Lender, input: &[u8], said: &mut String) -> Result<(), Sentence> {
+    let (_, setup) = protocol::read::<Setup>(input)?;
+    let interface = setup.interface()?;
+    let given_back = lender.give_back(&setup.container_id, interface.as_str());
+    let given_back = given_back.map_err(|error| Sentence::of(&error))?;
+    for trouble in given_back.into_iter().flat_map(|it| it.troubles) {
+        said.push_str(&format!("sriovd: {trouble}\n"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;
