@@ -46,6 +46,34 @@ pub struct Outputs {
     pub device_plugin_unit: Option<String>,
     pub node_state: bool,
     pub node_state_file: PathBuf,
+    pub cni_plugin: CniPlugin,
+    pub podman: WhenInstalled,
+    pub podman_dir: PathBuf,
+    pub manifests: bool,
+    pub manifests_dir: PathBuf,
+    pub cdi: bool,
+    pub cdi_dir: PathBuf,
+}
+
+/// Which plugin CNI lists name for a network of type `sriov`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum CniPlugin {
+    /// Ours where it is installed.
+    #[default]
+    Auto,
+    /// The SR-IOV CNI plugin: one VF for each network.
+    Sriov,
+    /// sriovd-cni: the pool for each network.
+    Ours,
+}
+
+/// Whether an output is written that needs a plugin of ours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenInstalled {
+    #[default]
+    Auto,
+    Always,
+    Never,
 }
 
 /// What policies see of the node they are on.
@@ -119,6 +147,13 @@ impl Default for Outputs {
             device_plugin_unit: None,
             node_state: true,
             node_state_file: "/run/sriovd/state.json".into(),
+            cni_plugin: CniPlugin::default(),
+            podman: WhenInstalled::default(),
+            podman_dir: "/etc/containers/networks".into(),
+            manifests: true,
+            manifests_dir: "/var/lib/sriovd/manifests".into(),
+            cdi: true,
+            cdi_dir: "/run/cdi".into(),
         }
     }
 }
@@ -230,6 +265,25 @@ fn outputs(table: &mut Table<'_>) -> Outputs {
         node_state_file: table
             .value("node_state_file", value::path)
             .unwrap_or(default.node_state_file),
+        cni_plugin: table
+            .value("cni_plugin", value::cni_plugin)
+            .unwrap_or_default(),
+        podman: table
+            .value("podman", value::when_installed)
+            .unwrap_or_default(),
+        podman_dir: table
+            .value("podman_dir", value::path)
+            .unwrap_or(default.podman_dir),
+        manifests: table
+            .value("manifests", boolean)
+            .unwrap_or(default.manifests),
+        manifests_dir: table
+            .value("manifests_dir", value::path)
+            .unwrap_or(default.manifests_dir),
+        cdi: table.value("cdi", boolean).unwrap_or(default.cdi),
+        cdi_dir: table
+            .value("cdi_dir", value::path)
+            .unwrap_or(default.cdi_dir),
     }
 }
 

@@ -17,6 +17,7 @@ mod triggers;
 
 use crate::agent::Settings;
 use crate::api::{self, Request};
+use crate::attach::{AttachError, Collected, Lender};
 use crate::events::{Cause, Sources, Trigger};
 use crate::file;
 use crate::host::linux::LinuxHost;
@@ -46,9 +47,11 @@ enum Message {
     Pass {
         pf: PciAddress,
         outcome: Box<Outcome>,
+        collected: Vec<Result<Collected, AttachError>>,
     },
     Listed {
         listed: Result<BTreeSet<PciAddress>, HostError>,
+        collected: Vec<Result<Collected, AttachError>>,
         waiting: Waiting,
     },
     Loaded {
@@ -131,6 +134,7 @@ fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
         journal::state_not_saved(&error);
     }
     Ok(Shared {
+        lender: Lender::new(root.clone()),
         host,
         store,
         ledger,

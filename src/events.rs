@@ -154,7 +154,7 @@ impl fmt::Display for Cause {
             Self::Link { interface } => write!(f, "link change on {interface}"),
             Self::Address { interface } => write!(f, "address change on interface {interface}"),
             Self::PolicyFiles => f.write_str("policy files changed"),
-            Self::Allocation { vf } => write!(f, "CNI allocation record of {vf} changed"),
+            Self::Allocation { vf } => write!(f, "allocation record of {vf} changed"),
             Self::VfioClosed { group } => write!(f, "VFIO group {group} closed"),
             Self::VfioDeviceClosed { device } => write!(f, "VFIO device {device} closed"),
             Self::Overrun { source } => write!(f, "{source} events were lost"),

@@ -4,6 +4,7 @@
 //! after a crash in between, a file that is there is known to be ours.
 
 pub mod cni_directory;
+pub mod plugins;
 
 use crate::file::{self, FileError, under};
 use crate::render::{cni, is_marked_ours};

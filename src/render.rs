@@ -9,9 +9,12 @@
 )]
 
 pub mod assign;
+pub mod cdi;
 pub mod cni;
 pub mod device_plugin;
+pub mod nad;
 pub mod node_state;
+pub mod podman;
 pub mod pools;
 
 use crate::model::{HostSnapshot, NetworkName, PciAddress};
@@ -20,7 +23,10 @@ use crate::policy::Network;
 use crate::policy::resolve::Resolution;
 use crate::report::PfReport;
 use assign::{Assignments, NoVf};
-use cni::Unusable;
+use cni::{Device, Unusable};
+use nad::NotForKubernetes;
+use podman::NotForPodman;
+use pools::Pools;
 pub use pools::vf_ready;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -32,6 +38,11 @@ pub struct OutputSettings {
     pub cni_dir: Option<PathBuf>,
     pub device_plugin_file: Option<PathBuf>,
     pub node_state_file: Option<PathBuf>,
+    pub podman_dir: Option<PathBuf>,
+    pub manifests_dir: Option<PathBuf>,
+    pub cdi_dir: Option<PathBuf>,
+    /// CNI lists name pools, for our own plugin, where it can do what they ask for.
+    pub own_cni_plugin: bool,
 }
 
 impl OutputSettings {
@@ -39,7 +50,14 @@ impl OutputSettings {
     pub fn directories(&self) -> Vec<&Path> {
         let files = [&self.device_plugin_file, &self.node_state_file];
         let parents = files.into_iter().flatten().filter_map(|file| file.parent());
-        self.cni_dir.as_deref().into_iter().chain(parents).collect()
+        let own = [
+            &self.cni_dir,
+            &self.podman_dir,
+            &self.manifests_dir,
+            &self.cdi_dir,
+        ];
+        let own = own.into_iter().flatten().map(PathBuf::as_path);
+        own.chain(parents).collect()
     }
 }
 
@@ -75,6 +93,8 @@ pub struct Outputs {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldBack {
     pub network: NetworkName,
+    /// Where it would be.
+    pub path: PathBuf,
     pub reason: Reason,
 }
 
@@ -89,52 +109,112 @@ pub enum Reason {
          this one would become the network of every pod"
     )]
     WouldBeDefault,
+    #[error(transparent)]
+    NotForPodman(#[from] NotForPodman),
+    #[error(transparent)]
+    NotForKubernetes(#[from] NotForKubernetes),
 }
 
 pub fn render(input: &Input<'_>) -> Outputs {
     let pools = pools::pools(input.resolutions, input.host);
     let coming =
         |resource: &_, last: &_| pools::is_coming(resource, last, input.resolutions, input.host);
-    let assigned = assign::assign(input.networks, &pools, input.previous, coming);
+    let settings = input.settings;
+    let shares = |network: &Network| settings.own_cni_plugin && cni::is_for_our_plugin(network);
+    let (sharing, pinned): (Vec<_>, Vec<_>) = input.networks.iter().cloned().partition(shares);
+    let assigned = assign::assign(&pinned, &pools, input.previous, coming);
     let mut outputs = Outputs {
         assignments: assign::remember(&assigned, input.previous),
         ..Outputs::default()
     };
-    if let Some(directory) = &input.settings.cni_dir {
-        let mut networks: Vec<_> = input.networks.iter().collect();
-        networks.sort_by_key(|network| &network.name);
-        for network in networks {
-            match conflist(network, &assigned, input.cni_directory) {
-                Ok(text) => {
-                    let path = directory.join(cni::file_name(&network.name));
-                    outputs.files.insert(path, text);
-                }
-                Err(reason) => outputs.held_back.push(HeldBack {
-                    network: network.name.clone(),
-                    reason,
-                }),
-            }
+    let mut networks: Vec<_> = sharing.iter().chain(&pinned).collect();
+    networks.sort_by_key(|network| &network.name);
+    for network in networks {
+        if let Some(directory) = &settings.cni_dir {
+            let path = directory.join(cni::file_name(&network.name));
+            let device = match shares(network) {
+                true => pool_of(network, &pools),
+                false => vf_of(network, &assigned),
+            };
+            outputs.add(
+                network,
+                path,
+                conflist(network, device, input.cni_directory),
+            );
+        }
+        if let Some(directory) = &settings.podman_dir
+            && let Some(text) = podman::network(network)
+        {
+            let path = directory.join(podman::file_name(&network.name));
+            outputs.add(network, path, text.map_err(Reason::from));
+        }
+        if let Some(directory) = &settings.manifests_dir {
+            let path = directory.join(nad::file_name(network));
+            let prefix = prefix_of(network, &pools);
+            outputs.add(
+                network,
+                path,
+                nad::manifest(network, prefix).map_err(Reason::from),
+            );
         }
     }
-    if let Some(path) = &input.settings.device_plugin_file
+    for (pool, text) in settings.cdi_dir.iter().flat_map(|_| cdi::specs(&pools)) {
+        let directory = settings.cdi_dir.iter();
+        let paths = directory.map(|directory| directory.join(cdi::file_name(&pool)));
+        outputs.files.extend(paths.map(|path| (path, text.clone())));
+    }
+    if let Some(path) = &settings.device_plugin_file
         && let Some(text) = device_plugin::config(&pools)
     {
         outputs.files.insert(path.clone(), text);
     }
-    if let Some(path) = &input.settings.node_state_file {
+    if let Some(path) = &settings.node_state_file {
         let text = node_state::node_state(input.host, input.resolutions, input.reports);
         outputs.files.insert(path.clone(), text);
     }
     outputs
 }
 
+impl Outputs {
+    fn add(&mut self, network: &Network, path: PathBuf, text: Result<String, Reason>) {
+        match text {
+            Ok(text) => drop(self.files.insert(path, text)),
+            Err(reason) => self.held_back.push(HeldBack {
+                network: network.name.clone(),
+                path,
+                reason,
+            }),
+        }
+    }
+}
+
+fn vf_of<'a>(network: &Network, assigned: &Assignments<'_>) -> Result<Device<'a>, Reason> {
+    let member = assigned.get(&network.name).cloned().transpose()?;
+    Ok(member.map_or(Device::None, |member| Device::Vf(member.vf.address)))
+}
+
+fn pool_of<'a>(network: &'a Network, pools: &Pools<'_>) -> Result<Device<'a>, Reason> {
+    match &network.resource {
+        Some(pool) if pools.contains_key(pool) => Ok(Device::Pool(pool)),
+        Some(pool) => Err(NoVf::NoneReady {
+            resource: pool.clone(),
+        }
+        .into()),
+        None => Ok(Device::None),
+    }
+}
+
+fn prefix_of<'a>(network: &Network, pools: &Pools<'a>) -> Option<&'a str> {
+    let members = pools.get(network.resource.as_ref()?)?;
+    members.first().map(|member| pools::prefix(member.claim))
+}
+
 fn conflist(
     network: &Network,
-    assigned: &Assignments<'_>,
+    device: Result<Device<'_>, Reason>,
     directory: CniDirectory,
 ) -> Result<String, Reason> {
-    let member = assigned.get(&network.name).cloned().transpose()?;
-    let text = cni::conflist(network, member.map(|member| member.vf.address))?;
+    let text = cni::conflist(network, device?)?;
     if directory.kubelet && !directory.other_conflists {
         return Err(Reason::WouldBeDefault);
     }
@@ -149,7 +229,10 @@ const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
 /// Whether a text says that sriovd wrote it.
 pub fn is_marked_ours(text: &[u8]) -> bool {
     let value: Value = serde_json::from_slice(text).unwrap_or_default();
-    value[MANAGER_KEY] == MANAGER || value["metadata"]["labels"][MANAGER_LABEL] == MANAGER
+    let labels = [&value["metadata"]["labels"], &value["labels"]];
+    value[MANAGER_KEY] == MANAGER
+        || labels.iter().any(|labels| labels[MANAGER_LABEL] == MANAGER)
+        || cdi::is_ours(&value)
 }
 
 /// An object of those entries that have a value.

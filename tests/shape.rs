@@ -62,6 +62,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "state",
             "events",
             "reconcile",
+            "attach",
             "api",
         ],
     ),

@@ -1,6 +1,6 @@
 //! Values of the agent's settings.
 
-use super::LogLevel;
+use super::{CniPlugin, LogLevel, WhenInstalled};
 use crate::policy::reader::Expected;
 use crate::policy::reader::value::{integer, text, word};
 use std::path::{Component, Path, PathBuf};
@@ -63,4 +63,22 @@ pub(super) fn log_level(value: &DeValue<'_>) -> Result<LogLevel, Expected> {
         value,
         &[Error, Warn, Info, Debug, Trace].map(|level| (level.as_str(), level)),
     )
+}
+
+pub(super) fn cni_plugin(value: &DeValue<'_>) -> Result<CniPlugin, Expected> {
+    let words = [
+        ("auto", CniPlugin::Auto),
+        ("sriov", CniPlugin::Sriov),
+        ("sriovd-cni", CniPlugin::Ours),
+    ];
+    word(value, &words)
+}
+
+pub(super) fn when_installed(value: &DeValue<'_>) -> Result<WhenInstalled, Expected> {
+    let words = [
+        ("auto", WhenInstalled::Auto),
+        ("always", WhenInstalled::Always),
+        ("never", WhenInstalled::Never),
+    ];
+    word(value, &words)
 }

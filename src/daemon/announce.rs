@@ -2,10 +2,11 @@
 
 use super::journal;
 use super::outputs::Published;
+use crate::attach::{AttachError, Collected};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{FileState, Loaded};
 use crate::report::{News, PfReport, Problem, Trouble};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
@@ -122,5 +123,27 @@ impl Outputs {
 
     fn is_new(&self, file: &Path, reason: &str) -> bool {
         self.reasons.get(file).is_none_or(|said| said != reason)
+    }
+}
+
+/// What came back from containers that ended without a word, and what has not.
+#[derive(Default)]
+pub(super) struct Collection(BTreeSet<String>);
+
+impl Collection {
+    pub(super) fn announce(&mut self, collected: &[Result<Collected, AttachError>]) {
+        let said = std::mem::take(&mut self.0);
+        for result in collected {
+            match result {
+                Ok(collected) => journal::vf_collected(collected),
+                Err(error) => {
+                    let text = in_full(error);
+                    if !said.contains(&text) {
+                        journal::not_collected(&text);
+                    }
+                    self.0.insert(text);
+                }
+            }
+        }
     }
 }

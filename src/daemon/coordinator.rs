@@ -7,6 +7,7 @@ use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
 use super::{Message, announce, job, journal};
 use crate::agent::Settings;
 use crate::api::{Request, View};
+use crate::attach::Lender;
 use crate::events::Cause;
 use crate::file;
 use crate::host::{Host, HostError};
@@ -26,6 +27,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) host: Arc<dyn Host>,
+    pub(super) lender: Lender,
     pub(super) store: Arc<Store>,
     pub(super) ledger: StateLedger,
     pub(super) settings: Arc<Settings>,
@@ -59,6 +61,7 @@ pub(super) struct Coordinator {
     pub(super) publisher: Publisher,
     pub(super) held_back: Vec<HeldBack>,
     announced: announce::Outputs,
+    collection: announce::Collection,
     /// PFs of the first look that have not had their first pass.
     pub(super) first_look: Option<BTreeSet<PciAddress>>,
     pub(super) stopping: bool,
@@ -76,6 +79,7 @@ impl Coordinator {
             publisher: Publisher::default(),
             held_back: Vec::new(),
             announced: announce::Outputs::default(),
+            collection: announce::Collection::default(),
             first_look: None,
             stopping: false,
         }
@@ -83,8 +87,22 @@ impl Coordinator {
 
     pub(super) fn on_message(&mut self, message: Message) {
         match message {
-            Message::Pass { pf, outcome } => self.on_pass(pf, *outcome),
-            Message::Listed { listed, waiting } => self.on_listed(listed, &waiting),
+            Message::Pass {
+                pf,
+                outcome,
+                collected,
+            } => {
+                self.collection.announce(&collected);
+                self.on_pass(pf, *outcome);
+            }
+            Message::Listed {
+                listed,
+                collected,
+                waiting,
+            } => {
+                self.collection.announce(&collected);
+                self.on_listed(listed, &waiting);
+            }
             Message::Loaded {
                 loaded,
                 cause,

@@ -4,7 +4,6 @@ use super::coordinator::Shared;
 use super::slot::{Running, Waiting, Watched};
 use super::{Message, journal};
 use crate::events::Cause;
-use crate::host::Host;
 use crate::model::PciAddress;
 use crate::plan::Blocked;
 use crate::policy::load::{self, LastGood, Trust};
@@ -31,6 +30,8 @@ pub(super) fn start(
     let (progress, messages) = (Arc::clone(&watched), messages.clone());
     spawn_blocking(move || {
         let shared = work.shared;
+        // Before the look: what nobody has any more is not in use.
+        let collected = shared.lender.collect(Some(pf));
         let pass = Pass {
             host: &*shared.host,
             policies: &shared.policies,
@@ -43,6 +44,7 @@ pub(super) fn start(
         drop(messages.send(Message::Pass {
             pf,
             outcome: Box::new(outcome),
+            collected,
         }));
     });
     let Waiting {
@@ -62,11 +64,17 @@ pub(super) fn start(
     }
 }
 
-pub(super) fn list(host: &Arc<dyn Host>, messages: &UnboundedSender<Message>, waiting: Waiting) {
-    let (host, messages) = (Arc::clone(host), messages.clone());
+pub(super) fn list(shared: &Shared, messages: &UnboundedSender<Message>, waiting: Waiting) {
+    let (shared, messages) = (shared.clone(), messages.clone());
     spawn_blocking(move || {
-        let listed = host.pfs();
-        drop(messages.send(Message::Listed { listed, waiting }));
+        let listed = shared.host.pfs();
+        // Also of PFs that are not there any more.
+        let collected = shared.lender.collect(None);
+        drop(messages.send(Message::Listed {
+            listed,
+            collected,
+            waiting,
+        }));
     });
 }
 

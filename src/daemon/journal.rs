@@ -6,6 +6,7 @@
 pub mod message_id;
 mod output;
 
+use crate::attach::Collected;
 use crate::events::Cause;
 use crate::model::{PciAddress, VfIndex};
 use crate::report::{Performed, PfReport, ProblemKind, TakenVf, Trouble, sentence};
@@ -106,6 +107,34 @@ pub fn vfs_taken(pf: &PfReport, taken: &[TakenVf], cause: &Cause) {
         SRIOV_TRIGGER = %cause,
         "{}",
         sentence::taken(pf, taken),
+    );
+}
+
+/// A container ended without giving its VF back.
+pub fn vf_collected(collected: &Collected) {
+    let Collected {
+        allocation,
+        given_back,
+    } = collected;
+    let troubles = match given_back.troubles.is_empty() {
+        true => String::new(),
+        false => format!("; not restored: {given_back}"),
+    };
+    info!(
+        MESSAGE_ID = id::VF_COLLECTED,
+        SRIOV_PF = %allocation.pf,
+        SRIOV_VF = listed([allocation.vf]),
+        "VF {} ({}) taken back from {}, which ended without giving it back{troubles}",
+        allocation.vf,
+        allocation.address,
+        allocation.holder(),
+    );
+}
+
+pub fn not_collected(error: &dyn Display) {
+    warn!(
+        MESSAGE_ID = id::NOT_COLLECTED,
+        "a VF of a container that ended cannot be taken back: {error}"
     );
 }
 

@@ -5,11 +5,12 @@ use super::backoff::{Backoff, jitter};
 use super::coordinator::{Coordinator, Shared};
 use super::slot::Seen;
 use super::status::pf_report;
-use crate::agent;
+use crate::agent::{self, CniPlugin, WhenInstalled};
 use crate::file::FileError;
 use crate::model::{HostSnapshot, PciAddress};
+use crate::publish::plugins::Plugins;
 use crate::publish::{self, PublishReport, cni_directory};
-use crate::render::{self, CniDirectory, HeldBack, OutputSettings, cni};
+use crate::render::{self, CniDirectory, HeldBack, OutputSettings};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -44,7 +45,6 @@ pub(super) struct Published {
     /// What is remembered is not on disk.
     pub(super) unsaved: Option<FileError>,
     files: BTreeMap<PathBuf, String>,
-    cni_dir: PathBuf,
 }
 
 impl Published {
@@ -58,10 +58,9 @@ impl Published {
 
     /// Where the file would be, and why it is not there.
     pub(super) fn held_back(&self) -> impl Iterator<Item = (PathBuf, String)> + '_ {
-        let path = |held: &HeldBack| self.cni_dir.join(cni::file_name(&held.network));
         self.held_back
             .iter()
-            .map(move |held| (path(held), held.reason.to_string()))
+            .map(|held| (held.path.clone(), held.reason.to_string()))
     }
 }
 
@@ -133,8 +132,8 @@ struct Publication {
 impl Publication {
     fn run(self) -> Published {
         let shared = &self.shared;
-        let outputs = &rendered_to(&shared.settings.outputs);
-        let cni_dir = outputs.cni_dir.clone().unwrap_or_default();
+        let plugins = Plugins::look(&shared.root);
+        let outputs = &rendered_to(&shared.settings.outputs, plugins);
         let memory = shared.store.memory();
         let pfs = self
             .seen
@@ -168,7 +167,6 @@ impl Publication {
             held_back: rendered.held_back,
             unsaved: None,
             files: rendered.files,
-            cni_dir,
         };
         let mut owned = memory.files;
         if self.last.as_ref() != Some(&published.files) {
@@ -198,16 +196,31 @@ impl Publication {
     }
 }
 
-fn rendered_to(settings: &agent::Outputs) -> OutputSettings {
+fn rendered_to(settings: &agent::Outputs, plugins: Plugins) -> OutputSettings {
     let agent::Outputs {
         cni,
         device_plugin,
         node_state,
+        manifests,
+        cdi,
         ..
     } = settings;
     OutputSettings {
         cni_dir: cni.then(|| settings.cni_dir.clone()),
         device_plugin_file: device_plugin.then(|| settings.device_plugin_file.clone()),
         node_state_file: node_state.then(|| settings.node_state_file.clone()),
+        podman_dir: match settings.podman {
+            WhenInstalled::Auto => plugins.netavark,
+            WhenInstalled::Always => true,
+            WhenInstalled::Never => false,
+        }
+        .then(|| settings.podman_dir.clone()),
+        manifests_dir: manifests.then(|| settings.manifests_dir.clone()),
+        cdi_dir: cdi.then(|| settings.cdi_dir.clone()),
+        own_cni_plugin: match settings.cni_plugin {
+            CniPlugin::Auto => plugins.cni,
+            CniPlugin::Ours => true,
+            CniPlugin::Sriov => false,
+        },
     }
 }

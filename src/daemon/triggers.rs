@@ -16,7 +16,7 @@ impl Coordinator {
                 if let Cause::Overrun { source } = cause {
                     journal::overrun(source);
                 }
-                job::list(&self.shared.host, &self.messages, Waiting::new(cause));
+                job::list(&self.shared, &self.messages, Waiting::new(cause));
             }
             Scope::Device(device) => {
                 if let Some(pf) = self.pf_of_device(device) {

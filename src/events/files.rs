@@ -1,4 +1,4 @@
-//! Files that matter: policies, CNI's allocation records, and VFIO groups that somebody closes.
+//! Files that matter: policies, records of lent VFs, and VFIO groups that somebody closes.
 //!
 //! None of the directories must exist: one that is made, removed or replaced later is noticed.
 
@@ -6,6 +6,7 @@ mod tree;
 
 use super::{Cause, Scope, Trigger, send};
 use crate::model::PciAddress;
+use crate::model::allocation::ALLOCATIONS;
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use inotify::{EventMask, EventOwned, EventStream, Inotify, WatchMask};
@@ -31,7 +32,7 @@ enum Kind {
     VfioGroups,
     /// `/dev/vfio/devices`: those that are opened without a group.
     VfioDevices,
-    /// sriov-cni's records, named by the VF's PCI address.
+    /// Records of VFs that are lent, sriov-cni's and ours, named by the VF's PCI address.
     Allocations,
 }
 
@@ -43,6 +44,10 @@ impl Directories {
             (Kind::VfioGroups, root.join("dev/vfio")),
             (Kind::VfioDevices, root.join("dev/vfio/devices")),
             (Kind::Allocations, root.join("var/lib/cni/sriov/pci")),
+            (
+                Kind::Allocations,
+                root.join(ALLOCATIONS.trim_start_matches('/')),
+            ),
         ];
         Self(policies.chain(others).collect())
     }

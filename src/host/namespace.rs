@@ -32,6 +32,10 @@ pub enum Seen {
 }
 
 pub fn look(path: &Path) -> Seen {
+    // Other users' processes are hidden from the daemon.
+    if path.starts_with("/proc") && !Path::new("/proc/1").exists() {
+        return Seen::Other;
+    }
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Seen::Nothing,

@@ -1,13 +1,16 @@
 //! A network as a CNI configuration list.
 
 use super::{object, pretty};
-use crate::model::{NetworkName, PciAddress, VlanProto};
+use crate::model::{NetworkName, PciAddress, ResourceName, VlanProto};
 use crate::policy::Network;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use serde_json::{Map, Value, json};
 
 /// Ours sort behind those of cluster networks, and are known to be ours by this.
 const PREFIX: &str = "99-sriovd-";
+/// The binary of our own plugin.
+const OUR_PLUGIN: &str = "sriovd-cni";
+
 const SUFFIX: &str = ".conflist";
 
 /// Accepted by everything that reads conflists; 1.1.0 is unknown to the plugins of Debian 12 and 13.
@@ -39,7 +42,24 @@ pub fn is_configuration_before_ours(name: &str) -> bool {
     matches!(extension, Some("conf" | "conflist" | "json")) && name < PREFIX
 }
 
-pub fn conflist(network: &Network, device: Option<PciAddress>) -> Result<String, Unusable> {
+/// Where a network's VF comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Device<'a> {
+    /// Whoever reads it says which.
+    None,
+    /// This one, for one container at a time.
+    Vf(PciAddress),
+    /// Whichever of the pool is free: our own plugin looks.
+    Pool(&'a ResourceName),
+}
+
+/// Whether our own plugin can stand in for the one that the network asks for.
+pub fn is_for_our_plugin(network: &Network) -> bool {
+    matches!(&network.body, NetworkBody::Described(it) if it.plugin == PluginType::Sriov)
+        && network.resource.is_some()
+}
+
+pub fn conflist(network: &Network, device: Device<'_>) -> Result<String, Unusable> {
     let mut list = match &network.body {
         NetworkBody::Described(description) => described(description),
         NetworkBody::Raw(config) => as_list(config),
@@ -56,10 +76,20 @@ pub fn conflist(network: &Network, device: Option<PciAddress>) -> Result<String,
         if !typed {
             return Err(Unusable::NoType { position: at + 1 });
         }
-        if let Some(device) = device.filter(|_| at == 0) {
-            let host_device = plugin["type"] == PluginType::HostDevice.binary();
-            let key = if host_device { "pciBusID" } else { "deviceID" };
-            plugin[key] = json!(device);
+        if at != 0 {
+            continue;
+        }
+        match device {
+            Device::None => {}
+            Device::Vf(device) => {
+                let host_device = plugin["type"] == PluginType::HostDevice.binary();
+                let key = if host_device { "pciBusID" } else { "deviceID" };
+                plugin[key] = json!(device);
+            }
+            Device::Pool(pool) => {
+                plugin["type"] = json!(OUR_PLUGIN);
+                plugin["pool"] = json!(pool);
+            }
         }
     }
     Ok(pretty(&Value::Object(list)))

@@ -4,12 +4,17 @@ use super::*;
 use crate::policy::network::NetworkBody;
 use fixture::*;
 use proptest::prelude::*;
+use serde_json::json;
 
 fn everything_on() -> OutputSettings {
     OutputSettings {
         cni_dir: Some("/etc/cni/net.d".into()),
         device_plugin_file: Some("/etc/pcidp/config.json".into()),
         node_state_file: Some("/run/sriovd/state.json".into()),
+        podman_dir: Some("/etc/containers/networks".into()),
+        manifests_dir: Some("/var/lib/sriovd/manifests".into()),
+        cdi_dir: Some("/run/cdi".into()),
+        own_cni_plugin: false,
     }
 }
 
@@ -58,8 +63,11 @@ fn every_output_has_its_place() {
     let expected = [
         "/etc/cni/net.d/99-sriovd-f1-u.conflist",
         "/etc/cni/net.d/99-sriovd-plain.conflist",
+        "/etc/containers/networks/f1-u.json",
         "/etc/pcidp/config.json",
         "/run/sriovd/state.json",
+        "/var/lib/sriovd/manifests/default.f1-u.json",
+        "/var/lib/sriovd/manifests/default.plain.json",
     ];
     assert_eq!(paths(&found), expected);
     assert_eq!(found.held_back, []);
@@ -145,11 +153,12 @@ fn one_network_that_cannot_be_written_leaves_the_others() {
     let held: Vec<_> = found
         .held_back
         .iter()
-        .map(|held| format!("{}: {}", held.network, held.reason))
+        .map(|held| format!("{}: {}", held.path.display(), held.reason))
         .collect();
     let expected = [
-        "broken: plugin 1 is not an object with a type",
-        "lost: no VF of pool b is ready",
+        "/etc/cni/net.d/99-sriovd-broken.conflist: plugin 1 is not an object with a type",
+        "/var/lib/sriovd/manifests/default.broken.json: plugin 1 is not an object with a type",
+        "/etc/cni/net.d/99-sriovd-lost.conflist: no VF of pool b is ready",
     ];
     assert_eq!(held, expected);
     assert_eq!(paths(&found)[0], "/etc/cni/net.d/99-sriovd-fine.conflist");
@@ -221,4 +230,39 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn with_our_own_plugin_networks_share_their_pool() {
+    let networks = [
+        network("f1-c", Some("a")),
+        network("f1-u", Some("a")),
+        network("lost", Some("b")),
+    ];
+    let settings = OutputSettings {
+        own_cni_plugin: true,
+        ..everything_on()
+    };
+    let none = BTreeMap::new();
+    let directory = CniDirectory::default();
+    let found = outputs(&small_world(), &networks, &none, directory, &settings);
+    for name in ["f1-c", "f1-u"] {
+        let path = format!("/etc/cni/net.d/99-sriovd-{name}.conflist");
+        let text: Value = serde_json::from_str(&found.files[Path::new(&path)]).unwrap();
+        let plugin = &text["plugins"][0];
+        assert_eq!(
+            (&plugin["type"], &plugin["pool"]),
+            (&json!("sriovd-cni"), &json!("a"))
+        );
+        assert_eq!(plugin["deviceID"], Value::Null);
+    }
+    let [held] = &found.held_back[..] else {
+        panic!("{:?}", found.held_back)
+    };
+    assert_eq!(
+        held.path,
+        Path::new("/etc/cni/net.d/99-sriovd-lost.conflist")
+    );
+    assert_eq!(held.reason.to_string(), "no VF of pool b is ready");
+    assert_eq!(found.assignments, BTreeMap::new());
 }

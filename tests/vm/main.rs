@@ -20,6 +20,7 @@ mod names;
 mod netdevsim;
 mod other_devices;
 mod ownership;
+mod podman;
 mod policy_files;
 mod pulled;
 mod random;

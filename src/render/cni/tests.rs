@@ -27,8 +27,8 @@ fn map(value: &Value) -> Map<String, Value> {
     value.as_object().unwrap().clone()
 }
 
-fn device() -> Option<PciAddress> {
-    Some(parse("0000:af:06.0"))
+fn device() -> Device<'static> {
+    Device::Vf(parse("0000:af:06.0"))
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_described_network() {
     );
 }
 
-fn plugins(network: &Network, device: Option<PciAddress>) -> Value {
+fn plugins(network: &Network, device: Device<'_>) -> Value {
     let text = conflist(network, device).unwrap();
     serde_json::from_str::<Value>(&text).unwrap()["plugins"].clone()
 }
@@ -95,7 +95,7 @@ fn plugins(network: &Network, device: Option<PciAddress>) -> Value {
 #[test]
 fn what_is_not_said_is_not_written() {
     let network = described_network(|_| {});
-    assert_eq!(plugins(&network, None), json!([{"type": "sriov"}]));
+    assert_eq!(plugins(&network, Device::None), json!([{"type": "sriov"}]));
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn the_service_providers_tag_is_named() {
         });
     });
     assert_eq!(
-        plugins(&network, None),
+        plugins(&network, Device::None),
         json!([{"type": "sriov", "vlan": 7, "vlanProto": "802.1ad"}])
     );
 }
@@ -184,7 +184,7 @@ fn what_would_break_every_other_network_is_not_written() {
     }
     let network = described_network(|description| description.meta_plugins = vec![Map::new()]);
     assert_eq!(
-        conflist(&network, None),
+        conflist(&network, Device::None),
         Err(Unusable::NoType { position: 2 })
     );
 }

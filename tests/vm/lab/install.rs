@@ -35,6 +35,7 @@ impl Files {
             ("sriovd", "/usr/sbin/sriovd"),
             ("sriovctl", "/usr/bin/sriovctl"),
             ("sriovd-cni", "/usr/lib/cni/sriovd-cni"),
+            ("sriovd-netavark", "/usr/libexec/netavark/sriov"),
         ] {
             files.copy(&binaries.join(name), place, 0o755)?;
         }

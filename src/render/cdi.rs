@@ -1,0 +1,73 @@
+//! What a container gets of a VF beside its network: device nodes, in the Container Device Interface.
+//!
+//! A kind for each pool, and in it a device for each VF by its address. No device means all of
+//! them: each VF is for one user.
+
+use super::pools::{Member, Pools};
+use super::pretty;
+use crate::model::ResourceName;
+use serde_json::{Value, json};
+
+const VENDOR: &str = "sriovd.io";
+
+/// The least that knows names that begin with a digit, as addresses do.
+const VERSION: &str = "0.5.0";
+
+pub fn file_name(pool: &ResourceName) -> String {
+    format!("{VENDOR}-{pool}.json")
+}
+
+/// Whether a text is one of ours: nobody else makes devices of this vendor.
+pub(super) fn is_ours(spec: &Value) -> bool {
+    spec["kind"]
+        .as_str()
+        .and_then(|kind| kind.split_once('/'))
+        .is_some_and(|(it, _)| it == VENDOR)
+}
+
+/// A text for each pool that has a device with something in it, and a name that CDI allows.
+pub fn specs(pools: &Pools<'_>) -> Vec<(ResourceName, String)> {
+    let spec = |(&pool, members): (&&ResourceName, &Vec<Member<'_>>)| {
+        let devices: Vec<_> = members.iter().filter_map(device).collect();
+        let kind = format!("{VENDOR}/{pool}");
+        let spec = json!({"cdiVersion": VERSION, "kind": kind, "devices": devices});
+        (!devices.is_empty() && is_class(pool)).then(|| (pool.clone(), pretty(&spec)))
+    };
+    pools.iter().filter_map(spec).collect()
+}
+
+/// A class begins with a letter and ends in a letter or digit.
+fn is_class(pool: &ResourceName) -> bool {
+    let text = pool.as_str();
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
+fn device(member: &Member<'_>) -> Option<Value> {
+    let mut nodes = Vec::new();
+    let is_vfio = member
+        .vf
+        .driver
+        .as_ref()
+        .is_some_and(|driver| driver.is_vfio());
+    if let Some(group) = member.vf.iommu_group.filter(|_| is_vfio) {
+        nodes.extend(["/dev/vfio/vfio".to_owned(), format!("/dev/vfio/{group}")]);
+    }
+    if member.claim.need_vhost_net {
+        nodes.extend(["/dev/vhost-net", "/dev/net/tun"].map(str::to_owned));
+    }
+    let nodes: Vec<_> = nodes
+        .iter()
+        .map(|path| json!({"path": path, "permissions": "rw"}))
+        .collect();
+    // Readers refuse a device without anything in it.
+    (!nodes.is_empty()).then(|| {
+        json!({
+            "name": member.vf.address,
+            "containerEdits": {"deviceNodes": nodes},
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests;

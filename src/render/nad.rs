@@ -1,0 +1,87 @@
+//! A network as a NetworkAttachmentDefinition, as the SR-IOV network operator would write it.
+
+use super::{MANAGER, MANAGER_LABEL, cni, pools, pretty};
+use crate::model::{NetworkName, ResourceName};
+use crate::policy::Network;
+use crate::policy::network::{NetworkBody, PluginType};
+use serde_json::{Map, Value, json};
+
+/// What makes multus ask kubelet for a VF of the pool.
+const RESOURCE: &str = "k8s.v1.cni.cncf.io/resourceName";
+
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotForKubernetes {
+    #[error("{0} is not a name in Kubernetes: lower case letters, digits, '.' and '-'")]
+    Name(NetworkName),
+    #[error(transparent)]
+    Unusable(#[from] cni::Unusable),
+}
+
+pub fn file_name(network: &Network) -> String {
+    let namespace = network.namespace.as_deref().unwrap_or("default");
+    format!("{namespace}.{}.json", network.name)
+}
+
+/// `prefix`: the domain of the pool's resource.
+pub fn manifest(network: &Network, prefix: Option<&str>) -> Result<String, NotForKubernetes> {
+    if !is_object_name(network.name.as_str()) {
+        return Err(NotForKubernetes::Name(network.name.clone()));
+    }
+    let mut metadata = super::object([
+        ("name", Some(json!(network.name))),
+        ("namespace", network.namespace.as_ref().map(|it| json!(it))),
+        ("labels", Some(json!({MANAGER_LABEL: MANAGER}))),
+    ]);
+    if let Some(resource) = &network.resource {
+        let name = resource_name(prefix, resource);
+        metadata.insert("annotations".to_owned(), json!({RESOURCE: name}));
+    }
+    Ok(pretty(&json!({
+        "apiVersion": "k8s.cni.cncf.io/v1",
+        "kind": "NetworkAttachmentDefinition",
+        "metadata": metadata,
+        "spec": {"config": pretty(&config(network)?).trim_end()},
+    })))
+}
+
+fn resource_name(prefix: Option<&str>, resource: &ResourceName) -> String {
+    format!("{}/{resource}", prefix.unwrap_or(pools::DEFAULT_PREFIX))
+}
+
+/// A plugin alone is not a list, and always says a VLAN, if only 0. multus puts the device in.
+fn config(network: &Network) -> Result<Value, NotForKubernetes> {
+    let text = cni::conflist(network, cni::Device::None)?;
+    let mut list: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
+    let NetworkBody::Described(description) = &network.body else {
+        return Ok(Value::Object(list));
+    };
+    let mut plugins = match list.remove("plugins") {
+        Some(Value::Array(plugins)) => plugins,
+        _ => Vec::new(),
+    };
+    if let Some(first) = plugins.first_mut() {
+        if description.plugin == PluginType::Sriov {
+            for key in ["vlan", "vlanQoS"] {
+                let is = first[key].take();
+                first[key] = if is.is_null() { json!(0) } else { is };
+            }
+        }
+        let ipam = first["ipam"].take();
+        first["ipam"] = if ipam.is_null() { json!({}) } else { ipam };
+    }
+    if let ([Value::Object(only)], true) = (&plugins[..], description.meta_plugins.is_empty()) {
+        list.extend(only.clone());
+    } else {
+        list.insert("plugins".to_owned(), Value::Array(plugins));
+    }
+    Ok(Value::Object(list))
+}
+
+/// A DNS subdomain (RFC 1123).
+fn is_object_name(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
+    name.chars().all(plain)
+}
+
+#[cfg(test)]
+mod tests;
