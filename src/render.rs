@@ -27,7 +27,6 @@ use cni::{Device, Unusable};
 use nad::NotForKubernetes;
 use podman::NotForPodman;
 use pools::Pools;
-pub use pools::vf_ready;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -5,6 +5,7 @@
     clippy::disallowed_macros
 )]
 
+mod pf;
 pub mod sentence;
 pub mod status;
 

@@ -3,76 +3,22 @@
 use super::coordinator::Coordinator;
 use super::slot::Seen;
 use crate::model::PciAddress;
-use crate::policy::resolve::Resolution;
-use crate::render::vf_ready;
-use crate::report::{
-    FileReport, NetworkReport, PfReport, PfState, Problem, ProblemKind, Status, sentence,
-};
+use crate::report::{FileReport, NetworkReport, PfReport, Problem, Status, sentence};
 use std::sync::Arc;
 
 /// `problems`, worst first, may be more than what was seen: that a kernel call does not come back.
 pub(super) fn pf_report(seen: &Seen, problems: &[Problem]) -> PfReport {
-    let Seen { pf, resolution, .. } = seen;
-    let desired = match resolution {
-        Resolution::Desired(desired) => Some(desired),
-        Resolution::Unmatched | Resolution::AwaitsName => None,
-    };
-    let ready = desired.map_or(0, |desired| {
-        let is_ready = |(index, wanted)| pf.vfs.get(index).is_some_and(|vf| vf_ready(wanted, vf));
-        desired.vfs.iter().filter(|&vf| is_ready(vf)).count()
-    });
-    let state = match (problems.first().map(|worst| worst.kind), desired) {
-        (Some(kind), _) => state_of(kind),
-        (None, Some(_)) => PfState::Ready,
-        (None, None) => PfState::Unmanaged,
-    };
-    let claims = || desired.iter().flat_map(|desired| &desired.policies);
-    PfReport {
-        address: pf.address,
-        interface: pf
-            .interface
-            .as_ref()
-            .map(|interface| interface.name.to_string()),
-        driver: pf.driver.as_ref().map(ToString::to_string),
-        state,
-        vfs_ready: ready.try_into().unwrap_or(u16::MAX),
-        vfs_wanted: desired.map_or(0, |desired| {
-            desired
-                .num_vfs
-                .unwrap_or(desired.vfs.len().try_into().unwrap_or(u16::MAX))
-        }),
-        vfs_possible: pf.total_vfs,
-        policies: claims().map(|claim| claim.policy.clone()).collect(),
-        pools: claims()
-            .filter_map(|claim| claim.resource.clone())
-            .collect(),
-        problems: problems.to_vec(),
-    }
+    PfReport::of(&seen.pf, &seen.resolution, problems.to_vec())
 }
 
 /// Of a PF that could not be looked at yet.
 fn unseen(pf: PciAddress, problems: &[Problem]) -> Option<PfReport> {
     let worst = problems.first()?;
     Some(PfReport {
-        state: state_of(worst.kind),
+        state: worst.kind.state(),
         problems: problems.to_vec(),
         ..PfReport::unseen(pf)
     })
-}
-
-fn state_of(worst: ProblemKind) -> PfState {
-    match worst {
-        ProblemKind::Hung => PfState::Hung,
-        ProblemKind::Failed | ProblemKind::Contested => PfState::Failed,
-        ProblemKind::InUse
-        | ProblemKind::DisruptionForbidden
-        | ProblemKind::TooManyVfs
-        | ProblemKind::NoDriver
-        | ProblemKind::ShortVfList => PfState::Refused,
-        ProblemKind::Awaits => PfState::Changing,
-        // All that the driver can do is done.
-        ProblemKind::Unsupported => PfState::Ready,
-    }
 }
 
 impl Coordinator {

@@ -6,7 +6,7 @@ use super::stable_mac::stable_mac;
 use super::{DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, Policy, PolicySet, Source};
 use crate::model::{
     Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix, VfIndex, VfRange,
-    VfSettings,
+    VfSettings, VfSnapshot,
 };
 pub use matching::{KeyMatch, Match, explain_match};
 use serde::{Deserialize, Serialize};
@@ -77,6 +77,21 @@ pub struct DesiredVf {
 impl DesiredPf {
     pub fn claim_of(&self, vf: VfIndex) -> Option<&Claim> {
         self.policies.get(self.vfs.get(&vf)?.claim?)
+    }
+}
+
+impl DesiredVf {
+    /// Whether a VF can be used for what it is meant for. Attributes may still differ from the
+    /// policy: a driver that lacks one must not take the VF away from everybody.
+    pub fn is_ready(&self, vf: &VfSnapshot) -> bool {
+        match (&self.device_type, &vf.driver) {
+            (_, None) => false,
+            (DeviceType::Driver(wanted), Some(driver)) => driver == wanted,
+            // Lent to a container it is out of sight, and still what it should be.
+            (DeviceType::Netdevice, Some(driver)) => {
+                !driver.is_userspace() && (vf.interface.is_some() || vf.interface_elsewhere)
+            }
+        }
     }
 }
 

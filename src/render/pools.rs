@@ -4,8 +4,7 @@ use crate::model::{
     HostSnapshot, MacAddress, PciAddress, PfSnapshot, ResourceName, VfIndex, VfSnapshot,
 };
 use crate::plan::owned::Assignment;
-use crate::policy::DeviceType;
-use crate::policy::resolve::{Claim, DesiredVf, Resolution};
+use crate::policy::resolve::{Claim, Resolution};
 use std::collections::BTreeMap;
 
 /// The device plugin's own default. Written out, because a policy that names it and one that names
@@ -50,19 +49,6 @@ pub fn prefix(claim: &Claim) -> &str {
     prefix.map_or(DEFAULT_PREFIX, |prefix| prefix.as_str())
 }
 
-/// Whether a VF can be used for what it is meant for. Attributes may still differ from the policy:
-/// a driver that lacks one must not take the VF away from everybody.
-pub fn vf_ready(desired: &DesiredVf, vf: &VfSnapshot) -> bool {
-    match (&desired.device_type, &vf.driver) {
-        (_, None) => false,
-        (DeviceType::Driver(wanted), Some(driver)) => driver == wanted,
-        // Lent to a container it is out of sight, and still what it should be.
-        (DeviceType::Netdevice, Some(driver)) => {
-            !driver.is_userspace() && (vf.interface.is_some() || vf.interface_elsewhere)
-        }
-    }
-}
-
 pub fn pools<'a>(
     resolutions: &'a BTreeMap<PciAddress, Resolution>,
     host: &'a HostSnapshot,
@@ -77,7 +63,7 @@ pub fn pools<'a>(
                 continue;
             };
             if let Some(resource) = &claim.resource
-                && vf_ready(wanted, vf)
+                && wanted.is_ready(vf)
             {
                 pools.entry(resource).or_default().push(Member {
                     pf,

@@ -1,6 +1,8 @@
 //! A VF is ready when its driver is as wanted, whatever its attributes.
 
 use super::*;
+use crate::policy::DeviceType;
+use crate::policy::resolve::DesiredVf;
 use crate::render::fixture::*;
 
 fn wanted(device_type: DeviceType) -> DesiredVf {
@@ -49,7 +51,7 @@ fn readiness_is_about_the_driver() {
     ];
     for (device_type, vf, ready) in cases {
         let wanted = wanted(device_type);
-        assert_eq!(vf_ready(&wanted, vf), ready, "{wanted:?} {vf:?}");
+        assert_eq!(wanted.is_ready(vf), ready, "{wanted:?} {vf:?}");
     }
 }
 
