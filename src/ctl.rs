@@ -2,21 +2,28 @@
 //!
 //! What only reads works without a daemon, too: then this program looks at the host itself.
 
+mod attribute;
 mod check;
 mod client;
+mod colour;
+mod explain;
+mod list;
 mod output;
 mod own;
+mod scene;
+mod show;
+mod subject;
 mod table;
 
 use crate::api::{Applied, ApplyRequest};
 use crate::forecast::{self, Forecast};
 use crate::model::HostSnapshot;
-use crate::plan::Memory;
 use crate::report::{PfReport, PfState, Status};
 use anyhow::bail;
 use clap::{Parser, Subcommand};
 use client::{Client, Unreachable};
 use own::Own;
+use scene::{Elsewhere, Scene};
 use std::path::PathBuf;
 
 /// How a command ended; the exit codes are 0, 1 and 3.
@@ -69,17 +76,36 @@ enum Command {
         /// Only these PFs, with everything there is to say of them. Addresses or interface names.
         pfs: Vec<String>,
     },
+    /// Every NIC that can have VFs, and why the unmanaged ones are.
+    List {
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
+    /// A PF with its VFs, or one VF, and what is not as its policies want it.
+    Show {
+        /// An address or interface name; `PF#3` is VF 3 of a PF.
+        #[arg(value_name = "PF|VF")]
+        subject: String,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
+    /// Why a PF, a VF, a policy or a network is as it is.
+    Explain {
+        /// An address, an interface name, `PF#3` for VF 3, the name of a policy or of a network.
+        /// Where several have it: `pf:NAME`, `vf:NAME`, `policy:NAME`, `network:NAME`.
+        #[arg(value_name = "PF|VF|POLICY|NETWORK")]
+        subject: String,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
     /// What a pass would do now, step by step, and nothing done.
     ///
     /// Steps marked with ! take VFs away from whoever uses them. Exit code 3 if there is
     /// something to do, or something in the way.
+    #[command(visible_alias = "diff")]
     Plan {
-        /// Plan for this snapshot instead of this host; needs no daemon and no rights.
-        #[arg(long, value_name = "FILE", requires = "policy_dir")]
-        snapshot: Option<PathBuf>,
-        /// Plan for the policies in this directory instead of those in force.
-        #[arg(long, value_name = "DIR")]
-        policy_dir: Option<PathBuf>,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
     },
     /// A pass now over some PFs or all of them; waits until it is over.
     ///
@@ -95,6 +121,9 @@ enum Command {
     Check {
         /// Files and directories. If none is given, everything that the daemon reads.
         paths: Vec<PathBuf>,
+        /// Whether the PFs of this host can do what is asked of them, instead of those that are here.
+        #[arg(long, value_name = "FILE")]
+        snapshot: Option<PathBuf>,
     },
     /// The host as the daemon sees it, as JSON: for bug reports and for `plan --snapshot`.
     Snapshot,
@@ -105,30 +134,34 @@ enum Command {
 pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
     match &arguments.command {
         Command::Status { pfs } => status(arguments, pfs),
-        Command::Plan {
-            snapshot: Some(file),
-            policy_dir: Some(dir),
-        } => {
-            let host = own::read_snapshot(file)?;
-            let policies = own::policies_in(dir)?;
-            let forecast = forecast::forecast(&host, &policies, &Memory::default());
-            show_plan(arguments, &forecast)
+        Command::List { elsewhere } => {
+            let listing = list::list(&Scene::look(arguments, elsewhere)?);
+            show(arguments, &listing, list::text)?;
+            Ok(Verdict::Done)
         }
-        Command::Plan { policy_dir, .. } => {
-            let forecast = match policy_dir {
-                Some(dir) => {
-                    let (policies, host) = (own::policies_in(dir)?, snapshot(arguments)?);
-                    forecast::forecast(&host, &policies, &own(arguments).memory_for(&host))
-                }
-                None => plan(arguments)?,
-            };
-            show_plan(arguments, &forecast)
+        Command::Show { subject, elsewhere } => {
+            let scene = Scene::look(arguments, elsewhere)?;
+            let shown = show::show(&scene, subject::function(&scene, subject)?);
+            show(arguments, &shown, show::text)?;
+            Ok(Verdict::Done)
         }
+        Command::Explain { subject, elsewhere } => {
+            let scene = Scene::look(arguments, elsewhere)?;
+            let subject = subject::any(&scene, subject)?;
+            let explained = explain::explain_subject(&scene, &subject);
+            show(arguments, &explained, explain::text)?;
+            Ok(Verdict::Done)
+        }
+        Command::Plan { elsewhere } => show_plan(arguments, &plan(arguments, elsewhere)?),
         Command::Apply { pfs, force } => apply(arguments, pfs, *force),
-        Command::Check { paths } => {
+        Command::Check { paths, snapshot } => {
+            let host = match snapshot {
+                Some(file) => Some(own::read_snapshot(file)?),
+                None => own(arguments).glance(),
+            };
             let checked = match paths.is_empty() {
-                true => check::Checked::all(&arguments.root),
-                false => check::Checked::paths(paths),
+                true => check::Checked::all(&arguments.root, host.as_ref()),
+                false => check::Checked::paths(paths, host.as_ref()),
             };
             show(arguments, &checked, output::checked)?;
             Ok(Verdict::done(checked.errors == 0))
@@ -227,7 +260,10 @@ fn select(status: &mut Status, names: &[String]) -> anyhow::Result<()> {
 }
 
 /// The daemon's, or our own of what a daemon would do first.
-fn plan(arguments: &Arguments) -> anyhow::Result<Forecast> {
+fn plan(arguments: &Arguments, elsewhere: &Elsewhere) -> anyhow::Result<Forecast> {
+    if elsewhere.policy_dir.is_some() {
+        return Ok(Scene::look(arguments, elsewhere)?.forecast());
+    }
     if let Some(mut client) = running_daemon(arguments)? {
         return client.get("/v1/plan");
     }

@@ -8,6 +8,7 @@
     clippy::disallowed_macros
 )]
 
+pub mod advice;
 pub mod diagnostic;
 pub mod file;
 pub mod glob;
@@ -22,6 +23,7 @@ use crate::model::{
     ResourcePrefix, VfIndex, VfRange, VfSettings,
 };
 pub use network::Network;
+pub use reader::nearest;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;

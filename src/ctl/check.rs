@@ -2,6 +2,8 @@
 
 use crate::agent::{self, Settings};
 use crate::file::under;
+use crate::model::HostSnapshot;
+use crate::policy::advice;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{self, Trust};
 use serde::Serialize;
@@ -16,24 +18,24 @@ pub(super) struct Checked {
 
 impl Checked {
     /// The agent's settings, and the policies where they say that they are.
-    pub(super) fn all(root: &Path) -> Self {
+    pub(super) fn all(root: &Path, host: Option<&HostSnapshot>) -> Self {
         let (settings, mut diagnostics) = match Settings::load(root, Trust::WarnOnly) {
             Ok(loaded) => loaded,
             Err(errors) => (Settings::default(), errors),
         };
         let dirs = settings.policy_dirs.iter().map(|dir| under(root, dir));
         let dirs: Vec<_> = dirs.filter(|dir| dir.exists()).collect();
-        diagnostics.extend(load::check(&dirs));
+        diagnostics.extend(examined(&dirs, host));
         Self::new(diagnostics)
     }
 
     /// A file that is named like that of the agent's settings is taken for one.
-    pub(super) fn paths(paths: &[PathBuf]) -> Self {
+    pub(super) fn paths(paths: &[PathBuf], host: Option<&HostSnapshot>) -> Self {
         let (settings, policies): (Vec<_>, Vec<_>) =
             paths.iter().cloned().partition(|path| is_settings(path));
         let settings = settings.iter().flat_map(|path| Settings::check(path));
         let settings = settings.collect::<Vec<_>>().into_iter();
-        Self::new(settings.chain(load::check(&policies)).collect())
+        Self::new(settings.chain(examined(&policies, host)).collect())
     }
 
     pub(super) fn new(diagnostics: Vec<Diagnostic>) -> Self {
@@ -44,6 +46,14 @@ impl Checked {
             diagnostics,
         }
     }
+}
+
+/// What is wrong, and then what is most likely not meant.
+fn examined(paths: &[PathBuf], host: Option<&HostSnapshot>) -> Vec<Diagnostic> {
+    let mut loaded = load::examine(paths);
+    let advice = advice::advise(&loaded, host);
+    loaded.diagnostics.extend(advice);
+    loaded.diagnostics
 }
 
 fn is_settings(path: &Path) -> bool {

@@ -1,6 +1,7 @@
 //! What a person reads, and the same as JSON.
 
 use super::check::Checked;
+use super::colour;
 use super::table::{Table, dash, listed};
 use crate::api::Applied;
 use crate::forecast::{Forecast, ForecastStep, PfForecast};
@@ -16,9 +17,10 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     text(&printed)
 }
 
-/// A reader that has seen enough (`| head`) is no error.
+/// Colours go to terminals whose user did not set `NO_COLOR`. A reader that has seen enough
+/// (`| head`) is no error.
 pub(super) fn text(text: &str) -> anyhow::Result<()> {
-    match std::io::stdout().write_all(text.as_bytes()) {
+    match anstream::stdout().write_all(text.as_bytes()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         result => result.context("cannot print"),
     }
@@ -30,7 +32,6 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(std::io::stderr(), "sriovctl: {text}");
 }
 
-/// The whole host: a line per PF, and one for each that is not as it should be.
 /// Who lost a VF to a forced change.
 pub(super) fn taken(applied: &Applied) -> String {
     let name = |at: PciAddress| {
@@ -42,6 +43,7 @@ pub(super) fn taken(applied: &Applied) -> String {
         .collect()
 }
 
+/// The whole host: a line per PF, and one for each that is not as it should be.
 pub(super) fn status(status: &Status) -> String {
     let reasons = status.pfs.iter().filter_map(|pf| {
         let reason = sentence::reason(pf)?;
@@ -84,7 +86,7 @@ fn pf_table(pfs: &[PfReport]) -> String {
             pf.interface.clone().unwrap_or_else(dash),
             pf.driver.clone().unwrap_or_else(dash),
             format!("{}/{}/{}", pf.vfs_ready, pf.vfs_wanted, pf.vfs_possible),
-            state(pf.state).to_owned(),
+            colour::paint(colour::of_state(pf.state), state(pf.state)),
             listed(&pf.policies),
             listed(&pf.pools),
         ]);
@@ -171,14 +173,18 @@ fn pf_forecast(pf: &PfForecast) -> String {
         text += &format!("    policy {policy} has no effect here: {by} is stronger\n");
     }
     for step in &pf.steps {
-        let mark = if step.disruptive { "!" } else { "+" };
+        let (mark, style) = match step.disruptive {
+            true => ("!", colour::BAD),
+            false => ("+", colour::GOOD),
+        };
+        let mark = colour::paint(style, mark);
         text += &format!("  {mark} {}\n", step.text);
     }
     text + &troubles(&pf.problems, "  -", "      ")
 }
 
 /// A sentence for each, and below it what would clear it.
-fn troubles(problems: &[Problem], before: &str, before_hint: &str) -> String {
+pub(super) fn troubles(problems: &[Problem], before: &str, before_hint: &str) -> String {
     let problems: Vec<_> = problems.iter().collect();
     let lines = Trouble::group(&problems).into_iter().map(|trouble| {
         let hint = trouble.problem.hint.iter();
@@ -189,7 +195,7 @@ fn troubles(problems: &[Problem], before: &str, before_hint: &str) -> String {
     lines.collect()
 }
 
-fn state(state: PfState) -> &'static str {
+pub(super) fn state(state: PfState) -> &'static str {
     match state {
         PfState::Ready => "ready",
         PfState::Changing => "changing",
@@ -200,7 +206,7 @@ fn state(state: PfState) -> &'static str {
     }
 }
 
-fn counted(count: usize, what: &str) -> String {
+pub(super) fn counted(count: usize, what: &str) -> String {
     match count {
         1 => format!("1 {what}"),
         count => format!("{count} {what}s"),
@@ -208,7 +214,7 @@ fn counted(count: usize, what: &str) -> String {
 }
 
 /// With an empty line between those that say something.
-fn paragraphs(texts: impl IntoIterator<Item = String>) -> String {
+pub(super) fn paragraphs(texts: impl IntoIterator<Item = String>) -> String {
     let texts = texts.into_iter().filter(|text| !text.is_empty());
     texts.collect::<Vec<_>>().join("\n")
 }

@@ -1,5 +1,6 @@
 //! What this program sees by itself, where no daemon runs or none is to be asked.
 
+use super::output;
 use crate::agent::Settings;
 use crate::file::under;
 use crate::host::linux::LinuxHost;
@@ -40,17 +41,32 @@ impl<'r> Own<'r> {
 
     pub(super) fn snapshot(&self) -> anyhow::Result<HostSnapshot> {
         let host = LinuxHost::new(self.root.to_owned());
-        let seen = host.snapshot(Look::WithHolders);
-        let seen = seen.context("cannot look at this host")?;
+        let seen = host.snapshot(Look::WithHolders).or_else(|error| {
+            let seen = host.snapshot(Look::Plain);
+            if seen.is_ok() {
+                output::note(&format!("who uses the VFs is not known: {error}"));
+            }
+            seen
+        });
+        Ok(self.as_settings_say(seen.context("cannot look at this host")?))
+    }
+
+    /// Without looking for who uses what; `None` where nothing can be seen.
+    pub(super) fn glance(&self) -> Option<HostSnapshot> {
+        let seen = LinuxHost::new(self.root.to_owned()).snapshot(Look::Plain);
+        Some(self.as_settings_say(seen.ok()?))
+    }
+
+    fn as_settings_say(&self, seen: HostSnapshot) -> HostSnapshot {
         let node = self.settings_or_default().node;
-        Ok(HostSnapshot {
+        HostSnapshot {
             node: Node {
                 hostname: node.hostname.unwrap_or(seen.node.hostname),
                 labels: node.labels,
                 kernel: seen.node.kernel,
             },
             pfs: seen.pfs,
-        })
+        }
     }
 
     pub(super) fn policies(&self) -> anyhow::Result<PolicySet> {
@@ -63,6 +79,19 @@ impl<'r> Own<'r> {
             Trust::WarnOnly,
             &nothing,
         ))
+    }
+
+    /// As the daemon reads them, and how many files cannot be used. What such a file said last holds
+    /// on, as far as we may read it.
+    pub(super) fn policies_in_force(&self) -> (PolicySet, usize) {
+        let settings = self.settings_or_default();
+        let state = under(self.root, &settings.state_dir);
+        let last_good = LastGood::read(&state).unwrap_or_default();
+        let trust = Trust::WarnOnly;
+        let loaded = load::load(self.root, &settings.policy_dirs, trust, &last_good);
+        let unusable = loaded.files.iter().filter(|file| file.state.is_broken());
+        let unusable = unusable.count();
+        (loaded.set, unusable)
     }
 
     /// What the daemon remembered last, if we may read it, and would still hold for such a host.
@@ -82,12 +111,21 @@ pub(super) fn policies_in(directory: &Path) -> anyhow::Result<PolicySet> {
     let absolute = std::path::absolute(directory);
     let absolute = absolute.with_context(|| format!("cannot tell where {shown} is"))?;
     let nothing = LastGood::default();
-    usable(load::load(
+    let mut set = usable(load::load(
         Path::new("/"),
-        &[absolute],
+        &[&absolute],
         Trust::WarnOnly,
         &nothing,
-    ))
+    ))?;
+    // Shown as the user named it.
+    let policies = set.policies.iter_mut().map(|policy| &mut policy.source);
+    let networks = set.networks.iter_mut().map(|network| &mut network.source);
+    for source in policies.chain(networks) {
+        if let Ok(name) = source.file.strip_prefix(&absolute) {
+            source.file = directory.join(name);
+        }
+    }
+    Ok(set)
 }
 
 pub(super) fn read_snapshot(file: &Path) -> anyhow::Result<HostSnapshot> {

@@ -27,6 +27,8 @@ pub struct FileContent {
 pub(super) struct ItemSpans {
     pub(super) name: Span,
     pub(super) resource: Span,
+    pub(super) num_vfs: Span,
+    pub(super) vfs: Span,
 }
 
 /// The path is for messages only. Errors and warnings are in the order of the text.
@@ -73,6 +75,8 @@ fn item_spans(table: &Table<'_>) -> ItemSpans {
     ItemSpans {
         name: table.span_of("name"),
         resource: table.span_of("resource"),
+        num_vfs: table.span_of("num_vfs"),
+        vfs: table.span_of("vfs"),
     }
 }
 

@@ -103,8 +103,8 @@ pub fn load<D: AsRef<Path>>(root: &Path, dirs: &[D], trust: Trust, last_good: &L
     assembly.finish()
 }
 
-/// What is wrong with policy files, and with files in policy directories, taken together.
-pub fn check(paths: &[PathBuf]) -> Vec<Diagnostic> {
+/// Policy files, and files in policy directories, taken together, to see what is wrong with them.
+pub fn examine(paths: &[PathBuf]) -> Loaded {
     let nothing = LastGood::default();
     let mut assembly = Assembly::new(Trust::WarnOnly, &nothing);
     let (dirs, files): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| path.is_dir());
@@ -112,7 +112,7 @@ pub fn check(paths: &[PathBuf]) -> Vec<Diagnostic> {
     for file in files {
         assembly.add_named_file(file);
     }
-    assembly.finish().diagnostics
+    assembly.finish()
 }
 
 #[cfg(test)]

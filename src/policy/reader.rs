@@ -8,7 +8,8 @@ mod table;
 pub(crate) mod value;
 
 use super::diagnostic::{Diagnostic, Severity, SourceText};
-pub(crate) use fault::{Expected, Fault, nearest};
+pub use fault::nearest;
+pub(crate) use fault::{Expected, Fault};
 use std::cell::RefCell;
 use std::ops::Range;
 use std::path::Path;

@@ -8,7 +8,7 @@ use crate::model::{
     Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix, VfIndex, VfRange,
     VfSettings, VfSnapshot,
 };
-pub use matching::{KeyMatch, Match, explain_match};
+pub use matching::{KeyMatch, Match, explain};
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;

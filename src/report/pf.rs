@@ -55,7 +55,7 @@ impl ProblemKind {
     pub fn state(self) -> PfState {
         match self {
             Self::Hung => PfState::Hung,
-            Self::Failed => PfState::Failed,
+            Self::Failed | Self::Contested => PfState::Failed,
             Self::InUse
             | Self::DisruptionForbidden
             | Self::TooManyVfs

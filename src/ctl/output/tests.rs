@@ -9,6 +9,22 @@ use crate::policy::resolve::Shadowed;
 use crate::report::{FileReport, NetworkReport, ProblemKind};
 use std::path::Path;
 
+fn plain(text: &str) -> String {
+    anstream::adapter::strip_str(text).to_string()
+}
+
+fn status(status: &Status) -> String {
+    plain(&super::status(status))
+}
+
+fn pfs(status: &Status) -> String {
+    plain(&super::pfs(status))
+}
+
+fn forecast(forecast: &Forecast) -> String {
+    plain(&super::forecast(forecast))
+}
+
 fn pf(address: &str, interface: &str, state: PfState) -> PfReport {
     PfReport {
         interface: Some(interface.to_owned()),

@@ -31,6 +31,10 @@ pub enum LastGoodError {
 }
 
 impl LastGood {
+    pub(in crate::policy) fn texts(&self) -> &BTreeMap<PathBuf, String> {
+        &self.texts
+    }
+
     /// Nothing where nothing was written yet.
     pub fn read(dir: &Path) -> Result<Self, LastGoodError> {
         let path = dir.join(FILE);

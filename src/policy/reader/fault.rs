@@ -117,7 +117,7 @@ const OPERATOR_KEYS: [(&str, &str); 3] = [
 ];
 
 /// The candidate that was probably meant.
-pub(crate) fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
+pub fn nearest<'c>(word: &str, candidates: &[&'c str]) -> Option<&'c str> {
     let renamed = OPERATOR_KEYS.iter().find(|(theirs, _)| *theirs == word);
     if let Some((_, ours)) = renamed.filter(|(_, ours)| candidates.contains(ours)) {
         return Some(ours);

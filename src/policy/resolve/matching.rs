@@ -2,6 +2,7 @@
 
 use crate::model::{Node, PfInterface, PfSnapshot, VfRange};
 use crate::policy::{PfMatch, PfNamePattern, Policy, glob};
+use serde::Serialize;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
@@ -13,7 +14,7 @@ pub enum Match {
 }
 
 /// One key of a policy's match against one PF.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct KeyMatch {
     pub key: &'static str,
     pub wanted: String,
@@ -97,8 +98,40 @@ fn match_name<'a>(patterns: &'a [PfNamePattern], pf: Option<&PfInterface>) -> Na
         .map_or(NameMatch::No, NameMatch::Yes)
 }
 
+/// Everything that decides whether a policy names a PF, with both values.
+pub fn explain(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Vec<KeyMatch> {
+    let mut keys = explain_match(policy, node, pf);
+    let patterns = &policy.matches.pf_name;
+    if !patterns.is_empty() {
+        let wanted: Vec<&str> = patterns.iter().map(|it| it.glob.as_str()).collect();
+        let interface = pf.interface.as_ref();
+        let matched = matches!(match_name(patterns, interface), NameMatch::Yes(_));
+        let found = interface.map(|interface| {
+            let unsettled = !matched && !interface.name_is_final;
+            let note = if unsettled { " (not final yet)" } else { "" };
+            let altnames = interface.altnames.iter().map(|name| format!(", {name}"));
+            format!("{}{note}{}", interface.name, altnames.collect::<String>())
+        });
+        keys.push(KeyMatch {
+            key: "pf_name",
+            wanted: wanted.join(", "),
+            found: found.unwrap_or_else(|| "none".to_owned()),
+            matched,
+        });
+    }
+    if !policy.enabled {
+        keys.push(KeyMatch {
+            key: "enabled",
+            wanted: "true".to_owned(),
+            found: "false".to_owned(),
+            matched: false,
+        });
+    }
+    keys
+}
+
 /// Every key that the policy gives except `pf_name`, with both values.
-pub fn explain_match(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Vec<KeyMatch> {
+fn explain_match(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Vec<KeyMatch> {
     let PfMatch {
         vendor,
         device,
@@ -151,8 +184,13 @@ pub fn explain_match(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Vec<KeyMa
         pf.numa_node.map(|numa| numa.to_string()),
     );
     for (label, value) in &policy.node.labels {
-        let found = node.labels.get(label).cloned();
-        key("node.labels", std::slice::from_ref(value), found);
+        let found = node.labels.get(label);
+        keys.push(KeyMatch {
+            key: "node.labels",
+            wanted: format!("{label} = {value}"),
+            found: found.map_or_else(|| "none".to_owned(), Clone::clone),
+            matched: found == Some(value),
+        });
     }
     if !policy.node.hostname.is_empty() {
         let globs = &policy.node.hostname;

@@ -1,6 +1,6 @@
 //! What is said of files that cannot be used.
 
-use super::super::check;
+use super::super::examine;
 use super::super::read::writable_by;
 use super::*;
 use rustix::fs::{FileType, Mode, mknodat};
@@ -172,12 +172,13 @@ fn a_network_without_its_pool_is_told() {
 fn check_takes_files_and_directories_together() {
     let host = Host::new();
     let a = host.write("etc/sriov.d/10-a.toml", policy("a"));
-    assert!(check(std::slice::from_ref(&a)).is_empty());
-    assert!(check(&[host.path("etc/sriov.d")]).is_empty());
+    assert!(examine(std::slice::from_ref(&a)).diagnostics.is_empty());
+    assert!(examine(&[host.path("etc/sriov.d")]).diagnostics.is_empty());
 
     let copy = host.write("draft", policy("a"));
     set_mode(&copy, 0o664);
-    let found = check(&[host.path("etc/sriov.d"), copy, host.path("nowhere")]);
+    let paths = [host.path("etc/sriov.d"), copy, host.path("nowhere")];
+    let found = examine(&paths).diagnostics;
     let messages: Vec<_> = found.iter().map(|d| host.plain(&d.one_line())).collect();
     assert_eq!(
         messages,

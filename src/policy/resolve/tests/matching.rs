@@ -189,7 +189,7 @@ fn a_match_is_explained_key_by_key() {
         policy.matches.pf_name = named("ens1");
         policy.node.labels = [("rack".to_owned(), "b3".to_owned())].into();
     });
-    let keys = explain_match(&policy, &node(), &pf());
+    let keys = explain(&policy, &node(), &pf());
     let table: Vec<_> = keys
         .iter()
         .map(|key| {
@@ -206,7 +206,8 @@ fn a_match_is_explained_key_by_key() {
         [
             ("vendor", "15b3, 8086", "8086", true),
             ("numa_node", "1", "0", false),
-            ("node.labels", "b3", "b2", false),
+            ("node.labels", "rack = b3", "b2", false),
+            ("pf_name", "ens1", "ens1, uplink0", true),
         ]
     );
 }

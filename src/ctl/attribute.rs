@@ -1,0 +1,117 @@
+//! What a VF is and should be, attribute by attribute.
+
+use super::colour;
+use crate::model::{TxRate, VfAttribute, VfSetting, VfSettings, VfSnapshot, Vlan, VlanProto};
+use crate::policy::DeviceType;
+use crate::policy::resolve::DesiredVf;
+use serde::Serialize;
+
+/// `None` is "not told" of what is, "left alone" of what is wanted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(super) struct Compared {
+    pub(super) attribute: &'static str,
+    pub(super) is: Option<String>,
+    pub(super) wanted: Option<String>,
+    /// It is not as the policy wants it.
+    pub(super) differs: bool,
+}
+
+impl Compared {
+    fn new(attribute: &'static str, is: Option<String>, wanted: Option<String>) -> Self {
+        let differs = wanted.is_some() && is != wanted;
+        Self {
+            attribute,
+            is,
+            wanted,
+            differs,
+        }
+    }
+
+    /// As a cell of a table.
+    pub(super) fn cell(&self) -> String {
+        let is = self.is.as_deref().unwrap_or("-");
+        match &self.wanted {
+            Some(wanted) if self.differs => {
+                colour::paint(colour::BAD, &format!("{is} (wanted {wanted})"))
+            }
+            _ => is.to_owned(),
+        }
+    }
+}
+
+/// In the order in which they are shown.
+pub(super) const SHOWN: [(&str, VfAttribute); 7] = [
+    ("mac", VfAttribute::Mac),
+    ("vlan", VfAttribute::Vlan),
+    ("trust", VfAttribute::Trust),
+    ("spoof_check", VfAttribute::SpoofCheck),
+    ("tx_rate", VfAttribute::TxRate),
+    ("link_state", VfAttribute::LinkState),
+    ("query_rss", VfAttribute::QueryRss),
+];
+
+pub(super) fn compare(vf: Option<&VfSnapshot>, wanted: Option<&DesiredVf>) -> Vec<Compared> {
+    let mut compared = vec![driver(vf, wanted), mtu(vf, wanted)];
+    let no_settings = VfSettings::default();
+    let is = vf.map_or(&no_settings, |vf| &vf.settings);
+    let wish = wanted.map_or(&no_settings, |wanted| &wanted.settings);
+    compared.extend(SHOWN.map(|(name, attribute)| {
+        let value = |settings: &VfSettings| settings.get(attribute).map(value);
+        Compared::new(name, value(is), value(wish))
+    }));
+    compared
+}
+
+fn driver(vf: Option<&VfSnapshot>, wanted: Option<&DesiredVf>) -> Compared {
+    let is = vf.and_then(|vf| vf.driver.as_ref());
+    let wish = wanted.map(|wanted| match &wanted.device_type {
+        DeviceType::Netdevice => "netdevice".to_owned(),
+        DeviceType::Driver(driver) => driver.to_string(),
+    });
+    let wish = wish.filter(|_| wanted.is_some_and(|wanted| wanted.claim.is_some()));
+    let ready = vf.is_some_and(|vf| wanted.is_some_and(|wanted| wanted.is_ready(vf)));
+    Compared {
+        differs: wish.is_some() && !ready,
+        ..Compared::new("driver", is.map(ToString::to_string), wish)
+    }
+}
+
+/// Of the VF's own netdev, which is out of sight with another driver or elsewhere.
+fn mtu(vf: Option<&VfSnapshot>, wanted: Option<&DesiredVf>) -> Compared {
+    let own = vf.and_then(|vf| vf.interface.as_ref());
+    let is = own.map(|own| own.mtu.to_string());
+    let wish = wanted.and_then(|wanted| wanted.mtu);
+    let mut compared = Compared::new("mtu", is, wish.map(|mtu| mtu.to_string()));
+    compared.differs &= own.is_some();
+    compared
+}
+
+/// The value alone, short enough for a column.
+pub(super) fn value(setting: VfSetting) -> String {
+    let on = |on| if on { "on" } else { "off" }.to_owned();
+    match setting {
+        VfSetting::Trust(value) | VfSetting::SpoofCheck(value) | VfSetting::QueryRss(value) => {
+            on(value)
+        }
+        VfSetting::Mac(mac) => mac.to_string(),
+        VfSetting::Vlan(Vlan { id, qos, proto }) => {
+            let qos = match qos {
+                0 => String::new(),
+                qos => format!(" qos {qos}"),
+            };
+            let proto = match proto {
+                VlanProto::Dot1q => "",
+                VlanProto::Dot1ad => " 802.1ad",
+            };
+            format!("{id}{qos}{proto}")
+        }
+        VfSetting::TxRate(TxRate { min: 0, max: 0 }) => "any".to_owned(),
+        VfSetting::TxRate(TxRate { min: 0, max }) => format!("..{max}"),
+        VfSetting::TxRate(TxRate { min, max: 0 }) => format!("{min}.."),
+        VfSetting::TxRate(TxRate { min, max }) => format!("{min}..{max}"),
+        VfSetting::LinkState(state) => state.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,23 @@
+//! Colours: always put in, and left out by `output::text` where nobody wants them.
+
+use crate::report::PfState;
+use anstyle::{AnsiColor, Style};
+
+pub(super) const GOOD: Style = AnsiColor::Green.on_default();
+pub(super) const CHANGING: Style = AnsiColor::Yellow.on_default();
+pub(super) const BAD: Style = AnsiColor::Red.on_default();
+pub(super) const FAINT: Style = Style::new().dimmed();
+pub(super) const TITLE: Style = Style::new().bold();
+
+pub(super) fn paint(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+pub(super) fn of_state(state: PfState) -> Style {
+    match state {
+        PfState::Ready => GOOD,
+        PfState::Changing => CHANGING,
+        PfState::Refused | PfState::Failed | PfState::Hung => BAD,
+        PfState::Unmanaged => FAINT,
+    }
+}

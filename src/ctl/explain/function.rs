@@ -1,0 +1,173 @@
+//! A PF or a VF: which policies it has, which it has not, and what is in the way.
+
+use super::Against;
+use crate::ctl::attribute::Compared;
+use crate::ctl::scene::Scene;
+use crate::ctl::show::{ShownVf, show_vf};
+use crate::ctl::table::{Table, dash};
+use crate::ctl::{colour, output};
+use crate::model::{PciAddress, PfSnapshot, PolicyName, VfAttribute, VfIndex};
+use crate::policy::{MacChoice, Policy};
+use crate::report::{PfState, Problem};
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub(in crate::ctl) struct ExplainedPf {
+    address: PciAddress,
+    interface: Option<String>,
+    state: PfState,
+    /// Strongest first.
+    policies: Vec<Against>,
+    problems: Vec<Problem>,
+}
+
+#[derive(Debug, Serialize)]
+pub(in crate::ctl) struct ExplainedVf {
+    vf: ShownVf,
+    /// Why it has no policy, or which one it has and where that stands.
+    claim: Option<ClaimedBy>,
+    /// Where each wanted value comes from.
+    origins: Vec<Origin>,
+}
+
+#[derive(Debug, Serialize)]
+struct ClaimedBy {
+    policy: PolicyName,
+    file: String,
+    line: usize,
+}
+
+#[derive(Debug, Serialize)]
+struct Origin {
+    attribute: &'static str,
+    /// As it would be written in the file.
+    from: String,
+}
+
+pub(super) fn explain_pf(scene: &Scene, pf: &PfSnapshot) -> ExplainedPf {
+    let mut order: Vec<(usize, &Policy)> = scene.policies.policies.iter().enumerate().collect();
+    order.sort_by_key(|(at, policy)| (policy.priority, std::cmp::Reverse(*at)));
+    let report = scene.reports.get(&pf.address);
+    ExplainedPf {
+        address: pf.address,
+        interface: pf.interface.as_ref().map(|it| it.name.to_string()),
+        state: scene.state(pf.address),
+        policies: order
+            .into_iter()
+            .map(|(_, policy)| Against::new(scene, policy, pf))
+            .collect(),
+        problems: report.map_or_else(Vec::new, |report| report.problems.clone()),
+    }
+}
+
+pub(super) fn pf_text(pf: &ExplainedPf) -> String {
+    let address = pf.address.to_string();
+    let name = match &pf.interface {
+        Some(interface) => format!("{} ({address})", colour::paint(colour::TITLE, interface)),
+        None => colour::paint(colour::TITLE, &address),
+    };
+    let state = colour::paint(colour::of_state(pf.state), output::state(pf.state));
+    let head = format!("{name}: {state}\n");
+    let policies = pf.policies.iter().map(|against| {
+        let (name, priority) = (&against.policy, against.priority);
+        let place = format!("{}:{}", against.file, against.line);
+        let verdict = against.verdict();
+        let keys = against.key_lines("  ");
+        format!("policy {name} {verdict} (priority {priority}, {place})\n{keys}")
+    });
+    let policies: Vec<String> = policies.collect();
+    let policies = match policies.is_empty() {
+        true => vec!["There is no policy.\n".to_owned()],
+        false => policies,
+    };
+    let problems = output::troubles(&pf.problems, "-", "    ");
+    output::paragraphs([head].into_iter().chain(policies).chain([problems]))
+}
+
+pub(super) fn explain_vf(scene: &Scene, pf: &PfSnapshot, index: VfIndex) -> ExplainedVf {
+    let shown = show_vf(scene, pf, index);
+    let desired = scene.desired(pf.address);
+    let claim = desired.and_then(|desired| desired.claim_of(index));
+    let policy = claim.and_then(|claim| scene.policy(claim.policy.as_str()));
+    let wanted = shown.attributes.iter().filter(|it| it.wanted.is_some());
+    let origins = wanted.filter_map(|compared| origin(policy?, index, compared));
+    ExplainedVf {
+        claim: claim.map(|claim| ClaimedBy {
+            policy: claim.policy.clone(),
+            file: claim.source.file.display().to_string(),
+            line: claim.source.line,
+        }),
+        origins: origins.collect(),
+        vf: shown,
+    }
+}
+
+fn origin(policy: &Policy, index: VfIndex, compared: &Compared) -> Option<Origin> {
+    let special = policy.overrides.get(&index);
+    let is_special = special.is_some_and(|special| match compared.attribute {
+        "mac" => special.mac.is_some(),
+        name => {
+            let is = |it: &&VfAttribute| it.to_string() == name;
+            let attribute = VfAttribute::ALL.iter().find(is);
+            attribute.is_some_and(|it| special.settings.get(*it).is_some())
+        }
+    });
+    let mac = match special.and_then(|it| it.mac).unwrap_or(policy.mac) {
+        MacChoice::Stable => " (\"stable\": from the PF's address and the VF's number)",
+        MacChoice::Kernel | MacChoice::Fixed(_) => "",
+    };
+    let note = if compared.attribute == "mac" { mac } else { "" };
+    let from = match is_special {
+        true => format!("[[policy.vf]] index = {index}{note}"),
+        false => format!("[[policy]] {}{note}", policy.name),
+    };
+    Some(Origin {
+        attribute: compared.attribute,
+        from,
+    })
+}
+
+pub(super) fn vf_text(explained: &ExplainedVf) -> String {
+    let vf = &explained.vf;
+    let pf = vf.pf.to_string();
+    let name = vf.pf_interface.as_deref().unwrap_or(&pf);
+    let title = colour::paint(colour::TITLE, &format!("VF {} of {name}", vf.index));
+    let there = match vf.address {
+        Some(address) => format!("{title} is {address}"),
+        None => format!("{title} is wanted and not there"),
+    };
+    let claim = match &explained.claim {
+        Some(ClaimedBy { policy, file, line }) => {
+            format!("claimed by policy {policy} ({file}:{line})")
+        }
+        None => "claimed by no policy: it is left as it is".to_owned(),
+    };
+    let pool = match &vf.resource {
+        Some(resource) => format!(", in pool {resource}"),
+        None => String::new(),
+    };
+    let head = format!("{there}, {claim}{pool}.\n");
+    let mut table = Table::new(&["ATTRIBUTE", "IS", "WANTED", "BY"]);
+    for compared in &vf.attributes {
+        let is = compared.is.clone().unwrap_or_else(dash);
+        let is = match compared.differs {
+            true => colour::paint(colour::BAD, &is),
+            false => is,
+        };
+        let mut origins = explained.origins.iter();
+        let origin = origins.find(|origin| origin.attribute == compared.attribute);
+        table.row(vec![
+            compared.attribute.to_owned(),
+            is,
+            compared.wanted.clone().unwrap_or_else(dash),
+            origin.map_or_else(String::new, |origin| origin.from.clone()),
+        ]);
+    }
+    let networks = vf.networks.iter();
+    let networks = networks.map(|it| format!("Network {it} names it.\n"));
+    let holders = vf.holders.iter().flatten();
+    let holders = holders.map(|holder| format!("In use by {holder}.\n"));
+    let users = networks.chain(holders).collect();
+    let problems = output::troubles(&vf.problems, "-", "    ");
+    output::paragraphs([head, table.render(), users, problems])
+}

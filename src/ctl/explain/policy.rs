@@ -1,0 +1,69 @@
+//! A policy: where it stands, which PFs it names, and which networks take from its pool.
+
+use super::{Against, Effect};
+use crate::ctl::colour;
+use crate::ctl::output;
+use crate::ctl::scene::Scene;
+use crate::model::{NetworkName, PolicyName, ResourceName};
+use crate::policy::Policy;
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub(in crate::ctl) struct ExplainedPolicy {
+    name: PolicyName,
+    file: String,
+    line: usize,
+    priority: u8,
+    enabled: bool,
+    resource: Option<ResourceName>,
+    networks: Vec<NetworkName>,
+    /// Every PF here.
+    pfs: Vec<Against>,
+}
+
+pub(super) fn explain_policy(scene: &Scene, policy: &Policy) -> ExplainedPolicy {
+    let networks = scene.policies.networks.iter();
+    let networks =
+        networks.filter(|network| policy.resource.is_some() && network.resource == policy.resource);
+    let pfs = scene.host.pfs.values();
+    ExplainedPolicy {
+        name: policy.name.clone(),
+        file: policy.source.file.display().to_string(),
+        line: policy.source.line,
+        priority: policy.priority,
+        enabled: policy.enabled,
+        resource: policy.resource.clone(),
+        networks: networks.map(|network| network.name.clone()).collect(),
+        pfs: pfs.map(|pf| Against::new(scene, policy, pf)).collect(),
+    }
+}
+
+pub(super) fn text(policy: &ExplainedPolicy) -> String {
+    let name = colour::paint(colour::TITLE, &format!("policy {}", policy.name));
+    let (file, line, priority) = (&policy.file, policy.line, policy.priority);
+    let in_force = |against: &&Against| matches!(against.effect, Effect::InForce { .. });
+    let sum = match policy.pfs.iter().filter(in_force).count() {
+        0 if policy.pfs.is_empty() => "there is no SR-IOV NIC here".to_owned(),
+        0 => "it is in force on no PF here".to_owned(),
+        pfs => format!("it is in force on {}", output::counted(pfs, "PF")),
+    };
+    let head = format!("{name} ({file}:{line}, priority {priority}): {sum}.\n");
+    let pool = match &policy.resource {
+        None => "It forms no pool.\n".to_owned(),
+        Some(resource) => {
+            let networks: Vec<String> = policy.networks.iter().map(ToString::to_string).collect();
+            match networks.is_empty() {
+                true => format!("Its VFs form the pool {resource}, of which no network takes.\n"),
+                false => format!(
+                    "Its VFs form the pool {resource}, for {}.\n",
+                    networks.join(", ")
+                ),
+            }
+        }
+    };
+    let pfs = policy.pfs.iter().map(|against| {
+        let (name, verdict) = (against.pf_name(), against.verdict());
+        format!("{name}: {verdict}\n{}", against.key_lines("  "))
+    });
+    output::paragraphs([head + &pool].into_iter().chain(pfs))
+}

@@ -1,0 +1,148 @@
+//! What there is and what is wanted of it: of this host, or of another by a snapshot.
+
+use super::own::{self, Own};
+use super::{Arguments, output, running_daemon};
+use crate::forecast::{self, Forecast};
+use crate::model::{HostSnapshot, PciAddress, PfSnapshot, VfIndex};
+use crate::plan::Memory;
+use crate::plan::owned::Assignment;
+use crate::policy::resolve::{DesiredPf, Resolution, resolve};
+use crate::policy::{Policy, PolicySet};
+use crate::report::{PfReport, PfState, Status};
+use clap::Args;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Another host, or other policies for this one.
+#[derive(Debug, Clone, Default, Args)]
+pub(super) struct Elsewhere {
+    /// Look at this snapshot instead of this host; needs no daemon and no rights.
+    #[arg(long, value_name = "FILE", requires = "policy_dir")]
+    pub(super) snapshot: Option<PathBuf>,
+    /// Take the policies in this directory instead of those in force.
+    #[arg(long, value_name = "DIR")]
+    pub(super) policy_dir: Option<PathBuf>,
+}
+
+pub(super) struct Scene {
+    pub(super) host: HostSnapshot,
+    pub(super) policies: PolicySet,
+    pub(super) memory: Memory,
+    pub(super) resolutions: BTreeMap<PciAddress, Resolution>,
+    pub(super) reports: BTreeMap<PciAddress, PfReport>,
+}
+
+impl Scene {
+    pub(super) fn look(arguments: &Arguments, elsewhere: &Elsewhere) -> anyhow::Result<Self> {
+        let own = Own::new(&arguments.root);
+        let policies = elsewhere.policy_dir.as_deref().map(own::policies_in);
+        let policies = policies.transpose()?;
+        if let Elsewhere {
+            snapshot: Some(file),
+            ..
+        } = elsewhere
+        {
+            let (host, policies) = (own::read_snapshot(file)?, policies.unwrap_or_default());
+            return Ok(Self::new(host, policies, Memory::default(), None));
+        }
+        let mut daemon = running_daemon(arguments)?;
+        let host = match &mut daemon {
+            Some(daemon) => daemon.get("/v1/snapshot")?,
+            None => own.snapshot()?,
+        };
+        let memory = own.memory_for(&host);
+        if let Some(policies) = policies {
+            return Ok(Self::new(host, policies, memory, None));
+        }
+        let status = daemon.as_mut().map(|it| it.get("/v1/status"));
+        let (policies, unusable) = own.policies_in_force();
+        if unusable > 0 {
+            let files = output::counted(unusable, "policy file");
+            output::note(&format!(
+                "{files} cannot be used as they are; `sriovctl check` says why"
+            ));
+        }
+        Ok(Self::new(host, policies, memory, status.transpose()?))
+    }
+
+    /// `status` is the daemon's, which knows of failures, too.
+    fn new(
+        host: HostSnapshot,
+        policies: PolicySet,
+        memory: Memory,
+        status: Option<Status>,
+    ) -> Self {
+        let resolved = |pf: &PfSnapshot| resolve(&policies, &host.node, pf);
+        let pfs = host.pfs.iter();
+        let resolutions = pfs.map(|(&at, pf)| (at, resolved(pf))).collect();
+        let reports = match status {
+            Some(status) => status.pfs.into_iter().map(|pf| (pf.address, pf)).collect(),
+            None => expected(
+                &host,
+                &resolutions,
+                forecast::forecast(&host, &policies, &memory),
+            ),
+        };
+        Self {
+            host,
+            policies,
+            memory,
+            resolutions,
+            reports,
+        }
+    }
+
+    pub(super) fn forecast(&self) -> Forecast {
+        forecast::forecast(&self.host, &self.policies, &self.memory)
+    }
+
+    pub(super) fn desired(&self, pf: PciAddress) -> Option<&DesiredPf> {
+        match self.resolutions.get(&pf)? {
+            Resolution::Desired(desired) => Some(desired),
+            Resolution::Unmatched | Resolution::AwaitsName => None,
+        }
+    }
+
+    pub(super) fn state(&self, pf: PciAddress) -> PfState {
+        let report = self.reports.get(&pf);
+        report.map_or(PfState::Unmanaged, |report| report.state)
+    }
+
+    /// What stands in a VF's network: those that were given it last.
+    pub(super) fn networks_of(&self, pf: &PfSnapshot, vf: VfIndex) -> Vec<String> {
+        let is = |last: &Assignment| {
+            let same_nic = (last.permanent_mac.zip(pf.permanent_mac())).is_none_or(|(a, b)| a == b);
+            last.pf == pf.address && last.vf == vf && same_nic
+        };
+        let networks = self.policies.networks.iter();
+        let given = networks.filter(|network| {
+            let last = self.memory.assignments.get(&network.name);
+            network.resource.is_some() && last.is_some_and(is)
+        });
+        given.map(|network| network.name.to_string()).collect()
+    }
+
+    pub(super) fn policy(&self, name: &str) -> Option<&Policy> {
+        let mut policies = self.policies.policies.iter();
+        policies.find(|policy| policy.name.as_str() == name)
+    }
+}
+
+/// Where no daemon says how it went: what a pass would find to do is not done yet.
+fn expected(
+    host: &HostSnapshot,
+    resolutions: &BTreeMap<PciAddress, Resolution>,
+    forecast: Forecast,
+) -> BTreeMap<PciAddress, PfReport> {
+    let report = |forecast: forecast::PfForecast| {
+        let pf = host.pfs.get(&forecast.address)?;
+        let resolution = resolutions.get(&forecast.address)?;
+        let mut report = PfReport::of(pf, resolution, forecast.problems);
+        let is_settled = matches!(report.state, PfState::Ready | PfState::Unmanaged);
+        if is_settled && !forecast.steps.is_empty() {
+            report.state = PfState::Changing;
+        }
+        Some((forecast.address, report))
+    };
+    forecast.pfs.into_iter().filter_map(report).collect()
+}

@@ -1,0 +1,150 @@
+//! `show`: a PF with all its VFs, or one VF, with what differs from the policies.
+
+mod text;
+
+use super::attribute::{Compared, compare};
+use super::list::Link;
+use super::scene::Scene;
+use crate::model::{Holder, PciAddress, PciId, PfSnapshot, PolicyName, ResourceName, VfIndex};
+use crate::report::{PfState, Problem};
+use serde::Serialize;
+pub(super) use text::text;
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub(super) enum Shown {
+    Pf(Box<ShownPf>),
+    Vf(Box<ShownVf>),
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ShownPf {
+    pub(super) address: PciAddress,
+    pub(super) interface: Option<String>,
+    pub(super) altnames: Vec<String>,
+    pub(super) vendor: PciId,
+    pub(super) device: PciId,
+    pub(super) vendor_name: Option<String>,
+    pub(super) model_name: Option<String>,
+    pub(super) driver: Option<String>,
+    pub(super) numa_node: Option<u16>,
+    pub(super) permanent_mac: Option<String>,
+    pub(super) mtu: Option<u32>,
+    pub(super) speed: Option<u32>,
+    pub(super) link: Option<Link>,
+    pub(super) state: PfState,
+    pub(super) num_vfs: u16,
+    /// `None`: no policy says how many.
+    pub(super) wanted_vfs: Option<u16>,
+    pub(super) total_vfs: u16,
+    pub(super) policies: Vec<InForce>,
+    pub(super) problems: Vec<Problem>,
+    pub(super) vfs: Vec<ShownVf>,
+}
+
+/// A policy in force on a PF.
+#[derive(Debug, Serialize)]
+pub(super) struct InForce {
+    pub(super) name: PolicyName,
+    pub(super) file: String,
+    pub(super) line: usize,
+    /// `None` is the whole PF.
+    pub(super) vfs: Option<String>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ShownVf {
+    pub(super) index: VfIndex,
+    /// Of the PF.
+    pub(super) pf: PciAddress,
+    pub(super) pf_interface: Option<String>,
+    /// `None` where the VF is wanted and not there.
+    pub(super) address: Option<PciAddress>,
+    pub(super) vendor: Option<PciId>,
+    pub(super) device: Option<PciId>,
+    pub(super) interface: Option<String>,
+    pub(super) iommu_group: Option<u32>,
+    pub(super) attributes: Vec<Compared>,
+    pub(super) policy: Option<PolicyName>,
+    pub(super) resource: Option<ResourceName>,
+    /// Networks whose configuration names it.
+    pub(super) networks: Vec<String>,
+    /// `None` where nobody could look.
+    pub(super) holders: Option<Vec<Holder>>,
+    pub(super) problems: Vec<Problem>,
+}
+
+pub(super) fn show(scene: &Scene, (pf, vf): (&PfSnapshot, Option<VfIndex>)) -> Shown {
+    match vf {
+        None => Shown::Pf(Box::new(show_pf(scene, pf))),
+        Some(index) => Shown::Vf(Box::new(show_vf(scene, pf, index))),
+    }
+}
+
+fn show_pf(scene: &Scene, pf: &PfSnapshot) -> ShownPf {
+    let interface = pf.interface.as_ref();
+    let desired = scene.desired(pf.address);
+    let claims = desired.iter().flat_map(|desired| &desired.policies);
+    let wanted = desired.iter().flat_map(|desired| desired.vfs.keys());
+    let mut indexes: Vec<VfIndex> = pf.vfs.keys().chain(wanted).copied().collect();
+    indexes.sort_unstable();
+    indexes.dedup();
+    let vfs = indexes.into_iter().map(|index| show_vf(scene, pf, index));
+    let report = scene.reports.get(&pf.address);
+    ShownPf {
+        address: pf.address,
+        interface: interface.map(|it| it.name.to_string()),
+        altnames: interface.map_or_else(Vec::new, |it| it.altnames.iter().cloned().collect()),
+        vendor: pf.vendor,
+        device: pf.device,
+        vendor_name: pf.vendor_name.clone(),
+        model_name: pf.model_name.clone(),
+        driver: pf.driver.as_ref().map(ToString::to_string),
+        numa_node: pf.numa_node,
+        permanent_mac: pf.permanent_mac().map(|mac| mac.to_string()),
+        mtu: interface.map(|it| it.mtu.get()),
+        speed: interface.and_then(|it| it.speed),
+        link: interface.map(Link::of),
+        state: scene.state(pf.address),
+        num_vfs: pf.num_vfs,
+        wanted_vfs: desired.and_then(|desired| desired.num_vfs),
+        total_vfs: pf.total_vfs,
+        policies: claims
+            .map(|claim| InForce {
+                name: claim.policy.clone(),
+                file: claim.source.file.display().to_string(),
+                line: claim.source.line,
+                vfs: claim.vfs.as_ref().map(ToString::to_string),
+            })
+            .collect(),
+        problems: report.map_or_else(Vec::new, |report| report.problems.clone()),
+        vfs: vfs.collect(),
+    }
+}
+
+pub(super) fn show_vf(scene: &Scene, pf: &PfSnapshot, index: VfIndex) -> ShownVf {
+    let vf = pf.vfs.get(&index);
+    let desired = scene.desired(pf.address);
+    let wanted = desired.and_then(|desired| desired.vfs.get(&index));
+    let claim = desired.and_then(|desired| desired.claim_of(index));
+    let holders = pf.holders.as_ref().map(|all| all.get(&index));
+    let report = scene.reports.get(&pf.address);
+    let problems = report.iter().flat_map(|report| &report.problems);
+    let problems = problems.filter(|problem| problem.vf == Some(index));
+    ShownVf {
+        index,
+        pf: pf.address,
+        pf_interface: pf.interface.as_ref().map(|it| it.name.to_string()),
+        address: vf.map(|vf| vf.address),
+        vendor: vf.map(|vf| vf.vendor),
+        device: vf.map(|vf| vf.device),
+        interface: vf.and_then(|vf| Some(vf.interface.as_ref()?.name.to_string())),
+        iommu_group: vf.and_then(|vf| vf.iommu_group),
+        attributes: compare(vf, wanted),
+        policy: claim.map(|claim| claim.policy.clone()),
+        resource: claim.and_then(|claim| claim.resource.clone()),
+        networks: scene.networks_of(pf, index),
+        holders: holders.map(|it| it.into_iter().flatten().cloned().collect()),
+        problems: problems.cloned().collect(),
+    }
+}

@@ -1,0 +1,196 @@
+//! What is allowed, and most likely not meant: seen over all files together, and on a host.
+
+use super::diagnostic::{Diagnostic, SourceText};
+use super::file::{self, ItemSpans};
+use super::load::Loaded;
+use super::reader::Span;
+use super::resolve::{DesiredPf, Resolution, resolve};
+use super::{NumVfs, Policy, PolicySet, Source};
+use crate::model::{HostSnapshot, PfSnapshot, PolicyName, VfRange};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Only warnings. Of the host, where there is one, what its PFs offer counts.
+pub fn advise(loaded: &Loaded, host: Option<&HostSnapshot>) -> Vec<Diagnostic> {
+    let places = Places::of(loaded);
+    // A network of a file that cannot be used may take from any pool.
+    let mut advice = match loaded.files.iter().any(|file| file.state.is_broken()) {
+        true => Vec::new(),
+        false => unused_pools(&loaded.set, &places),
+    };
+    let shadowed = shadowed_everywhere(&loaded.set);
+    advice.extend(shadowed.iter().map(|(weak, strong)| {
+        let message = format!("policy \"{}\" has no effect", weak.name);
+        let why = format!("{} claims the same VFs of the same PFs", shown(strong));
+        places.warning(weak, |spans| &spans.name, message, why)
+    }));
+    let told: BTreeSet<&PolicyName> = shadowed.iter().map(|(weak, _)| &weak.name).collect();
+    for pf in host.iter().flat_map(|host| host.pfs.values()) {
+        let node = host.map(|host| &host.node).cloned().unwrap_or_default();
+        if let Resolution::Desired(desired) = resolve(&loaded.set, &node, pf) {
+            advice.extend(on_pf(&loaded.set, &desired, pf, &told, &places));
+        }
+    }
+    advice
+}
+
+/// Where each policy stands, for messages.
+struct Places<'l> {
+    texts: BTreeMap<&'l Path, SourceText<'l>>,
+    policies: BTreeMap<PolicyName, ItemSpans>,
+}
+
+impl<'l> Places<'l> {
+    fn of(loaded: &'l Loaded) -> Self {
+        let mut places = Self {
+            texts: BTreeMap::new(),
+            policies: BTreeMap::new(),
+        };
+        for (path, text) in loaded.last_good.texts() {
+            places.texts.insert(path, SourceText::new(text));
+            if let Ok(content) = file::parse(path, text) {
+                let names = content.policies.into_iter().map(|policy| policy.name);
+                places.policies.extend(names.zip(content.policy_spans));
+            }
+        }
+        places
+    }
+
+    fn warning(
+        &self,
+        policy: &Policy,
+        key: impl Fn(&ItemSpans) -> &Span,
+        message: String,
+        why: String,
+    ) -> Diagnostic {
+        let diagnostic = Diagnostic::warning(&policy.source.file, message).suggesting(why);
+        let text = self.texts.get(policy.source.file.as_path());
+        match (text, self.policies.get(&policy.name)) {
+            (Some(text), Some(spans)) => diagnostic.at(&text.excerpt(key(spans))),
+            _ => diagnostic,
+        }
+    }
+}
+
+/// Without any network the pools are for the device plugin, which takes all of them.
+fn unused_pools(set: &PolicySet, places: &Places<'_>) -> Vec<Diagnostic> {
+    let used: BTreeSet<_> = set.networks.iter().map(|it| it.resource.as_ref()).collect();
+    let mut told = BTreeSet::new();
+    let forming = set.policies.iter().filter(|policy| policy.enabled);
+    let unused = forming.filter(|policy| {
+        let resource = policy.resource.as_ref();
+        let is_unused = resource.is_some() && !used.contains(&resource);
+        is_unused && !set.networks.is_empty() && told.insert(resource)
+    });
+    let advice = unused.filter_map(|policy| {
+        let resource = policy.resource.as_ref()?;
+        let message = format!("no network takes from the pool \"{resource}\"");
+        let why = "only the device plugin offers its VFs".to_owned();
+        Some(places.warning(policy, |spans| &spans.resource, message, why))
+    });
+    advice.collect()
+}
+
+/// Pairs of a policy and a stronger one that names the same PFs and takes the same VFs.
+fn shadowed_everywhere(set: &PolicySet) -> Vec<(&Policy, &Policy)> {
+    let strength = |at: usize, policy: &Policy| (policy.priority, Reverse(at));
+    let enabled = || {
+        let all = set.policies.iter().enumerate();
+        all.filter(|(_, policy)| policy.enabled)
+    };
+    let stronger = |(at, weak): (usize, &Policy)| {
+        enabled()
+            .filter(|&(other, strong)| strength(other, strong) < strength(at, weak))
+            .find(|(_, strong)| {
+                let everywhere = strong.node == weak.node || strong.node == Default::default();
+                everywhere && strong.matches == weak.matches && overlap(strong, weak)
+            })
+            .map(|(_, strong)| strong)
+    };
+    let pair = |(at, weak)| Some((weak, stronger((at, weak))?));
+    enabled().filter_map(pair).collect()
+}
+
+/// Equal matches have equal shares in their names.
+fn overlap(strong: &Policy, weak: &Policy) -> bool {
+    match (&strong.vfs, &weak.vfs) {
+        (Some(strong), Some(weak)) => strong.overlaps(weak),
+        _ => true,
+    }
+}
+
+fn on_pf(
+    set: &PolicySet,
+    desired: &DesiredPf,
+    pf: &PfSnapshot,
+    told: &BTreeSet<&PolicyName>,
+    places: &Places<'_>,
+) -> Vec<Diagnostic> {
+    let named = |name: &PolicyName| set.policies.iter().find(|policy| policy.name == *name);
+    let name = pf.display_name();
+    let mut advice = Vec::new();
+    for shadowed in desired
+        .shadowed
+        .iter()
+        .filter(|it| !told.contains(&it.policy))
+    {
+        let (Some(weak), Some(strong)) = (named(&shadowed.policy), named(&shadowed.by)) else {
+            continue;
+        };
+        let message = format!("policy \"{}\" has no effect on {name}", weak.name);
+        let why = format!("{} claims the same VFs", shown(strong));
+        advice.push(places.warning(weak, |spans| &spans.name, message, why));
+    }
+    for claim in &desired.policies {
+        let Some(policy) = named(&claim.policy) else {
+            continue;
+        };
+        let offered = pf.total_vfs;
+        match policy.num_vfs {
+            Some(NumVfs::Count(count)) if count > pf.total_vfs => {
+                let message =
+                    format!("num_vfs = {count} is more than the {offered} that {name} offers");
+                let why = "no VF is made there".to_owned();
+                advice.push(places.warning(policy, |spans| &spans.num_vfs, message, why));
+            }
+            _ => advice.extend(share_past_the_end(
+                policy,
+                claim.vfs.as_ref(),
+                desired,
+                pf,
+                places,
+            )),
+        }
+    }
+    advice
+}
+
+fn share_past_the_end(
+    policy: &Policy,
+    share: Option<&VfRange>,
+    desired: &DesiredPf,
+    pf: &PfSnapshot,
+    places: &Places<'_>,
+) -> Option<Diagnostic> {
+    let count = u16::try_from(desired.vfs.len()).unwrap_or(u16::MAX);
+    let share = share.filter(|share| share.last().0 >= count)?;
+    let message = format!("VFs {share} are not all there on {}", pf.display_name());
+    let why = match count.checked_sub(1) {
+        None => "it has none".to_owned(),
+        Some(last) => format!("it has VFs 0 to {last}"),
+    };
+    Some(places.warning(policy, |spans| &spans.vfs, message, why))
+}
+
+fn shown(policy: &Policy) -> String {
+    let Source { file, line } = &policy.source;
+    format!(
+        "\"{}\" ({}:{line}) is stronger and",
+        policy.name,
+        file.display()
+    )
+}
+
+#[cfg(test)]
+mod tests;

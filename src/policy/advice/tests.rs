@@ -1,0 +1,120 @@
+//! What is told of policies that are in order, and what is not.
+
+use super::*;
+use crate::sim::{DriverModel, SimPf};
+use serde_json::json;
+
+/// With the place of each, as `line: message; suggestion`.
+fn advice(text: &str, host: Option<&HostSnapshot>) -> Vec<String> {
+    let content = file::parse(Path::new("10-a.toml"), text).unwrap();
+    let loaded = Loaded {
+        set: PolicySet {
+            policies: content.policies,
+            networks: content.networks,
+        },
+        last_good: serde_json::from_value(json!({ "10-a.toml": text })).unwrap(),
+        ..Loaded::default()
+    };
+    let advice = advise(&loaded, host);
+    assert!(advice.iter().all(|it| !it.is_error()));
+    advice.iter().map(Diagnostic::one_line).collect()
+}
+
+fn policy(name: &str, more: &str) -> String {
+    format!("[[policy]]\nname = \"{name}\"\nmatch.vendor = \"8086\"\n{more}\n")
+}
+
+/// An igb with 7 VFs to offer.
+fn host() -> HostSnapshot {
+    let address = "0000:01:00.0".parse().unwrap();
+    let pf = SimPf::new(address, DriverModel::IGB).snapshot;
+    assert_eq!(pf.total_vfs, 7);
+    HostSnapshot {
+        pfs: [(address, pf)].into(),
+        ..HostSnapshot::default()
+    }
+}
+
+#[test]
+fn a_pool_that_no_network_takes_from_is_told_once_and_only_beside_networks() {
+    let pool = |name: &str, vfs: &str| {
+        let keys = format!("num_vfs = 4\nvfs = \"{vfs}\"\nresource = \"spare\"");
+        policy(name, &keys)
+    };
+    let pools = pool("a", "0-1") + &pool("b", "2-3");
+    assert_eq!(advice(&pools, None), [""; 0]);
+    let network = "[[network]]\nname = \"n\"\nresource = \"spare\"\n";
+    assert_eq!(advice(&(pools.clone() + network), None), [""; 0]);
+    let network = "[[network]]\nname = \"n\"\nconfig = { type = \"bridge\" }\n";
+    assert_eq!(
+        advice(&(pools + network), None),
+        ["10-a.toml:6:12: no network takes from the pool \"spare\"; \
+          only the device plugin offers its VFs"]
+    );
+}
+
+#[test]
+fn a_policy_that_can_never_win_is_told_without_a_host() {
+    let strong = policy("strong", "num_vfs = 2\npriority = 10");
+    let weak = policy("weak", "num_vfs = 4\nvfs = \"0-1\"");
+    let told = "10-a.toml:7:8: policy \"weak\" has no effect; \"strong\" (10-a.toml:1) is \
+                stronger and claims the same VFs of the same PFs";
+    let both = strong.clone() + &weak;
+    assert_eq!(advice(&both, None), [told]);
+    // Not again for each PF.
+    assert_eq!(advice(&both, Some(&host())), [told]);
+
+    for harmless in [
+        weak.replace("num_vfs", "enabled = false\nnum_vfs"),
+        weak.replace("8086", "15b3"),
+    ] {
+        assert_eq!(advice(&(strong.clone() + &harmless), None), [""; 0]);
+    }
+    let elsewhere = strong.replace("priority", "node.hostname = \"x\"\npriority");
+    assert_eq!(advice(&(elsewhere + &weak), None), [""; 0]);
+    let shares =
+        policy("a", "num_vfs = 4\nvfs = \"0-1\"") + &policy("b", "num_vfs = 4\nvfs = \"2-3\"");
+    assert_eq!(advice(&shares, None), [""; 0]);
+}
+
+#[test]
+fn on_a_host_it_is_told_which_pf_has_another_policy() {
+    let by_driver = policy("weak", "num_vfs = 4").replace("vendor = \"8086\"", "driver = \"igb\"");
+    let both = policy("strong", "num_vfs = 2\npriority = 10") + &by_driver;
+    assert_eq!(advice(&both, None), [""; 0]);
+    let host = host();
+    let name = host.pfs.values().next().unwrap().display_name();
+    assert_eq!(
+        advice(&both, Some(&host)),
+        [format!(
+            "10-a.toml:7:8: policy \"weak\" has no effect on {name}; \"strong\" (10-a.toml:1) is \
+             stronger and claims the same VFs"
+        )]
+    );
+}
+
+#[test]
+fn counts_and_shares_are_held_against_what_the_pf_offers() {
+    let host = host();
+    let name = host.pfs.values().next().unwrap().display_name();
+    let on_host = |more: &str| advice(&policy("a", more), Some(&host));
+    assert_eq!(on_host("num_vfs = 7\nvfs = \"0-6\""), [""; 0]);
+    assert_eq!(on_host("num_vfs = \"max\"\nvfs = \"0-6\""), [""; 0]);
+    let too_many =
+        format!("num_vfs = 8 is more than the 7 that {name} offers; no VF is made there");
+    assert_eq!(
+        on_host("num_vfs = 8\nvfs = \"0-7\""),
+        [format!("10-a.toml:4:11: {too_many}")]
+    );
+    let past = format!("VFs 0-7 are not all there on {name}; it has VFs 0 to 6");
+    assert_eq!(
+        on_host("num_vfs = \"max\"\nvfs = \"0-7\""),
+        [format!("10-a.toml:5:7: {past}")]
+    );
+    let none = format!("VFs 0 are not all there on {name}; it has none");
+    assert_eq!(
+        on_host("external = true\nvfs = \"0\""),
+        [format!("10-a.toml:5:7: {none}")]
+    );
+    assert_eq!(advice(&policy("a", "num_vfs = 8"), None), [""; 0]);
+}
