@@ -7,6 +7,7 @@ mod check;
 mod client;
 mod colour;
 mod explain;
+mod import;
 mod list;
 mod output;
 mod own;
@@ -18,6 +19,7 @@ mod table;
 use crate::api::{Applied, ApplyRequest};
 use crate::forecast::{self, Forecast};
 use crate::model::HostSnapshot;
+use crate::policy::diagnostic::Diagnostic;
 use crate::report::{PfReport, PfState, Status};
 use anyhow::bail;
 use clap::{Parser, Subcommand};
@@ -125,6 +127,16 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         snapshot: Option<PathBuf>,
     },
+    /// Policies and networks of other programs, as TOML on standard output.
+    ///
+    /// Objects of sriov-network-operator in YAML or JSON, a configuration of the SR-IOV device
+    /// plugin or the ConfigMap that holds one, a start-up file of vf-operator. What cannot be
+    /// carried over is said in comments, and on standard error. Exit code 1 if the result needs a
+    /// hand before it can be used.
+    Import {
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
     /// The host as the daemon sees it, as JSON: for bug reports and for `plan --snapshot`.
     Snapshot,
     /// Have the daemon read its policies again. Exit code 1 if a file cannot be used.
@@ -165,6 +177,16 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
             };
             show(arguments, &checked, output::checked)?;
             Ok(Verdict::done(checked.errors == 0))
+        }
+        Command::Import { files } => {
+            let imported = import::import(files)?;
+            output::text(&imported.text)?;
+            imported.remarks.iter().for_each(|it| output::note(it));
+            for diagnostic in &imported.wrong {
+                output::note(&diagnostic.one_line());
+            }
+            let unusable = imported.wrong.iter().any(Diagnostic::is_error);
+            Ok(Verdict::done(!unusable))
         }
         Command::Snapshot => {
             output::json(&snapshot(arguments)?)?;

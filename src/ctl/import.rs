@@ -1,0 +1,227 @@
+//! `import`: policies and networks of other programs, as TOML of ours.
+//!
+//! What cannot be carried over is said where it would stand, and to whoever runs the command. A
+//! policy that would mean other PFs than it did is carried over switched off.
+
+mod device_plugin;
+mod document;
+mod fields;
+mod item;
+mod operator;
+mod vf_operator;
+
+use crate::model::{NetworkName, PolicyName};
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::file;
+use anyhow::{Context, bail};
+use document::{Document, Node};
+use fields::Fields;
+use item::{Item, Kind};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// A file of policies, and what is to be known of it.
+#[derive(Debug, Default)]
+pub(super) struct Imported {
+    pub(super) text: String,
+    /// A line each, with the place it is about.
+    pub(super) remarks: Vec<String>,
+    /// What the daemon would say to the file.
+    pub(super) wrong: Vec<Diagnostic>,
+}
+
+pub(super) fn import(files: &[PathBuf]) -> anyhow::Result<Imported> {
+    let mut import = Import::default();
+    for file in files {
+        let shown = file.display();
+        let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+        import.file(file, &text)?;
+    }
+    Ok(import.finish())
+}
+
+#[derive(Default)]
+struct Import {
+    items: Vec<Item>,
+    /// What was found and has no counterpart, each with its place.
+    skipped: Vec<String>,
+}
+
+impl Import {
+    fn file(&mut self, path: &Path, text: &str) -> anyhow::Result<()> {
+        let shown = path.display().to_string();
+        let documents = document::parse(text).with_context(|| shown.clone())?;
+        if documents.is_empty() {
+            bail!("{shown} is empty");
+        }
+        for document in &documents {
+            self.document(&shown, document)?;
+        }
+        Ok(())
+    }
+
+    fn document(&mut self, file: &str, document: &Document) -> anyhow::Result<()> {
+        let mut fields = Fields::of(document, file)?;
+        if let Some(kind) = fields.text("kind") {
+            return self.object(&kind, file, document);
+        }
+        if fields.has("resourceList") {
+            self.items.extend(device_plugin::config(&mut fields)?);
+        } else if vf_operator::KEYS.iter().any(|key| fields.has(key)) {
+            self.items.extend(vf_operator::config(&mut fields)?);
+        } else {
+            let line = document.line;
+            bail!(
+                "{file}:{line}: this is no object of Kubernetes (no \"kind\"), no configuration of the device \
+                 plugin (no \"resourceList\") and none of vf-operator (no \"resourceConfigs\")"
+            );
+        }
+        self.skipped.extend(fields.left());
+        Ok(())
+    }
+
+    fn object(&mut self, kind: &str, file: &str, object: &Node) -> anyhow::Result<()> {
+        let mut fields = Fields::of(object, file)?;
+        match kind {
+            "List" => {
+                for item in fields.list("items") {
+                    self.document(file, item)?;
+                }
+            }
+            kind if kind.ends_with("List") && fields.has("items") => {
+                for item in fields.list("items") {
+                    // Of such a list the entries need not say what they are.
+                    let kind = kind.trim_end_matches("List");
+                    self.object(kind, file, item)?;
+                }
+            }
+            "SriovNetworkNodePolicy" => self.items.extend(operator::policy(&mut fields)?),
+            "SriovNetwork" => self.items.push(operator::sriov_network(&mut fields)?),
+            "SriovIBNetwork" => self.items.push(operator::ib_network(&mut fields)?),
+            "OVSNetwork" => self.items.push(operator::ovs_network(&mut fields)?),
+            "ConfigMap" => self.config_map(&mut fields)?,
+            other => {
+                let line = object.line;
+                self.skipped
+                    .push(format!("{file}:{line}: {other} has no counterpart here"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Each entry is a whole configuration of the device plugin, often one for each node.
+    fn config_map(&mut self, fields: &mut Fields<'_>) -> anyhow::Result<()> {
+        let (file, line) = (fields.file(), fields.line);
+        let Some(mut data) = fields.table("data") else {
+            bail!("{file}:{line}: this ConfigMap has no data");
+        };
+        let entries = data.texts();
+        let several = entries.len() > 1;
+        for (name, node) in entries {
+            let text = node.text().unwrap_or_default();
+            let place = format!("{}:{} ({name})", fields.file(), node.line);
+            let documents = document::parse(&text).with_context(|| place.clone())?;
+            let document = documents.first().with_context(|| place.clone())?;
+            let mut config = Fields::of(document, &place)?;
+            if !config.has("resourceList") {
+                bail!(
+                    "{place}: this is no configuration of the device plugin: it has no \"resourceList\""
+                );
+            }
+            let mut items = device_plugin::config(&mut config)?;
+            if several {
+                for item in &mut items {
+                    item.for_node(&name);
+                }
+            }
+            self.items.extend(items);
+        }
+        Ok(())
+    }
+
+    fn finish(mut self) -> Imported {
+        // Of equal priority the one that is read later wins here; of the operator's policies the
+        // one whose name comes last.
+        let is_operators = |item: &Item| item.kind == Kind::Policy && item.by_name;
+        let (mut by_name, others): (Vec<_>, Vec<_>) =
+            self.items.into_iter().partition(is_operators);
+        by_name.sort_by(|a, b| a.name.cmp(&b.name));
+        self.items = by_name.into_iter().chain(others).collect();
+        unique(&mut self.items);
+        self.items.iter_mut().for_each(Item::complete);
+        let mut remarks: Vec<String> = self.skipped.clone();
+        remarks.extend(self.items.iter().flat_map(Item::remarks));
+        let mut text = header(&self.items);
+        text.extend(self.skipped.iter().map(|skipped| format!("# {skipped}\n")));
+        for item in &self.items {
+            if !text.is_empty() {
+                text.push('\n');
+            }
+            text += &item.to_string();
+        }
+        let wrong = match file::parse(Path::new("the result"), &text) {
+            Ok(content) => content.warnings,
+            Err(errors) => errors,
+        };
+        Imported {
+            text,
+            remarks,
+            wrong,
+        }
+    }
+}
+
+/// What holds for all of it.
+fn header(items: &[Item]) -> String {
+    let mut text = String::new();
+    if items.iter().any(|item| item.has("node.labels")) {
+        text += "# The labels of this node are those in [node.labels] of /etc/sriovd.toml.\n";
+    }
+    if items.iter().any(|item| item.of_plugin) {
+        text += "\
+# The device plugin takes VFs that somebody else makes, hence `external`. To have sriovd make them,
+# say num_vfs = ... in its place.
+";
+    }
+    let policies = || items.iter().filter(|item| item.by_name);
+    let tie = policies().any(|item| {
+        policies().any(|other| {
+            let same = other.name != item.name && other.value("priority") == item.value("priority");
+            let differ = |key| other.value(key) != item.value(key);
+            same && (differ("num_vfs") || differ("mtu"))
+        })
+    });
+    if tie {
+        text += "\
+# Where policies of one priority claim the same VFs of a PF, the last of them wins, as with the
+# operator; it does not take the larger num_vfs and mtu of the others on top.
+";
+    }
+    text
+}
+
+/// Kubernetes has namespaces, and one name may stand in several.
+fn unique(items: &mut [Item]) {
+    let mut taken: BTreeSet<(Kind, String)> = BTreeSet::new();
+    for item in items {
+        let wanted = item.name.clone();
+        let mut number = 2;
+        while !taken.insert((item.kind, item.name.clone())) {
+            item.name = format!("{wanted}-{number}");
+            number += 1;
+        }
+        if item.name != wanted && item.kind == Kind::Network {
+            item.note(None, format!("another {} is called {wanted:?}", item.kind));
+        }
+        let valid = match item.kind {
+            Kind::Policy => item.name.parse::<PolicyName>().map(drop),
+            Kind::Network => item.name.parse::<NetworkName>().map(drop),
+        };
+        if let Err(malformed) = valid {
+            item.note(None, format!("change the name: {malformed}"));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

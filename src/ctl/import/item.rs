@@ -1,0 +1,192 @@
+//! A policy or a network while it is written, with remarks at their places.
+
+use super::fields::Fields;
+use serde_json::Value;
+use std::fmt;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    Policy,
+    Network,
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Policy => "policy",
+            Self::Network => "network",
+        })
+    }
+}
+
+pub(super) struct Item {
+    pub(super) kind: Kind,
+    pub(super) name: String,
+    /// Of equal ones the last by name wins.
+    pub(super) by_name: bool,
+    /// The device plugin's, which makes no VFs.
+    pub(super) of_plugin: bool,
+    file: String,
+    line: usize,
+    lines: Vec<Line>,
+    disabled: bool,
+}
+
+enum Line {
+    Pair { key: String, value: String },
+    Note { line: usize, text: String },
+}
+
+impl Item {
+    pub(super) fn new(kind: Kind, name: String, fields: &Fields<'_>) -> Self {
+        Self {
+            kind,
+            name,
+            by_name: false,
+            of_plugin: false,
+            file: fields.file().to_owned(),
+            line: fields.line,
+            lines: Vec::new(),
+            disabled: false,
+        }
+    }
+
+    pub(super) fn pair(&mut self, key: &str, value: impl Into<Value>) {
+        let value = toml_of(&value.into());
+        self.raw(key, value.unwrap_or_else(|| "\"\"".to_owned()));
+    }
+
+    pub(super) fn given(&mut self, key: &str, value: Option<impl Into<Value>>) {
+        if let Some(value) = value {
+            self.pair(key, value);
+        }
+    }
+
+    /// One value plain, several as a list, none not at all.
+    pub(super) fn any_of(&mut self, key: &str, values: Vec<String>) {
+        match <[String; 1]>::try_from(values) {
+            Ok([one]) => self.pair(key, one),
+            Err(none) if none.is_empty() => {}
+            Err(several) => self.pair(key, several),
+        }
+    }
+
+    /// A value that is TOML already.
+    pub(super) fn raw(&mut self, key: &str, value: String) {
+        let key = key.to_owned();
+        self.lines.push(Line::Pair { key, value });
+    }
+
+    /// A remark; `line` is where it is about.
+    pub(super) fn note(&mut self, line: Option<usize>, text: impl Into<String>) {
+        self.lines.push(Line::Note {
+            line: line.unwrap_or(self.line),
+            text: text.into(),
+        });
+    }
+
+    /// It would name other PFs than it did.
+    pub(super) fn disable(&mut self) {
+        self.disabled = true;
+    }
+
+    /// A policy must say which PFs it is for, even where it is for none or all.
+    pub(super) fn complete(&mut self) {
+        let is_match = |line: &Line| match line {
+            Line::Pair { key, .. } => key.starts_with("match."),
+            Line::Note { .. } => false,
+        };
+        if self.kind == Kind::Policy && !self.lines.iter().any(is_match) {
+            self.pair("match.pf_name", "*");
+        }
+    }
+
+    pub(super) fn for_node(&mut self, node: &str) {
+        self.pair("node.hostname", node);
+    }
+
+    pub(super) fn leftovers(&mut self, fields: &Fields<'_>) {
+        for (path, node) in fields.left_over() {
+            let value = node.json();
+            let text = format!("{path} = {value} is not carried over");
+            self.note(Some(node.line), text);
+        }
+    }
+
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.value(key).is_some()
+    }
+
+    pub(super) fn value(&self, wanted: &str) -> Option<&str> {
+        self.lines.iter().find_map(|line| match line {
+            Line::Pair { key, value } => (key == wanted).then_some(value.as_str()),
+            Line::Note { .. } => None,
+        })
+    }
+
+    pub(super) fn remarks(&self) -> Vec<String> {
+        let notes = self.lines.iter().filter_map(|it| match it {
+            Line::Pair { .. } => None,
+            Line::Note { line, text } => Some((*line, text.clone())),
+        });
+        let off = "switched off: it would not mean what it meant".to_owned();
+        let off = self.disabled.then_some((self.line, off));
+        let (kind, name) = (self.kind, &self.name);
+        let remarks = notes.chain(off);
+        remarks
+            .map(|(line, text)| format!("{}:{line}: {kind} {name}: {text}", self.file))
+            .collect()
+    }
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Value::from(self.name.clone());
+        writeln!(f, "# From {}:{}", self.file, self.line)?;
+        writeln!(f, "[[{}]]", self.kind)?;
+        writeln!(f, "name = {}", toml_of(&name).unwrap_or_default())?;
+        if self.disabled {
+            writeln!(f, "# Switched off: it would not mean what it meant.")?;
+            writeln!(f, "enabled = false")?;
+        }
+        for line in &self.lines {
+            match line {
+                Line::Pair { key, value } => writeln!(f, "{key} = {value}")?,
+                // Whatever it quotes, a comment ends with its line.
+                Line::Note { text, .. } => {
+                    let text = text.replace(|c: char| c.is_control(), " ");
+                    writeln!(f, "# {text}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `None` where it holds a null, which TOML has not.
+pub(super) fn toml_of(value: &Value) -> Option<String> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Array(items) => {
+            let items: Option<Vec<_>> = items.iter().map(toml_of).collect();
+            format!("[{}]", items?.join(", "))
+        }
+        Value::Object(entries) => {
+            let entries = entries.iter().map(|(key, value)| {
+                let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+                let key = match !key.is_empty() && key.chars().all(plain) {
+                    true => key.clone(),
+                    false => toml::Value::String(key.clone()).to_string(),
+                };
+                Some(format!("{key} = {}", toml_of(value)?))
+            });
+            let entries: Option<Vec<_>> = entries.collect();
+            match entries?.join(", ") {
+                none if none.is_empty() => "{}".to_owned(),
+                entries => format!("{{ {entries} }}"),
+            }
+        }
+        Value::String(text) => toml::Value::String(text.clone()).to_string(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    })
+}
