@@ -22,6 +22,7 @@ spoof_check = false
 vlan = 100
 mtu = 2000
 mac = "stable"
+match.pf_name = "*"
 
 [[policy]]
 name = "dpdk"
