@@ -27,4 +27,5 @@ mod random;
 mod rivals;
 mod sharing;
 mod standing_still;
+mod unit;
 mod vfio;
