@@ -111,6 +111,19 @@ fn what_an_administrator_may_edit_is_known_as_configuration() {
     assert_eq!(of_the_rpm.concat(), edited);
 }
 
+/// Before it has directories of its own and is started.
+#[test]
+fn the_deb_makes_the_user_first() {
+    let [deb, _] = packages();
+    let script = run(Command::new("dpkg-deb").arg("-I").arg(deb).arg("postinst"));
+    let at = |text: &str| script.find(text).expect(text);
+    assert!(at("systemd-sysusers") < at("systemd-tmpfiles"), "{script}");
+    assert!(
+        at("systemd-tmpfiles") < at("deb-systemd-invoke"),
+        "{script}"
+    );
+}
+
 /// RHEL 9, Ubuntu 22.04 and Debian 12 have these or newer ones.
 #[test]
 fn the_packages_are_for_systems_with_glibc_2_34() {
@@ -152,6 +165,17 @@ fn a_binary_for_newer_systems_is_not_packaged() {
         said.contains("sriovd needs GLIBC_2.36, later than 2.34"),
         "{said}"
     );
+}
+
+#[test]
+fn every_program_is_installed() {
+    let script = fs::read_to_string(root().join("packaging/install")).unwrap();
+    for program in files_of(&root().join("src/bin")) {
+        let name = program.file_stem().unwrap().to_str().unwrap();
+        let line =
+            |line: &str| line.starts_with("program usr/") && line.ends_with(&format!(" {name}"));
+        assert!(script.lines().any(line), "{name}");
+    }
 }
 
 #[test]
