@@ -99,6 +99,13 @@ pub fn blocks(document: &str) -> Vec<Block> {
     blocks
 }
 
+/// Whether a command is run on the host of a test case. All others need a guest.
+pub fn is_offline(command: &str) -> bool {
+    ["sriovctl plan", "sriovctl check"]
+        .iter()
+        .any(|it| command.starts_with(it))
+}
+
 /// Puts new outputs of commands into a document, for `UPDATE=1`.
 pub fn replace_outputs(block: &Block, outputs: &[(String, String)]) {
     let shown: String = outputs

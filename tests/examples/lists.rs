@@ -120,6 +120,57 @@ fn the_journal_reference_and_the_catalog_list_the_kinds_of_entries() {
     assert_eq!(explained.len(), kinds.len());
 }
 
+/// Kinds that ask for something to be done are in the table of symptoms, and no other words in capitals.
+#[test]
+fn troubleshooting_knows_every_kind_of_trouble() {
+    let text = document::text("docs/troubleshooting.md");
+    let table = text.lines().filter(|line| line.starts_with("| "));
+    let rows = table.filter_map(|line| line.split('|').nth(2));
+    let upper = |word: &&str| word.chars().all(|c| c == '_' || c.is_ascii_uppercase());
+    let named: BTreeSet<_> = rows.flat_map(quoted).filter(upper).collect();
+    let trouble = [
+        "ENDED",
+        "VFS_TAKEN",
+        "REFUSED",
+        "WAITING",
+        "FAILED",
+        "HUNG",
+        "POLICY_BROKEN",
+        "OUTPUT_HELD_BACK",
+        "OUTPUT_REFUSED",
+        "STATE_LOST",
+        "POLICY_WARNING",
+        "NOT_LISTED",
+        "STATE_NOT_SAVED",
+        "UNIT_NOT_RESTARTED",
+    ];
+    let good = [
+        "STARTED",
+        "READY",
+        "RELOADED",
+        "STOPPING",
+        "PF_APPEARED",
+        "PF_VANISHED",
+        "PASS_DONE",
+        "CLEARED",
+        "POLICY_RESTORED",
+        "OUTPUT_WRITTEN",
+        "OUTPUT_REMOVED",
+        "OVERRUN",
+        "STATE_SAVED",
+    ];
+    let known: BTreeSet<_> = message_id::ALL.iter().map(|&(name, _)| name).collect();
+    assert_eq!(
+        trouble
+            .iter()
+            .chain(&good)
+            .copied()
+            .collect::<BTreeSet<_>>(),
+        known
+    );
+    assert_eq!(named, BTreeSet::from(trouble));
+}
+
 #[test]
 fn the_journal_reference_lists_the_fields_of_entries() {
     let field = |word: &str| word.starts_with("SRIOV_") || word == "UNIT";

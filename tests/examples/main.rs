@@ -91,7 +91,7 @@ fn commands_print_what_is_shown() {
             }
         }
         let now = block.commands().into_iter().map(|(command, shown)| {
-            let output = if is_offline(&command) {
+            let output = if document::is_offline(&command) {
                 run(&command, policies.path())
             } else {
                 assert_eq!(
@@ -114,18 +114,13 @@ fn commands_print_what_is_shown() {
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
-pub(crate) fn is_offline(command: &str) -> bool {
-    ["sriovctl plan", "sriovctl check"]
-        .iter()
-        .any(|it| command.starts_with(it))
-}
-
 /// What a command prints, where it says nothing else with these policies on the known host.
 fn run(command: &str, policies: &Path) -> String {
     let words: Vec<_> = command.split(' ').skip(1).collect();
     let policies = policies.to_str().unwrap();
     let of_the_host: &[&str] = match words[..] {
         ["plan"] => &["--snapshot", HOST, "--policy-dir", policies],
+        ["plan", "--snapshot", _] => &["--policy-dir", policies],
         ["check"] => &[policies],
         _ => &[],
     };
