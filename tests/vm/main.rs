@@ -6,6 +6,13 @@ mod boot;
 mod cni;
 mod consumers;
 mod crashes;
+#[path = "../examples/document.rs"]
+#[allow(
+    dead_code,
+    clippy::unwrap_used,
+    reason = "shared with the tests of the documents"
+)]
+mod document;
 mod drift;
 mod file_systems;
 mod forecast;
@@ -21,6 +28,7 @@ mod netdevsim;
 mod other_devices;
 mod ownership;
 mod podman;
+mod packages;
 mod policy_files;
 mod pulled;
 mod random;

@@ -159,7 +159,7 @@ fn place(file: &Path) -> Result<Option<String>> {
 }
 
 /// Where the binaries are: as `SRIOVD_BINARIES` says, or as Cargo tells a test; an example lies in a directory below them.
-fn binaries() -> Result<PathBuf> {
+pub fn binaries() -> Result<PathBuf> {
     if let Some(directory) = std::env::var_os("SRIOVD_BINARIES") {
         return Ok(PathBuf::from(directory));
     }

@@ -32,7 +32,7 @@ mod snapshot;
 mod wire;
 
 pub use guest::Guest;
-pub use install::Files;
+pub use install::{Files, binaries};
 pub use job::{Job, Output};
 pub use machine::{Hotplug, SLOTS};
 pub use nic::Nic;

@@ -1,0 +1,164 @@
+//! The packages as a user meets them: installed, upgraded, removed, purged. No VF is lost on the way.
+
+use crate::document::{self, Block};
+use crate::host::{Host, PATIENCE};
+use crate::lab::{self, Guest, Nic};
+use anyhow::{Context, Result, ensure};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// Unpacking is slow under emulation.
+const INSTALLATION: Duration = Duration::from_secs(300);
+const CONFLIST: &str = "/etc/cni/net.d/99-sriovd-f1-u.conflist";
+const PF: &str = "0000:01:00.0";
+
+/// The first policy of README.md, as it stands there.
+fn first_policy() -> Result<Block> {
+    let blocks = document::blocks("README.md");
+    let policy = blocks.into_iter().find(|it| it.policy_file().is_some());
+    policy.context("README.md has no policy")
+}
+
+/// The blocks of commands by which README.md installs.
+fn installations() -> Vec<Block> {
+    let blocks = document::blocks("README.md").into_iter();
+    blocks.filter(|block| block.language == "sh").collect()
+}
+
+/// Runs a command of README.md on this machine, with the binaries under test.
+fn on_this_machine(command: &str, target: &Path, revision: u32) -> Result<()> {
+    let output = Command::new("bash")
+        .args(["-c", command])
+        .current_dir(document::root())
+        .env("SRIOVD_BINARIES", lab::binaries()?)
+        .env("CARGO_TARGET_DIR", target)
+        .env("REVISION", revision.to_string())
+        .output()?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "{command}: {said}");
+    Ok(())
+}
+
+/// Packages of two revisions, each in a directory of its own.
+fn packages(kind: &str) -> Result<[(TempDir, PathBuf); 2]> {
+    let package = |revision| -> Result<_> {
+        let target = tempfile::tempdir()?;
+        on_this_machine(&format!("packaging/build {kind}"), target.path(), revision)?;
+        let mut made = target.path().join("packages").read_dir()?;
+        let made = made.next().context("no package")??.path();
+        Ok((target, made))
+    };
+    Ok([package(1)?, package(2)?])
+}
+
+/// Puts a package where README.md has it.
+fn put_package(host: &Guest, package: &Path) -> Result<()> {
+    let name = package.file_name().and_then(|name| name.to_str());
+    let place = format!("/root/target/packages/{}", name.context("no name")?);
+    host.run("rm -rf /root/target")?;
+    host.put(std::fs::read(package)?, &place, 0o644)
+}
+
+/// Everything that a package could leave, without what the package manager itself keeps.
+fn tree(guest: &Guest) -> Result<BTreeSet<String>> {
+    let listed = guest.run_for(
+        r"find /etc /usr /var /run/cdi /run/sriovd -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/rpm \
+            -o -path /var/cache -o -path /var/log -o -path /var/tmp \) -prune -o -print 2>/dev/null || true",
+        PATIENCE,
+    )?;
+    Ok(listed.lines().map(str::to_owned).collect())
+}
+
+fn pid(host: &Host) -> Result<String> {
+    host.run("systemctl show --property MainPID --value sriovd")
+}
+
+/// What changes when a VF does: devices, interfaces and their settings, and that the kernel told of something.
+fn vfs(host: &Host) -> Result<String> {
+    host.run(&format!(
+        "ls -l /sys/bus/pci/devices/{PF}/virtfn* | sed 's/.* //'
+         ip -d -o link show enp1s0 | sed 's/state [A-Z]*//'
+         ip netns exec blue ip -o link show enp1s0v1
+         cat /sys/bus/pci/devices/{PF}/virtfn*/net/*/ifindex /sys/kernel/uevent_seqnum"
+    ))
+}
+
+/// With the README's policy on a NIC that is plugged in, and a VF in a namespace.
+fn use_vfs(host: &Host) -> Result<()> {
+    let policy = first_policy()?;
+    host.policy(policy.policy_file().context("no name")?, &policy.text)?;
+    host.plug_and_wait(Nic::igb(0), PF, 7)?;
+    host.wait(&format!("test -e {CONFLIST} -a -e /etc/pcidp/config.json"))?;
+    host.run("ip netns add blue && ip link set enp1s0v1 netns blue && udevadm settle")?;
+    host.assert_second_pass_is_empty()
+}
+
+/// Another process runs, and found everything as it is wanted.
+fn assert_nothing_changed(host: &Host, before: &str, pid_before: &str) -> Result<()> {
+    host.wait("systemctl is-active sriovd && sriovctl status")?;
+    assert_ne!(pid(host)?, pid_before);
+    assert_eq!(vfs(host)?, before, "{}", host.journal()?);
+    Ok(())
+}
+
+#[test]
+fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Result<()> {
+    let [first, second] = packages("deb")?;
+    let host = Host::from(Guest::resume()?);
+    let clean = tree(&host)?;
+    put_package(&host, &first.1)?;
+    let commands = installations().remove(0).text;
+    let install = commands
+        .lines()
+        .find(|line| line.starts_with("apt "))
+        .context("no apt")?;
+    let install = format!("cd /root && {install}");
+    host.run_for(&install, INSTALLATION)?;
+    // The distribution's scripts do not wait for services.
+    host.wait("systemctl is-active sriovd && systemctl is-enabled sriovd")?;
+    assert_eq!(host.status_text()?, "no policy names a PF of this host\n");
+
+    use_vfs(&host)?;
+    host.run("echo 'log_level = \"debug\"' > /etc/sriovd.toml")?;
+    let (before, pid_before) = (vfs(&host)?, pid(&host)?);
+    put_package(&host, &second.1)?;
+    host.run_for(&install, INSTALLATION)?;
+    assert_eq!(host.run("dpkg-query -W -f '${Version}' sriovd")?, "0.1.0-2");
+    assert_nothing_changed(&host, &before, &pid_before)?;
+    assert_eq!(host.run("cat /etc/sriovd.toml")?, "log_level = \"debug\"\n");
+
+    // Back to a version that does not know the state that it finds.
+    host.run("rm /etc/sriovd.toml && systemctl stop sriovd && sed -i 's/\"version\": 1/\"version\": 99/' /var/lib/sriovd/state.json")?;
+    let pid_before = pid(&host)?;
+    put_package(&host, &first.1)?;
+    let downgrade = install.replace("apt install", "apt install --yes --allow-downgrades");
+    host.run_for(&downgrade, INSTALLATION)?;
+    assert_nothing_changed(&host, &before, &pid_before)?;
+    host.wait_for_journal("was written by a newer sriovd (version 99, known is 1)")?;
+    host.run("grep -q 99 /var/lib/sriovd/state.json.version-99")?;
+    host.assert_second_pass_is_empty()?;
+
+    let said = host.run_for("apt remove --yes sriovd", INSTALLATION)?;
+    assert!(
+        said.contains("the VFs, and the files that describe them, stay as they are"),
+        "{said}"
+    );
+    assert_eq!(vfs(&host)?, before);
+    host.run(&format!(
+        "test -e {CONFLIST} -a -e /etc/pcidp/config.json -a -e /var/lib/sriovd/state.json"
+    ))?;
+    assert_ne!(host.try_run("systemctl is-active sriovd")?.status, 0);
+
+    // What an administrator wrote is the administrator's.
+    host.run_for(
+        "apt purge --yes sriovd && ls /etc/sriov.d/20-dataplane.toml && rm -r /etc/sriov.d",
+        INSTALLATION,
+    )?;
+    assert_eq!(vfs(&host)?, before);
+    let left: Vec<_> = tree(&host)?.difference(&clean).cloned().collect();
+    assert!(left.is_empty(), "{left:#?}");
+    Ok(())
+}
