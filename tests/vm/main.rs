@@ -5,6 +5,7 @@ mod bad_input;
 mod boot;
 mod cni;
 mod consumers;
+mod cookbook;
 mod crashes;
 #[path = "../examples/document.rs"]
 #[allow(
