@@ -34,7 +34,7 @@ fn of(language: &str) -> Vec<Block> {
 fn every_block_is_of_a_kind_that_is_tested() {
     for block in all() {
         let known = match block.language.as_str() {
-            "toml" | "console" => true,
+            "toml" | "console" | "json" => true,
             // Run by tests/vm/packages.rs.
             "sh" => block.file == "README.md" && block.section.starts_with("Install"),
             // The picture.
@@ -63,6 +63,34 @@ fn every_policy_and_every_setting_shown_is_right() {
         };
         let warnings = warnings.unwrap_or_else(|errors| panic!("{}", shown(errors)));
         assert!(warnings.is_empty(), "{}", shown(warnings));
+    }
+}
+
+#[test]
+fn every_configuration_shown_is_one_that_the_cni_plugin_takes() {
+    let empty = tempfile::tempdir().unwrap();
+    for block in of("json") {
+        let variable = |name: &str| {
+            let value = match name {
+                "CNI_COMMAND" => "ADD",
+                "CNI_CONTAINERID" | "CNI_IFNAME" => "any",
+                "CNI_NETNS" => "/proc/self/ns/net",
+                "CNI_PATH" => "/nowhere",
+                _ => return None,
+            };
+            Some(value.into())
+        };
+        // Without addresses, which another plugin gives.
+        let mut conf: serde_json::Value = serde_json::from_str(&block.text).unwrap();
+        conf["ipam"].take();
+        let answer = sriovd::cni::run(empty.path(), variable, conf.to_string().as_bytes());
+        let place = block.place();
+        // All that is missing is a host.
+        assert!(
+            answer.stdout.contains("state.json is not there"),
+            "{place}: {}",
+            answer.stdout
+        );
     }
 }
 

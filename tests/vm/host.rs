@@ -65,6 +65,15 @@ impl Host {
         Ok(host)
     }
 
+    /// The same on a host that has the container plugins.
+    pub fn with_plugins(policy: &str) -> Result<Self> {
+        let host = Self::installed()?;
+        host.install_plugins()?;
+        host.policy("10-test.toml", policy)?;
+        host.start()?;
+        Ok(host)
+    }
+
     pub fn installed() -> Result<Self> {
         let guest = Guest::resume()?;
         guest.install_sriovd()?;

@@ -34,7 +34,14 @@ struct Podman {
 
 impl Podman {
     fn ready(policy: &str) -> Result<Self> {
-        let host = Host::with_policy(policy)?;
+        let mut podman = Self::ready_without_netdevs(policy)?;
+        podman.before = as_they_are(&podman.host, &podman.nic)?;
+        Ok(podman)
+    }
+
+    /// For VFs that have none.
+    fn ready_without_netdevs(policy: &str) -> Result<Self> {
+        let host = Host::with_plugins(policy)?;
         let nic = host.plug_and_wait(Nic::igb(0), "0000:01:00.0", 3)?;
         // The guest's root is an overlay, on which there can be no other.
         host.put(
@@ -50,11 +57,11 @@ impl Podman {
         )?;
         host.run_for(
             "mkdir -p /run/image/bin && cp /bin/busybox /run/image/bin && cd /run/image/bin &&
-             for tool in sh sleep ip ping; do ln -s busybox $tool; done &&
+             for tool in sh sleep ip ping ls; do ln -s busybox $tool; done &&
              tar -C /run/image -c . | podman import - box",
             SLOW,
         )?;
-        let before = as_they_are(&host, &nic)?;
+        let before = Value::Null;
         Ok(Self { host, nic, before })
     }
 
@@ -186,5 +193,84 @@ fn a_container_whose_namespace_is_gone_gives_its_vf_back_by_itself() -> Result<(
     ))?;
     host.wait_for_news(&end, "taken back from container a (network f1-u)")?;
     podman.assert_as_before()?;
+    host.assert_second_pass_is_empty()
+}
+
+/// A network that the agent describes, and podman reads.
+const DESCRIBED: &str = r#"
+[[policy]]
+name = "dataplane"
+resource = "intelnics"
+num_vfs = 3
+
+[policy.match]
+vendor = "8086"
+
+[[network]]
+name = "f1-u"
+resource = "intelnics"
+vlan = 7
+ipam = { type = "host-local", subnet = "10.56.217.0/24" }
+"#;
+
+#[test]
+fn a_network_of_the_policies_is_a_network_of_podman() -> Result<()> {
+    let podman = Podman::ready(DESCRIBED)?;
+    let host = &podman.host;
+    let networks = podman.podman("network ls --format '{{.Name}} {{.Driver}}'")?;
+    ensure!(networks.contains("f1-u sriov"), "{networks}");
+
+    podman.podman("run -d --name a --net podman --net f1-u box sleep 10000")?;
+    let links = podman.podman("exec a ip -o link")?;
+    ensure!(
+        links.contains(" eth0") && links.contains(" eth1:"),
+        "{links}"
+    );
+    podman.podman("run -d --name b --net podman --net f1-u:interface_name=f1-u box sleep 10000")?;
+    let links = podman.podman("exec b ip -o link")?;
+    ensure!(links.contains(" f1-u:"), "{links}");
+    podman.podman(
+        "run -d --name c --net f1-u:ip=10.56.217.77,mac=02:00:00:00:0c:0c box sleep 10000",
+    )?;
+    assert_eq!(podman.address("c")?, "10.56.217.77");
+    let link = podman.podman("exec c ip link show eth0")?;
+    ensure!(link.contains("02:00:00:00:0c:0c"), "{link}");
+    let routes = podman.podman("exec c ip route")?;
+    ensure!(!routes.contains("default"), "{routes}");
+    podman.podman("rm -f -t 0 a b c")?;
+    podman.assert_as_before()?;
+
+    // What somebody else put there stays, and is spoken of.
+    let end = host.journal_end()?;
+    let theirs = "/etc/containers/networks/other.json";
+    host.put("{}", theirs, 0o644)?;
+    host.policy("10-test.toml", &DESCRIBED.replace("f1-u", "other"))?;
+    host.wait_for_news(&end, "networks/other.json")?;
+    host.wait("! test -e /etc/containers/networks/f1-u.json")?;
+    assert_eq!(host.get(theirs)?, b"{}");
+    host.run(&format!("rm {theirs}"))?;
+    host.policy("10-test.toml", DESCRIBED)?;
+    host.wait("test -e /etc/containers/networks/f1-u.json")?;
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn a_vf_for_user_space_is_a_device_of_podman() -> Result<()> {
+    let policy = POLICY.replace("mac = \"stable\"", "device_type = \"vfio-pci\"");
+    let podman = Podman::ready_without_netdevs(&policy)?;
+    let host = &podman.host;
+    host.wait("test -e /run/cdi/sriovd.io-intelnics.json")?;
+    let group = host.run(&format!(
+        "basename $(readlink /sys/bus/pci/devices/{}/iommu_group)",
+        podman.nic.vf_pci(1)
+    ))?;
+    let seen = podman.podman(&format!(
+        "run --rm --network none --device sriovd.io/intelnics={} box ls /dev/vfio",
+        podman.nic.vf_pci(1)
+    ))?;
+    assert_eq!(
+        seen.split_whitespace().collect::<Vec<_>>(),
+        [group.trim(), "vfio"]
+    );
     host.assert_second_pass_is_empty()
 }

@@ -31,13 +31,8 @@ impl Files {
     pub fn sriovd() -> Result<Self> {
         let mut files = Self::new()?;
         let binaries = binaries()?;
-        for (name, place) in [
-            ("sriovd", "/usr/sbin/sriovd"),
-            ("sriovctl", "/usr/bin/sriovctl"),
-            ("sriovd-cni", "/usr/lib/cni/sriovd-cni"),
-            ("sriovd-netavark", "/usr/libexec/netavark/sriov"),
-        ] {
-            files.copy(&binaries.join(name), place, 0o755)?;
+        for (name, directory) in [("sriovd", "/usr/sbin"), ("sriovctl", "/usr/bin")] {
+            files.copy(&binaries.join(name), &format!("{directory}/{name}"), 0o755)?;
         }
         let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
         if units.exists() {
@@ -52,6 +47,19 @@ impl Files {
         files.prepare(
             "! [ -e /usr/lib/systemd/system/sriovd.service ] || systemctl enable sriovd.service",
         );
+        Ok(files)
+    }
+
+    /// The container plugins, where their callers look for them.
+    pub fn plugins() -> Result<Self> {
+        let mut files = Self::new()?;
+        let binaries = binaries()?;
+        for (name, place) in [
+            ("sriovd-cni", "/usr/lib/cni/sriovd-cni"),
+            ("sriovd-netavark", "/usr/libexec/netavark/sriov"),
+        ] {
+            files.copy(&binaries.join(name), place, 0o755)?;
+        }
         Ok(files)
     }
 
@@ -117,6 +125,12 @@ impl Guest {
              journalctl --update-catalog && udevadm control --reload && systemctl daemon-reload",
         )
         .context("cannot install sriovd")
+    }
+
+    pub fn install_plugins(&self) -> Result<()> {
+        let tar = fs::read(Files::plugins()?.pack([])?.path())?;
+        self.feed(&tar, "tar --extract --directory /")
+            .context("cannot install the container plugins")
     }
 
     /// Simulated netdevs with that many VFs on one PF, whose name is returned. They have every VF attribute, but no PCI
