@@ -57,6 +57,7 @@ fn outputs_of_a_converged_host(bencher: Bencher<'_, '_>, host: (u16, u16)) {
         cni_dir: Some("/etc/cni/net.d".into()),
         device_plugin_file: Some("/etc/pcidp/config.json".into()),
         node_state_file: Some("/run/sriovd/state.json".into()),
+        ..OutputSettings::default()
     };
     bencher.bench_local(|| {
         render::render(&render::Input {

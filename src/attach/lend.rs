@@ -145,7 +145,6 @@ impl Lender {
     }
 
     /// The VF and its PF if it can be lent, else why not.
-    #[expect(clippy::type_complexity, reason = "a name would say no more")]
     fn look_at(
         &self,
         vf: &PoolVf,

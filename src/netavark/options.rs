@@ -176,7 +176,7 @@ fn parsed<T: FromStr<Err: Display>>(key: &str, text: &str) -> Result<T, Sentence
     text.parse().map_err(|error| of(key, &error))
 }
 
-fn number<T: FromStr + PartialOrd + Display>(
+fn number<T: FromStr + PartialOrd + Display + Copy>(
     key: &str,
     text: &str,
     least: T,

@@ -5,7 +5,7 @@ use super::*;
 use crate::model::Vlan;
 use crate::policy::Network;
 
-fn with(ipam: Value, change: impl FnOnce(&mut Description)) -> Network {
+fn with(ipam: &Value, change: impl FnOnce(&mut Description)) -> Network {
     let mut network = fixture("f1-u", Some("intelnics"));
     if let NetworkBody::Described(description) = &mut network.body {
         description.ipam = ipam.as_object().cloned();
@@ -22,7 +22,7 @@ fn rendered(network: &Network) -> Value {
 #[test]
 fn a_network_has_what_podman_asks_of_its_file() {
     let ipam = json!({"type": "host-local", "subnet": "10.56.217.0/24"});
-    let network = with(ipam, |description| {
+    let network = with(&ipam, |description| {
         description.settings.vlan = Some(Vlan {
             id: 100,
             qos: 3,
@@ -69,7 +69,7 @@ fn ranges_and_routes_of_host_local_are_said_in_podmans_words() {
             {"dst": "fd01::/64", "gw": "fd00::9"},
         ],
     });
-    let file = rendered(&with(ipam, |_| {}));
+    let file = rendered(&with(&ipam, |_| {}));
     assert_eq!(
         file["subnets"],
         json!([
@@ -105,7 +105,7 @@ fn what_podman_cannot_do_is_said() {
             "is not a route",
         ),
     ] {
-        let error = super::network(&with(ipam, |_| {})).unwrap().unwrap_err();
+        let error = super::network(&with(&ipam, |_| {})).unwrap().unwrap_err();
         assert!(error.to_string().contains(says), "{error}");
     }
 }
@@ -113,6 +113,6 @@ fn what_podman_cannot_do_is_said() {
 #[test]
 fn what_is_not_for_our_plugin_is_not_for_podman() {
     assert!(super::network(&fixture("f1-u", None)).is_none());
-    let host_device = with(Value::Null, |it| it.plugin = PluginType::HostDevice);
+    let host_device = with(&Value::Null, |it| it.plugin = PluginType::HostDevice);
     assert!(super::network(&host_device).is_none());
 }
