@@ -33,7 +33,7 @@ impl GivenBack {
 /// Whether the netdev is in our namespace.
 enum Back {
     Here,
-    /// Its namespace ended, and the kernel is about to bring it.
+    /// Its namespace ended, or passed it on: the kernel brings it when that one ends.
     Later,
 }
 
@@ -68,8 +68,8 @@ impl Lender {
                 match self.bring_back(allocation, &pf, before)? {
                     Back::Here => {}
                     Back::Later => {
-                        let later = "its interface is still in a network namespace that ends; it \
-                                     is taken back as soon as the kernel brings it";
+                        let later = "its interface is in another network namespace; it is taken \
+                                     back as soon as the kernel brings it";
                         given_back.troubles.push(later.to_owned());
                         return Ok(given_back);
                     }
@@ -111,17 +111,22 @@ impl Lender {
         }
         let (namespace, own) = (Namespace::open(path)?, Namespace::own()?);
         let vf = allocation.address;
-        namespace.within(|netlink| {
-            let link = find(&self.host, netlink, vf)?;
-            // While up it could not be renamed on older kernels.
-            let moved = netlink
-                .set_down(link.index)
-                .and_then(|()| netlink.move_link(link.index, own.as_fd(), &before.name));
-            moved.map_err(|error| {
-                error.while_doing(format!("moving {} back as {}", link.name, before.name))
+        namespace
+            .within(|netlink| {
+                let link = match find(&self.host, netlink, vf) {
+                    Err(HostError::Gone { .. }) => return Ok(Back::Later),
+                    found => found?,
+                };
+                // While up it could not be renamed on older kernels.
+                let moved = netlink
+                    .set_down(link.index)
+                    .and_then(|()| netlink.move_link(link.index, own.as_fd(), &before.name));
+                moved.map_err(|error| {
+                    error.while_doing(format!("moving {} back as {}", link.name, before.name))
+                })?;
+                Ok(Back::Here)
             })
-        })?;
-        Ok(Back::Here)
+            .map_err(AttachError::from)
     }
 
     fn restore(

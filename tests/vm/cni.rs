@@ -218,6 +218,16 @@ fn what_cannot_be_had_is_refused_with_a_code_and_leaves_nothing_behind() -> Resu
     host.wait_for(&nic.pci(), "ready", 3)?;
     assert_eq!(as_they_are(&host, &nic)?, before);
 
+    host.run("ip -n a link add net1 type dummy")?;
+    let (code, message) = container.refused("ADD", &json!({}))?;
+    ensure!(
+        code == 102 && message.contains("has an interface of that name"),
+        "{message}"
+    );
+    host.run("ip -n a link delete net1 && udevadm settle")?;
+    host.wait_for(&nic.pci(), "ready", 3)?;
+    assert_eq!(as_they_are(&host, &nic)?, before);
+
     // Three of three, each with its own address; and a fourth.
     let mac = json!({"capabilities": {"mac": true}, "runtimeConfig": {"mac": "02:00:00:00:0a:0a"}});
     let device = json!({"deviceID": nic.vf_pci(2)});
@@ -257,6 +267,23 @@ fn what_cannot_be_had_is_refused_with_a_code_and_leaves_nothing_behind() -> Resu
     host.run("ip netns delete a")?;
     host.wait_for_news(&end, "taken back from container a (network f1-u)")?;
     host.wait_for(&nic.pci(), "ready", 2)?;
+    assert_eq!(records(&host)?, "");
+
+    // As after a reboot: what was lent before it is lent no more.
+    let mut old = host.json(&format!("{RECORDS}/released/{}", nic.vf_pci(0)))?;
+    old["borrower"]["container"] = json!("of-yesterday");
+    host.run("systemctl stop sriovd")?;
+    host.put(
+        old.to_string(),
+        &format!("{RECORDS}/{}", nic.vf_pci(0)),
+        0o644,
+    )?;
+    host.put("{", &format!("{RECORDS}/{}", nic.vf_pci(1)), 0o644)?;
+    host.start()?;
+    host.wait_for_news(
+        &end,
+        "taken back from container of-yesterday (network f1-u)",
+    )?;
     assert_eq!(records(&host)?, "");
     host.assert_second_pass_is_empty()
 }

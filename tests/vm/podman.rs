@@ -230,9 +230,11 @@ fn a_network_of_the_policies_is_a_network_of_podman() -> Result<()> {
     let links = podman.podman("exec b ip -o link")?;
     ensure!(links.contains(" f1-u:"), "{links}");
     podman.podman(
-        "run -d --name c --net f1-u:ip=10.56.217.77,mac=02:00:00:00:0c:0c box sleep 10000",
+        "run -d --name c --net f1-u:ip=10.56.217.77,mac=02:00:00:00:0c:0c,vf=2 box sleep 10000",
     )?;
     assert_eq!(podman.address("c")?, "10.56.217.77");
+    let record = host.json(&format!("{RECORDS}/{}", podman.nic.vf_pci(2)))?;
+    assert_eq!(record["borrower"]["name"], "c");
     let link = podman.podman("exec c ip link show eth0")?;
     ensure!(link.contains("02:00:00:00:0c:0c"), "{link}");
     let routes = podman.podman("exec c ip route")?;
