@@ -36,7 +36,8 @@ impl Coordinator {
         let Some(slot) = self.slots.get_mut(&pf) else {
             return;
         };
-        if slot.running.is_some() || self.stopping {
+        // Before the policies are read it would look as if there were none.
+        if slot.running.is_some() || self.stopping || self.loaded.is_none() {
             return;
         }
         let Some(waiting) = slot.waiting.take() else {
@@ -323,3 +324,6 @@ impl Slot {
         self.told = problems;
     }
 }
+
+#[cfg(test)]
+mod tests;

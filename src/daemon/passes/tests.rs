@@ -1,0 +1,45 @@
+//! When a pass begins, and when it does not.
+
+use super::super::coordinator::Shared;
+use super::super::ledger::StateLedger;
+use super::*;
+use crate::agent::Settings;
+use crate::attach::Lender;
+use crate::events::{Scope, Trigger};
+use crate::policy::PolicySet;
+use crate::sim::{DriverModel, SimHost, SimPf};
+use crate::state::Store;
+use tokio::sync::mpsc;
+
+fn coordinator(root: &std::path::Path, host: SimHost) -> Coordinator {
+    let (store, lost) = Store::open(root);
+    let store = Arc::new(store);
+    let shared = Shared {
+        host: Arc::new(host),
+        lender: Lender::new(root.to_owned()),
+        ledger: StateLedger::new(Arc::clone(&store), root, lost.is_some()),
+        store,
+        settings: Arc::new(Settings::default()),
+        root: Arc::new(root.to_owned()),
+        node: Arc::default(),
+        policies: Arc::new(PolicySet::default()),
+    };
+    let (messages, _) = mpsc::unbounded_channel();
+    Coordinator::new(shared, messages)
+}
+
+/// As if there were no policies, every PF of ours would be reset.
+#[test]
+fn no_pass_begins_before_the_policies_are_read() {
+    let root = tempfile::tempdir().unwrap();
+    let pf: PciAddress = "0000:01:00.0".parse().unwrap();
+    let host = SimHost::default();
+    host.plug(SimPf::new(pf, DriverModel::IGB));
+    let mut coordinator = coordinator(root.path(), host);
+    coordinator.on_trigger(Trigger {
+        scope: Scope::Device(pf),
+        cause: Cause::Allocation { vf: pf },
+    });
+    let slot = &coordinator.slots[&pf];
+    assert!(slot.running.is_none() && slot.waiting.is_some());
+}
