@@ -117,9 +117,11 @@ pub fn create_directories(path: &Path) -> Result<(), FileError> {
     if let Some(parent) = path.parent() {
         create_directories(parent)?;
     }
-    let create = || {
-        DirBuilder::new().create(path)?;
-        fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE))
+    let create = || match DirBuilder::new().create(path) {
+        // Somebody else was quicker.
+        Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => fs::set_permissions(path, Permissions::from_mode(DIRECTORY_MODE)),
     };
     create().map_err(FileError::new("create directory", path))?;
     path.parent().map_or(Ok(()), sync_directory)
