@@ -31,6 +31,8 @@ pub struct Description {
     pub mac: Option<MacAddress>,
     pub capabilities: Map<String, Value>,
     pub ipam: Option<Map<String, Value>>,
+    /// Keys of the plugin's configuration that have none here.
+    pub plugin_config: Map<String, Value>,
     /// Plugins that follow in the list.
     pub meta_plugins: Vec<Map<String, Value>>,
 }
@@ -39,6 +41,8 @@ pub struct Description {
 pub enum PluginType {
     #[default]
     Sriov,
+    IbSriov,
+    Ovs,
     HostDevice,
 }
 
@@ -47,6 +51,8 @@ impl PluginType {
     pub fn binary(self) -> &'static str {
         match self {
             Self::Sriov => "sriov",
+            Self::IbSriov => "ib-sriov",
+            Self::Ovs => "ovs",
             Self::HostDevice => "host-device",
         }
     }

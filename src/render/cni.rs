@@ -96,11 +96,17 @@ pub fn conflist(network: &Network, device: Device<'_>) -> Result<String, Unusabl
 }
 
 fn described(description: &Description) -> Map<String, Value> {
-    let mut first = match description.plugin {
+    let settings = &description.settings;
+    let mut first = description.plugin_config.clone();
+    first.extend(match description.plugin {
         PluginType::Sriov => sriov(description),
+        PluginType::IbSriov => {
+            object([("link_state", settings.link_state.map(|state| json!(state)))])
+        }
+        PluginType::Ovs => object([("vlan", settings.vlan.map(|vlan| json!(vlan.id)))]),
         // It moves the netdev and sets nothing: the VF's attributes are the policy's.
         PluginType::HostDevice => Map::new(),
-    };
+    });
     let capabilities = Some(&description.capabilities).filter(|map| !map.is_empty());
     first.extend(object([
         ("type", Some(json!(description.plugin.binary()))),

@@ -161,6 +161,7 @@ pub(super) fn network(name: &str, resource: Option<&str>) -> Network {
         mac: None,
         capabilities: serde_json::Map::new(),
         ipam: None,
+        plugin_config: serde_json::Map::new(),
         meta_plugins: Vec::new(),
     };
     Network {

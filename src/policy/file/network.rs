@@ -7,7 +7,7 @@ use crate::policy::reader::value::{boolean, parsed, word};
 use crate::policy::reader::{Fault, Table};
 use serde_json::{Map, Value};
 
-/// What the VF is set to, which only the SR-IOV plugin does.
+/// What the VF is set to: all of it by the SR-IOV plugin, some by others.
 const SRIOV_KEYS: [&str; 9] = [
     "vlan",
     "vlan_qos",
@@ -19,8 +19,9 @@ const SRIOV_KEYS: [&str; 9] = [
     "max_tx_rate",
     "mac",
 ];
-const OTHER_KEYS: [&str; 5] = [
+const OTHER_KEYS: [&str; 6] = [
     "type",
+    "plugin_config",
     "cni_version",
     "capabilities",
     "ipam",
@@ -58,6 +59,8 @@ fn description(table: &mut Table<'_>) -> Description {
     let plugin = table.value("type", |value| {
         let words = [
             ("sriov", PluginType::Sriov),
+            ("ib-sriov", PluginType::IbSriov),
+            ("ovs", PluginType::Ovs),
             ("host-device", PluginType::HostDevice),
         ];
         word(value, &words)
@@ -70,6 +73,7 @@ fn description(table: &mut Table<'_>) -> Description {
         mac: table.value("mac", value::mac),
         capabilities: capabilities(table),
         ipam: ipam(table),
+        plugin_config: plugin_config(table),
         meta_plugins: meta_plugins(table),
     }
 }
@@ -89,6 +93,43 @@ fn ipam(table: &mut Table<'_>) -> Option<Map<String, Value>> {
     }
     Some(ipam)
 }
+
+/// What has a key here is said with that.
+fn plugin_config(table: &mut Table<'_>) -> Map<String, Value> {
+    let config = table.object("plugin_config").unwrap_or_default();
+    for (key, ours) in WRITTEN {
+        if config.contains_key(key) {
+            let fault = Fault::new(format!("\"{key}\" has no place in \"plugin_config\""));
+            let suggestion = match ours {
+                Some(ours) => format!("write \"{ours}\" in the network"),
+                None => "it is written by itself".to_owned(),
+            };
+            table.error("plugin_config", fault.suggesting(suggestion));
+        }
+    }
+    config
+}
+
+/// Keys of plugins that are written by themselves, or from another key.
+const WRITTEN: [(&str, Option<&str>); 17] = [
+    ("type", Some("type")),
+    ("name", Some("name")),
+    ("cniVersion", Some("cni_version")),
+    ("deviceID", None),
+    ("pciBusID", None),
+    ("pool", Some("resource")),
+    ("vlan", Some("vlan")),
+    ("vlanQoS", Some("vlan_qos")),
+    ("vlanProto", Some("vlan_proto")),
+    ("mac", Some("mac")),
+    ("spoofchk", Some("spoof_check")),
+    ("trust", Some("trust")),
+    ("link_state", Some("link_state")),
+    ("min_tx_rate", Some("min_tx_rate")),
+    ("max_tx_rate", Some("max_tx_rate")),
+    ("capabilities", Some("capabilities")),
+    ("ipam", Some("ipam")),
+];
 
 fn meta_plugins(table: &mut Table<'_>) -> Vec<Map<String, Value>> {
     let plugins = table.objects("meta_plugins");
@@ -142,10 +183,14 @@ fn has_plugin_type(plugin: &Map<String, Value>) -> bool {
 }
 
 fn check_plugin(table: &Table<'_>, plugin: PluginType) {
-    if plugin == PluginType::Sriov {
-        return;
-    }
-    for key in SRIOV_KEYS.iter().filter(|key| table.has(key)) {
+    let its_own: &[&str] = match plugin {
+        PluginType::Sriov => return,
+        PluginType::IbSriov => &["link_state"],
+        PluginType::Ovs => &["vlan"],
+        PluginType::HostDevice => &[],
+    };
+    let foreign = |key: &&&str| table.has(key) && !its_own.contains(key);
+    for key in SRIOV_KEYS.iter().filter(foreign) {
         let binary = plugin.binary();
         let fault = Fault::new(format!("\"{key}\" has no effect with type = \"{binary}\""));
         table.error(

@@ -331,10 +331,18 @@ meta_plugins = [{ type = "tuning", sysctl = { "net.core.somaxconn" = "500" } }]
     assert_eq!(json!(full.ipam), ipam);
     let tuning = json!([{ "type": "tuning", "sysctl": { "net.core.somaxconn": "500" } }]);
     assert_eq!(json!(full.meta_plugins), tuning);
-    assert_eq!(
-        description("type = \"host-device\"").plugin,
-        PluginType::HostDevice
-    );
+    for (keys, plugin) in [
+        ("type = \"host-device\"", PluginType::HostDevice),
+        (
+            "type = \"ib-sriov\"\nlink_state = \"enable\"",
+            PluginType::IbSriov,
+        ),
+        ("type = \"ovs\"\nvlan = 7", PluginType::Ovs),
+    ] {
+        assert_eq!(description(keys).plugin, plugin);
+    }
+    let bridged = description("type = \"ovs\"\nplugin_config = { bridge = \"br0\" }");
+    assert_eq!(json!(bridged.plugin_config), json!({ "bridge": "br0" }));
 
     let raw = |keys: &str| match network(keys).body {
         NetworkBody::Raw(raw) => json!(raw),

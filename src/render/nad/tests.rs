@@ -2,7 +2,7 @@
 
 use super::super::fixture::network as fixture;
 use super::*;
-use crate::model::{TxRate, Vlan, VlanProto};
+use crate::model::{LinkState, TxRate, Vlan, VlanProto};
 use crate::policy::network::Description;
 
 fn with(change: impl FnOnce(&mut Description)) -> Network {
@@ -70,6 +70,43 @@ fn the_configuration_is_the_operators() {
     assert_eq!(
         config_of(&network),
         base(json!({"vlan": 200, "vlanProto": "802.1ad", "ipam": {"type": "dhcp"}}))
+    );
+}
+
+#[test]
+fn plugins_of_infiniband_and_open_vswitch_have_their_own_keys() {
+    let network = with(|it| {
+        it.plugin = PluginType::IbSriov;
+        it.settings.link_state = Some(LinkState::Enable);
+    });
+    assert_eq!(
+        config_of(&network),
+        json!({
+            "cniVersion": "1.0.0",
+            "name": "net1",
+            "type": "ib-sriov",
+            "link_state": "enable",
+            "ipam": {},
+        })
+    );
+    let network = with(|it| {
+        it.plugin = PluginType::Ovs;
+        it.settings.vlan = Some(Vlan {
+            id: 200,
+            ..Vlan::NONE
+        });
+        it.plugin_config = json!({"bridge": "br0"}).as_object().unwrap().clone();
+    });
+    assert_eq!(
+        config_of(&network),
+        json!({
+            "cniVersion": "1.0.0",
+            "name": "net1",
+            "type": "ovs",
+            "bridge": "br0",
+            "vlan": 200,
+            "ipam": {},
+        })
     );
 }
 

@@ -11,8 +11,16 @@ fn faults_of_networks() {
             ":1:1: this network has no \"resource\"; expected the pool whose VFs it takes, or a whole \"config\"",
         ),
         (
-            "resource = \"r\"\ntype = \"ovs\"",
-            ":4:8: bad value for \"type\": \"ovs\"; expected \"sriov\" or \"host-device\"",
+            "resource = \"r\"\ntype = \"vdpa\"",
+            ":4:8: bad value for \"type\": \"vdpa\"; expected \"sriov\", \"ib-sriov\", \"ovs\" or \"host-device\"",
+        ),
+        (
+            "resource = \"r\"\nplugin_config = { vlanQoS = 3 }",
+            ":4:17: \"vlanQoS\" has no place in \"plugin_config\"; write \"vlan_qos\" in the network",
+        ),
+        (
+            "resource = \"r\"\ntype = \"ib-sriov\"\nvlan = 3",
+            ":5:8: \"vlan\" has no effect with type = \"ib-sriov\"; leave it out, or take type = \"sriov\"",
         ),
         (
             "resource = \"r\"\noutputs = [\"cni\"]",
