@@ -202,6 +202,7 @@ const DESCRIBED: &str = r#"
 name = "dataplane"
 resource = "intelnics"
 num_vfs = 3
+mac = "stable"
 
 [policy.match]
 vendor = "8086"
