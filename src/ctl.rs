@@ -6,10 +6,13 @@ mod attribute;
 mod check;
 mod client;
 mod colour;
+mod discover;
+mod draw;
 mod explain;
 mod import;
 mod list;
 mod output;
+mod outputs;
 mod own;
 mod scene;
 mod show;
@@ -24,6 +27,8 @@ use crate::report::{PfReport, PfState, Status};
 use anyhow::bail;
 use clap::{Parser, Subcommand};
 use client::{Client, Unreachable};
+use draw::Format;
+use outputs::Output;
 use own::Own;
 use scene::{Elsewhere, Scene};
 use std::path::PathBuf;
@@ -119,6 +124,31 @@ enum Command {
         #[arg(long, requires = "pfs")]
         force: bool,
     },
+    /// A picture: NUMA nodes, PFs, VFs, pools, networks, and who holds what.
+    ///
+    /// VFs that are alike are drawn as one where there are many.
+    Draw {
+        #[command(flatten)]
+        format: Format,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
+    /// What is published for other programs, as it would be now.
+    Render {
+        /// Only this output. If none is given, all of them, each under its path.
+        output: Option<Output>,
+        /// Only this network.
+        #[arg(value_name = "NETWORK")]
+        network: Option<String>,
+        #[command(flatten)]
+        elsewhere: Elsewhere,
+    },
+    /// A policy file to start from, for the NICs that are here.
+    Discover {
+        /// For the NICs in this snapshot instead.
+        #[arg(long, value_name = "FILE")]
+        snapshot: Option<PathBuf>,
+    },
     /// All errors and warnings of policy files. Exit code 1 if there are errors.
     Check {
         /// Files and directories. If none is given, everything that the daemon reads.
@@ -164,6 +194,27 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
             show(arguments, &explained, explain::text)?;
             Ok(Verdict::Done)
         }
+        Command::Draw { format, elsewhere } => {
+            let picture = draw::draw(&Scene::look(arguments, elsewhere)?);
+            match arguments.json {
+                true => output::json(&picture)?,
+                false => output::text(&draw::text(&picture, *format))?,
+            }
+            Ok(Verdict::Done)
+        }
+        Command::Render {
+            output,
+            network,
+            elsewhere,
+        } => render(arguments, *output, network.as_deref(), elsewhere),
+        Command::Discover { snapshot: file } => {
+            let host = match file {
+                Some(file) => own::read_snapshot(file)?,
+                None => snapshot(arguments)?,
+            };
+            output::text(&discover::starter(&host))?;
+            Ok(Verdict::Done)
+        }
         Command::Plan { elsewhere } => show_plan(arguments, &plan(arguments, elsewhere)?),
         Command::Apply { pfs, force } => apply(arguments, pfs, *force),
         Command::Check { paths, snapshot } => {
@@ -199,6 +250,29 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
             Ok(Verdict::done(!broken))
         }
     }
+}
+
+fn render(
+    arguments: &Arguments,
+    output: Option<Output>,
+    network: Option<&str>,
+    elsewhere: &Elsewhere,
+) -> anyhow::Result<Verdict> {
+    let scene = Scene::look(arguments, elsewhere)?;
+    let is_this_host = elsewhere.snapshot.is_none();
+    let rendered = outputs::render(arguments, &scene, is_this_host, output);
+    let files = match network {
+        Some(network) => outputs::of_network(&scene, &rendered, network)?,
+        None => {
+            for held in &rendered.held_back {
+                let (network, reason) = (&held.network, &held.reason);
+                output::note(&format!("network {network} is not published: {reason}"));
+            }
+            rendered.files
+        }
+    };
+    output::text(&outputs::text(&files))?;
+    Ok(Verdict::Done)
 }
 
 fn status(arguments: &Arguments, names: &[String]) -> anyhow::Result<Verdict> {

@@ -14,6 +14,7 @@ pub mod cni;
 pub mod device_plugin;
 pub mod nad;
 pub mod node_state;
+pub mod picture;
 pub mod podman;
 pub mod pools;
 

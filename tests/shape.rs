@@ -43,8 +43,8 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "ctl",
         &[
-            "model", "policy", "agent", "report", "plan", "render", "host", "file", "state",
-            "forecast", "api",
+            "model", "policy", "agent", "report", "plan", "render", "host", "file", "publish",
+            "state", "forecast", "api",
         ],
     ),
     (

@@ -7,6 +7,7 @@ pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGING: Style = AnsiColor::Yellow.on_default();
 pub(super) const BAD: Style = AnsiColor::Red.on_default();
 pub(super) const FAINT: Style = Style::new().dimmed();
+pub(super) const TAKEN: Style = AnsiColor::Blue.on_default();
 pub(super) const TITLE: Style = Style::new().bold();
 
 pub(super) fn paint(style: Style, text: &str) -> String {

@@ -1,7 +1,7 @@
 //! What this program sees by itself, where no daemon runs or none is to be asked.
 
 use super::output;
-use crate::agent::Settings;
+use crate::agent::{self, Settings};
 use crate::file::under;
 use crate::host::linux::LinuxHost;
 use crate::host::{Host, Look};
@@ -37,6 +37,10 @@ impl<'r> Own<'r> {
 
     pub(super) fn socket(&self) -> PathBuf {
         under(self.root, &self.settings_or_default().api.socket)
+    }
+
+    pub(super) fn output_settings(&self) -> agent::Outputs {
+        self.settings_or_default().outputs
     }
 
     pub(super) fn snapshot(&self) -> anyhow::Result<HostSnapshot> {

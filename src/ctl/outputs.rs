@@ -1,0 +1,104 @@
+//! `render`: what is published, on standard output.
+
+use super::Arguments;
+use super::own::Own;
+use super::scene::Scene;
+use crate::agent;
+use crate::publish::cni_directory;
+use crate::render::{self, CniDirectory, OutputSettings, cni};
+use anyhow::bail;
+use clap::ValueEnum;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Output {
+    /// A CNI configuration list for each network.
+    Cni,
+    /// The configuration of the SR-IOV network device plugin.
+    DevicePlugin,
+    /// The SriovNetworkNodeState of this node.
+    State,
+}
+
+const ALL: [Output; 3] = [Output::Cni, Output::DevicePlugin, Output::State];
+
+/// Files by their paths. Also of outputs that are switched off: this is how one sees what they
+/// would be.
+pub(super) fn render(
+    arguments: &Arguments,
+    scene: &Scene,
+    is_this_host: bool,
+    wanted: Option<Output>,
+) -> render::Outputs {
+    let settings = Own::new(&arguments.root).output_settings();
+    let settings = ALL
+        .into_iter()
+        .fold(OutputSettings::default(), |all, output| {
+            match wanted.is_none_or(|wanted| wanted == output) {
+                true => switched_on(all, output, &settings),
+                false => all,
+            }
+        });
+    let cni_dir = settings.cni_dir.as_deref().filter(|_| is_this_host);
+    let cni_directory = cni_dir.map_or_else(CniDirectory::default, |dir| {
+        cni_directory::look(&arguments.root, dir)
+    });
+    render::render(&render::Input {
+        networks: &scene.policies.networks,
+        resolutions: &scene.resolutions,
+        host: &scene.host,
+        previous: &scene.memory.assignments,
+        reports: &scene.reports,
+        cni_directory,
+        settings: &settings,
+    })
+}
+
+fn switched_on(all: OutputSettings, output: Output, paths: &agent::Outputs) -> OutputSettings {
+    match output {
+        Output::Cni => OutputSettings {
+            cni_dir: Some(paths.cni_dir.clone()),
+            ..all
+        },
+        Output::DevicePlugin => OutputSettings {
+            device_plugin_file: Some(paths.device_plugin_file.clone()),
+            ..all
+        },
+        Output::State => OutputSettings {
+            node_state_file: Some(paths.node_state_file.clone()),
+            ..all
+        },
+    }
+}
+
+/// The files of one network.
+pub(super) fn of_network(
+    scene: &Scene,
+    outputs: &render::Outputs,
+    name: &str,
+) -> anyhow::Result<BTreeMap<PathBuf, String>> {
+    let mut networks = scene.policies.networks.iter();
+    let Some(network) = networks.find(|network| network.name.as_str() == name) else {
+        bail!("there is no network {name:?}");
+    };
+    let mut held_back = outputs.held_back.iter();
+    if let Some(held) = held_back.find(|held| held.network == network.name) {
+        bail!("network {name} is not published: {}", held.reason);
+    }
+    let file = cni::file_name(&network.name);
+    let is_its = |path: &Path| path.file_name().is_some_and(|it| it == file.as_str());
+    let mut files = outputs.files.clone();
+    files.retain(|path, _| is_its(path));
+    Ok(files)
+}
+
+/// One as it is; several each under its path.
+pub(super) fn text(files: &BTreeMap<PathBuf, String>) -> String {
+    if let (1, Some(text)) = (files.len(), files.values().next()) {
+        return text.clone();
+    }
+    let files = files.iter();
+    let files = files.map(|(path, text)| format!("==> {} <==\n{text}", path.display()));
+    files.collect::<Vec<_>>().join("\n")
+}

@@ -1,0 +1,290 @@
+//! The host as a picture: NUMA nodes, PFs, VFs, pools, networks, and who holds what.
+//!
+//! A graph of boxes in columns; `svg`, `dot` and `mermaid` write it down.
+
+mod dot;
+mod mermaid;
+mod svg;
+
+use crate::model::{
+    HostSnapshot, NetworkName, PciAddress, PfSnapshot, VfIndex, VfRange, VfSnapshot,
+};
+use crate::plan::owned::Assignment;
+use crate::policy::Network;
+use crate::policy::resolve::{DesiredPf, Resolution};
+use crate::report::{PfReport, PfState};
+pub use dot::dot;
+pub use mermaid::mermaid;
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+pub use svg::svg;
+
+/// More VFs than this on the host: those that are alike become one box.
+const SINGLE_VFS: usize = 32;
+
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    pub host: &'a HostSnapshot,
+    pub resolutions: &'a BTreeMap<PciAddress, Resolution>,
+    pub reports: &'a BTreeMap<PciAddress, PfReport>,
+    pub networks: &'a [Network],
+    pub assignments: &'a BTreeMap<NetworkName, Assignment>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct Picture {
+    /// Column by column, and in each from top to bottom.
+    pub boxes: Vec<PictureBox>,
+    pub lines: Vec<Line>,
+}
+
+/// The columns, from left to right.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Column {
+    NumaNode,
+    Pf,
+    Vfs,
+    Pool,
+    Network,
+    Holder,
+}
+
+impl Column {
+    pub const ALL: [Self; 6] = [
+        Self::NumaNode,
+        Self::Pf,
+        Self::Vfs,
+        Self::Pool,
+        Self::Network,
+        Self::Holder,
+    ];
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tone {
+    /// Nobody's business here.
+    Plain,
+    Good,
+    Changing,
+    Bad,
+    /// In use.
+    Taken,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PictureBox {
+    pub id: String,
+    pub column: Column,
+    pub title: String,
+    pub subtitle: String,
+    pub tone: Tone,
+    /// How many things alike it is.
+    pub stands_for: usize,
+}
+
+/// From one box to another, by their ids.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Line {
+    pub from: String,
+    pub to: String,
+}
+
+/// What VFs have in common that are one box.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Alike {
+    driver: Option<String>,
+    pool: Option<String>,
+    ready: Option<bool>,
+    holders: Vec<String>,
+    networks: Vec<String>,
+}
+
+pub fn picture(subject: &Subject<'_>) -> Picture {
+    let mut drawing = Drawing {
+        picture: Picture::default(),
+        known: BTreeSet::new(),
+        fold: subject
+            .host
+            .pfs
+            .values()
+            .map(|pf| pf.vfs.len())
+            .sum::<usize>()
+            > SINGLE_VFS,
+    };
+    for pf in subject.host.pfs.values() {
+        drawing.pf(subject, pf);
+    }
+    for network in subject.networks {
+        drawing.network(network);
+    }
+    let mut picture = drawing.picture;
+    picture.boxes.sort_by_key(|it| it.column);
+    picture.lines.sort();
+    picture.lines.dedup();
+    picture
+}
+
+struct Drawing {
+    picture: Picture,
+    known: BTreeSet<String>,
+    fold: bool,
+}
+
+impl Drawing {
+    /// Once, whoever asks for it first.
+    fn put(&mut self, column: Column, id: &str, title: &str, subtitle: &str, tone: Tone) {
+        if self.known.insert(id.to_owned()) {
+            self.picture.boxes.push(PictureBox {
+                id: id.to_owned(),
+                column,
+                title: title.to_owned(),
+                subtitle: subtitle.to_owned(),
+                tone,
+                stands_for: 1,
+            });
+        }
+    }
+
+    fn join(&mut self, from: &str, to: &str) {
+        self.picture.lines.push(Line {
+            from: from.to_owned(),
+            to: to.to_owned(),
+        });
+    }
+
+    fn pf(&mut self, subject: &Subject<'_>, pf: &PfSnapshot) {
+        let (numa, title) = match pf.numa_node {
+            Some(node) => (format!("numa:{node}"), format!("NUMA node {node}")),
+            None => ("numa:none".to_owned(), "no NUMA node".to_owned()),
+        };
+        self.put(Column::NumaNode, &numa, &title, "", Tone::Plain);
+        let state = subject.reports.get(&pf.address).map(|report| report.state);
+        let id = format!("pf:{}", pf.address);
+        let (is, possible) = (pf.num_vfs, pf.total_vfs);
+        let subtitle = match pf.interface {
+            Some(_) => format!("{}, {is}/{possible} VFs", pf.address),
+            None => format!("{is}/{possible} VFs"),
+        };
+        self.put(Column::Pf, &id, &pf.display_name(), &subtitle, tone(state));
+        self.join(&numa, &id);
+        let desired = match subject.resolutions.get(&pf.address) {
+            Some(Resolution::Desired(desired)) => Some(desired.as_ref()),
+            Some(Resolution::Unmatched | Resolution::AwaitsName) | None => None,
+        };
+        let mut groups: Vec<(Alike, Vec<VfIndex>)> = Vec::new();
+        for (&index, vf) in &pf.vfs {
+            let alike = alike(subject, pf, desired, index, vf);
+            match groups.iter_mut().find(|(it, _)| self.fold && *it == alike) {
+                Some((_, indexes)) => indexes.push(index),
+                None => groups.push((alike, vec![index])),
+            }
+        }
+        for (alike, indexes) in groups {
+            self.vfs(&id, pf, &alike, &indexes);
+        }
+    }
+
+    fn vfs(&mut self, parent: &str, pf: &PfSnapshot, alike: &Alike, indexes: &[VfIndex]) {
+        let range = VfRange::of(indexes.iter().copied());
+        let range = range.map_or_else(String::new, |range| range.to_string());
+        let id = format!("vf:{}#{range}", pf.address);
+        let title = match indexes.len() {
+            1 => format!("VF {range}"),
+            many => format!("VFs {range} ({many})"),
+        };
+        let driver = alike.driver.as_deref().unwrap_or("no driver");
+        let tone = match alike.ready {
+            _ if !alike.holders.is_empty() => Tone::Taken,
+            Some(true) => Tone::Good,
+            Some(false) => Tone::Bad,
+            None => Tone::Plain,
+        };
+        self.put(Column::Vfs, &id, &title, driver, tone);
+        if let Some(it) = self.picture.boxes.last_mut() {
+            it.stands_for = indexes.len();
+        }
+        self.join(parent, &id);
+        if let Some(pool) = &alike.pool {
+            let pool_id = format!("pool:{pool}");
+            self.put(Column::Pool, &pool_id, pool, "pool", Tone::Plain);
+            self.join(&id, &pool_id);
+        }
+        for network in &alike.networks {
+            self.join(&id, &format!("network:{network}"));
+        }
+        for holder in &alike.holders {
+            let holder_id = format!("holder:{holder}");
+            self.put(Column::Holder, &holder_id, holder, "in use", Tone::Taken);
+            self.join(&id, &holder_id);
+        }
+    }
+
+    fn network(&mut self, network: &Network) {
+        let id = format!("network:{}", network.name);
+        self.put(
+            Column::Network,
+            &id,
+            network.name.as_str(),
+            "network",
+            Tone::Plain,
+        );
+        if let Some(resource) = &network.resource {
+            let pool = format!("pool:{resource}");
+            let title = resource.as_str();
+            self.put(Column::Pool, &pool, title, "pool without VFs", Tone::Bad);
+            self.join(&pool, &id);
+        }
+    }
+}
+
+fn alike(
+    subject: &Subject<'_>,
+    pf: &PfSnapshot,
+    desired: Option<&DesiredPf>,
+    index: VfIndex,
+    vf: &VfSnapshot,
+) -> Alike {
+    let wanted = desired.and_then(|desired| desired.vfs.get(&index));
+    let claim = desired.and_then(|desired| desired.claim_of(index));
+    let holders = pf.holders.as_ref().and_then(|holders| holders.get(&index));
+    let holders = holders.into_iter().flatten().map(ToString::to_string);
+    let has = |network: &&Network| {
+        let last = subject.assignments.get(&network.name);
+        last.is_some_and(|last| last.pf == pf.address && last.vf == index)
+    };
+    let networks = subject.networks.iter().filter(has);
+    Alike {
+        driver: vf.driver.as_ref().map(ToString::to_string),
+        pool: claim
+            .and_then(|claim| claim.resource.as_ref())
+            .map(ToString::to_string),
+        ready: claim.and(wanted).map(|wanted| wanted.is_ready(vf)),
+        holders: holders.collect(),
+        networks: networks.map(|network| network.name.to_string()).collect(),
+    }
+}
+
+fn tone(state: Option<PfState>) -> Tone {
+    match state {
+        Some(PfState::Ready) => Tone::Good,
+        Some(PfState::Changing) => Tone::Changing,
+        Some(PfState::Refused | PfState::Failed | PfState::Hung) => Tone::Bad,
+        Some(PfState::Unmanaged) | None => Tone::Plain,
+    }
+}
+
+/// Fill and border, readable with black text on white paper and on dark screens.
+fn colours(tone: Tone) -> (&'static str, &'static str) {
+    match tone {
+        Tone::Plain => ("#f2f2f2", "#8a8a8a"),
+        Tone::Good => ("#d9f2dc", "#2e7d32"),
+        Tone::Changing => ("#fff3cd", "#b7860b"),
+        Tone::Bad => ("#f8d7da", "#b02a37"),
+        Tone::Taken => ("#d6e4ff", "#1a56b0"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

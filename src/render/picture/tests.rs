@@ -1,0 +1,120 @@
+//! What is in a picture, that it stays readable, and that names cannot break out of it.
+
+use super::*;
+use crate::model::Holder;
+use crate::render::fixture::{World, claim, parse, pf};
+
+fn draw(world: &World, networks: &[Network]) -> Picture {
+    picture(&Subject {
+        host: &world.host,
+        resolutions: &world.resolutions,
+        reports: &BTreeMap::new(),
+        networks,
+        assignments: &BTreeMap::new(),
+    })
+}
+
+fn in_column(picture: &Picture, column: Column) -> Vec<&PictureBox> {
+    let boxes = picture.boxes.iter();
+    boxes.filter(|it| it.column == column).collect()
+}
+
+/// So many PFs with so many VFs, of which the second half is another pool.
+fn world(pfs: u8, vfs: u16) -> World {
+    let half = vfs / 2;
+    let second = format!("{half}-{}", vfs - 1);
+    let first = format!("0-{}", half - 1);
+    World::of((1..=pfs).map(|bus| {
+        let claims = vec![claim("kernel", Some(&first)), claim("user", Some(&second))];
+        (pf(bus, vfs), claims)
+    }))
+}
+
+#[test]
+fn few_vfs_are_single_boxes_and_many_fold() {
+    let few = draw(&world(2, 8), &[]);
+    assert_eq!(in_column(&few, Column::Vfs).len(), 16);
+    let many = draw(&world(16, 64), &[]);
+    let folded = in_column(&many, Column::Vfs);
+    assert_eq!(folded.len(), 32);
+    assert_eq!(
+        folded.iter().map(|it| it.stands_for).sum::<usize>(),
+        16 * 64
+    );
+    assert_eq!(folded[0].title, "VFs 0-31 (32)");
+    assert_eq!(in_column(&many, Column::Pool).len(), 2);
+}
+
+#[test]
+fn a_vf_in_use_has_a_box_of_its_own_and_a_line_to_its_holder() {
+    let mut world = world(1, 64);
+    let holder = Holder::Enslaved { to: parse("br0") };
+    let pf = world.host.pfs.values_mut().next().unwrap();
+    pf.holders = Some([(VfIndex(3), [holder.clone()].into())].into());
+    let picture = draw(&world, &[]);
+    let vfs = in_column(&picture, Column::Vfs);
+    let titles: Vec<_> = vfs.iter().map(|it| it.title.as_str()).collect();
+    assert_eq!(titles, ["VFs 0-2,4-31 (31)", "VF 3", "VFs 32-63 (32)"]);
+    assert_eq!(vfs[1].tone, Tone::Taken);
+    let to = format!("holder:{holder}");
+    assert!(
+        picture
+            .lines
+            .iter()
+            .any(|it| it.from == vfs[1].id && it.to == to)
+    );
+}
+
+#[test]
+fn every_line_has_two_ends_and_every_id_is_there_once() {
+    for picture in [draw(&world(2, 8), &[]), draw(&world(16, 64), &[])] {
+        let ids: BTreeSet<_> = picture.boxes.iter().map(|it| &it.id).collect();
+        assert_eq!(ids.len(), picture.boxes.len());
+        for line in &picture.lines {
+            assert!(
+                ids.contains(&line.from) && ids.contains(&line.to),
+                "{line:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn boxes_do_not_overlap() {
+    let text = svg(&draw(&world(16, 64), &[]));
+    let places = text.lines().filter_map(|line| {
+        let rest = line.split_once("<rect x=\"")?.1;
+        let (x, rest) = rest.split_once("\" y=\"")?;
+        let (y, _) = rest.split_once('"')?;
+        Some((x.parse::<usize>().ok()?, y.parse::<usize>().ok()?))
+    });
+    let mut places: Vec<_> = places.collect();
+    places.sort_unstable();
+    assert!(places.len() > 48, "{}", places.len());
+    for pair in places.windows(2) {
+        let ((x, y), (next_x, next_y)) = (pair[0], pair[1]);
+        assert!(x != next_x || y + 38 <= next_y, "{pair:?}");
+    }
+}
+
+#[test]
+fn a_name_cannot_end_what_it_stands_in() {
+    let mut world = world(1, 2);
+    let pf = world.host.pfs.values_mut().next().unwrap();
+    let holder = Holder::Namespace {
+        name: Some("<script>\"];\n\\\"x".to_owned()),
+    };
+    pf.holders = Some([(VfIndex(0), [holder].into())].into());
+    let picture = draw(&world, &[]);
+    assert!(!svg(&picture).contains("<script"));
+    let texts = [dot(&picture), mermaid(&picture)];
+    for text in &texts {
+        assert!(!text.contains("];\n\\"), "{text}");
+    }
+    assert!(!texts[1].contains("<script"));
+    // Every quotation mark within a label is escaped: an even number of plain ones on each line.
+    for line in texts[0].lines() {
+        let plain = line.replace("\\\\", "").replace("\\\"", "");
+        assert_eq!(plain.matches('"').count() % 2, 0, "{line}");
+    }
+}
