@@ -6,6 +6,7 @@ mod attribute;
 mod check;
 mod client;
 mod colour;
+mod completions;
 mod discover;
 mod draw;
 mod explain;
@@ -27,6 +28,8 @@ use crate::report::{PfReport, PfState, Status};
 use anyhow::bail;
 use clap::{Parser, Subcommand};
 use client::{Client, Unreachable};
+use completions::Shell;
+pub use completions::complete_if_asked;
 use draw::Format;
 use outputs::Output;
 use own::Own;
@@ -81,6 +84,7 @@ enum Command {
     /// policies want it.
     Status {
         /// Only these PFs, with everything there is to say of them. Addresses or interface names.
+        #[arg(value_name = "PF", add = completions::pfs())]
         pfs: Vec<String>,
     },
     /// Every NIC that can have VFs, and why the unmanaged ones are.
@@ -91,7 +95,7 @@ enum Command {
     /// A PF with its VFs, or one VF, and what is not as its policies want it.
     Show {
         /// An address or interface name; `PF#3` is VF 3 of a PF.
-        #[arg(value_name = "PF|VF")]
+        #[arg(value_name = "PF|VF", add = completions::functions())]
         subject: String,
         #[command(flatten)]
         elsewhere: Elsewhere,
@@ -100,7 +104,7 @@ enum Command {
     Explain {
         /// An address, an interface name, `PF#3` for VF 3, the name of a policy or of a network.
         /// Where several have it: `pf:NAME`, `vf:NAME`, `policy:NAME`, `network:NAME`.
-        #[arg(value_name = "PF|VF|POLICY|NETWORK")]
+        #[arg(value_name = "PF|VF|POLICY|NETWORK", add = completions::anything())]
         subject: String,
         #[command(flatten)]
         elsewhere: Elsewhere,
@@ -119,6 +123,7 @@ enum Command {
     /// Tries again what failed before. Exit code 3 if a PF is still not as its policies want it.
     Apply {
         /// Addresses or interface names.
+        #[arg(value_name = "PF", add = completions::pfs())]
         pfs: Vec<String>,
         /// Take away VFs that are in use.
         #[arg(long, requires = "pfs")]
@@ -138,7 +143,7 @@ enum Command {
         /// Only this output. If none is given, all of them, each under its path.
         output: Option<Output>,
         /// Only this network.
-        #[arg(value_name = "NETWORK")]
+        #[arg(value_name = "NETWORK", add = completions::networks())]
         network: Option<String>,
         #[command(flatten)]
         elsewhere: Elsewhere,
@@ -157,6 +162,8 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         snapshot: Option<PathBuf>,
     },
+    /// A script that makes a shell complete, also PFs, policies and networks of this host.
+    Completions { shell: Shell },
     /// Policies and networks of other programs, as TOML on standard output.
     ///
     /// Objects of sriov-network-operator in YAML or JSON, a configuration of the SR-IOV device
@@ -228,6 +235,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
             };
             show(arguments, &checked, output::checked)?;
             Ok(Verdict::done(checked.errors == 0))
+        }
+        Command::Completions { shell } => {
+            output::text(&completions::script(*shell)?)?;
+            Ok(Verdict::Done)
         }
         Command::Import { files } => {
             let imported = import::import(files)?;

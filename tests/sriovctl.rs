@@ -274,3 +274,41 @@ fn who_reads_no_further_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert_eq!((code(&output), err(&output).as_str()), (1, ""));
 }
+
+/// What a shell is told when the last of these words is to be completed.
+fn completed(words: &[&str]) -> Vec<String> {
+    let output = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+        .env("SRIOVCTL_COMPLETE", "fish")
+        .arg("--")
+        .args(words)
+        .output()
+        .unwrap();
+    assert_eq!((code(&output), err(&output).as_str()), (0, ""));
+    let lines = out(&output);
+    let words = lines.lines().map(|line| line.split('\t').next().unwrap());
+    words.map(str::to_owned).collect()
+}
+
+#[test]
+fn a_shell_completes_commands_and_the_names_of_this_host() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = sriovctl(&["completions", shell]);
+        assert_eq!(code(&script), 0);
+        assert!(out(&script).contains("SRIOVCTL_COMPLETE"), "{shell}");
+    }
+    assert_eq!(code(&sriovctl(&["completions", "csh"])), 2);
+    assert_eq!(completed(&["sriovctl", "expl"]), ["explain"]);
+
+    let root = Root::new();
+    let network = "[[network]]\nname = \"f1-u\"\nresource = \"pool\"\n";
+    root.put("etc/sriov.d/10-a.toml", &format!("{GOOD}{network}"));
+    let asked = |words: &[&str]| {
+        let root = ["sriovctl", "--root", root.0.path().to_str().unwrap()];
+        completed(&[&root, words].concat())
+    };
+    assert_eq!(asked(&["explain", "f"]), ["few", "f1-u"]);
+    assert_eq!(asked(&["render", "cni", "f"]), ["f1-u"]);
+    // A file that is broken is nothing to tell while somebody types.
+    root.put("etc/sriov.d/20-b.toml", "x");
+    assert_eq!(asked(&["explain", "fe"]), ["few"]);
+}

@@ -5,6 +5,7 @@ use sriovd::ctl::{self, Arguments, Verdict};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    ctl::complete_if_asked();
     let arguments = Arguments::parse();
     match ctl::run(&arguments) {
         Ok(Verdict::Done) => ExitCode::SUCCESS,

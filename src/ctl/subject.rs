@@ -1,7 +1,7 @@
 //! What a word on the command line names: a PF, a VF, a policy or a network.
 
 use super::scene::Scene;
-use crate::model::{PfSnapshot, VfIndex, VfSnapshot};
+use crate::model::{HostSnapshot, PfSnapshot, VfIndex, VfSnapshot};
 use crate::policy::{Network, Policy, nearest};
 use anyhow::{anyhow, bail};
 
@@ -113,7 +113,7 @@ fn vf_numbered<'s>(scene: &Scene, pf: &'s PfSnapshot, index: &str) -> anyhow::Re
 }
 
 fn unknown(scene: &Scene, text: &str, name: &str, what: &str, any: bool) -> anyhow::Error {
-    let mut known = names(scene);
+    let mut known = functions(&scene.host);
     if any {
         known.extend(policies_and_networks(scene));
     }
@@ -125,9 +125,9 @@ fn unknown(scene: &Scene, text: &str, name: &str, what: &str, any: bool) -> anyh
 }
 
 /// PFs and VFs.
-pub(super) fn names(scene: &Scene) -> Vec<String> {
+pub(super) fn functions(host: &HostSnapshot) -> Vec<String> {
     let mut names = Vec::new();
-    for pf in scene.host.pfs.values() {
+    for pf in host.pfs.values() {
         names.push(pf.display_name());
         let interfaces = pf.vfs.values().filter_map(|vf| vf.interface.as_ref());
         names.extend(interfaces.map(|own| own.name.to_string()));
@@ -135,7 +135,7 @@ pub(super) fn names(scene: &Scene) -> Vec<String> {
     names
 }
 
-pub(super) fn policies_and_networks(scene: &Scene) -> Vec<String> {
+fn policies_and_networks(scene: &Scene) -> Vec<String> {
     let policies = scene.policies.policies.iter();
     let networks = scene.policies.networks.iter();
     let policies = policies.map(|policy| policy.name.to_string());
