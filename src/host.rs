@@ -6,9 +6,11 @@ pub mod namespace;
 pub mod netlink;
 pub mod sysfs;
 
-use crate::model::{Action, HostSnapshot, MacAddress, Node, PciAddress, PfSnapshot};
+use crate::model::{
+    Action, HostSnapshot, MacAddress, Node, PciAddress, PfSnapshot, VfIndex, VfStatistics,
+};
 pub use error::HostError;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What an observation must tell beyond what every pass needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +35,11 @@ pub trait Host: Send + Sync {
     fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError>;
 
     fn apply(&self, action: &Action) -> Result<(), HostError>;
+
+    /// What the PF with this interface has counted for its VFs; empty where it does not count.
+    fn vf_statistics(&self, _interface: u32) -> Result<BTreeMap<VfIndex, VfStatistics>, HostError> {
+        Ok(BTreeMap::new())
+    }
 
     /// Every PF that is there, as it is now.
     fn snapshot(&self, look: Look) -> Result<HostSnapshot, HostError> {

@@ -11,6 +11,7 @@ pub mod allocation;
 pub mod holder;
 pub mod host;
 pub mod name;
+pub mod timestamp;
 pub mod vf;
 
 pub use action::{Action, BindTarget, Persistence, Step};
@@ -19,8 +20,10 @@ pub use allocation::{Allocation, Borrower};
 pub use holder::Holder;
 pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterface, VfSnapshot};
 pub use name::{DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix};
+pub use timestamp::Timestamp;
 pub use vf::{
-    LinkState, Mtu, TxRate, VfAttribute, VfIndex, VfRange, VfSetting, VfSettings, Vlan, VlanProto,
+    LinkState, Mtu, TxRate, VfAttribute, VfIndex, VfRange, VfSetting, VfSettings, VfStatistics,
+    Vlan, VlanProto,
 };
 
 /// A text that does not have the form its type asks for.

@@ -12,7 +12,9 @@ mod prepared;
 use super::netlink::{InterfaceAddress, Link, Netlink, NetlinkError};
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
-use crate::model::{Action, DriverName, Node, PciAddress, PfSnapshot, VfIndex, VfSetting};
+use crate::model::{
+    Action, DriverName, Node, PciAddress, PfSnapshot, VfIndex, VfSetting, VfStatistics,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};
@@ -97,6 +99,11 @@ impl Host for LinuxHost {
 
     fn apply(&self, action: &Action) -> Result<(), HostError> {
         apply::apply(&self.tree, action)
+    }
+
+    fn vf_statistics(&self, interface: u32) -> Result<BTreeMap<VfIndex, VfStatistics>, HostError> {
+        let counted = Netlink::open().and_then(|mut links| links.vf_statistics(interface));
+        counted.map_err(|error| error.while_doing("reading the counters of VFs".to_owned()))
     }
 }
 

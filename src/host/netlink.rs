@@ -7,6 +7,7 @@ mod attributes;
 mod change;
 mod link;
 mod namespace;
+mod statistics;
 mod vf;
 
 use super::HostError;

@@ -99,6 +99,19 @@ impl FromStr for VfRange {
 }
 serde_as_text!(VfRange);
 
+/// What a PF has counted for one VF.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VfStatistics {
+    pub rx_packets: u64,
+    pub tx_packets: u64,
+    pub rx_bytes: u64,
+    pub tx_bytes: u64,
+    pub rx_broadcast: u64,
+    pub rx_multicast: u64,
+    pub rx_dropped: u64,
+    pub tx_dropped: u64,
+}
+
 /// A maximum transmission unit. 68 is IPv4's minimum, 65535 what any driver could take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]

@@ -2,13 +2,13 @@
 
 use super::Malformed;
 use super::attributes::{Attribute, attributes, header, u32_at};
-use super::vf::parse_list;
+use super::vf::{parse_entry, parse_list};
 use crate::host::{hardware_address, printable};
 use crate::model::{LinkType, MacAddress, VfIndex, VfSettings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `struct ifinfomsg`: family, type, index, flags, change.
-const LINK_HEADER: usize = 16;
+pub(super) const LINK_HEADER: usize = 16;
 
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
@@ -69,7 +69,7 @@ impl Link {
         let mut rest = body;
         while let Some((_, kind)) = header(rest) {
             if kind == IFLA_VFINFO_LIST {
-                let (vfs, after) = parse_list(rest, link.num_vf);
+                let (vfs, after) = parse_list(rest, link.num_vf, parse_entry);
                 link.vfs = Some(vfs);
                 rest = after;
                 continue;

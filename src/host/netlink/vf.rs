@@ -33,10 +33,11 @@ const ETH_P_8021AD: u16 = 0x88a8;
 
 /// Reads the list that begins at `list` (with its own header) in a message that announced
 /// `announced` VFs. Returns the VFs and what follows the list.
-pub(super) fn parse_list(
+pub(super) fn parse_list<T>(
     list: &[u8],
     announced: Option<u32>,
-) -> (BTreeMap<VfIndex, VfSettings>, &[u8]) {
+    parse_entry: fn(&[u8]) -> Option<(VfIndex, T)>,
+) -> (BTreeMap<VfIndex, T>, &[u8]) {
     let declared = header(list).map_or(0, |(length, _)| length);
     // Without a count the length is all there is to go by.
     let (limit, most) = match announced {
@@ -61,7 +62,7 @@ pub(super) fn parse_list(
 }
 
 /// One VF. `None` for what is no such entry.
-fn parse_entry(entry: &[u8]) -> Option<(VfIndex, VfSettings)> {
+pub(super) fn parse_entry(entry: &[u8]) -> Option<(VfIndex, VfSettings)> {
     let mut index = None;
     let mut settings = VfSettings::default();
     for attribute in attributes(entry) {

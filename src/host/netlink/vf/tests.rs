@@ -1,6 +1,6 @@
 //! What is sent is what is read back.
 
-use super::{parse_list, setting};
+use super::{parse_entry, parse_list, setting};
 use crate::model::{
     LinkState, MacAddress, TxRate, VfIndex, VfSetting, VfSettings, Vlan, VlanProto,
 };
@@ -20,7 +20,7 @@ fn read_back(sent: VfSetting) -> VfSettings {
     let length = u16::try_from(list.len()).unwrap();
     list[..2].copy_from_slice(&length.to_ne_bytes());
     list[4..6].copy_from_slice(&(length - 4).to_ne_bytes());
-    let (vfs, rest) = parse_list(&list, Some(1));
+    let (vfs, rest) = parse_list(&list, Some(1), parse_entry);
     assert_eq!(rest, [0; 0]);
     vfs[&VfIndex(3)]
 }
