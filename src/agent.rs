@@ -99,6 +99,8 @@ pub struct Limits {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Api {
     pub socket: PathBuf,
+    /// Its members may change what others may only read.
+    pub admin_group: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -173,6 +175,7 @@ impl Default for Api {
     fn default() -> Self {
         Self {
             socket: "/run/sriovd/sriovd.sock".into(),
+            admin_group: None,
         }
     }
 }
@@ -308,8 +311,11 @@ fn limits(table: &mut Table<'_>) -> Limits {
 }
 
 fn api(table: &mut Table<'_>) -> Api {
-    let socket = table.value("socket", value::path);
-    socket.map_or_else(Api::default, |socket| Api { socket })
+    let default = Api::default();
+    Api {
+        socket: table.value("socket", value::path).unwrap_or(default.socket),
+        admin_group: table.value("admin_group", value::group).flatten(),
+    }
 }
 
 #[cfg(test)]

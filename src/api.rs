@@ -5,33 +5,43 @@
 //! | `GET /v1/status` | [`Status`] |
 //! | `GET /v1/snapshot` | [`HostSnapshot`](crate::model::HostSnapshot), looked at now |
 //! | `GET /v1/plan` | [`Forecast`](crate::forecast::Forecast): what a pass would do now |
+//! | `GET /v1/pfs`, `/v1/pfs/{pf}` | [`PfDetail`]: what the last pass saw and what is wanted |
+//! | `GET /v1/policies` | [`PolicyDetail`]: where each stands and where it holds |
+//! | `GET /v1/networks` | [`NetworkDetail`]: where each stands and what it has |
+//! | `GET /v1/events` | [`Event`](crate::report::Event)s as server-sent events |
 //! | `POST /v1/apply` | [`Applied`]: a pass over some PFs or all, then the status |
+//! | `POST /v1/pause`, `/v1/resume` | changes held, or no longer; then the status |
 //! | `POST /v1/reload` | policies read again, then the status |
 //!
-//! Errors are RFC 9457 problem objects. Changing is for root and the user the daemon runs as.
+//! Errors are RFC 9457 problem objects. Changing is for root, the user the daemon runs as, and the
+//! members of the admin group.
 
+mod changes;
+mod counters;
+mod detail;
+mod feed;
 mod handlers;
 mod input;
+mod metrics;
 mod peer;
 mod problem;
 mod server;
+mod socket;
+mod stream;
 
 use crate::host::Host;
 use crate::model::{Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::PolicySet;
-use crate::report::{Status, TakenVf};
-use anyhow::Context;
+use crate::report::{Pause, Status, TakenVf};
+pub use detail::{NetworkDetail, PfDetail, PolicyDetail};
+pub use feed::Feed;
 pub use problem::ProblemDetails;
 use serde::{Deserialize, Serialize};
 pub use server::serve;
+pub use socket::listen;
 use std::fmt;
-use std::fs;
-use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
-use tokio::net::UnixListener;
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Something that only the coordinator can do or knows.
@@ -40,8 +50,13 @@ pub enum Request {
     View {
         reply: oneshot::Sender<View>,
     },
+    Pfs {
+        reply: oneshot::Sender<Vec<PfDetail>>,
+    },
     Apply {
         pfs: Vec<PciAddress>,
+        /// Somebody named them, so that a pause is no obstacle.
+        by_name: bool,
         force: bool,
         by: String,
         done: oneshot::Sender<Vec<TakenVf>>,
@@ -49,6 +64,17 @@ pub enum Request {
     Reload {
         by: String,
         done: oneshot::Sender<()>,
+    },
+    /// `done` is told when the pause is in force, and whether it will survive a restart.
+    Pause {
+        scope: PauseScope,
+        pause: Pause,
+        done: oneshot::Sender<Result<(), String>>,
+    },
+    Resume {
+        scope: PauseScope,
+        by: String,
+        done: oneshot::Sender<Result<(), String>>,
     },
 }
 
@@ -70,10 +96,19 @@ impl fmt::Debug for View {
     }
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PauseScope {
+    All,
+    Pfs(Vec<PciAddress>),
+}
+
 #[derive(Debug, Clone)]
 pub struct State {
     pub status: watch::Receiver<Arc<Status>>,
     pub requests: mpsc::Sender<Request>,
+    pub feed: Feed,
+    /// Its members may change what others may only read.
+    pub admin_group: Option<String>,
 }
 
 /// The body of `POST /v1/apply`; none at all is a pass over all PFs.
@@ -88,6 +123,18 @@ pub struct ApplyRequest {
     pub force: bool,
 }
 
+/// The body of `POST /v1/pause` and `/v1/resume`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseRequest {
+    /// Addresses or interface names; none means all PFs, also those that come later.
+    #[serde(default)]
+    pub pfs: Vec<String>,
+    /// After so long the pause ends by itself. Not for `/v1/resume`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u64>,
+}
+
 /// The answer to `POST /v1/apply`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Applied {
@@ -96,25 +143,6 @@ pub struct Applied {
     /// VFs that were in use.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken: Vec<TakenVf>,
-}
-
-/// Binds the socket; one left behind by a crash is replaced.
-pub fn listen(path: &Path) -> anyhow::Result<UnixListener> {
-    if let Some(directory) = path.parent() {
-        fs::create_dir_all(directory)
-            .with_context(|| format!("cannot create {}", directory.display()))?;
-    }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot replace {}", path.display()));
-        }
-        _ => {}
-    }
-    let listener =
-        UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o660))
-        .with_context(|| format!("cannot set the mode of {}", path.display()))?;
-    Ok(listener)
 }
 
 #[cfg(test)]

@@ -9,14 +9,17 @@ pub mod journal;
 mod ledger;
 mod loading;
 mod notify;
+mod once;
 mod outputs;
 mod passes;
+mod pausing;
 mod slot;
 mod status;
 mod triggers;
+mod watched;
 
 use crate::agent::Settings;
-use crate::api::{self, Request};
+use crate::api::{self, Feed, Request};
 use crate::attach::{AttachError, Collected, Lender};
 use crate::events::{Cause, Sources, Trigger};
 use crate::file;
@@ -30,6 +33,7 @@ use crate::state::Store;
 use anyhow::Context;
 use coordinator::{Coordinator, Shared};
 use ledger::StateLedger;
+pub use once::apply;
 use outputs::Published;
 use slot::Waiting;
 use std::collections::BTreeSet;
@@ -85,13 +89,8 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let (messages, mut finished) = mpsc::unbounded_channel();
     let (requests, mut requested) = mpsc::channel(REQUEST_QUEUE);
     let mut coordinator = Coordinator::new(shared, messages);
-    let serve = api::serve(
-        listener,
-        api::State {
-            status: coordinator.status(),
-            requests,
-        },
-    );
+    let state = coordinator.api_state(requests);
+    let serve = api::serve(listener, state);
     let work = coordinate(
         &mut coordinator,
         &mut triggered,
@@ -135,6 +134,7 @@ fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
     }
     Ok(Shared {
         lender: Lender::new(root.clone()),
+        feed: Feed::new().context("cannot set up counters")?,
         host,
         store,
         ledger,

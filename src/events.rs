@@ -67,6 +67,8 @@ pub enum Cause {
         source: &'static str,
     },
     Retry,
+    /// Nobody wants changes to be held any more.
+    Resumed,
     Request {
         by: String,
     },
@@ -127,8 +129,28 @@ impl Cause {
     pub fn is_wish(&self) -> bool {
         matches!(
             self,
-            Self::Start | Self::Reload | Self::PolicyFiles | Self::Request { .. }
+            Self::Start | Self::Reload | Self::PolicyFiles | Self::Resumed | Self::Request { .. }
         )
+    }
+}
+
+impl Cause {
+    /// One of a few words, for counting.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Start => "start",
+            Self::Reload => "reload",
+            Self::Udev { .. } => "udev",
+            Self::Link { .. } => "link",
+            Self::Address { .. } => "address",
+            Self::PolicyFiles => "policy-files",
+            Self::Allocation { .. } => "allocation",
+            Self::VfioClosed { .. } | Self::VfioDeviceClosed { .. } => "vfio",
+            Self::Overrun { .. } => "overrun",
+            Self::Retry => "retry",
+            Self::Resumed => "resumed",
+            Self::Request { .. } => "request",
+        }
     }
 }
 
@@ -159,6 +181,7 @@ impl fmt::Display for Cause {
             Self::VfioDeviceClosed { device } => write!(f, "VFIO device {device} closed"),
             Self::Overrun { source } => write!(f, "{source} events were lost"),
             Self::Retry => f.write_str("retry"),
+            Self::Resumed => f.write_str("a pause is over"),
             Self::Request { by } => write!(f, "request by {by}"),
         }
     }

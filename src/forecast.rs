@@ -14,7 +14,7 @@ use crate::plan::{Blocked, Memory};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, Shadowed};
 use crate::reconcile::{End, Pass};
-use crate::report::{Performed, PfReport, Problem, ProblemKind};
+use crate::report::{Pause, Performed, PfReport, Problem, ProblemKind, TakenVf};
 use crate::sim::SimHost;
 use crate::sim::ledger::{MemoryLedger, Quiet};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,9 @@ pub struct PfForecast {
     pub shadowed: Vec<Shadowed>,
     pub steps: Vec<ForecastStep>,
     pub problems: Vec<Problem>,
+    /// Who would lose a VF.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub taken: Vec<TakenVf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +57,7 @@ impl PfForecast {
             shadowed: Vec::new(),
             steps: Vec::new(),
             problems: pf.problems,
+            taken: Vec::new(),
         }
     }
 }
@@ -69,6 +73,24 @@ impl Forecast {
 }
 
 pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) -> Forecast {
+    forecast_with(snapshot, policies, memory, false)
+}
+
+/// As if somebody had said that VFs in use may be taken away.
+pub fn forecast_of_force(
+    snapshot: &HostSnapshot,
+    policies: &PolicySet,
+    memory: &Memory,
+) -> Forecast {
+    forecast_with(snapshot, policies, memory, true)
+}
+
+fn forecast_with(
+    snapshot: &HostSnapshot,
+    policies: &PolicySet,
+    memory: &Memory,
+    force: bool,
+) -> Forecast {
     let host = SimHost::from_snapshot(snapshot.clone());
     let ledger = MemoryLedger::from(memory.clone());
     let pass = Pass {
@@ -77,11 +99,13 @@ pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) 
         node: &snapshot.node,
         ledger: &ledger,
         progress: &Quiet,
-        force: false,
+        force,
+        // What waits is what somebody who asks wants to know.
+        paused: None,
     };
     let pfs = snapshot.pfs.iter().map(|(&address, pf)| {
         let outcome = pass.run(address, Blocked::default());
-        let (resolution, problems) = match outcome.end {
+        let (resolution, mut problems) = match outcome.end {
             End::Seen {
                 resolution,
                 problems,
@@ -92,11 +116,21 @@ pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) 
         let (policies, shadowed) = match resolution {
             Resolution::Desired(desired) => {
                 let names = desired.policies.iter().map(|claim| claim.policy.clone());
-                (names.collect(), desired.shadowed)
+                (names.collect::<Vec<_>>(), desired.shadowed)
             }
             Resolution::Unmatched | Resolution::AwaitsName => Default::default(),
         };
         let steps = forecast_steps(outcome.performed, pf);
+        if let Some(pause) = memory.pauses.of(address)
+            && !(steps.is_empty() && policies.is_empty())
+        {
+            problems.insert(0, paused(pause));
+        }
+        let taken = outcome.taken.into_iter().map(|(vf, holders)| TakenVf {
+            pf: address,
+            vf,
+            holders,
+        });
         PfForecast {
             address,
             interface: pf
@@ -107,9 +141,20 @@ pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) 
             shadowed,
             steps,
             problems,
+            taken: taken.collect(),
         }
     });
     Forecast { pfs: pfs.collect() }
+}
+
+fn paused(pause: &Pause) -> Problem {
+    Problem {
+        kind: ProblemKind::Paused,
+        vf: None,
+        step: None,
+        reason: pause.to_string(),
+        hint: None,
+    }
 }
 
 fn forecast_steps(performed: Vec<Performed>, pf: &PfSnapshot) -> Vec<ForecastStep> {

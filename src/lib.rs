@@ -54,5 +54,6 @@ pub mod forecast;
 
 // Who calls all this.
 pub mod api;
-pub mod ctl;
 pub mod daemon;
+
+pub mod ctl;

@@ -19,7 +19,7 @@ mod vf;
 
 use crate::model::{Holder, PfSnapshot, Step, VfIndex};
 use crate::policy::resolve::{DesiredPf, Resolution};
-use crate::report::{Problem, ProblemKind};
+use crate::report::{Pause, Problem, ProblemKind};
 pub use blocked::Blocked;
 pub use owned::{Capability, Memory, OwnedPf};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +50,8 @@ pub struct Input<'a> {
     pub blocked: &'a Blocked,
     /// The administrator's word that VFs in use may be taken away.
     pub force: bool,
+    /// Nothing is to be done now.
+    pub paused: Option<&'a Pause>,
 }
 
 pub fn plan(input: &Input) -> Plan {
@@ -76,6 +78,9 @@ pub fn plan(input: &Input) -> Plan {
     }
     blocked::hold_back(&mut plan, input);
     count::let_default_driver_probe(input, &mut plan);
+    if let Some(pause) = input.paused {
+        plan.pause(pause, input.resolution);
+    }
     plan.problems.sort();
     // What holds for the whole PF comes up with each of its VFs.
     plan.problems.dedup();
@@ -124,6 +129,19 @@ impl Plan {
             reason,
             hint: None,
         });
+    }
+
+    /// Everything that there is to do waits.
+    fn pause(&mut self, pause: &Pause, resolution: &Resolution) {
+        let wait = match self.steps.len() {
+            0 if *resolution == Resolution::Unmatched => return,
+            0 => String::new(),
+            1 => "; 1 step waits".to_owned(),
+            steps => format!("; {steps} steps wait"),
+        };
+        self.steps.clear();
+        self.taken.clear();
+        self.problem(ProblemKind::Paused, format!("{pause}{wait}"));
     }
 
     /// Why nothing is said of single VFs.

@@ -8,9 +8,9 @@ use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, resolve};
-use crate::report::{Performed, Problem};
+use crate::report::{Pause, Performed, Problem};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Enough for: old VFs gone, new VFs there, attributes and drivers, MTUs, and a second try of each.
 const MAX_ROUNDS: usize = 10;
@@ -30,8 +30,10 @@ pub trait Ledger: Sync {
 
 /// Told while the pass runs, so that others can see what it does and end it.
 pub trait Progress: Sync {
+    /// A round has something to do.
+    fn planned(&self, _steps: &[Step]) {}
     fn step_begins(&self, step: &Step);
-    fn step_ends(&self);
+    fn step_ends(&self, step: &Step, result: Result<Duration, &HostError>);
     /// True: no further step, the daemon stops.
     fn is_cancelled(&self) -> bool;
 }
@@ -45,6 +47,8 @@ pub struct Pass<'a> {
     pub ledger: &'a dyn Ledger,
     pub progress: &'a dyn Progress,
     pub force: bool,
+    /// Look, and do nothing.
+    pub paused: Option<&'a Pause>,
 }
 
 /// What a pass found and did.
@@ -184,6 +188,7 @@ impl Pass<'_> {
             unsupported: &unsupported,
             blocked,
             force: self.force,
+            paused: self.paused,
         });
         Round {
             pf,
@@ -213,6 +218,7 @@ impl Pass<'_> {
             self.ledger.set_owned(pf.address, owned);
         }
         let (mut done, mut failed) = (Vec::new(), Vec::new());
+        self.progress.planned(&round.plan.steps);
         for step in &round.plan.steps {
             if self.progress.is_cancelled() {
                 break;
@@ -224,12 +230,14 @@ impl Pass<'_> {
                 step: step.clone(),
                 though_lent: self.force || !round.plan.taken.is_empty(),
             });
-            self.progress.step_ends();
+            let took = begin.elapsed();
+            self.progress
+                .step_ends(step, result.as_ref().map(|()| took));
             match result {
                 Ok(()) => {
                     performed.push(Performed {
                         step: step.clone(),
-                        duration: begin.elapsed(),
+                        duration: took,
                     });
                     done.push(step.clone());
                 }

@@ -5,11 +5,17 @@
     clippy::disallowed_macros
 )]
 
+pub mod event;
+pub mod pause;
 mod pf;
+pub mod progress;
 pub mod sentence;
 pub mod status;
 
 use crate::model::{Holder, PciAddress, PolicyName, ResourceName, Step, VfIndex};
+pub use event::{Event, Happening};
+pub use pause::{Pause, Pauses};
+pub use progress::Progress;
 use serde::{Deserialize, Serialize};
 pub use status::{FileReport, NetworkReport, Status};
 use std::collections::BTreeSet;
@@ -20,6 +26,8 @@ use std::time::Duration;
 pub enum PfState {
     /// Everything is as the policies want it.
     Ready,
+    /// Somebody works on the host: what is wanted of it is not done before they are finished.
+    Paused,
     /// A pass is at work, or waits for the interface's name or link.
     Changing,
     /// Something wanted is not done, for a reason that somebody else must clear.
@@ -103,6 +111,8 @@ impl Problem {
 pub enum ProblemKind {
     /// A kernel call does not come back.
     Hung,
+    /// Changes are held, see `Pause`.
+    Paused,
     /// A step failed; it is tried again by itself or when something changes.
     Failed,
     /// Somebody else keeps undoing it.

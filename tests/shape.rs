@@ -41,13 +41,6 @@ const MODULES: &[(&str, &[&str])] = &[
         &["model", "policy", "report", "plan", "host", "forecast"],
     ),
     (
-        "ctl",
-        &[
-            "model", "policy", "agent", "report", "plan", "render", "host", "file", "publish",
-            "state", "forecast", "api",
-        ],
-    ),
-    (
         "daemon",
         &[
             "model",
@@ -64,6 +57,13 @@ const MODULES: &[(&str, &[&str])] = &[
             "reconcile",
             "attach",
             "api",
+        ],
+    ),
+    (
+        "ctl",
+        &[
+            "model", "policy", "agent", "report", "plan", "render", "host", "file", "publish",
+            "state", "forecast", "api", "daemon",
         ],
     ),
 ];

@@ -94,6 +94,7 @@ start_deadline = 3
 receive_buffer = 0x1000
 [api]
 socket = "/a"
+admin_group = "netadmin"
 "#,
     );
     assert_eq!(settings.policy_dirs, [Path::new("/p")]);
@@ -119,6 +120,7 @@ socket = "/a"
     assert_eq!(seconds, [1, 2, 3].map(Duration::from_secs));
     assert_eq!(limits.receive_buffer, 4096);
     assert_eq!(settings.api.socket, Path::new("/a"));
+    assert_eq!(settings.api.admin_group.as_deref(), Some("netadmin"));
 }
 
 #[test]

@@ -57,6 +57,16 @@ pub(super) fn hostname(value: &DeValue<'_>) -> Result<Option<String>, Expected> 
     name.map(|name| Some(name).filter(|name| !name.is_empty()))
 }
 
+/// The empty text is none.
+pub(super) fn group(value: &DeValue<'_>) -> Result<Option<String>, Expected> {
+    let expected = "the name of a group, or \"\" for none";
+    let name = text(value, expected, |text| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._".contains(c);
+        text.len() <= 255 && !text.starts_with('-') && text.chars().all(plain)
+    });
+    name.map(|name| Some(name).filter(|name| !name.is_empty()))
+}
+
 pub(super) fn log_level(value: &DeValue<'_>) -> Result<LogLevel, Expected> {
     use LogLevel::{Debug, Error, Info, Trace, Warn};
     word(

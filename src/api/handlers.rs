@@ -1,16 +1,17 @@
 //! One function per request.
 
-use super::peer::Peer;
 use super::server::Limits;
-use super::{Applied, ApplyRequest, ProblemDetails, Request, State, View, input};
+use super::{NetworkDetail, PfDetail, PolicyDetail, ProblemDetails, Request, State, View, stream};
 use crate::forecast::{self, Forecast, PfForecast};
 use crate::host::{HostError, Look};
 use crate::model::{HostSnapshot, PciAddress};
 use crate::report::{PfReport, PfState, Status};
-use axum::body::Body;
-use axum::extract::State as Extract;
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State as Extract};
 use axum::http::{Method, StatusCode};
-use axum::{Extension, Json};
+use axum::response::Response;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
@@ -22,9 +23,10 @@ const LOOKS_AT_ONCE: usize = 4;
 
 #[derive(Debug, Clone)]
 pub(super) struct Api {
-    state: State,
+    pub(super) state: State,
     pub(super) limits: Limits,
     looks: Arc<Semaphore>,
+    followers: Arc<Semaphore>,
 }
 
 impl Api {
@@ -33,11 +35,12 @@ impl Api {
             state,
             limits,
             looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
+            followers: Arc::new(Semaphore::new(stream::FOLLOWERS)),
         }
     }
 }
 
-type Answer<T> = Result<Json<T>, ProblemDetails>;
+pub(super) type Answer<T> = Result<Json<T>, ProblemDetails>;
 
 pub(super) async fn status(Extract(api): Extract<Api>) -> Json<Status> {
     Json(api.status())
@@ -48,55 +51,79 @@ pub(super) async fn snapshot(Extract(api): Extract<Api>) -> Answer<HostSnapshot>
     api.look(move || look_at_all(&view, &hung)).await.map(Json)
 }
 
-pub(super) async fn plan(Extract(api): Extract<Api>) -> Answer<Forecast> {
+/// The query of `/v1/plan`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PlanQuery {
+    /// Addresses or interface names, with commas between them; none means all.
+    #[serde(default)]
+    pfs: String,
+    /// As if VFs in use could be taken away.
+    #[serde(default)]
+    force: bool,
+}
+
+pub(super) async fn plan(
+    Extract(api): Extract<Api>,
+    query: Result<Query<PlanQuery>, QueryRejection>,
+) -> Answer<Forecast> {
+    let Query(PlanQuery { pfs, force }) = query
+        .map_err(|rejection| ProblemDetails::new(StatusCode::BAD_REQUEST, rejection.body_text()))?;
+    let names = pfs.split(',').filter(|name| !name.is_empty());
+    let names: Vec<_> = names.map(str::to_owned).collect();
+    let asked = match names.is_empty() {
+        true => None,
+        false => Some(api.find_pfs(names).await?),
+    };
     let (view, hung) = (api.view().await?, hung(&api.status()));
     let forecast = {
         let hung = hung.clone();
         move || {
             let snapshot = look_at_all(&view, &hung)?;
-            Ok(forecast::forecast(&snapshot, &view.policies, &view.memory))
+            let forecast = match force {
+                true => forecast::forecast_of_force,
+                false => forecast::forecast,
+            };
+            Ok(forecast(&snapshot, &view.policies, &view.memory))
         }
     };
     let mut forecast = api.look(forecast).await?;
     let untold = hung.into_values().map(PfForecast::none);
     forecast.pfs.extend(untold);
     forecast.pfs.sort_by_key(|pf| pf.address);
+    if let Some(asked) = asked {
+        forecast.pfs.retain(|pf| asked.contains(&pf.address));
+    }
     Ok(Json(forecast))
 }
 
-pub(super) async fn apply(
-    Extract(api): Extract<Api>,
-    Extension(peer): Extension<Peer>,
-    body: Body,
-) -> Answer<Applied> {
-    may_change(peer)?;
-    let ApplyRequest { pfs, force } = input::read(body, api.limits.patience).await?;
-    if force && pfs.is_empty() {
-        let detail = "force takes VFs away from who uses them: name the PFs that it is for";
-        return Err(ProblemDetails::new(StatusCode::BAD_REQUEST, detail));
-    }
-    let pfs = api.find_pfs(pfs).await?;
-    let by = peer.to_string();
-    let taken = api
-        .ask(|done| Request::Apply {
-            pfs,
-            force,
-            by,
-            done,
-        })
-        .await?;
-    let status = api.status();
-    Ok(Json(Applied { status, taken }))
+pub(super) async fn pfs(Extract(api): Extract<Api>) -> Answer<Vec<PfDetail>> {
+    api.ask(|reply| Request::Pfs { reply }).await.map(Json)
 }
 
-pub(super) async fn reload(
-    Extract(api): Extract<Api>,
-    Extension(peer): Extension<Peer>,
-) -> Answer<Status> {
-    may_change(peer)?;
-    let by = peer.to_string();
-    api.ask(|done| Request::Reload { by, done }).await?;
-    Ok(Json(api.status()))
+pub(super) async fn pf(Extract(api): Extract<Api>, Path(name): Path<String>) -> Answer<PfDetail> {
+    let pfs = api.ask(|reply| Request::Pfs { reply }).await?;
+    let address: Option<PciAddress> = name.parse().ok();
+    let is = |pf: &PfDetail| {
+        Some(pf.report.address) == address || pf.report.interface.as_ref() == Some(&name)
+    };
+    let found = pfs.into_iter().find(is);
+    found.map(Json).ok_or_else(|| no_such_pf(&name))
+}
+
+pub(super) async fn policies(Extract(api): Extract<Api>) -> Answer<Vec<PolicyDetail>> {
+    let view = api.view().await?;
+    let pfs = api.ask(|reply| Request::Pfs { reply }).await?;
+    Ok(Json(PolicyDetail::all(&view.policies, &pfs)))
+}
+
+pub(super) async fn networks(Extract(api): Extract<Api>) -> Answer<Vec<NetworkDetail>> {
+    let view = api.view().await?;
+    Ok(Json(NetworkDetail::all(&view.policies, &api.status())))
+}
+
+pub(super) async fn events(Extract(api): Extract<Api>) -> Result<Response, ProblemDetails> {
+    stream::follow(&api.state.feed, &api.followers, api.limits.patience)
 }
 
 pub(super) async fn not_found() -> ProblemDetails {
@@ -109,12 +136,9 @@ pub(super) async fn wrong_method(method: Method) -> ProblemDetails {
     ProblemDetails::new(StatusCode::METHOD_NOT_ALLOWED, detail)
 }
 
-fn may_change(peer: Peer) -> Result<(), ProblemDetails> {
-    if peer.may_change() {
-        return Ok(());
-    }
-    let detail = format!("{peer} may read; changing is for root");
-    Err(ProblemDetails::new(StatusCode::FORBIDDEN, detail))
+fn no_such_pf(name: &str) -> ProblemDetails {
+    let detail = format!("{name:?} is neither the address nor the interface of a PF here");
+    ProblemDetails::new(StatusCode::NOT_FOUND, detail)
 }
 
 fn look_at_all(view: &View, hung: &Hung) -> Result<HostSnapshot, HostError> {
@@ -139,16 +163,16 @@ fn hung(status: &Status) -> Hung {
 }
 
 impl Api {
-    fn status(&self) -> Status {
+    pub(super) fn status(&self) -> Status {
         (**self.state.status.borrow()).clone()
     }
 
-    async fn view(&self) -> Result<View, ProblemDetails> {
+    pub(super) async fn view(&self) -> Result<View, ProblemDetails> {
         self.ask(|reply| Request::View { reply }).await
     }
 
     /// Sends a request to the coordinator and waits for its answer.
-    async fn ask<T>(
+    pub(super) async fn ask<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<T>) -> Request,
     ) -> Result<T, ProblemDetails> {
@@ -163,7 +187,10 @@ impl Api {
     }
 
     /// Addresses as they are, interface names by what the status knows; none means all.
-    async fn find_pfs(&self, names: Vec<String>) -> Result<Vec<PciAddress>, ProblemDetails> {
+    pub(super) async fn find_pfs(
+        &self,
+        names: Vec<String>,
+    ) -> Result<Vec<PciAddress>, ProblemDetails> {
         let view = self.view().await?;
         let present = self.look(move || view.host.pfs()).await?;
         if names.is_empty() {
@@ -178,17 +205,13 @@ impl Api {
             let address = by_name.map(|pf| pf.address).or_else(|| name.parse().ok());
             address
                 .filter(|address| present.contains(address))
-                .ok_or_else(|| {
-                    let detail =
-                        format!("{name:?} is neither the address nor the interface of a PF here");
-                    ProblemDetails::new(StatusCode::NOT_FOUND, detail)
-                })
+                .ok_or_else(|| no_such_pf(&name))
         };
         names.into_iter().map(find).collect()
     }
 
     /// On a thread of its own, because a driver may hang.
-    async fn look<T: Send + 'static>(
+    pub(super) async fn look<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, HostError> + Send + 'static,
     ) -> Result<T, ProblemDetails> {

@@ -3,6 +3,8 @@
 use super::State;
 use super::handlers::{self, Api};
 use super::peer::Peer;
+use super::stream::Ended;
+use super::{changes, metrics};
 use anyhow::Context as _;
 use axum::response::Response;
 use axum::routing::{get, post};
@@ -11,10 +13,9 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Notify;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -68,10 +69,10 @@ pub(super) async fn serve_with(
 
 /// Whatever goes wrong with one connection is that client's concern.
 async fn connection(stream: UnixStream, router: Router, peer: Peer, patience: Duration) {
-    let answered = Arc::new(Notify::new());
-    let answer = Arc::clone(&answered);
+    let (tell, answered) = watch::channel(None);
     let told = move |response: Response| {
-        answer.notify_one();
+        let stream = response.extensions().get::<Ended>().cloned();
+        tell.send_replace(Some(stream));
         async { response }
     };
     let router = router
@@ -83,13 +84,19 @@ async fn connection(stream: UnixStream, router: Router, peer: Peer, patience: Du
         .max_header_size(HEAD_LIMIT)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    let too_slow = async {
-        answered.notified().await;
-        sleep(patience).await;
-    };
+    let too_slow = too_slow(answered, patience);
     tokio::select! {
         served = served => drop(served),
         () = too_slow => {}
+    }
+}
+
+/// Returns when an answer should be over: after a while, or when the one that streams it says so.
+async fn too_slow(mut answered: watch::Receiver<Option<Option<Ended>>>, patience: Duration) {
+    let stream = answered.wait_for(Option::is_some).await;
+    match stream.ok().and_then(|stream| stream.clone().flatten()) {
+        Some(Ended(ended)) => ended.notified().await,
+        None => sleep(patience).await,
     }
 }
 
@@ -98,8 +105,16 @@ fn router(api: Api) -> Router {
         .route("/v1/status", get(handlers::status))
         .route("/v1/snapshot", get(handlers::snapshot))
         .route("/v1/plan", get(handlers::plan))
-        .route("/v1/apply", post(handlers::apply))
-        .route("/v1/reload", post(handlers::reload))
+        .route("/v1/pfs", get(handlers::pfs))
+        .route("/v1/pfs/{pf}", get(handlers::pf))
+        .route("/v1/policies", get(handlers::policies))
+        .route("/v1/networks", get(handlers::networks))
+        .route("/v1/events", get(handlers::events))
+        .route("/v1/apply", post(changes::apply))
+        .route("/v1/pause", post(changes::pause))
+        .route("/v1/resume", post(changes::resume))
+        .route("/v1/reload", post(changes::reload))
+        .route("/metrics", get(metrics::metrics))
         .method_not_allowed_fallback(handlers::wrong_method)
         .fallback(handlers::not_found)
         .with_state(api)

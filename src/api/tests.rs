@@ -1,178 +1,56 @@
 //! The API over a real socket, with a coordinator that only writes down what it is asked for.
 
+mod daemon;
+mod events;
+mod metrics;
+mod pause;
+
 use super::handlers::Api;
 use super::peer::Peer;
-use super::server::{Limits, serve_with};
+use super::server::serve_with;
+use super::socket::bind;
 use super::*;
 use crate::host::{HostError, Look};
 use crate::model::{Action, PfSnapshot};
-use crate::report::{PfReport, PfState};
-use crate::sim::{DriverModel, SimHost, SimPf, sample};
-use serde_json::{Value, json};
+use crate::sim::SimHost;
+use daemon::*;
+use serde_json::json;
 use std::collections::BTreeSet;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
 use std::sync::Mutex;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
-const PF: &str = "0000:3b:00.0";
-const BRIEF: Limits = Limits {
-    connections: 1,
-    patience: Duration::from_millis(200),
-    look: Duration::from_millis(200),
-};
-const ROOMY: Limits = Limits {
-    connections: 8,
-    patience: Duration::from_secs(60),
-    look: Duration::from_secs(60),
-};
-
-struct Daemon {
-    _directory: tempfile::TempDir,
-    socket: PathBuf,
-    asked: Arc<Mutex<Vec<String>>>,
-    _status: watch::Sender<Arc<Status>>,
-}
-
-impl Daemon {
-    fn start(limits: Limits) -> Self {
-        let host = SimHost::default();
-        host.plug(SimPf::new(PF.parse().unwrap(), DriverModel::IGB));
-        Self::with(Arc::new(host), limits, Peer::of, Status::default())
-    }
-
-    fn with(
-        host: Arc<dyn Host>,
-        limits: Limits,
-        who: fn(&UnixStream) -> Peer,
-        mut status: Status,
-    ) -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let socket = directory.path().join("run/sriovd.sock");
-        let (requests, asked) = (mpsc::channel(4), Arc::default());
-        status.pfs.push(PfReport {
-            interface: Some("ens59".to_owned()),
-            state: PfState::Ready,
-            ..PfReport::unseen(PF.parse().unwrap())
-        });
-        let (sender, receiver) = watch::channel(Arc::new(status));
-        tokio::spawn(coordinate(host, requests.1, Arc::clone(&asked)));
-        let listener = listen(&socket).unwrap();
-        let state = State {
-            status: receiver,
-            requests: requests.0,
-        };
-        tokio::spawn(serve_with(listener, Api::new(state, limits), who));
-        Self {
-            _directory: directory,
-            socket,
-            asked,
-            _status: sender,
-        }
-    }
-
-    async fn connect(&self) -> UnixStream {
-        UnixStream::connect(&self.socket).await.unwrap()
-    }
-
-    /// The status, the content type and the body of the answer.
-    async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String, Value) {
-        let length = body.len();
-        let head =
-            format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
-        let mut stream = self.connect().await;
-        stream.write_all(head.as_bytes()).await.unwrap();
-        // It may answer without reading a body that is too large.
-        let _ = stream.write_all(body.as_bytes()).await;
-        answer(stream).await
-    }
-
-    fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
-    }
-}
-
-async fn coordinate(
-    host: Arc<dyn Host>,
-    mut requests: mpsc::Receiver<Request>,
-    asked: Arc<Mutex<Vec<String>>>,
-) {
-    let policy = crate::policy::Policy {
-        num_vfs: Some(crate::policy::NumVfs::Count(3)),
-        ..sample::policy("few".parse().unwrap())
-    };
-    let policies = PolicySet {
-        policies: vec![policy],
-        networks: Vec::new(),
-    };
-    let policies = Arc::new(policies);
-    while let Some(request) = requests.recv().await {
-        match request {
-            Request::View { reply } => {
-                let view = View {
-                    host: Arc::clone(&host),
-                    node: Arc::new(Node {
-                        hostname: "as-set".to_owned(),
-                        ..Node::default()
-                    }),
-                    policies: Arc::clone(&policies),
-                    memory: Memory::default(),
-                };
-                let _ = reply.send(view);
-            }
-            Request::Apply {
-                pfs,
-                force,
-                by,
-                done,
-            } => {
-                let pfs: Vec<_> = pfs.iter().map(ToString::to_string).collect();
-                let said = format!("apply {} force {force} by {by}", pfs.join(","));
-                asked.lock().unwrap().push(said);
-                let _ = done.send(Vec::new());
-            }
-            Request::Reload { by, done } => {
-                asked.lock().unwrap().push(format!("reload by {by}"));
-                let _ = done.send(());
-            }
-        }
-    }
-}
-
-async fn answer(mut stream: UnixStream) -> (u16, String, Value) {
-    let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes).await.unwrap();
-    let text = String::from_utf8(bytes).unwrap();
-    let (head, body) = text.split_once("\r\n\r\n").expect(&text);
-    let status = head[9..12].parse().unwrap();
-    let kind = head
-        .lines()
-        .find_map(|line| line.strip_prefix("content-type: "));
-    let body = serde_json::from_str(body).expect(body);
-    (status, kind.unwrap_or_default().to_owned(), body)
-}
-
-fn me() -> String {
-    format!("user {}", rustix::process::geteuid().as_raw())
-}
-
-fn a_stranger(_: &UnixStream) -> Peer {
+#[tokio::test]
+async fn who_may_change_is_root_and_the_daemon_itself() {
     let me = rustix::process::geteuid().as_raw();
-    Peer {
-        uid: Some(me.max(1) + 1),
-    }
+    let gid = rustix::process::getegid().as_raw();
+    let user = |uid, gid| Peer::User { uid, gid };
+    let stranger = me.max(1) + 1;
+    assert!(user(0, stranger).may_change(None).await);
+    assert!(user(me, stranger).may_change(None).await);
+    assert!(!user(stranger, gid).may_change(None).await);
+    assert!(!Peer::Unknown.may_change(Some("root")).await);
+    let (ours, _theirs) = UnixStream::pair().unwrap();
+    assert_eq!(Peer::of(&ours), user(me, gid));
 }
 
 #[tokio::test]
-async fn who_may_change_is_root_and_the_daemon_itself() {
-    let may = |uid| Peer { uid }.may_change();
-    let me = rustix::process::geteuid().as_raw();
-    assert!(may(Some(0)) && may(Some(me)));
-    assert!(!may(Some(me.max(1) + 1)) && !may(None));
-    let (ours, _theirs) = UnixStream::pair().unwrap();
-    assert_eq!(Peer::of(&ours), Peer { uid: Some(me) });
+async fn members_of_the_admin_group_may_change_too() {
+    let group = nix::unistd::Group::from_name("daemon").unwrap().unwrap();
+    let (gid, uid) = (group.gid.as_raw(), 4_000_000);
+    let may = |gid, group| Peer::User { uid, gid }.may_change(Some(group));
+    assert!(may(gid, "daemon").await);
+    assert!(!may(gid + 1, "daemon").await);
+    assert!(!may(gid, "no-such-group").await);
+    // Whose group it is only by the user database.
+    let daemon = nix::unistd::User::from_name("daemon").unwrap().unwrap();
+    let peer = Peer::User {
+        uid: daemon.uid.as_raw(),
+        gid: 4_000_000,
+    };
+    assert!(!peer.may_change(Some("root")).await);
 }
 
 #[tokio::test]
@@ -211,13 +89,11 @@ async fn a_change_is_asked_for_in_the_name_of_the_peer() {
     }
     assert_eq!(daemon.ask("POST", "/v1/reload", "null").await.0, 200);
     let me = me();
-    let calm = format!("apply {PF} force false by {me}");
-    let forced = format!("apply {PF} force true by {me}");
+    let all = format!("apply {PF} named false force false by {me}");
+    let calm = format!("apply {PF} named true force false by {me}");
+    let forced = format!("apply {PF} named true force true by {me}");
     let reload = format!("reload by {me}");
-    assert_eq!(
-        daemon.asked(),
-        [calm.clone(), calm.clone(), calm, forced, reload]
-    );
+    assert_eq!(daemon.asked(), [all.clone(), all, calm, forced, reload]);
 }
 
 #[tokio::test]
@@ -285,7 +161,7 @@ async fn every_mistake_is_answered_with_a_problem_object() {
 async fn a_peer_who_may_only_read_changes_nothing() {
     let host = Arc::new(SimHost::default());
     let daemon = Daemon::with(host, ROOMY, a_stranger, Status::default());
-    for path in ["/v1/apply", "/v1/reload"] {
+    for path in ["/v1/apply", "/v1/reload", "/v1/pause", "/v1/resume"] {
         let (status, kind, problem) = daemon.ask("POST", path, "{}").await;
         assert_eq!((status, kind.as_str()), (403, "application/problem+json"));
         let detail = problem["detail"].as_str().unwrap();
@@ -401,8 +277,14 @@ async fn a_daemon_that_stops_says_so() {
     let socket = directory.path().join("sriovd.sock");
     let (_sender, status) = watch::channel(Arc::default());
     let (requests, _) = mpsc::channel(1);
-    let api = Api::new(State { status, requests }, ROOMY);
-    tokio::spawn(serve_with(listen(&socket).unwrap(), api, Peer::of));
+    let state = State {
+        status,
+        requests,
+        feed: Feed::new().unwrap(),
+        admin_group: None,
+    };
+    let api = Api::new(state, ROOMY);
+    tokio::spawn(serve_with(bind(&socket).unwrap(), api, Peer::of));
     let mut stream = UnixStream::connect(&socket).await.unwrap();
     let head = b"POST /v1/reload HTTP/1.1\r\nHost: x\r\n\r\n";
     stream.write_all(head).await.unwrap();
@@ -417,9 +299,9 @@ async fn a_daemon_that_stops_says_so() {
 async fn a_socket_that_was_left_behind_is_replaced() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("new/sriovd.sock");
-    drop(listen(&socket).unwrap());
+    drop(bind(&socket).unwrap());
     assert!(socket.exists());
-    let _listener = listen(&socket).unwrap();
+    let _listener = bind(&socket).unwrap();
     let mode = fs::metadata(&socket).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o660);
     UnixStream::connect(&socket).await.unwrap();

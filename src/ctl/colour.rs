@@ -17,7 +17,7 @@ pub(super) fn paint(style: Style, text: &str) -> String {
 pub(super) fn of_state(state: PfState) -> Style {
     match state {
         PfState::Ready => GOOD,
-        PfState::Changing => CHANGING,
+        PfState::Paused | PfState::Changing => CHANGING,
         PfState::Refused | PfState::Failed | PfState::Hung => BAD,
         PfState::Unmanaged => FAINT,
     }

@@ -198,6 +198,7 @@ pub(super) fn troubles(problems: &[Problem], before: &str, before_hint: &str) ->
 pub(super) fn state(state: PfState) -> &'static str {
     match state {
         PfState::Ready => "ready",
+        PfState::Paused => "paused",
         PfState::Changing => "changing",
         PfState::Refused => "refused",
         PfState::Failed => "failed",

@@ -2,13 +2,18 @@
 
 use super::journal;
 use super::outputs::Published;
+use crate::api::Feed;
 use crate::attach::{AttachError, Collected};
+use crate::events::Cause;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{FileState, Loaded};
-use crate::report::{News, PfReport, Problem, Trouble};
+use crate::report::{
+    Happening, News, Performed, PfReport, PfState, Problem, Trouble, event, sentence,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// With what caused it.
 pub(super) fn in_full(error: &(dyn Error + 'static)) -> String {
@@ -17,9 +22,38 @@ pub(super) fn in_full(error: &(dyn Error + 'static)) -> String {
     texts.join(": ")
 }
 
+/// A pass that is over, also one that did nothing.
+pub(super) fn pass(
+    pf: &PfReport,
+    performed: &[Performed],
+    cause: &Cause,
+    took: Duration,
+    feed: &Feed,
+) {
+    let changes = (!performed.is_empty()).then(|| sentence::pass_done(pf, performed, cause, took));
+    feed.tell(Happening::PassDone {
+        pf: pf.address,
+        kind: cause.kind().to_owned(),
+        trigger: cause.to_string(),
+        changes,
+        steps: performed.len(),
+        good: matches!(pf.state, PfState::Ready | PfState::Unmanaged),
+        duration_usec: event::microseconds(took),
+    });
+}
+
 /// Problems that appeared, changed or ended.
-pub(super) fn problems(pf: &PfReport, before: &[Problem], after: &[Problem]) {
+pub(super) fn problems(pf: &PfReport, before: &[Problem], after: &[Problem], feed: &Feed) {
     let news = News::between(before, after);
+    let address = pf.address;
+    for &problem in &news.cleared {
+        let (pf, problem) = (address, problem.clone());
+        feed.tell(Happening::ProblemCleared { pf, problem });
+    }
+    for &problem in &news.appeared {
+        let (pf, problem) = (address, problem.clone());
+        feed.tell(Happening::ProblemAppeared { pf, problem });
+    }
     for trouble in Trouble::group(&news.cleared) {
         journal::problem_cleared(pf, &trouble);
     }
@@ -72,6 +106,13 @@ impl Unsaved {
     }
 }
 
+fn refused(feed: &Feed, file: &Path, reason: &str) {
+    feed.tell(Happening::OutputRefused {
+        file: file.to_owned(),
+        reason: reason.to_owned(),
+    });
+}
+
 /// Files that are not as they should be, with the reason that was last given.
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
@@ -81,13 +122,14 @@ pub(super) struct Outputs {
 
 impl Outputs {
     /// `node_state` is written whenever anything is seen to change: that is no news of its own.
-    pub(super) fn announce(&mut self, published: &Published, node_state: &Path) {
+    pub(super) fn announce(&mut self, published: &Published, node_state: &Path, feed: &Feed) {
         self.unsaved
             .announce(published.unsaved.as_ref().map(|it| it as _));
         let mut reasons = BTreeMap::new();
         for (file, reason) in published.held_back() {
             if self.is_new(&file, &reason) {
                 journal::output_held_back(&file, &reason);
+                refused(feed, &file, &reason);
             }
             reasons.insert(file, reason);
         }
@@ -95,16 +137,21 @@ impl Outputs {
             self.reasons.extend(reasons);
             return;
         };
-        report
-            .removed
-            .iter()
-            .for_each(|file| journal::output_removed(file));
+        report.removed.iter().for_each(|file| {
+            journal::output_removed(file);
+            let file = file.clone();
+            feed.tell(Happening::OutputRemoved { file });
+        });
         report
             .written
             .iter()
             .filter(|file| *file != node_state)
-            .for_each(|file| journal::output_written(file));
-        let refused = report
+            .for_each(|file| {
+                journal::output_written(file);
+                let file = file.clone();
+                feed.tell(Happening::OutputWritten { file });
+            });
+        let taken_by_others = report
             .refused
             .iter()
             .map(|(file, reason)| (file, reason.to_string()));
@@ -112,9 +159,10 @@ impl Outputs {
             .failed
             .iter()
             .map(|(file, error)| (file, in_full(error)));
-        for (file, reason) in refused.chain(failed) {
+        for (file, reason) in taken_by_others.chain(failed) {
             if self.is_new(file, &reason) {
                 journal::output_refused(file, &reason);
+                refused(feed, file, &reason);
             }
             reasons.insert(file.clone(), reason);
         }

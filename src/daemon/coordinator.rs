@@ -6,7 +6,7 @@ use super::outputs::{Published, Publisher};
 use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
 use super::{Message, announce, job, journal};
 use crate::agent::Settings;
-use crate::api::{Request, View};
+use crate::api::{self, Feed, PfDetail, Request, View};
 use crate::attach::Lender;
 use crate::events::Cause;
 use crate::file;
@@ -34,6 +34,7 @@ pub(super) struct Shared {
     pub(super) root: Arc<PathBuf>,
     pub(super) node: Arc<Node>,
     pub(super) policies: Arc<PolicySet>,
+    pub(super) feed: Feed,
 }
 
 impl Shared {
@@ -51,6 +52,13 @@ impl Shared {
     }
 }
 
+/// What somebody asked for, beside which PFs it is for.
+struct Wish {
+    by_name: bool,
+    force: bool,
+    by: String,
+}
+
 pub(super) struct Coordinator {
     pub(super) shared: Shared,
     pub(super) messages: mpsc::UnboundedSender<Message>,
@@ -65,6 +73,8 @@ pub(super) struct Coordinator {
     /// PFs of the first look that have not had their first pass.
     pub(super) first_look: Option<BTreeSet<PciAddress>>,
     pub(super) stopping: bool,
+    /// Nothing is changed and nothing written yet.
+    pub(super) only_looks: bool,
 }
 
 impl Coordinator {
@@ -82,6 +92,7 @@ impl Coordinator {
             collection: announce::Collection::default(),
             first_look: None,
             stopping: false,
+            only_looks: false,
         }
     }
 
@@ -115,15 +126,19 @@ impl Coordinator {
     pub(super) fn on_request(&mut self, request: Request) {
         match request {
             Request::View { reply } => drop(reply.send(self.shared.view())),
+            Request::Pfs { reply } => drop(reply.send(self.pf_details())),
             Request::Apply {
                 pfs,
+                by_name,
                 force,
                 by,
                 done,
-            } => self.on_apply(&pfs, force, &by, done),
+            } => self.on_apply(&pfs, Wish { by_name, force, by }, done),
             Request::Reload { by, done } => {
                 self.load_policies(Load::asked_for(Cause::Request { by }, done));
             }
+            Request::Pause { scope, pause, done } => tell_done(done, self.pause(scope, &pause)),
+            Request::Resume { scope, by, done } => tell_done(done, self.resume(scope, &by)),
         }
     }
 
@@ -146,7 +161,8 @@ impl Coordinator {
 
     fn on_published(&mut self, published: Published) {
         let node_state = &self.shared.settings.outputs.node_state_file;
-        self.announced.announce(&published, node_state);
+        self.announced
+            .announce(&published, node_state, &self.shared.feed);
         self.held_back.clone_from(&published.held_back);
         let plugin = published.has_changed(&self.shared.settings.outputs.device_plugin_file);
         self.publisher.ended(published);
@@ -158,8 +174,28 @@ impl Coordinator {
         }
     }
 
-    pub(super) fn status(&self) -> watch::Receiver<Arc<Status>> {
-        self.status.subscribe()
+    pub(super) fn api_state(&self, requests: mpsc::Sender<Request>) -> api::State {
+        api::State {
+            status: self.status.subscribe(),
+            requests,
+            feed: self.shared.feed.clone(),
+            admin_group: self.shared.settings.api.admin_group.clone(),
+        }
+    }
+
+    fn pf_details(&self) -> Vec<PfDetail> {
+        let status = self.status.borrow();
+        let details = status.pfs.iter().map(|report| {
+            let slot = self.slots.get(&report.address);
+            let seen = slot.and_then(|slot| slot.seen.as_ref());
+            let seen = seen.map(|seen| (&seen.pf, &seen.resolution));
+            PfDetail::new(report.clone(), seen)
+        });
+        details.collect()
+    }
+
+    pub(super) fn status_now(&self) -> Status {
+        (**self.status.borrow()).clone()
     }
 
     /// The sentence for `STATUS=`.
@@ -193,22 +229,19 @@ impl Coordinator {
     }
 
     /// Passes over some PFs, and a word when they are all over.
-    fn on_apply(
-        &mut self,
-        pfs: &[PciAddress],
-        force: bool,
-        by: &str,
-        done: oneshot::Sender<Vec<TakenVf>>,
-    ) {
+    fn on_apply(&mut self, pfs: &[PciAddress], wish: Wish, done: oneshot::Sender<Vec<TakenVf>>) {
         let mut waits = Vec::new();
         for &pf in pfs {
             let (told, wait) = oneshot::channel();
             waits.push(wait);
-            let cause = Cause::Request { by: by.to_owned() };
+            let cause = Cause::Request {
+                by: wish.by.clone(),
+            };
             self.ask(
                 pf,
                 Waiting {
-                    force,
+                    force: wish.force,
+                    though_paused: wish.by_name,
                     retry: Retry::Everything,
                     tell: vec![told],
                     ..Waiting::new(cause)

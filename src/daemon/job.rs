@@ -1,13 +1,15 @@
 //! Work that may block: on threads of its own, its results come back as messages.
 
 use super::coordinator::Shared;
-use super::slot::{Running, Waiting, Watched};
+use super::slot::{Running, Waiting};
+use super::watched::Watched;
 use super::{Message, journal};
 use crate::events::Cause;
 use crate::model::PciAddress;
 use crate::plan::Blocked;
 use crate::policy::load::{self, LastGood, Trust};
 use crate::reconcile::Pass;
+use crate::report::{Happening, Pause};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
@@ -18,6 +20,7 @@ pub(super) struct PassWork {
     pub(super) shared: Shared,
     pub(super) blocked: Blocked,
     pub(super) force: bool,
+    pub(super) paused: Option<Pause>,
 }
 
 pub(super) fn start(
@@ -26,7 +29,8 @@ pub(super) fn start(
     waiting: Waiting,
     messages: &UnboundedSender<Message>,
 ) -> Running {
-    let watched = Arc::new(Watched::new());
+    let feed = work.shared.feed.clone();
+    let watched = Arc::new(Watched::new(pf, feed.clone()));
     let (progress, messages) = (Arc::clone(&watched), messages.clone());
     spawn_blocking(move || {
         let shared = work.shared;
@@ -39,6 +43,7 @@ pub(super) fn start(
             ledger: &shared.ledger,
             progress: &*progress,
             force: work.force,
+            paused: work.paused.as_ref(),
         };
         let outcome = pass.run(pf, work.blocked);
         drop(messages.send(Message::Pass {
@@ -51,14 +56,20 @@ pub(super) fn start(
         cause,
         tell,
         vfio_closed,
+        though_paused,
         ..
     } = waiting;
     journal::pass_begins(pf, &cause);
+    feed.tell(Happening::PassBegun {
+        pf,
+        trigger: cause.to_string(),
+    });
     Running {
         since: Instant::now(),
         cause,
         tell,
         vfio_closed,
+        though_paused,
         watched,
         hung: None,
     }

@@ -156,6 +156,7 @@ pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) {
     }
     match trouble.problem.kind {
         ProblemKind::Hung => entry!(error, id::HUNG),
+        ProblemKind::Paused => entry!(info, id::PAUSED),
         ProblemKind::Failed => entry!(warn, id::FAILED),
         ProblemKind::Contested => entry!(warn, id::CONTESTED),
         ProblemKind::NoDriver => entry!(info, id::WAITING),

@@ -10,6 +10,7 @@ use crate::model::PciAddress;
 use crate::policy::PolicySet;
 use crate::policy::load::{LastGoodError, Loaded};
 use crate::policy::resolve::resolve;
+use crate::report::Happening;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
@@ -95,6 +96,14 @@ impl Coordinator {
     ) {
         self.loading.note_unsaved(unsaved);
         announce::policies(self.loaded.as_ref(), &loaded);
+        self.shared.feed.tell(Happening::PoliciesLoaded {
+            trigger: cause.to_string(),
+            broken: loaded
+                .files
+                .iter()
+                .filter(|it| it.state.is_broken())
+                .count(),
+        });
         let policies = Arc::new(loaded.set.clone());
         self.loaded = Some(loaded);
         let before = std::mem::replace(&mut self.shared.policies, policies);

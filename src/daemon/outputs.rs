@@ -100,7 +100,8 @@ impl Coordinator {
         let seen_once = |slot: &super::slot::Slot| slot.seen.is_some() || slot.running.is_none();
         let all_seen = self.slots.values().all(seen_once) && self.loaded.is_some();
         let publisher = &mut self.publisher;
-        if publisher.running || publisher.wanted == Wanted::Nothing || !all_seen {
+        if publisher.running || publisher.wanted == Wanted::Nothing || !all_seen || self.only_looks
+        {
             return;
         }
         let last = publisher

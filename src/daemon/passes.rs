@@ -6,15 +6,22 @@ use super::coordinator::Coordinator;
 use super::slot::{Retry, Running, Seen, Slot, Waiting, tell_done};
 use super::status::pf_report;
 use super::{announce, job, journal};
+use crate::api::Feed;
 use crate::events::Cause;
 use crate::host::HostError;
 use crate::model::{PciAddress, Step};
 use crate::policy::resolve::Resolution;
 use crate::reconcile::{End, Outcome};
-use crate::report::{Performed, PfReport, Problem, ProblemKind, TakenVf};
+use crate::report::{Happening, Pause, Performed, PfReport, Problem, ProblemKind, TakenVf};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
+
+/// Holds everything until it is known what is there.
+const ONLY_LOOKING: Pause = Pause {
+    until: None,
+    by: String::new(),
+};
 
 impl Coordinator {
     /// See to it that a pass begins after now.
@@ -54,10 +61,19 @@ impl Coordinator {
             Retry::Everything => BTreeSet::new(),
             Retry::Nothing | Retry::Transient => slot.contests.held(Instant::now()),
         });
+        let pause = match self.only_looks {
+            true => Some(ONLY_LOOKING),
+            false => self
+                .shared
+                .store
+                .read(|memory| memory.pauses.of(pf).cloned()),
+        };
+        let paused = pause.filter(|_| !waiting.though_paused);
         let work = job::PassWork {
             shared: self.shared.clone(),
             blocked,
             force: waiting.force,
+            paused,
         };
         slot.running = Some(job::start(work, pf, waiting, &self.messages));
     }
@@ -79,22 +95,34 @@ impl Coordinator {
         }
         match outcome.end {
             End::Gone => self.forget(pf),
-            End::Unobservable(error) => slot.could_not_look(pf, &error),
+            End::Unobservable(error) => slot.could_not_look(pf, &error, &self.shared.feed),
             End::Seen {
                 pf: snapshot,
                 resolution,
-                problems,
+                mut problems,
             } => {
+                if self.only_looks {
+                    problems.retain(|it| it.kind != ProblemKind::Paused);
+                }
                 let mut seen = Seen {
                     pf: *snapshot,
                     resolution,
                     problems,
                 };
                 slot.note_contests(&mut seen, &outcome.performed, &outcome.undone, &running);
-                slot.saw(seen, &outcome.performed, &taken, &running);
+                slot.saw(
+                    seen,
+                    &outcome.performed,
+                    &taken,
+                    &running,
+                    &self.shared.feed,
+                );
             }
         }
         self.note_first_pass(pf);
+        if running.though_paused && self.pauses().of(pf).is_some() {
+            self.ask(pf, Waiting::new(running.cause));
+        }
         for tell in running.tell {
             tell_done(tell, taken.clone());
         }
@@ -114,6 +142,7 @@ impl Coordinator {
                 .as_ref()
                 .map(|interface| interface.name.as_str());
             journal::pf_vanished(pf, interface);
+            self.shared.feed.tell(Happening::PfVanished { pf });
         }
         if let Some(waiting) = slot.waiting {
             self.ask(pf, waiting);
@@ -175,7 +204,7 @@ impl Coordinator {
                         tell_done(tell, Vec::new());
                     }
                 }
-                slot.tell_also(pf, problem);
+                slot.tell_also(pf, problem, &self.shared.feed);
                 if let Some(first_look) = &mut self.first_look {
                     first_look.remove(&pf);
                 }
@@ -185,6 +214,7 @@ impl Coordinator {
         if changed {
             self.refresh_status();
         }
+        self.end_pauses();
         if due(self.publisher.retry_at) {
             self.publisher.retry_at = None;
             self.publisher.mark_all();
@@ -207,7 +237,8 @@ impl Coordinator {
             let deadline = running.map(|running| running.deadline(&deadlines));
             [slot.retry_at, deadline].into_iter().flatten().min()
         };
-        let retries = [self.publisher.retry_at, self.loading.retry_at];
+        let pause = self.next_end_of_pause();
+        let retries = [self.publisher.retry_at, self.loading.retry_at, pause];
         let slots = self.slots.values().filter_map(slot_time);
         slots.chain(retries.into_iter().flatten()).min()
     }
@@ -259,14 +290,27 @@ impl Slot {
         seen.problems.sort();
     }
 
-    fn saw(&mut self, seen: Seen, performed: &[Performed], taken: &[TakenVf], running: &Running) {
+    fn saw(
+        &mut self,
+        seen: Seen,
+        performed: &[Performed],
+        taken: &[TakenVf],
+        running: &Running,
+        feed: &Feed,
+    ) {
         let report = pf_report(&seen, &seen.problems);
         if self.seen.is_none() {
             journal::pf_appeared(&report);
+            let pf = report.address;
+            feed.tell(Happening::PfAppeared { pf });
         }
-        journal::pass_done(&report, performed, &running.cause, running.since.elapsed());
+        let took = running.since.elapsed();
+        journal::pass_done(&report, performed, &running.cause, took);
+        announce::pass(&report, performed, &running.cause, took, feed);
         journal::vfs_taken(&report, taken, &running.cause);
-        self.tell(&report, seen.problems.clone());
+        let taken = taken.iter().cloned();
+        taken.for_each(|taken| feed.tell(Happening::VfTaken(taken)));
+        self.tell(&report, seen.problems.clone(), feed);
         self.seen = Some(Arc::new(seen));
         // What failed for now is tried again after a while; so is what ends without an event.
         let seen = self.seen.as_deref();
@@ -295,7 +339,7 @@ impl Slot {
         self.looks_left != 0
     }
 
-    fn could_not_look(&mut self, pf: PciAddress, error: &HostError) {
+    fn could_not_look(&mut self, pf: PciAddress, error: &HostError, feed: &Feed) {
         self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
         let problem = Problem {
             kind: ProblemKind::Failed,
@@ -304,11 +348,11 @@ impl Slot {
             reason: format!("it cannot be looked at: {error}"),
             hint: None,
         };
-        self.tell_also(pf, problem);
+        self.tell_also(pf, problem, feed);
     }
 
     /// Of a PF that is not seen just now: what was told of it before may still be so.
-    fn tell_also(&mut self, pf: PciAddress, problem: Problem) {
+    fn tell_also(&mut self, pf: PciAddress, problem: Problem, feed: &Feed) {
         let place = |it: &Problem| (it.kind, it.vf, it.step.clone());
         let mut problems = self.told.clone();
         problems.retain(|it| place(it) != place(&problem));
@@ -316,11 +360,11 @@ impl Slot {
         problems.sort();
         let report = self.seen.as_ref().map(|seen| pf_report(seen, &problems));
         let report = report.unwrap_or_else(|| PfReport::unseen(pf));
-        self.tell(&report, problems);
+        self.tell(&report, problems, feed);
     }
 
-    fn tell(&mut self, report: &PfReport, problems: Vec<Problem>) {
-        announce::problems(report, &self.told, &problems);
+    fn tell(&mut self, report: &PfReport, problems: Vec<Problem>, feed: &Feed) {
+        announce::problems(report, &self.told, &problems, feed);
         self.told = problems;
     }
 }

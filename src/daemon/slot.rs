@@ -2,14 +2,13 @@
 
 use super::backoff::Backoff;
 use super::contest::Contests;
+use super::watched::Watched;
 use crate::events::Cause;
 use crate::model::{Holder, PfSnapshot, Step};
 use crate::plan::Blocked;
 use crate::policy::resolve::Resolution;
-use crate::reconcile::Progress;
 use crate::report::{Problem, ProblemKind, TakenVf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -81,6 +80,8 @@ pub(super) struct Waiting {
     pub(super) retry: Retry,
     pub(super) tell: Tell,
     pub(super) vfio_closed: bool,
+    /// Somebody named the PF: a pause is no obstacle.
+    pub(super) though_paused: bool,
 }
 
 /// Who wants to know when a pass is over, and what it took from whom.
@@ -108,6 +109,7 @@ impl Waiting {
             cause,
             vfio_closed,
             force: false,
+            though_paused: false,
             retry: Retry::Nothing,
             tell: Vec::new(),
         }
@@ -121,6 +123,7 @@ impl Waiting {
         }
         self.vfio_closed |= other.vfio_closed;
         self.force |= other.force;
+        self.though_paused |= other.though_paused;
         self.retry = self.retry.max(other.retry);
         self.tell.extend(other.tell);
     }
@@ -132,54 +135,9 @@ pub(super) struct Running {
     pub(super) cause: Cause,
     pub(super) tell: Tell,
     pub(super) vfio_closed: bool,
+    pub(super) though_paused: bool,
     pub(super) watched: Arc<Watched>,
     pub(super) hung: Option<Problem>,
-}
-
-/// A running pass, seen from outside.
-#[derive(Debug)]
-pub(super) struct Watched {
-    /// The step it is at, or none while it looks; and since when.
-    current: Mutex<(Option<Step>, Instant)>,
-    cancelled: AtomicBool,
-}
-
-impl Watched {
-    pub(super) fn new() -> Self {
-        Self {
-            current: Mutex::new((None, Instant::now())),
-            cancelled: AtomicBool::new(false),
-        }
-    }
-
-    pub(super) fn cancel(&self) {
-        self.cancelled.store(true, Ordering::Relaxed);
-    }
-
-    fn current(&self) -> (Option<Step>, Instant) {
-        self.current
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
-    }
-
-    fn set(&self, step: Option<Step>) {
-        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = (step, Instant::now());
-    }
-}
-
-impl Progress for Watched {
-    fn step_begins(&self, step: &Step) {
-        self.set(Some(step.clone()));
-    }
-
-    fn step_ends(&self) {
-        self.set(None);
-    }
-
-    fn is_cancelled(&self) -> bool {
-        self.cancelled.load(Ordering::Relaxed)
-    }
 }
 
 /// How long a kernel call may take before its PF is reported as hung.

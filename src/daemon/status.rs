@@ -35,6 +35,7 @@ impl Coordinator {
         let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: sentence::status_line(&pfs),
+            pauses: self.pauses(),
             networks: self.network_reports(),
             files: files
                 .map(|file| FileReport {

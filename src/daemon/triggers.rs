@@ -5,7 +5,7 @@ use super::slot::{Seen, Slot, Waiting};
 use super::{job, journal};
 use crate::events::{Cause, Scope, Trigger};
 use crate::model::PciAddress;
-use crate::report::ProblemKind;
+use crate::report::{Happening, ProblemKind};
 use std::sync::Arc;
 
 impl Coordinator {
@@ -15,25 +15,56 @@ impl Coordinator {
             Scope::Everything => {
                 if let Cause::Overrun { source } = cause {
                     journal::overrun(source);
+                    let source = source.to_owned();
+                    self.shared.feed.tell(Happening::Overrun { source });
                 }
+                self.tell_trigger(&cause, None);
                 job::list(&self.shared, &self.messages, Waiting::new(cause));
             }
             Scope::Device(device) => {
                 if let Some(pf) = self.pf_of_device(device) {
+                    self.tell_trigger(&cause, Some(pf));
+                    self.note_progress(pf, device, &cause);
                     self.ask(pf, Waiting::new(cause));
                 }
             }
             Scope::Interface(index) => {
                 if let Some(pf) = self.pf_of_interface(index) {
+                    self.tell_trigger(&cause, Some(pf));
                     self.ask(pf, Waiting::new(cause));
                 }
             }
-            Scope::Policies => self.load_policies(cause),
+            Scope::Policies => {
+                self.tell_trigger(&cause, None);
+                self.load_policies(cause);
+            }
             Scope::VfioGroup(group) => {
                 for pf in self.concerned_by_group(group) {
+                    self.tell_trigger(&cause, Some(pf));
                     self.ask(pf, Waiting::new(cause.clone()));
                 }
             }
+        }
+    }
+
+    fn tell_trigger(&self, cause: &Cause, pf: Option<PciAddress>) {
+        if self.shared.feed.is_followed() {
+            self.shared.feed.tell(Happening::Trigger {
+                kind: cause.kind().to_owned(),
+                trigger: cause.to_string(),
+                pf,
+            });
+        }
+    }
+
+    /// While a pass makes VFs, the kernel tells of each.
+    fn note_progress(&self, pf: PciAddress, device: PciAddress, cause: &Cause) {
+        let slot = self.slots.get(&pf);
+        if let Some(running) = slot.and_then(|slot| slot.running.as_ref())
+            && device != pf
+            && matches!(cause, Cause::Udev { action, .. } if action == "add")
+        {
+            running.watched.vf_appeared(device);
         }
     }
 

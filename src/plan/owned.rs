@@ -7,6 +7,7 @@ use crate::model::{
 };
 use crate::policy::OnRemoval;
 use crate::policy::resolve::Resolution;
+use crate::report::Pauses;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -27,6 +28,9 @@ pub struct Memory {
     /// Files that we wrote, so that we remove no other.
     #[serde(default)]
     pub files: BTreeSet<PathBuf>,
+    /// What somebody wants to be left alone for now.
+    #[serde(default, skip_serializing_if = "Pauses::is_empty")]
+    pub pauses: Pauses,
 }
 
 impl Memory {

@@ -23,6 +23,7 @@ struct Case {
     unsupported: BTreeSet<Capability>,
     blocked: Blocked,
     force: bool,
+    paused: Option<Pause>,
 }
 
 impl Case {
@@ -42,6 +43,7 @@ impl Case {
             unsupported: BTreeSet::new(),
             blocked: Blocked::default(),
             force: false,
+            paused: None,
         }
     }
 
@@ -57,6 +59,7 @@ impl Case {
         plan(&Input {
             resolution: &self.resolution(),
             pf: &self.pf,
+            paused: self.paused.as_ref(),
             owned: self.owned.as_ref(),
             unsupported: &self.unsupported,
             blocked: &self.blocked,

@@ -56,6 +56,7 @@ impl ProblemKind {
         match self {
             Self::Hung => PfState::Hung,
             Self::Failed | Self::Contested => PfState::Failed,
+            Self::Paused => PfState::Paused,
             Self::InUse
             | Self::DisruptionForbidden
             | Self::TooManyVfs

@@ -214,6 +214,7 @@ fn duration(took: Duration) -> String {
 fn state_word(state: PfState) -> Option<&'static str> {
     match state {
         PfState::Ready | PfState::Unmanaged => None,
+        PfState::Paused => Some("paused"),
         PfState::Changing => Some("changing"),
         PfState::Refused => Some("refused"),
         PfState::Failed => Some("failed"),
@@ -221,9 +222,10 @@ fn state_word(state: PfState) -> Option<&'static str> {
     }
 }
 
-fn problem_word(kind: ProblemKind) -> &'static str {
+pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
     match kind {
         ProblemKind::Hung => "hung",
+        ProblemKind::Paused => "paused",
         ProblemKind::Failed => "failed",
         ProblemKind::Contested => "contested",
         ProblemKind::InUse

@@ -1,6 +1,6 @@
 //! What the daemon tells of itself: one value for `STATUS=`, the API and sriovctl.
 
-use super::PfReport;
+use super::{Pauses, PfReport};
 use crate::model::PciAddress;
 use crate::policy::load::FileState;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,9 @@ pub struct Status {
     pub pfs: Vec<PfReport>,
     pub networks: Vec<NetworkReport>,
     pub files: Vec<FileReport>,
+    /// What is not changed for now.
+    #[serde(default, skip_serializing_if = "Pauses::is_empty")]
+    pub pauses: Pauses,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

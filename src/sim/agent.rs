@@ -39,6 +39,7 @@ impl SimAgent {
             ledger: &self.ledger,
             progress,
             force,
+            paused: None,
         };
         let outcome = pass.run(pf, self.blocked.remove(&pf).unwrap_or_default());
         self.blocked.insert(pf, outcome.blocked.clone());

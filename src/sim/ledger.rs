@@ -1,11 +1,13 @@
 //! What a pass needs besides a host: a memory that is not on disk, and somebody who watches.
 
+use crate::host::HostError;
 use crate::model::{DriverName, PciAddress, Step};
 use crate::plan::{Capability, Memory, OwnedPf};
 use crate::reconcile::{Ledger, Progress};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
@@ -86,7 +88,7 @@ pub struct Quiet;
 
 impl Progress for Quiet {
     fn step_begins(&self, _: &Step) {}
-    fn step_ends(&self) {}
+    fn step_ends(&self, _: &Step, _: Result<Duration, &HostError>) {}
     fn is_cancelled(&self) -> bool {
         false
     }
@@ -105,7 +107,7 @@ impl StopAfter {
 impl Progress for StopAfter {
     fn step_begins(&self, _: &Step) {}
 
-    fn step_ends(&self) {
+    fn step_ends(&self, _: &Step, _: Result<Duration, &HostError>) {
         let less = |left: usize| left.checked_sub(1);
         // Fails at zero only, where it stays.
         let _ = self

@@ -4,6 +4,7 @@ use super::*;
 use crate::model::*;
 use crate::plan::owned::{Assignment, Capability, OwnedPf, OwnedVf};
 use crate::policy::OnRemoval;
+use crate::report::{Pause, Pauses};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 
@@ -52,12 +53,20 @@ fn full() -> Memory {
         pf: parse("0000:3b:00.0"),
         vf: VfIndex(3),
     };
+    let pause = Pause {
+        until: Some(parse("2026-01-31T08:00:00Z")),
+        by: "user 0".to_owned(),
+    };
     Memory {
         pfs: BTreeMap::from([(parse("0000:3b:00.0"), pf)]),
         unsupported: BTreeMap::from([(parse("iavf"), learnt)]),
         kernel: "6.12.1".to_owned(),
         assignments: BTreeMap::from([(parse("f1-u"), assignment)]),
         files: BTreeSet::from(["/etc/pcidp/config.json".into()]),
+        pauses: Pauses {
+            all: None,
+            pfs: BTreeMap::from([(parse("0000:3b:00.0"), pause)]),
+        },
     }
 }
 

@@ -383,3 +383,31 @@ fn plan_calls_it_no_failure_that_another_program_is_at_work() {
     case.plans(&[]);
     case.reports(&[(ProblemKind::Awaits, None)]);
 }
+
+#[test]
+fn a_pause_holds_every_step_and_says_how_many_wait() {
+    let until = "2026-01-31T08:00:00Z".parse().unwrap();
+    let pause = Pause {
+        until: Some(until),
+        by: "user 0".to_owned(),
+    };
+    let mut case = Case::new(0, |policy| policy.num_vfs = Some(NumVfs::Count(4)));
+    let planned = case.plan();
+    assert!(!planned.steps.is_empty());
+    case.paused = Some(pause);
+    let held = case.plan();
+    assert_eq!(held.steps, []);
+    let [problem] = &held.problems[..] else {
+        panic!("{:?}", held.problems);
+    };
+    assert_eq!(problem.kind, ProblemKind::Paused);
+    let expected = match planned.steps.len() {
+        1 => "by user 0 until 2026-01-31T08:00:00Z; 1 step waits".to_owned(),
+        steps => format!("by user 0 until 2026-01-31T08:00:00Z; {steps} steps wait"),
+    };
+    assert_eq!(problem.reason, expected);
+
+    // What nobody asks anything of is not worth a word.
+    case.policies.clear();
+    assert_eq!(case.plan(), Plan::default());
+}

@@ -269,7 +269,7 @@ impl Progress for Opponent<'_> {
         };
         self.0.set_vf_setting(pf(), VfIndex(0), undo);
     }
-    fn step_ends(&self) {}
+    fn step_ends(&self, _: &Step, _: Result<Duration, &HostError>) {}
     fn is_cancelled(&self) -> bool {
         false
     }
@@ -289,6 +289,7 @@ fn an_opponent_is_not_fought_without_end() {
         ledger: &agent.ledger,
         progress: &Opponent(&agent.host),
         force: false,
+        paused: None,
     };
     let outcome = pass.run(pf(), Blocked::default());
     assert_eq!(outcome.performed.len(), MAX_ROUNDS);

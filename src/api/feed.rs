@@ -1,0 +1,57 @@
+//! One stream of everything that happens: many may follow it, nobody is waited for.
+
+use super::counters::Counters;
+use crate::model::Timestamp;
+use crate::report::{Event, Happening};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+use tokio::sync::broadcast;
+
+/// So far may a follower fall behind. A pass over a PF with hundreds of VFs makes a few thousand
+/// events within a second.
+const BEHIND: usize = 8192;
+
+/// Cheap to clone; all clones are one.
+#[derive(Debug, Clone)]
+pub struct Feed {
+    sender: broadcast::Sender<Arc<Event>>,
+    /// The number of the last event. Held while sending, so that numbers ascend.
+    last: Arc<Mutex<u64>>,
+    counters: Arc<Counters>,
+}
+
+impl Feed {
+    pub fn new() -> Result<Self, prometheus::Error> {
+        Ok(Self {
+            sender: broadcast::Sender::new(BEHIND),
+            last: Arc::default(),
+            counters: Arc::new(Counters::new()?),
+        })
+    }
+
+    /// Whether it is worth telling what nobody counts.
+    pub fn is_followed(&self) -> bool {
+        self.sender.receiver_count() != 0
+    }
+
+    pub fn tell(&self, happening: Happening) {
+        self.counters.count(&happening);
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        *last += 1;
+        let event = Event {
+            number: *last,
+            time: Timestamp::not_before(SystemTime::now()),
+            happening,
+        };
+        // Nobody follows: nobody needs it.
+        drop(self.sender.send(Arc::new(event)));
+    }
+
+    pub(super) fn follow(&self) -> broadcast::Receiver<Arc<Event>> {
+        self.sender.subscribe()
+    }
+
+    pub(super) fn counters(&self) -> &Counters {
+        &self.counters
+    }
+}

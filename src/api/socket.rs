@@ -1,0 +1,41 @@
+//! The Unix socket: as the service manager passes it, or bound here.
+
+use anyhow::Context;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use tokio::net::UnixListener;
+
+/// The socket of `sriovd.socket` if the service manager started us with it (`LISTEN_FDS`), whose
+/// mode and group are the unit's; else one at `path`.
+pub fn listen(path: &Path) -> anyhow::Result<UnixListener> {
+    let passed = listenfd::ListenFd::from_env().take_unix_listener(0);
+    match passed.context("the file descriptor in LISTEN_FDS is not a listening Unix socket")? {
+        Some(listener) => {
+            let blocking = "cannot use the socket from the service manager";
+            listener.set_nonblocking(true).context(blocking)?;
+            UnixListener::from_std(listener).context(blocking)
+        }
+        None => bind(path),
+    }
+}
+
+/// One left behind by a crash is replaced.
+pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
+    if let Some(directory) = path.parent() {
+        fs::create_dir_all(directory)
+            .with_context(|| format!("cannot create {}", directory.display()))?;
+    }
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            return Err(error).with_context(|| format!("cannot replace {}", path.display()));
+        }
+        _ => {}
+    }
+    let listener =
+        UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o660))
+        .with_context(|| format!("cannot set the mode of {}", path.display()))?;
+    Ok(listener)
+}

@@ -1,0 +1,243 @@
+//! A coordinator that only writes down what it is asked for, with the API over a real socket.
+
+use crate::api::handlers::Api;
+use crate::api::peer::Peer;
+use crate::api::server::{Limits, serve_with};
+use crate::api::socket::bind;
+use crate::api::{Feed, PfDetail, Request, State, View};
+use crate::host::{Host, Look};
+use crate::model::{Node, PciAddress};
+use crate::plan::Memory;
+use crate::policy::network::{Description, NetworkBody, PluginType};
+use crate::policy::resolve::resolve;
+use crate::policy::{Network, PolicySet, Source};
+use crate::report::{PfReport, PfState, Status};
+use crate::sim::{DriverModel, SimHost, SimPf, sample};
+use serde_json::Value;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
+use tokio::sync::{mpsc, watch};
+
+pub(super) const PF: &str = "0000:3b:00.0";
+pub(super) const BRIEF: Limits = Limits {
+    connections: 1,
+    patience: Duration::from_millis(200),
+    look: Duration::from_millis(200),
+};
+pub(super) const ROOMY: Limits = Limits {
+    connections: 8,
+    patience: Duration::from_secs(60),
+    look: Duration::from_secs(60),
+};
+
+pub(super) struct Daemon {
+    _directory: tempfile::TempDir,
+    socket: PathBuf,
+    pub(super) feed: Feed,
+    asked: Arc<Mutex<Vec<String>>>,
+    _status: watch::Sender<Arc<Status>>,
+}
+
+impl Daemon {
+    pub(super) fn start(limits: Limits) -> Self {
+        let host = SimHost::default();
+        host.plug(SimPf::new(PF.parse().unwrap(), DriverModel::IGB));
+        Self::with(Arc::new(host), limits, Peer::of, Status::default())
+    }
+
+    pub(super) fn with(
+        host: Arc<dyn Host>,
+        limits: Limits,
+        who: fn(&UnixStream) -> Peer,
+        mut status: Status,
+    ) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("run/sriovd.sock");
+        let (requests, asked) = (mpsc::channel(4), Arc::default());
+        status.pfs.push(PfReport {
+            interface: Some("ens59".to_owned()),
+            state: PfState::Ready,
+            policies: vec!["few".parse().unwrap()],
+            ..PfReport::unseen(PF.parse().unwrap())
+        });
+        let (sender, receiver) = watch::channel(Arc::new(status));
+        tokio::spawn(coordinate(host, requests.1, Arc::clone(&asked)));
+        let listener = bind(&socket).unwrap();
+        let feed = Feed::new().unwrap();
+        let state = State {
+            status: receiver,
+            requests: requests.0,
+            feed: feed.clone(),
+            admin_group: None,
+        };
+        tokio::spawn(serve_with(listener, Api::new(state, limits), who));
+        Self {
+            _directory: directory,
+            socket,
+            feed,
+            asked,
+            _status: sender,
+        }
+    }
+
+    pub(super) async fn connect(&self) -> UnixStream {
+        UnixStream::connect(&self.socket).await.unwrap()
+    }
+
+    /// The status, the content type and the body of the answer.
+    pub(super) async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String, Value) {
+        let length = body.len();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+        let mut stream = self.connect().await;
+        stream.write_all(head.as_bytes()).await.unwrap();
+        // It may answer without reading a body that is too large.
+        let _ = stream.write_all(body.as_bytes()).await;
+        answer(stream).await
+    }
+
+    /// The content type and the body of what can be read.
+    pub(super) async fn get_text(&self, path: &str) -> (String, String) {
+        let mut stream = self.connect().await;
+        let head = format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let (status, kind, body) = text(stream).await;
+        assert_eq!(status, 200, "{body}");
+        (kind, body)
+    }
+
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+pub(super) async fn coordinate(
+    host: Arc<dyn Host>,
+    mut requests: mpsc::Receiver<Request>,
+    asked: Arc<Mutex<Vec<String>>>,
+) {
+    let policy = crate::policy::Policy {
+        num_vfs: Some(crate::policy::NumVfs::Count(3)),
+        resource: Some("few".parse().unwrap()),
+        ..sample::policy("few".parse().unwrap())
+    };
+    let policies = PolicySet {
+        policies: vec![policy],
+        networks: vec![network()],
+    };
+    let policies = Arc::new(policies);
+    while let Some(request) = requests.recv().await {
+        match request {
+            Request::View { reply } => {
+                let view = View {
+                    host: Arc::clone(&host),
+                    node: Arc::new(Node {
+                        hostname: "as-set".to_owned(),
+                        ..Node::default()
+                    }),
+                    policies: Arc::clone(&policies),
+                    memory: Memory::default(),
+                };
+                let _ = reply.send(view);
+            }
+            Request::Pfs { reply } => {
+                let seen = host.observe(PF.parse().unwrap(), Look::Plain).unwrap();
+                let seen = seen.map(|pf| (resolve(&policies, &Node::default(), &pf), pf));
+                let details = seen.into_iter().map(|(resolution, pf)| {
+                    let report = PfReport::of(&pf, &resolution, Vec::new());
+                    PfDetail::new(report, Some((&pf, &resolution)))
+                });
+                let _ = reply.send(details.collect());
+            }
+            Request::Pause { scope, pause, done } => {
+                let for_ever = pause.until.is_none();
+                let said = format!("pause {scope:?} by {} for ever {for_ever}", pause.by);
+                asked.lock().unwrap().push(said);
+                let _ = done.send(Ok(()));
+            }
+            Request::Resume { scope, by, done } => {
+                asked
+                    .lock()
+                    .unwrap()
+                    .push(format!("resume {scope:?} by {by}"));
+                let _ = done.send(Err("no space left".to_owned()));
+            }
+            Request::Apply {
+                pfs,
+                by_name,
+                force,
+                by,
+                done,
+            } => {
+                let pfs: Vec<_> = pfs.iter().map(ToString::to_string).collect();
+                let said = format!(
+                    "apply {} named {by_name} force {force} by {by}",
+                    pfs.join(",")
+                );
+                asked.lock().unwrap().push(said);
+                let _ = done.send(Vec::new());
+            }
+            Request::Reload { by, done } => {
+                asked.lock().unwrap().push(format!("reload by {by}"));
+                let _ = done.send(());
+            }
+        }
+    }
+}
+
+pub(super) async fn answer(stream: UnixStream) -> (u16, String, Value) {
+    let (status, kind, body) = text(stream).await;
+    (status, kind, serde_json::from_str(&body).expect(&body))
+}
+
+async fn text(mut stream: UnixStream) -> (u16, String, String) {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    let text = String::from_utf8(bytes).unwrap();
+    let (head, body) = text.split_once("\r\n\r\n").expect(&text);
+    let status = head[9..12].parse().unwrap();
+    let kind = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-type: "));
+    (status, kind.unwrap_or_default().to_owned(), body.to_owned())
+}
+
+pub(super) fn pf() -> PciAddress {
+    PF.parse().unwrap()
+}
+
+pub(super) fn me() -> String {
+    format!("user {}", rustix::process::geteuid().as_raw())
+}
+
+pub(super) fn a_stranger(_: &UnixStream) -> Peer {
+    let me = rustix::process::geteuid().as_raw();
+    Peer::User {
+        uid: me.max(1) + 1,
+        gid: me.max(1) + 1,
+    }
+}
+
+fn network() -> Network {
+    Network {
+        name: "f1-u".parse().unwrap(),
+        source: Source {
+            file: "/etc/sriov.d/10-a.toml".into(),
+            line: 9,
+        },
+        resource: Some("few".parse().unwrap()),
+        namespace: None,
+        body: NetworkBody::Described(Box::new(Description {
+            plugin: PluginType::Sriov,
+            cni_version: "1.0.0".to_owned(),
+            settings: Default::default(),
+            mac: None,
+            capabilities: Default::default(),
+            ipam: None,
+            meta_plugins: Vec::new(),
+        })),
+    }
+}

@@ -1,0 +1,70 @@
+//! Changes that are held while somebody works on the host.
+
+use crate::model::{PciAddress, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::SystemTime;
+
+/// Nothing is changed by itself until then, or until somebody says so.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
+    pub by: String,
+}
+
+impl Pause {
+    pub fn is_over(&self, now: SystemTime) -> bool {
+        self.until.is_some_and(|until| until.time() <= now)
+    }
+}
+
+impl fmt::Display for Pause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "by {}", self.by)?;
+        match self.until {
+            Some(until) => write!(f, " until {until}"),
+            None => f.write_str(" until somebody resumes it"),
+        }
+    }
+}
+
+/// What is paused: the whole host, or single PFs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Pauses {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all: Option<Pause>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pfs: BTreeMap<PciAddress, Pause>,
+}
+
+impl Pauses {
+    pub fn is_empty(&self) -> bool {
+        self.all.is_none() && self.pfs.is_empty()
+    }
+
+    /// The pause that holds longest for a PF.
+    pub fn of(&self, pf: PciAddress) -> Option<&Pause> {
+        let own = self.pfs.get(&pf);
+        let pauses = [self.all.as_ref(), own].into_iter().flatten();
+        pauses.max_by_key(|pause| (pause.until.is_none(), pause.until))
+    }
+
+    /// When the first of them ends by itself.
+    pub fn next_end(&self) -> Option<Timestamp> {
+        let pauses = self.all.iter().chain(self.pfs.values());
+        pauses.filter_map(|pause| pause.until).min()
+    }
+
+    /// Without those that are over; whether there were any.
+    pub fn end(&mut self, now: SystemTime) -> bool {
+        let before = self.clone();
+        self.all.take_if(|pause| pause.is_over(now));
+        self.pfs.retain(|_, pause| !pause.is_over(now));
+        *self != before
+    }
+}
+
+#[cfg(test)]
+mod tests;

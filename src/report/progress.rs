@@ -1,0 +1,111 @@
+//! How far a pass has come, in VFs: made, configured and bound, of how many.
+
+use crate::model::{PciAddress, Step, VfIndex};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Share {
+    pub done: usize,
+    pub of: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Progress {
+    /// VFs that the kernel has made.
+    pub made: Share,
+    /// VFs whose attributes are set.
+    pub configured: Share,
+    /// VFs that have the driver that they are meant to have.
+    pub bound: Share,
+}
+
+impl fmt::Display for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shares = [
+            (self.made, "made"),
+            (self.configured, "configured"),
+            (self.bound, "bound"),
+        ];
+        let asked_for = shares.iter().filter(|(share, _)| share.of != 0);
+        for (at, (Share { done, of }, what)) in asked_for.enumerate() {
+            let comma = if at == 0 { "VFs " } else { ", " };
+            write!(f, "{comma}{what} {done} of {of}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Counts while the pass runs.
+#[derive(Debug, Default)]
+pub struct Tally {
+    asked_for: usize,
+    appeared: BTreeSet<PciAddress>,
+    all_made: bool,
+    /// How many settings a VF still lacks.
+    settings: BTreeMap<VfIndex, usize>,
+    drivers: BTreeMap<VfIndex, usize>,
+}
+
+impl Tally {
+    /// What a round is about to do, on top of what the rounds before it did.
+    pub fn planned(&mut self, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::SetNumVfs { to, .. } => {
+                    self.asked_for = usize::from(*to);
+                    self.appeared.clear();
+                    self.all_made = false;
+                }
+                Step::SetVf { vf, .. } | Step::SetVfMtu { vf, .. } => {
+                    *self.settings.entry(*vf).or_default() += 1;
+                }
+                Step::Bind { vf, .. } => *self.drivers.entry(*vf).or_default() += 1,
+                Step::SetAutoprobe { .. } | Step::SetPfUp { .. } | Step::SetPfMtu { .. } => {}
+            }
+        }
+    }
+
+    pub fn step_done(&mut self, step: &Step) {
+        let lacking = match step {
+            Step::SetNumVfs { .. } => {
+                self.all_made = true;
+                return;
+            }
+            Step::SetVf { vf, .. } | Step::SetVfMtu { vf, .. } => self.settings.get_mut(vf),
+            Step::Bind { vf, .. } => self.drivers.get_mut(vf),
+            Step::SetAutoprobe { .. } | Step::SetPfUp { .. } | Step::SetPfMtu { .. } => None,
+        };
+        if let Some(lacking) = lacking {
+            *lacking = lacking.saturating_sub(1);
+        }
+    }
+
+    /// The kernel has made this function of the PF. False if that is no news.
+    pub fn vf_appeared(&mut self, vf: PciAddress) -> bool {
+        !self.all_made && self.appeared.len() < self.asked_for && self.appeared.insert(vf)
+    }
+
+    pub fn progress(&self) -> Progress {
+        let share = |lacking: &BTreeMap<VfIndex, usize>| Share {
+            done: lacking.values().filter(|&&lacking| lacking == 0).count(),
+            of: lacking.len(),
+        };
+        let made = match self.all_made {
+            true => self.asked_for,
+            false => self.appeared.len(),
+        };
+        Progress {
+            made: Share {
+                done: made,
+                of: self.asked_for,
+            },
+            configured: share(&self.settings),
+            bound: share(&self.drivers),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
