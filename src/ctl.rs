@@ -2,6 +2,7 @@
 //!
 //! What only reads works without a daemon, too: then this program looks at the host itself.
 
+mod apply;
 mod attribute;
 mod check;
 mod client;
@@ -12,20 +13,22 @@ mod draw;
 mod explain;
 mod import;
 mod list;
+mod monitor;
 mod output;
 mod outputs;
 mod own;
+mod pause;
 mod scene;
 mod show;
 mod subject;
 mod table;
 
-use crate::api::{Applied, ApplyRequest};
 use crate::forecast::{self, Forecast};
 use crate::model::HostSnapshot;
 use crate::policy::diagnostic::Diagnostic;
 use crate::report::{PfReport, PfState, Status};
 use anyhow::bail;
+use apply::ApplyArguments;
 use clap::{Parser, Subcommand};
 use client::{Client, Unreachable};
 use completions::Shell;
@@ -33,6 +36,7 @@ pub use completions::complete_if_asked;
 use draw::Format;
 use outputs::Output;
 use own::Own;
+use pause::{PauseArguments, ResumeArguments};
 use scene::{Elsewhere, Scene};
 use std::path::PathBuf;
 
@@ -120,15 +124,15 @@ enum Command {
     },
     /// A pass now over some PFs or all of them; waits until it is over.
     ///
-    /// Tries again what failed before. Exit code 3 if a PF is still not as its policies want it.
-    Apply {
-        /// Addresses or interface names.
-        #[arg(value_name = "PF", add = completions::pfs())]
-        pfs: Vec<String>,
-        /// Take away VFs that are in use.
-        #[arg(long, requires = "pfs")]
-        force: bool,
-    },
+    /// Tries again what failed before, also on PFs that are paused if they are named. Works without
+    /// the daemon, too. Exit code 3 if a PF is still not as its policies want it.
+    Apply(ApplyArguments),
+    /// What the daemon does, as it does it: triggers, plans, steps, refusals, files written.
+    Monitor,
+    /// Hold changes for maintenance. The daemon goes on looking and telling.
+    Pause(PauseArguments),
+    /// End a pause.
+    Resume(ResumeArguments),
     /// A picture: NUMA nodes, PFs, VFs, pools, networks, and who holds what.
     ///
     /// VFs that are alike are drawn as one where there are many.
@@ -223,7 +227,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
             Ok(Verdict::Done)
         }
         Command::Plan { elsewhere } => show_plan(arguments, &plan(arguments, elsewhere)?),
-        Command::Apply { pfs, force } => apply(arguments, pfs, *force),
+        Command::Apply(asked) => apply::apply(arguments, asked),
+        Command::Monitor => monitor::monitor(arguments),
+        Command::Pause(asked) => pause::pause(arguments, asked),
+        Command::Resume(asked) => pause::resume(arguments, asked),
         Command::Check { paths, snapshot } => {
             let host = match snapshot {
                 Some(file) => Some(own::read_snapshot(file)?),
@@ -292,22 +299,6 @@ fn status(arguments: &Arguments, names: &[String]) -> anyhow::Result<Verdict> {
     show_status(arguments, &status, names)
 }
 
-fn apply(arguments: &Arguments, names: &[String], force: bool) -> anyhow::Result<Verdict> {
-    let request = ApplyRequest {
-        pfs: names.to_vec(),
-        force,
-    };
-    let mut applied: Applied = daemon(arguments)?.post("/v1/apply", &request)?;
-    select(&mut applied.status, names)?;
-    if arguments.json {
-        output::json(&applied)?;
-    } else {
-        output::text(&output::taken(&applied))?;
-        output::text(&status_text(&applied.status, names))?;
-    }
-    Ok(settled(&applied.status))
-}
-
 fn show_status(
     arguments: &Arguments,
     status: &Status,
@@ -371,7 +362,7 @@ fn plan(arguments: &Arguments, elsewhere: &Elsewhere) -> anyhow::Result<Forecast
     if elsewhere.policy_dir.is_some() {
         return Ok(Scene::look(arguments, elsewhere)?.forecast());
     }
-    if let Some(mut client) = running_daemon(arguments)? {
+    if let Some(client) = running_daemon(arguments)? {
         return client.get("/v1/plan");
     }
     let own = own(arguments);
@@ -384,7 +375,7 @@ fn plan(arguments: &Arguments, elsewhere: &Elsewhere) -> anyhow::Result<Forecast
 /// The daemon's, or our own look where none runs.
 fn snapshot(arguments: &Arguments) -> anyhow::Result<HostSnapshot> {
     match running_daemon(arguments)? {
-        Some(mut client) => client.get("/v1/snapshot"),
+        Some(client) => client.get("/v1/snapshot"),
         None => own(arguments).snapshot(),
     }
 }

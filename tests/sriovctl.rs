@@ -67,8 +67,9 @@ fn without_a_daemon_one_sentence_says_so() {
     let root = Root::new();
     let socket = root.path("run/sriovd/sriovd.sock");
     let expected = format!("sriovctl: sriovd is not running: nobody listens on {socket}\n");
-    for command in ["status", "apply", "reload"] {
-        let output = root.sriovctl(&[command]);
+    for command in ["status", "reload", "monitor", "pause all", "resume"] {
+        let words: Vec<_> = command.split(' ').collect();
+        let output = root.sriovctl(&words);
         assert_eq!((code(&output), err(&output)), (1, expected.clone()));
         assert_eq!(out(&output), "");
     }

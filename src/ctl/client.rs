@@ -3,8 +3,8 @@
 use crate::api::ProblemDetails;
 use anyhow::{Context, anyhow};
 use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::handshake;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
@@ -48,63 +48,136 @@ impl Unreachable {
 
 pub(super) struct Client {
     runtime: Runtime,
-    sender: SendRequest<Full<Bytes>>,
+    socket: PathBuf,
 }
 
 impl Client {
+    /// Somebody listens there; each request has a connection of its own.
     pub(super) fn new(socket: &Path) -> Result<Self, Unreachable> {
-        connect(socket).map_err(|error| Unreachable::new(socket, error))
+        let connected = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            runtime.block_on(UnixStream::connect(socket))?;
+            anyhow::Ok(runtime)
+        };
+        let runtime = connected().map_err(|error| Unreachable::new(socket, error))?;
+        let socket = socket.to_owned();
+        Ok(Self { runtime, socket })
     }
 
-    pub(super) fn get<T: DeserializeOwned>(&mut self, path: &str) -> anyhow::Result<T> {
-        self.request(Method::GET, path, Vec::new())
+    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.runtime.block_on(self.conversation().get(path))
     }
 
     pub(super) fn post<T: DeserializeOwned>(
-        &mut self,
+        &self,
         path: &str,
         body: &impl Serialize,
     ) -> anyhow::Result<T> {
-        self.request(Method::POST, path, serde_json::to_vec(body)?)
+        self.runtime.block_on(self.conversation().post(path, body))
     }
 
-    fn request<T: DeserializeOwned>(
-        &mut self,
+    /// Several things at a time.
+    pub(super) fn converse<F: Future>(&self, talk: impl FnOnce(Conversation) -> F) -> F::Output {
+        self.runtime.block_on(talk(self.conversation()))
+    }
+
+    fn conversation(&self) -> Conversation {
+        Conversation {
+            socket: self.socket.clone(),
+        }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Conversation {
+    socket: PathBuf,
+}
+
+const LOST: &str = "sriovd has ended the connection";
+
+impl Conversation {
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.ask(Method::GET, path, Vec::new()).await
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.ask(Method::POST, path, serde_json::to_vec(body)?)
+            .await
+    }
+
+    /// Everything that happens from now on.
+    pub(super) async fn follow(&self) -> anyhow::Result<Follower> {
+        let body = self.send(Method::GET, "/v1/events", Vec::new()).await?;
+        let pending = Vec::new();
+        Ok(Follower { body, pending })
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
         method: Method,
         path: &str,
         body: Vec<u8>,
     ) -> anyhow::Result<T> {
+        let body = self.send(method, path, body).await?;
+        let bytes = body.collect().await.context(LOST)?.to_bytes();
+        serde_json::from_slice(&bytes).context("cannot make sense of sriovd's answer")
+    }
+
+    async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> anyhow::Result<Incoming> {
+        let stream = UnixStream::connect(&self.socket).await;
+        let stream = stream.map_err(|error| Unreachable::new(&self.socket, error.into()))?;
+        let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
         let request = Request::builder()
             .method(method)
             .uri(path)
             .header("host", "sriovd")
             .header("content-type", "application/json")
-            .body(Full::from(body))?;
-        let (status, body) = self.runtime.block_on(async {
-            let lost = "sriovd has ended the connection";
-            let response = self.sender.send_request(request).await.context(lost)?;
-            let status = response.status();
-            let body = response.into_body().collect().await.context(lost)?;
-            anyhow::Ok((status, body.to_bytes()))
-        })?;
-        if status != StatusCode::OK {
-            return Err(refusal(status, &body));
+            .body(Full::<Bytes>::from(body))?;
+        let response = sender.send_request(request).await.context(LOST)?;
+        let status = response.status();
+        let body = response.into_body();
+        if status == StatusCode::OK {
+            return Ok(body);
         }
-        serde_json::from_slice(&body).context("cannot make sense of sriovd's answer")
+        let bytes = body.collect().await.context(LOST)?.to_bytes();
+        Err(refusal(status, &bytes))
     }
 }
 
-fn connect(socket: &Path) -> anyhow::Result<Client> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    let sender = runtime.block_on(async {
-        let stream = UnixStream::connect(socket).await?;
-        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        anyhow::Ok(sender)
-    })?;
-    Ok(Client { runtime, sender })
+/// Reads server-sent events.
+pub(super) struct Follower {
+    body: Incoming,
+    pending: Vec<u8>,
+}
+
+impl Follower {
+    /// The next event as JSON; none where the daemon has ended the stream.
+    pub(super) async fn next(&mut self) -> anyhow::Result<Option<String>> {
+        loop {
+            while let Some(end) = self.pending.iter().position(|&byte| byte == b'\n') {
+                let line: Vec<u8> = self.pending.drain(..=end).collect();
+                let line = String::from_utf8_lossy(&line);
+                if let Some(data) = line.trim_end().strip_prefix("data: ") {
+                    return Ok(Some(data.to_owned()));
+                }
+            }
+            match self.body.frame().await {
+                None => return Ok(None),
+                Some(frame) => {
+                    let frame = frame.context(LOST)?;
+                    self.pending
+                        .extend(frame.into_data().unwrap_or_default().iter());
+                }
+            }
+        }
+    }
 }
 
 fn refusal(status: StatusCode, body: &[u8]) -> anyhow::Error {

@@ -73,9 +73,14 @@ impl<'r> Own<'r> {
         }
     }
 
-    pub(super) fn policies(&self) -> anyhow::Result<PolicySet> {
+    pub(super) fn settings(&self) -> anyhow::Result<Settings> {
         let settings = self.settings.as_ref();
         let settings = settings.map_err(|errors| told("the settings are not usable", errors))?;
+        Ok(settings.clone())
+    }
+
+    pub(super) fn policies(&self) -> anyhow::Result<PolicySet> {
+        let settings = self.settings()?;
         let nothing = LastGood::default();
         usable(load::load(
             self.root,

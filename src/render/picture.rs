@@ -269,7 +269,7 @@ fn alike(
 fn tone(state: Option<PfState>) -> Tone {
     match state {
         Some(PfState::Ready) => Tone::Good,
-        Some(PfState::Changing) => Tone::Changing,
+        Some(PfState::Paused | PfState::Changing) => Tone::Changing,
         Some(PfState::Refused | PfState::Failed | PfState::Hung) => Tone::Bad,
         Some(PfState::Unmanaged) | None => Tone::Plain,
     }

@@ -182,6 +182,7 @@ fn a_forecast(steps: Vec<ForecastStep>, problems: Vec<Problem>) -> PfForecast {
         shadowed: Vec::new(),
         steps,
         problems,
+        taken: Vec::new(),
     }
 }
 
