@@ -8,11 +8,12 @@
 mod value;
 
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::load::DIRECTORIES;
+use crate::policy::load::{DIRECTORIES, POSTED};
 use crate::policy::load::read::{Content, Tree, Trust, read};
 use crate::policy::reader::value::{any_text, boolean};
 use crate::policy::reader::{Reader, Table};
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,6 +35,7 @@ pub struct Settings {
     pub node: NodeSettings,
     pub limits: Limits,
     pub api: Api,
+    pub vf_operator: VfOperator,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,6 +105,14 @@ pub struct Api {
     pub admin_group: Option<String>,
 }
 
+/// The API of vf-operator, for who moves over from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VfOperator {
+    pub enabled: bool,
+    pub rest: SocketAddr,
+    pub grpc: SocketAddr,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum LogLevel {
     Error,
@@ -135,6 +145,7 @@ impl Default for Settings {
             node: NodeSettings::default(),
             limits: Limits::default(),
             api: Api::default(),
+            vf_operator: VfOperator::default(),
         }
     }
 }
@@ -180,10 +191,32 @@ impl Default for Api {
     }
 }
 
+impl Default for VfOperator {
+    fn default() -> Self {
+        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            enabled: false,
+            rest: local(15001),
+            grpc: local(5001),
+        }
+    }
+}
+
 /// Settings, with warnings.
 pub type Parsed = (Settings, Vec<Diagnostic>);
 
 impl Settings {
+    /// What was asked for through the API of vf-operator, as policy files.
+    pub fn posted_dir(&self) -> PathBuf {
+        self.state_dir.join(POSTED)
+    }
+
+    /// Every directory whose files are in force, the strongest first.
+    pub fn all_policy_dirs(&self) -> Vec<PathBuf> {
+        let posted = [self.posted_dir()];
+        self.policy_dirs.iter().cloned().chain(posted).collect()
+    }
+
     /// The path is for messages only. Errors and warnings are in the order of the text.
     pub fn parse(path: &Path, text: &str) -> Result<Parsed, Vec<Diagnostic>> {
         let reader = Reader::new(path, text);
@@ -244,6 +277,9 @@ fn settings(file: &mut Table<'_>) -> Settings {
             .within("limits", "[limits]", limits)
             .unwrap_or_default(),
         api: file.within("api", "[api]", api).unwrap_or_default(),
+        vf_operator: file
+            .within("vf_operator", "[vf_operator]", vf_operator)
+            .unwrap_or_default(),
     }
 }
 
@@ -315,6 +351,15 @@ fn api(table: &mut Table<'_>) -> Api {
     Api {
         socket: table.value("socket", value::path).unwrap_or(default.socket),
         admin_group: table.value("admin_group", value::group).flatten(),
+    }
+}
+
+fn vf_operator(table: &mut Table<'_>) -> VfOperator {
+    let default = VfOperator::default();
+    VfOperator {
+        enabled: table.value("enabled", boolean).unwrap_or(default.enabled),
+        rest: table.value("rest", value::local).unwrap_or(default.rest),
+        grpc: table.value("grpc", value::local).unwrap_or(default.grpc),
     }
 }
 

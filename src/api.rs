@@ -36,9 +36,10 @@ use crate::policy::PolicySet;
 use crate::report::{Pause, Status, TakenVf};
 pub use detail::{NetworkDetail, PfDetail, PolicyDetail};
 pub use feed::Feed;
+pub use input::read as read_body;
 pub use problem::ProblemDetails;
 use serde::{Deserialize, Serialize};
-pub use server::serve;
+pub use server::{LIMITS, Limits, serve, serve_tcp};
 pub use socket::listen;
 use std::fmt;
 use std::sync::Arc;
@@ -63,6 +64,10 @@ pub enum Request {
     },
     Reload {
         by: String,
+        done: oneshot::Sender<()>,
+    },
+    /// Told when nothing is at work and everything is written.
+    Settle {
         done: oneshot::Sender<()>,
     },
     /// `done` is told when the pause is in force, and whether it will survive a restart.
@@ -109,6 +114,24 @@ pub struct State {
     pub feed: Feed,
     /// Its members may change what others may only read.
     pub admin_group: Option<String>,
+}
+
+/// The daemon answers no more requests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the daemon is stopping")]
+pub struct Stopping;
+
+impl State {
+    /// Sends a request to the coordinator and waits for its answer.
+    pub async fn ask<T>(
+        &self,
+        request: impl FnOnce(oneshot::Sender<T>) -> Request,
+    ) -> Result<T, Stopping> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.requests.send(request(reply)).await;
+        sent.map_err(|_| Stopping)?;
+        answer.await.map_err(|_| Stopping)
+    }
 }
 
 /// The body of `POST /v1/apply`; none at all is a pass over all PFs.

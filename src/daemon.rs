@@ -18,7 +18,7 @@ mod status;
 mod triggers;
 mod watched;
 
-use crate::agent::Settings;
+use crate::agent::{Settings, VfOperator};
 use crate::api::{self, Feed, Request};
 use crate::attach::{AttachError, Collected, Lender};
 use crate::events::{Cause, Sources, Trigger};
@@ -30,6 +30,7 @@ use crate::policy::PolicySet;
 use crate::policy::load::{LastGoodError, Loaded};
 use crate::reconcile::Outcome;
 use crate::state::Store;
+use crate::vf_operator;
 use anyhow::Context;
 use coordinator::{Coordinator, Shared};
 use ledger::StateLedger;
@@ -81,7 +82,11 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
     journal::started(env!("CARGO_PKG_VERSION"));
     // Before the first look: what happens in between is looked at again.
-    let sources = Sources::subscribe(&root, &settings.policy_dirs, settings.limits.receive_buffer)?;
+    let sources = Sources::subscribe(
+        &root,
+        &settings.all_policy_dirs(),
+        settings.limits.receive_buffer,
+    )?;
     let shared = shared(settings, root)?;
     let listener = api::listen(&file::under(&shared.root, &shared.settings.api.socket))?;
 
@@ -90,6 +95,10 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let (requests, mut requested) = mpsc::channel(REQUEST_QUEUE);
     let mut coordinator = Coordinator::new(shared, messages);
     let state = coordinator.api_state(requests);
+    let settings = Arc::clone(&coordinator.shared.settings);
+    let posted = file::under(&coordinator.shared.root, &settings.posted_dir());
+    let for_vf_operator = listen_for_vf_operator(&settings).await?;
+    let vf_operator = serve_vf_operator(for_vf_operator, posted, state.clone());
     let serve = api::serve(listener, state);
     let work = coordinate(
         &mut coordinator,
@@ -101,6 +110,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     tokio::select! {
         ended = sources.run(triggers) => return Err(error_of(ended)),
         ended = serve => return Err(error_of(ended).context("the API ended")),
+        ended = vf_operator => return Err(error_of(ended)),
         ended = work => match ended {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -112,6 +122,27 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     // A step that is still at work then is the kernel's to finish.
     drop(tokio::time::timeout(STOP_PATIENCE, ending).await);
     Ok(())
+}
+
+async fn listen_for_vf_operator(
+    settings: &Settings,
+) -> anyhow::Result<Option<vf_operator::Listeners>> {
+    let VfOperator { enabled, rest, grpc } = settings.vf_operator;
+    match enabled {
+        true => vf_operator::Listeners::bind(rest, grpc).await.map(Some),
+        false => Ok(None),
+    }
+}
+
+async fn serve_vf_operator(
+    listeners: Option<vf_operator::Listeners>,
+    directory: PathBuf,
+    state: api::State,
+) -> anyhow::Result<Infallible> {
+    match listeners {
+        Some(listeners) => listeners.serve(directory, state).await,
+        None => std::future::pending().await,
+    }
 }
 
 fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {

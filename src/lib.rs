@@ -54,6 +54,8 @@ pub mod forecast;
 
 // Who calls all this.
 pub mod api;
+pub mod vf_operator;
+
 pub mod daemon;
 
 pub mod ctl;

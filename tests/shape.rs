@@ -41,6 +41,10 @@ const MODULES: &[(&str, &[&str])] = &[
         &["model", "policy", "report", "plan", "host", "forecast"],
     ),
     (
+        "vf_operator",
+        &["model", "policy", "report", "file", "api"],
+    ),
+    (
         "daemon",
         &[
             "model",
@@ -57,6 +61,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "reconcile",
             "attach",
             "api",
+            "vf_operator",
         ],
     ),
     (

@@ -50,7 +50,7 @@ fn the_shipped_file_shows_the_defaults() {
 #[test]
 fn the_shipped_file_shows_every_setting() {
     let (all, _) = shipped(|_| true);
-    for table in ["", "outputs", "node", "limits", "api"] {
+    for table in ["", "outputs", "node", "limits", "api", "vf_operator"] {
         let (header, found) = match table {
             "" => (String::new(), Settings::parse(Path::new("f"), "zzzzzz = 1")),
             _ => (
@@ -95,6 +95,10 @@ receive_buffer = 0x1000
 [api]
 socket = "/a"
 admin_group = "netadmin"
+[vf_operator]
+enabled = true
+rest = "127.0.0.2:1"
+grpc = "[::1]:2"
 "#,
     );
     assert_eq!(settings.policy_dirs, [Path::new("/p")]);
@@ -120,6 +124,10 @@ admin_group = "netadmin"
     assert_eq!(seconds, [1, 2, 3].map(Duration::from_secs));
     assert_eq!(limits.receive_buffer, 4096);
     assert_eq!(settings.api.socket, Path::new("/a"));
+    let vf_operator = &settings.vf_operator;
+    assert!(vf_operator.enabled);
+    assert_eq!(vf_operator.rest.to_string(), "127.0.0.2:1");
+    assert_eq!(vf_operator.grpc.to_string(), "[::1]:2");
     assert_eq!(settings.api.admin_group.as_deref(), Some("netadmin"));
 }
 
@@ -138,6 +146,7 @@ fn what_is_wrong_is_told() {
         ("[outputs]\ncnj = true", "f:2:1: unknown key \"cnj\" in [outputs]; did you mean \"cni\"?".to_owned()),
         ("[outputs]\ndevice_plugin_unit = \"--now\"", "f:2:22: bad value for \"device_plugin_unit\": \"--now\"; expected the name of a systemd unit such as \"sriov-device-plugin.service\", or \"\" for none".to_owned()),
         ("[node]\nhostname = \"a b\"", "f:2:12: bad value for \"hostname\": \"a b\"; expected a host name, or \"\" for the host's own".to_owned()),
+        ("[vf_operator]\nrest = \"0.0.0.0:15001\"", "f:2:8: bad value for \"rest\": \"0.0.0.0:15001\"; expected an address of this host for itself with a port, such as \"127.0.0.1:15001\"".to_owned()),
         ("[api]\nstate_dir = \"/x\"", "f:2:1: unknown key \"state_dir\" in [api]; \"state_dir\" must stand above the header of this table".to_owned()),
     ] {
         assert_eq!(faults(text), [expected], "{text}");

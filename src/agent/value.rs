@@ -3,6 +3,7 @@
 use super::{CniPlugin, LogLevel, WhenInstalled};
 use crate::policy::reader::Expected;
 use crate::policy::reader::value::{integer, text, word};
+use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 use toml::de::DeValue;
@@ -55,6 +56,14 @@ pub(super) fn hostname(value: &DeValue<'_>) -> Result<Option<String>, Expected> 
         text.len() <= 253 && text.chars().all(plain)
     });
     name.map(|name| Some(name).filter(|name| !name.is_empty()))
+}
+
+/// Whoever reaches it may change everything: nobody from outside.
+pub(super) fn local(value: &DeValue<'_>) -> Result<SocketAddr, Expected> {
+    let expected = "an address of this host for itself with a port, such as \"127.0.0.1:15001\"";
+    let address = value.as_str().and_then(|text| text.parse().ok());
+    let local = address.filter(|address: &SocketAddr| address.ip().is_loopback());
+    local.ok_or(expected.into())
 }
 
 /// The empty text is none.

@@ -176,14 +176,10 @@ impl Api {
         &self,
         request: impl FnOnce(oneshot::Sender<T>) -> Request,
     ) -> Result<T, ProblemDetails> {
-        let stopping = || {
-            let detail = "the daemon is stopping";
-            ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-        };
-        let (reply, answer) = oneshot::channel();
-        let sent = self.state.requests.send(request(reply)).await;
-        sent.map_err(|_| stopping())?;
-        answer.await.map_err(|_| stopping())
+        let answer = self.state.ask(request).await;
+        answer.map_err(|stopping| {
+            ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, stopping.to_string())
+        })
     }
 
     /// Addresses as they are, interface names by what the status knows; none means all.

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// An empty body is the default.
-pub(super) async fn read<T: DeserializeOwned + Default>(
+pub async fn read<T: DeserializeOwned + Default>(
     body: Body,
     patience: Duration,
 ) -> Result<T, ProblemDetails> {

@@ -13,23 +13,25 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
+use std::io;
 use std::time::Duration;
-use tokio::net::{UnixListener, UnixStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub struct Limits {
     /// More wait in the socket's own queue.
-    pub(super) connections: usize,
+    pub connections: usize,
     /// How long a client may take for the head of its request, for the body, and to read the answer.
-    pub(super) patience: Duration,
+    pub patience: Duration,
     /// How long it may take to look at the host. A driver that hangs must not hang the API.
-    pub(super) look: Duration,
+    pub look: Duration,
 }
 
-const LIMITS: Limits = Limits {
+pub const LIMITS: Limits = Limits {
     connections: 32,
     patience: Duration::from_secs(10),
     look: Duration::from_secs(60),
@@ -52,13 +54,37 @@ pub(super) async fn serve_with(
 ) -> anyhow::Result<Infallible> {
     let limits = api.limits;
     let router = router(api);
+    let accept = async || {
+        let (stream, _) = listener.accept().await?;
+        let router = router.clone().layer(Extension(who(&stream)));
+        Ok((stream, router))
+    };
+    accept_all(accept, limits).await
+}
+
+/// The same for any other router, on TCP.
+pub async fn serve_tcp(
+    listener: TcpListener,
+    router: Router,
+    limits: Limits,
+) -> anyhow::Result<Infallible> {
+    let accept = async || {
+        let (stream, _) = listener.accept().await?;
+        Ok((stream, router.clone()))
+    };
+    accept_all(accept, limits).await
+}
+
+async fn accept_all<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    accept: impl AsyncFn() -> io::Result<(S, Router)>,
+    limits: Limits,
+) -> anyhow::Result<Infallible> {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept(), if connections.len() < limits.connections => match accepted {
-                Ok((stream, _)) => {
-                    let peer = who(&stream);
-                    connections.spawn(connection(stream, router.clone(), peer, limits.patience));
+            accepted = accept(), if connections.len() < limits.connections => match accepted {
+                Ok((stream, router)) => {
+                    connections.spawn(connection(stream, router, limits.patience));
                 }
                 Err(_) => sleep(PAUSE).await,
             },
@@ -68,16 +94,18 @@ pub(super) async fn serve_with(
 }
 
 /// Whatever goes wrong with one connection is that client's concern.
-async fn connection(stream: UnixStream, router: Router, peer: Peer, patience: Duration) {
+async fn connection<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    router: Router,
+    patience: Duration,
+) {
     let (tell, answered) = watch::channel(None);
     let told = move |response: Response| {
         let stream = response.extensions().get::<Ended>().cloned();
         tell.send_replace(Some(stream));
         async { response }
     };
-    let router = router
-        .layer(Extension(peer))
-        .layer(middleware::map_response(told));
+    let router = router.layer(middleware::map_response(told));
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(patience)

@@ -23,7 +23,8 @@ impl Checked {
             Ok(loaded) => loaded,
             Err(errors) => (Settings::default(), errors),
         };
-        let dirs = settings.policy_dirs.iter().map(|dir| under(root, dir));
+        let dirs = settings.all_policy_dirs();
+        let dirs = dirs.iter().map(|dir| under(root, dir));
         let dirs: Vec<_> = dirs.filter(|dir| dir.exists()).collect();
         diagnostics.extend(examined(&dirs, host));
         Self::new(diagnostics)

@@ -84,7 +84,7 @@ impl<'r> Own<'r> {
         let nothing = LastGood::default();
         usable(load::load(
             self.root,
-            &settings.policy_dirs,
+            &settings.all_policy_dirs(),
             Trust::WarnOnly,
             &nothing,
         ))

@@ -3,6 +3,7 @@
 use super::ledger::StateLedger;
 use super::loading::{Load, Loading};
 use super::outputs::{Published, Publisher};
+use super::pausing::Current;
 use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
 use super::{Message, announce, job, journal};
 use crate::agent::Settings;
@@ -63,6 +64,9 @@ pub(super) struct Coordinator {
     pub(super) shared: Shared,
     pub(super) messages: mpsc::UnboundedSender<Message>,
     pub(super) status: watch::Sender<Arc<Status>>,
+    pub(super) paused: Current,
+    /// Who waits for everything to be done.
+    settling: Vec<oneshot::Sender<()>>,
     pub(super) slots: BTreeMap<PciAddress, Slot>,
     pub(super) loaded: Option<Loaded>,
     pub(super) loading: Loading,
@@ -79,7 +83,10 @@ pub(super) struct Coordinator {
 
 impl Coordinator {
     pub(super) fn new(shared: Shared, messages: mpsc::UnboundedSender<Message>) -> Self {
+        let remembered = shared.store.read(|memory| memory.pauses.clone());
         Self {
+            paused: Current::new(remembered),
+            settling: Vec::new(),
             shared,
             messages,
             status: watch::Sender::default(),
@@ -121,6 +128,7 @@ impl Coordinator {
             } => self.on_loaded(*loaded, &cause, unsaved.as_ref()),
             Message::Published(published) => self.on_published(*published),
         }
+        self.tell_settled();
     }
 
     pub(super) fn on_request(&mut self, request: Request) {
@@ -137,8 +145,12 @@ impl Coordinator {
             Request::Reload { by, done } => {
                 self.load_policies(Load::asked_for(Cause::Request { by }, done));
             }
-            Request::Pause { scope, pause, done } => tell_done(done, self.pause(scope, &pause)),
-            Request::Resume { scope, by, done } => tell_done(done, self.resume(scope, &by)),
+            Request::Settle { done } => {
+                self.settling.push(done);
+                self.tell_settled();
+            }
+            Request::Pause { scope, pause, done } => self.pause(scope, &pause, done),
+            Request::Resume { scope, by, done } => self.resume(scope, &by, done),
         }
     }
 
@@ -218,6 +230,14 @@ impl Coordinator {
     pub(super) fn is_busy(&self) -> bool {
         let stuck = |slot: &Slot| slot.running.as_ref().is_some_and(|run| run.hung.is_none());
         self.slots.values().any(stuck) || !self.publisher.is_idle()
+    }
+
+    fn tell_settled(&mut self) {
+        if !self.settling.is_empty() && !self.is_busy() && !self.is_loading() {
+            for done in self.settling.drain(..) {
+                tell_done(done, ());
+            }
+        }
     }
 
     pub(super) fn deadlines(&self) -> Deadlines {

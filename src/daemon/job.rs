@@ -105,7 +105,7 @@ pub(super) fn load(
             Ok(known) => (known, None),
             Err(error) => (LastGood::default(), Some(error)),
         };
-        let dirs = &shared.settings.policy_dirs;
+        let dirs = &shared.settings.all_policy_dirs();
         let loaded = load::load(&shared.root, dirs, Trust::Enforce, &known);
         let unsaved = unread.or(loaded.last_good.write(&directory).err());
         drop(messages.send(Message::Loaded {

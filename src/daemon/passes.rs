@@ -63,10 +63,7 @@ impl Coordinator {
         });
         let pause = match self.only_looks {
             true => Some(ONLY_LOOKING),
-            false => self
-                .shared
-                .store
-                .read(|memory| memory.pauses.of(pf).cloned()),
+            false => self.paused.read(|pauses| pauses.of(pf).cloned()),
         };
         let paused = pause.filter(|_| !waiting.though_paused);
         let work = job::PassWork {
@@ -120,7 +117,7 @@ impl Coordinator {
             }
         }
         self.note_first_pass(pf);
-        if running.though_paused && self.pauses().of(pf).is_some() {
+        if running.though_paused && self.paused.read(|pauses| pauses.of(pf).is_some()) {
             self.ask(pf, Waiting::new(running.cause));
         }
         for tell in running.tell {

@@ -21,6 +21,10 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+/// The name of the directory of what programs asked for through an API. The agent writes it, and
+/// whatever an administrator wrote is stronger.
+pub const POSTED: &str = "vf-operator.d";
+
 /// Where policies are looked for, the strongest first.
 pub const DIRECTORIES: [&str; 3] = ["/etc/sriov.d", "/run/sriov.d", "/usr/lib/sriov.d"];
 

@@ -15,6 +15,7 @@ mod crashes;
 )]
 mod document;
 mod drift;
+mod driving;
 mod file_systems;
 mod forecast;
 mod host;

@@ -152,6 +152,7 @@ pub(super) async fn coordinate(
                 });
                 let _ = reply.send(details.collect());
             }
+            Request::Settle { done } => drop(done.send(())),
             Request::Pause { scope, pause, done } => {
                 let for_ever = pause.until.is_none();
                 let said = format!("pause {scope:?} by {} for ever {for_ever}", pause.by);

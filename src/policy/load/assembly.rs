@@ -2,7 +2,7 @@
 
 use super::directory::list;
 use super::read::{Content, Tree, Trust, read};
-use super::{FileState, LastGood, Loaded, LoadedFile};
+use super::{FileState, LastGood, Loaded, LoadedFile, POSTED};
 use crate::model::{NetworkName, PolicyName, ResourceName};
 use crate::policy::Source;
 use crate::policy::diagnostic::{Diagnostic, SourceText};
@@ -35,8 +35,25 @@ impl<'l> Assembly<'l> {
         }
     }
 
-    /// Of files with the same name, that in the first directory counts.
+    /// Of files with the same name, that in the first directory counts. What was posted comes last,
+    /// so that its names give way, and is the weakest, which is the first in reading order.
     pub(super) fn add_directories(&mut self, tree: &Tree, dirs: &[PathBuf]) {
+        let is_posted = |dir: &PathBuf| dir.file_name() == Some(POSTED.as_ref());
+        let (posted, written): (Vec<_>, Vec<_>) = dirs.iter().cloned().partition(is_posted);
+        self.add_all_of(tree, &written);
+        let stronger = self.loaded.set.policies.len();
+        let told = self.loaded.diagnostics.len();
+        self.add_all_of(tree, &posted);
+        self.loaded.set.policies.rotate_left(stronger);
+        // Nobody else can write where the agent keeps what it must remember.
+        if self.trust == Trust::WarnOnly {
+            let warnings = self.loaded.diagnostics.split_off(told);
+            let errors = warnings.into_iter().filter(Diagnostic::is_error);
+            self.loaded.diagnostics.extend(errors);
+        }
+    }
+
+    fn add_all_of(&mut self, tree: &Tree, dirs: &[PathBuf]) {
         let mut paths: BTreeMap<OsString, Vec<PathBuf>> = BTreeMap::new();
         let mut closed = BTreeSet::new();
         for dir in dirs {

@@ -143,3 +143,25 @@ fn the_host_itself_is_a_root_too() {
     let loaded = load(Path::new("/"), &dirs, Trust::Enforce, &host.last_good);
     assert_eq!(names(&loaded), ["x"]);
 }
+
+#[test]
+fn what_was_posted_is_weaker_than_what_was_written() {
+    let host = Host::new();
+    let posted = "var/lib/sriovd/vf-operator.d";
+    fs::create_dir_all(host.path(posted)).unwrap();
+    set_mode(&host.path(posted), 0o755);
+    host.write(&format!("{posted}/a.toml"), policy("a"));
+    host.write(&format!("{posted}/zz.toml"), policy("twin"));
+    host.write("etc/sriov.d/50-b.toml", policy("b"));
+    host.write("etc/sriov.d/60-twin.toml", policy("twin"));
+    let dirs = [&DIRECTORIES[..], &["/var/lib/sriovd/vf-operator.d"]].concat();
+    let loaded = load(host.root.path(), &dirs, Trust::Enforce, &LastGood::default());
+    // At equal priority the last in reading order is the strongest.
+    assert_eq!(names(&loaded), ["a", "b", "twin"]);
+    let broken = FileState::Broken {
+        kept_last_good: false,
+    };
+    let states = host.states(&loaded);
+    assert_eq!(states[3], (format!("/{posted}/zz.toml"), broken));
+    assert_eq!(states[1].1, FileState::Used);
+}

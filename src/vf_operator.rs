@@ -1,0 +1,64 @@
+//! The API of vf-operator, REST and gRPC, for programs that know it.
+//!
+//! What they ask for becomes policy files in a directory of its own, which are in force like any
+//! other and survive restarts. The directory is all there is to remember: what they read back is
+//! read from its files.
+
+mod attachment;
+mod config;
+mod grpc;
+mod posted;
+mod refusal;
+mod resource;
+mod rest;
+mod service;
+
+/// Made of `networkservice.proto` by `build.rs`.
+#[expect(clippy::all, unreachable_pub, reason = "nobody wrote it")]
+mod proto {
+    tonic::include_proto!("networkservice");
+    include!(concat!(env!("OUT_DIR"), "/networkservice.serde.rs"));
+
+    pub(super) const DESCRIPTORS: &[u8] =
+        include_bytes!(concat!(env!("OUT_DIR"), "/networkservice.bin"));
+}
+
+use crate::api::State;
+use anyhow::Context;
+use service::Service;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+
+/// Listening, so that what asks from now on is answered.
+#[derive(Debug)]
+pub struct Listeners {
+    rest: TcpListener,
+    grpc: TcpListener,
+}
+
+impl Listeners {
+    pub async fn bind(rest: SocketAddr, grpc: SocketAddr) -> anyhow::Result<Self> {
+        let listen = async |address: SocketAddr| {
+            let listener = TcpListener::bind(address).await;
+            listener.with_context(|| format!("cannot listen on {address} for vf-operator's API"))
+        };
+        Ok(Self {
+            rest: listen(rest).await?,
+            grpc: listen(grpc).await?,
+        })
+    }
+
+    /// `directory` is where policy files are put.
+    pub async fn serve(self, directory: PathBuf, state: State) -> anyhow::Result<Infallible> {
+        let service = Service::new(directory, state);
+        tokio::select! {
+            ended = rest::serve(self.rest, service.clone()) => ended,
+            ended = grpc::serve(self.grpc, service) => ended,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! What is posted as the policy file that it becomes, and back. Pure.
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
+
+use super::proto::{NetworkAttachment, NicSelector, ResourceConfig};
+use super::refusal::Refusal;
+use crate::policy::diagnostic::Diagnostic;
+use crate::policy::file::{self, FileContent};
+use pbjson_types::Struct;
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+const HEADER: &str = "# Asked for through the API of vf-operator, which also removes it.\n\n";
+
+/// A policy file that holds one of both.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Document {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    policy: Vec<Policy>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    network: Vec<Network>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Policy {
+    name: String,
+    resource: String,
+    num_vfs: u32,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    mtu: u32,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    device_type: String,
+    #[serde(default, skip_serializing_if = "is_false")]
+    need_vhost_net: bool,
+    r#match: Match,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Match {
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    vendor: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    driver: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pci_address: Vec<String>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pf_name: Vec<String>,
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Network {
+    name: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    resource: String,
+    /// JSON as text: TOML has no null.
+    config: String,
+}
+
+/// A selector that selects nothing in particular means every NIC.
+const EVERY: &str = "*";
+
+pub(super) fn resource_to_toml(config: &ResourceConfig) -> Result<String, Refusal> {
+    let selector = config.nic_selector.clone().unwrap_or_default();
+    let NicSelector {
+        vendors,
+        drivers,
+        devices,
+        pf_names,
+    } = selector;
+    // There they are names, here they could be patterns.
+    let is_pattern = |name: &&String| name.contains(['*', '?', '[', '#', '\\']);
+    if let Some(name) = pf_names.iter().find(is_pattern) {
+        let message = format!("pfNames: {name:?} is not the name of a network interface");
+        return Err(Refusal::invalid(message));
+    }
+    let is_open = [&vendors, &drivers, &devices, &pf_names]
+        .iter()
+        .all(|list| list.is_empty());
+    let policy = Policy {
+        name: config.name.clone(),
+        resource: config.name.clone(),
+        num_vfs: config.num_vfs,
+        mtu: config.mtu,
+        device_type: config.device_type.clone(),
+        need_vhost_net: config.need_vhost_net,
+        r#match: Match {
+            vendor: vendors,
+            driver: drivers,
+            pci_address: devices,
+            pf_name: match is_open {
+                true => vec![EVERY.to_owned()],
+                false => pf_names,
+            },
+        },
+    };
+    written(&Document {
+        policy: vec![policy],
+        ..Document::default()
+    })
+}
+
+/// None for a file that holds something else.
+pub(super) fn resource_from_toml(text: &str) -> Option<ResourceConfig> {
+    let document: Document = toml::from_str(text).ok()?;
+    let policy = document.policy.into_iter().next()?;
+    let pf_names = policy.r#match.pf_name;
+    Some(ResourceConfig {
+        name: policy.resource,
+        mtu: policy.mtu,
+        num_vfs: policy.num_vfs,
+        need_vhost_net: policy.need_vhost_net,
+        nic_selector: Some(NicSelector {
+            vendors: policy.r#match.vendor,
+            drivers: policy.r#match.driver,
+            devices: policy.r#match.pci_address,
+            pf_names: if pf_names == [EVERY] {
+                Vec::new()
+            } else {
+                pf_names
+            },
+        }),
+        device_type: policy.device_type,
+    })
+}
+
+pub(super) fn attachment_to_toml(attachment: &NetworkAttachment) -> Result<String, Refusal> {
+    let config = attachment.config.clone().unwrap_or_default();
+    let config = serde_json::to_string(&config)
+        .map_err(|error| Refusal::invalid(format!("config: {error}")))?;
+    let network = Network {
+        name: attachment.name.clone(),
+        resource: attachment.resource_name.clone(),
+        config,
+    };
+    written(&Document {
+        network: vec![network],
+        ..Document::default()
+    })
+}
+
+/// None for a file that holds something else.
+pub(super) fn attachment_from_toml(text: &str) -> Option<NetworkAttachment> {
+    let document: Document = toml::from_str(text).ok()?;
+    let network = document.network.into_iter().next()?;
+    let config: Struct = serde_json::from_str(&network.config).ok()?;
+    Some(NetworkAttachment {
+        name: network.name,
+        resource_name: network.resource,
+        config: Some(config),
+    })
+}
+
+/// Held to what holds for every policy file.
+fn written(document: &Document) -> Result<String, Refusal> {
+    let text = toml::to_string(document).map_err(|error| Refusal::invalid(error.to_string()))?;
+    match file::parse(Path::new("posted"), &text) {
+        Ok(FileContent { .. }) => Ok(HEADER.to_owned() + &text),
+        Err(diagnostics) => Err(Refusal::invalid(sentences(&diagnostics))),
+    }
+}
+
+/// Without the place in a file that nobody has seen.
+fn sentences(diagnostics: &[Diagnostic]) -> String {
+    let sentence = |it: &Diagnostic| {
+        let more = match (&it.suggestion, &it.expected) {
+            (Some(suggestion), _) => format!("; {suggestion}"),
+            (None, Some(expected)) => format!("; expected {expected}"),
+            (None, None) => String::new(),
+        };
+        format!("{}{more}", it.message)
+    };
+    let errors = diagnostics.iter().filter(|it| it.is_error());
+    errors.map(sentence).collect::<Vec<_>>().join("; ")
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+#[cfg(test)]
+mod tests;

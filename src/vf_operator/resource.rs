@@ -1,0 +1,83 @@
+//! A resource as it is on this host: what was asked for, and the NICs and VFs that it has. Pure.
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
+
+use super::proto::{Resource, ResourceConfig, ResourceSpec, ResourceStatus, VfResourceStatus};
+use crate::api::PfDetail;
+use crate::model::{DriverName, PfSnapshot, ResourceName, VfSnapshot};
+use crate::policy::resolve::DesiredPf;
+
+pub(super) fn resource(config: &ResourceConfig, pfs: &[PfDetail]) -> Resource {
+    let mine: Vec<_> = pfs.iter().filter_map(|pf| of(config, pf)).collect();
+    Resource {
+        spec: Some(ResourceSpec {
+            name: config.name.clone(),
+            mtu: config.mtu,
+            num_vfs: config.num_vfs,
+            need_vhost_net: config.need_vhost_net,
+            devices: mine.iter().map(|(_, pf)| pf.address.to_string()).collect(),
+            device_type: config.device_type.clone(),
+        }),
+        status: mine.into_iter().map(|(_, pf)| status(pf)).collect(),
+    }
+}
+
+/// The PFs on which its policy is in force.
+fn of<'p>(config: &ResourceConfig, pf: &'p PfDetail) -> Option<(&'p DesiredPf, &'p PfSnapshot)> {
+    let desired = pf.desired.as_ref()?;
+    let mut claims = desired.policies.iter();
+    let holds = claims.any(|claim| claim.policy.as_str() == config.name);
+    Some((desired, pf.seen.as_ref()?)).filter(|_| holds)
+}
+
+fn status(pf: &PfSnapshot) -> ResourceStatus {
+    let interface = pf.interface.as_ref();
+    let text = |text: Option<String>| text.unwrap_or_default();
+    ResourceStatus {
+        name: text(interface.map(|it| it.name.to_string())),
+        mtu: interface.map_or(0, |it| it.mtu.get()),
+        num_vfs: u32::from(pf.num_vfs),
+        mac: text(interface.map(|it| it.permanent_mac.to_string())),
+        vendor: pf.vendor.to_string(),
+        driver: driver(pf.driver.as_ref()),
+        device: pf.address.to_string(),
+        vfs: pf.vfs.values().map(vf_status).collect(),
+    }
+}
+
+fn vf_status(vf: &VfSnapshot) -> VfResourceStatus {
+    let interface = vf.interface.as_ref();
+    let text = |text: Option<String>| text.unwrap_or_default();
+    VfResourceStatus {
+        name: text(interface.map(|it| it.name.to_string())),
+        mac: text(interface.map(|it| it.mac.to_string())),
+        vendor: vf.vendor.to_string(),
+        driver: driver(vf.driver.as_ref()),
+        device: vf.address.to_string(),
+    }
+}
+
+fn driver(driver: Option<&DriverName>) -> String {
+    driver.map_or_else(String::new, ToString::to_string)
+}
+
+/// How many VFs of a pool can be used; none where no policy forms it.
+pub(super) fn ready_vfs(pool: &ResourceName, pfs: &[PfDetail]) -> usize {
+    let ready_on = |pf: &PfDetail| {
+        let (Some(desired), Some(seen)) = (&pf.desired, &pf.seen) else {
+            return 0;
+        };
+        let mut ready = 0;
+        for (index, wanted) in &desired.vfs {
+            let claim = desired.claim_of(*index);
+            let of_pool = claim.is_some_and(|claim| claim.resource.as_ref() == Some(pool));
+            let vf = seen.vfs.get(index);
+            ready += usize::from(of_pool && vf.is_some_and(|vf| wanted.is_ready(vf)));
+        }
+        ready
+    };
+    pfs.iter().map(ready_on).sum()
+}

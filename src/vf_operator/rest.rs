@@ -1,0 +1,147 @@
+//! REST with JSON, as vf-operator's gateway has it.
+
+use super::proto::{NetworkAttachment, ResourceConfig};
+use super::refusal::Refusal;
+use super::service::Service;
+use crate::api::{self, Limits, ProblemDetails};
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use pbjson_types::Empty;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::convert::Infallible;
+use std::net::IpAddr;
+use tokio::net::TcpListener;
+use tonic::Code;
+
+pub(super) async fn serve(listener: TcpListener, service: Service) -> anyhow::Result<Infallible> {
+    api::serve_tcp(listener, router(service), api::LIMITS).await
+}
+
+pub(super) fn router(service: Service) -> Router {
+    Router::new()
+        .route(
+            "/api/v1/config/resources",
+            post(create_resource).get(resource_configs),
+        )
+        .route(
+            "/api/v1/config/resources/{name}",
+            get(resource_config).delete(delete_resource),
+        )
+        .route("/api/v1/resources", get(resources))
+        .route("/api/v1/resources/{name}", get(resource))
+        .route("/api/v1/config/networkattachments", post(create_attachment))
+        .route(
+            "/api/v1/config/networkattachments/{name}",
+            axum::routing::delete(delete_attachment),
+        )
+        .route("/api/v1/networkattachments", get(attachments))
+        .route("/api/v1/networkattachments/{name}", get(attachment))
+        .method_not_allowed_fallback(async || Refusal::new(Code::Unimplemented, "Method Not Allowed"))
+        .fallback(async || Refusal::new(Code::NotFound, "Not Found"))
+        .with_state(service)
+}
+
+type Answer<T> = Result<Json<T>, Refusal>;
+
+async fn create_resource(
+    State(service): State<Service>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<impl Serialize> {
+    let config: ResourceConfig = read(&headers, body).await?;
+    service.create_resource(config).await.map(Json)
+}
+
+async fn resource_configs(State(service): State<Service>) -> Answer<impl Serialize> {
+    service.resource_configs().await.map(Json)
+}
+
+async fn resource_config(
+    State(service): State<Service>,
+    Path(name): Path<String>,
+) -> Answer<impl Serialize> {
+    service.resource_config(&name).await.map(Json)
+}
+
+async fn delete_resource(
+    State(service): State<Service>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer<Empty> {
+    is_meant_for_us(&headers)?;
+    service.delete_resource(&name).await?;
+    Ok(Json(Empty {}))
+}
+
+async fn resources(State(service): State<Service>) -> Answer<impl Serialize> {
+    service.resources().await.map(Json)
+}
+
+async fn resource(
+    State(service): State<Service>,
+    Path(name): Path<String>,
+) -> Answer<impl Serialize> {
+    service.resource(&name).await.map(Json)
+}
+
+async fn create_attachment(
+    State(service): State<Service>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Empty> {
+    let attachment: NetworkAttachment = read(&headers, body).await?;
+    service.create_attachment(attachment).await?;
+    Ok(Json(Empty {}))
+}
+
+async fn delete_attachment(
+    State(service): State<Service>,
+    headers: HeaderMap,
+    Path(name): Path<String>,
+) -> Answer<Empty> {
+    is_meant_for_us(&headers)?;
+    service.delete_attachment(&name).await?;
+    Ok(Json(Empty {}))
+}
+
+async fn attachments(State(service): State<Service>) -> Answer<impl Serialize> {
+    service.attachments().await.map(Json)
+}
+
+async fn attachment(
+    State(service): State<Service>,
+    Path(name): Path<String>,
+) -> Answer<impl Serialize> {
+    service.attachment(&name).await.map(Json)
+}
+
+/// A body that is not there is as good as an empty message, whose name is missing.
+async fn read<T: DeserializeOwned + Default>(
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Refusal> {
+    is_meant_for_us(headers)?;
+    let read = api::read_body(body, api::LIMITS.patience).await;
+    read.map_err(|problem: ProblemDetails| Refusal::invalid(problem.detail))
+}
+
+/// A page in a browser on this host can be made to send requests here: under a name that leads
+/// here, or without having to ask. Nobody else names us like that.
+fn is_meant_for_us(headers: &HeaderMap) -> Result<(), Refusal> {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
+    let is_ours = name.is_some_and(|name| {
+        let address: Option<IpAddr> = name.trim_matches(['[', ']']).parse().ok();
+        name == "localhost" || address.is_some()
+    });
+    if is_ours && !headers.contains_key(header::ORIGIN) {
+        return Ok(());
+    }
+    let message = "changes are for programs on this host, not for pages in a browser";
+    Err(Refusal::new(Code::PermissionDenied, message))
+}

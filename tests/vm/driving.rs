@@ -1,0 +1,156 @@
+//! People at the command line and programs at the API: who may what, and what they see of it.
+
+use crate::host::{Host, PATIENCE};
+use crate::lab::{Job, Nic};
+use anyhow::{Context, Result};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const PF: &str = "0000:01:00.0";
+
+const POLICY: &str = r#"
+[[policy]]
+name = "dataplane"
+resource = "intelnics"
+num_vfs = 4
+trust = true
+match.vendor = "8086"
+
+[[network]]
+name = "f1-u"
+resource = "intelnics"
+"#;
+
+#[test]
+fn a_pause_holds_changes_over_a_restart_and_ends_by_itself() -> Result<()> {
+    let host = Host::with_policy(POLICY)?;
+    let mut monitor = host.spawn("exec sriovctl monitor --json")?;
+    let begun = |monitor: &mut Job| -> Result<String> {
+        host.run("sriovctl reload")?;
+        monitor.wait_for("\"event\":\"policies_loaded\"", Duration::from_secs(2))
+    };
+    (0..20)
+        .find_map(|_| begun(&mut monitor).ok())
+        .context("the monitor shows nothing")?;
+    let nic = host.plug_and_wait(Nic::igb(0), PF, 4)?;
+    // Plans, steps and files were told as they happened.
+    let told = monitor.wait_for("\"event\":\"output_written\"", PATIENCE)?;
+    for event in [
+        "trigger",
+        "pass_begun",
+        "plan",
+        "progress",
+        "step_done",
+        "pass_done",
+        "pf_appeared",
+    ] {
+        assert!(
+            told.contains(&format!("\"event\":\"{event}\"")),
+            "{event}\n{told}"
+        );
+    }
+    for line in told.lines().filter(|line| line.ends_with('}')) {
+        serde_json::from_str::<Value>(line)?;
+    }
+
+    // A long pause over a restart: what the host is made of by hand stays so.
+    host.run("sriovctl pause enp1s0 --for 1h")?;
+    monitor.wait_for("\"event\":\"paused\"", PATIENCE)?;
+    monitor.kill();
+    host.wait_for(PF, "paused", 4)?;
+    host.run("ip link set enp1s0 vf 1 trust off")?;
+    host.wait("sriovctl status enp1s0 | grep -q '1 step waits'")?;
+    assert!(
+        host.status_text()?
+            .contains("enp1s0 paused: by user 0 until 20"),
+        "{}",
+        host.status_text()?
+    );
+    host.run_for("systemctl restart sriovd", PATIENCE)?;
+    host.wait("sriovctl status enp1s0 | grep -q '1 step waits'")?;
+    assert_eq!(host.vf("enp1s0", 1)?["trust"], json!(false));
+    let plan = host.try_run("sriovctl apply enp1s0 --dry-run")?;
+    assert_eq!(plan.status, 3, "{plan}");
+    assert!(plan.stdout.contains("+ VF 1 trust on"), "{plan}");
+
+    // Somebody who names the PF means it, and the pause goes on.
+    let applied = host.run("sriovctl apply enp1s0; sriovctl status enp1s0 --json || true")?;
+    assert_eq!(host.vf("enp1s0", 1)?["trust"], json!(true), "{applied}");
+    host.wait_for(PF, "paused", 4)?;
+    host.run("ip link set enp1s0 vf 1 trust off")?;
+    host.wait("sriovctl status enp1s0 | grep -q '1 step waits'")?;
+    let resumed = host.run("sriovctl resume")?;
+    assert_eq!(resumed, "Nothing is paused.\n");
+    host.wait_for_vf("enp1s0", 1, ".trust == true")?;
+
+    // A short one ends without anybody.
+    let paused = host.run("sriovctl pause all --for 4s")?;
+    assert!(
+        paused.starts_with("All PFs are paused by user 0 until 20"),
+        "{paused}"
+    );
+    host.run("ip link set enp1s0 vf 2 trust off")?;
+    host.wait_for_vf("enp1s0", 2, ".trust == true")?;
+    host.wait_for(PF, "ready", 4)?;
+    assert_eq!(host.num_vfs(&nic)?, 4);
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn reading_is_for_the_group_and_changing_for_admins() -> Result<()> {
+    let host = Host::installed()?;
+    host.put(
+        "[api]\nadmin_group = \"netadmin\"\n",
+        "/etc/sriovd.toml",
+        0o644,
+    )?;
+    host.policy("10-test.toml", POLICY)?;
+    // systemd holds the socket; the daemon starts when it is told to, not before.
+    host.run("systemctl start sriovd.socket; stat -c '%a %G' /run/sriovd/sriovd.sock | grep -x '660 sriovd'")?;
+    host.start()?;
+    host.plug_and_wait(Nic::igb(0), PF, 4)?;
+    host.run(
+        "groupadd netadmin
+         useradd -G sriovd reader; useradd -G sriovd,netadmin admin; useradd stranger",
+    )?;
+    let as_user = |user: &str, command: &str| {
+        host.try_run(&format!(
+            "setpriv --reuid {user} --regid {user} --init-groups {command}"
+        ))
+    };
+    let read = as_user("reader", "sriovctl status")?;
+    assert_eq!(read.status, 0, "{read}");
+    for change in [
+        "apply",
+        "reload",
+        "pause all",
+        "resume",
+        "apply --force enp1s0",
+    ] {
+        let refused = as_user("reader", &format!("sriovctl {change}"))?;
+        assert_eq!(refused.status, 1, "{refused}");
+        let said = "may read; changing is for root and the group netadmin\n";
+        assert!(refused.stderr.ends_with(said), "{refused}");
+        let done = as_user("admin", &format!("sriovctl {change}"))?;
+        assert_eq!(done.status, 0, "{change}: {done}");
+    }
+    let turned_away = as_user("stranger", "sriovctl status")?;
+    assert!(
+        turned_away.stderr.contains("you may not talk to sriovd"),
+        "{turned_away}"
+    );
+
+    // The socket outlives the daemon: who asks meanwhile waits, and is answered.
+    host.run("systemctl stop sriovd 2>/dev/null; test -S /run/sriovd/sriovd.sock")?;
+    let answered = host.run_for("sriovctl status --json | jq -r .pfs[0].state", PATIENCE)?;
+    assert!(!answered.is_empty());
+    host.wait_for(PF, "ready", 4)?;
+
+    // Without both, one pass by itself.
+    host.run("systemctl stop sriovd.socket sriovd; ip link set enp1s0 vf 3 trust off")?;
+    let alone = host.try_run("sriovctl apply")?;
+    assert_eq!(alone.status, 0, "{alone}");
+    assert_eq!(host.vf("enp1s0", 3)?["trust"], json!(true), "{alone}");
+    host.start()?;
+    host.assert_second_pass_is_empty()
+}
