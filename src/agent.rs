@@ -8,8 +8,8 @@
 mod value;
 
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::load::{DIRECTORIES, POSTED};
 use crate::policy::load::read::{Content, Tree, Trust, read};
+use crate::policy::load::{DIRECTORIES, POSTED};
 use crate::policy::reader::value::{any_text, boolean};
 use crate::policy::reader::{Reader, Table};
 use std::collections::BTreeMap;

@@ -127,7 +127,11 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
 async fn listen_for_vf_operator(
     settings: &Settings,
 ) -> anyhow::Result<Option<vf_operator::Listeners>> {
-    let VfOperator { enabled, rest, grpc } = settings.vf_operator;
+    let VfOperator {
+        enabled,
+        rest,
+        grpc,
+    } = settings.vf_operator;
     match enabled {
         true => vf_operator::Listeners::bind(rest, grpc).await.map(Some),
         false => Ok(None),

@@ -34,8 +34,8 @@ use tokio::net::TcpListener;
 /// Listening, so that what asks from now on is answered.
 #[derive(Debug)]
 pub struct Listeners {
-    rest: TcpListener,
-    grpc: TcpListener,
+    pub rest: TcpListener,
+    pub grpc: TcpListener,
 }
 
 impl Listeners {
@@ -59,6 +59,3 @@ impl Listeners {
         }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -40,10 +40,7 @@ const MODULES: &[(&str, &[&str])] = &[
         "api",
         &["model", "policy", "report", "plan", "host", "forecast"],
     ),
-    (
-        "vf_operator",
-        &["model", "policy", "report", "file", "api"],
-    ),
+    ("vf_operator", &["model", "policy", "report", "file", "api"]),
     (
         "daemon",
         &[

@@ -185,6 +185,3 @@ fn is_zero(number: &u32) -> bool {
 fn is_false(value: &bool) -> bool {
     !value
 }
-
-#[cfg(test)]
-mod tests;

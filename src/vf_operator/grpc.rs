@@ -13,9 +13,9 @@ use super::proto::{
 };
 use super::service::Service;
 use anyhow::Context;
-use pbjson_types::Empty;
 use connection::Connection;
 use futures::Stream;
+use pbjson_types::Empty;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
@@ -100,7 +100,9 @@ impl ResourceService for Service {
     }
 
     async fn get_resource(&self, asked: Request<ResourceName>) -> Answer<Resource> {
-        Ok(Response::new(self.resource(&asked.into_inner().name).await?))
+        Ok(Response::new(
+            self.resource(&asked.into_inner().name).await?,
+        ))
     }
 }
 

@@ -54,7 +54,9 @@ impl Posted {
             };
             let mut texts = BTreeMap::new();
             for entry in entries {
-                let path = entry.with_context(|| format!("cannot read {shown}"))?.path();
+                let path = entry
+                    .with_context(|| format!("cannot read {shown}"))?
+                    .path();
                 let file = path.file_name().and_then(|name| name.to_str());
                 let name = file.and_then(|file| {
                     let rest = file.strip_prefix(kind.prefix())?;

@@ -3,11 +3,10 @@
 use super::proto::{NetworkAttachment, ResourceConfig};
 use super::refusal::Refusal;
 use super::service::Service;
-use crate::api::{self, Limits, ProblemDetails};
+use crate::api::{self, ProblemDetails};
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use pbjson_types::Empty;
@@ -41,7 +40,9 @@ pub(super) fn router(service: Service) -> Router {
         )
         .route("/api/v1/networkattachments", get(attachments))
         .route("/api/v1/networkattachments/{name}", get(attachment))
-        .method_not_allowed_fallback(async || Refusal::new(Code::Unimplemented, "Method Not Allowed"))
+        .method_not_allowed_fallback(async || {
+            Refusal::new(Code::Unimplemented, "Method Not Allowed")
+        })
         .fallback(async || Refusal::new(Code::NotFound, "Not Found"))
         .with_state(service)
 }
@@ -133,7 +134,9 @@ async fn read<T: DeserializeOwned + Default>(
 /// A page in a browser on this host can be made to send requests here: under a name that leads
 /// here, or without having to ask. Nobody else names us like that.
 fn is_meant_for_us(headers: &HeaderMap) -> Result<(), Refusal> {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
     let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
     let is_ours = name.is_some_and(|name| {
         let address: Option<IpAddr> = name.trim_matches(['[', ']']).parse().ok();

@@ -181,9 +181,7 @@ impl Service {
 
     async fn reload(&self) -> Result<(), Refusal> {
         let by = BY.to_owned();
-        self.state
-            .ask(|done| Request::Reload { by, done })
-            .await?;
+        self.state.ask(|done| Request::Reload { by, done }).await?;
         let settled = self.state.ask(|done| Request::Settle { done });
         // In time or not, what was asked for is in force.
         drop(timeout(PATIENCE, settled).await);

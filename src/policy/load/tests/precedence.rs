@@ -155,7 +155,12 @@ fn what_was_posted_is_weaker_than_what_was_written() {
     host.write("etc/sriov.d/50-b.toml", policy("b"));
     host.write("etc/sriov.d/60-twin.toml", policy("twin"));
     let dirs = [&DIRECTORIES[..], &["/var/lib/sriovd/vf-operator.d"]].concat();
-    let loaded = load(host.root.path(), &dirs, Trust::Enforce, &LastGood::default());
+    let loaded = load(
+        host.root.path(),
+        &dirs,
+        Trust::Enforce,
+        &LastGood::default(),
+    );
     // At equal priority the last in reading order is the strongest.
     assert_eq!(names(&loaded), ["a", "b", "twin"]);
     let broken = FileState::Broken {
