@@ -11,6 +11,7 @@
 //! | `GET /v1/events` | [`Event`](crate::report::Event)s as server-sent events |
 //! | `POST /v1/apply` | [`Applied`]: a pass over some PFs or all, then the status |
 //! | `POST /v1/pause`, `/v1/resume` | changes held, or no longer; then the status |
+//! | `GET /metrics`, `/openapi.json` | counters for Prometheus; all of this as programs read it |
 //! | `POST /v1/reload` | policies read again, then the status |
 //!
 //! Errors are RFC 9457 problem objects. Changing is for root, the user the daemon runs as, and the

@@ -9,8 +9,8 @@ use crate::report::{PfReport, PfState, Status};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State as Extract};
-use axum::http::{Method, StatusCode};
-use axum::response::Response;
+use axum::http::{Method, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -126,8 +126,16 @@ pub(super) async fn events(Extract(api): Extract<Api>) -> Result<Response, Probl
     stream::follow(&api.state.feed, &api.followers, api.limits.patience)
 }
 
+/// All of this as programs read it; a test holds it to what the handlers answer.
+pub(super) const OPENAPI: &str = include_str!("openapi.json");
+
+pub(super) async fn openapi() -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/json")];
+    (kind, OPENAPI).into_response()
+}
+
 pub(super) async fn not_found() -> ProblemDetails {
-    let detail = "there is nothing here; see /v1/status";
+    let detail = "there is nothing here; see /openapi.json";
     ProblemDetails::new(StatusCode::NOT_FOUND, detail)
 }
 

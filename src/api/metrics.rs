@@ -26,8 +26,8 @@ const STATES: [(PfState, &str); 7] = [
 ];
 
 /// A counter of sriov-network-metrics-exporter, whose names and labels are kept.
-type VfCounter = (&'static str, fn(&VfStatistics) -> u64);
-const VF_COUNTERS: [VfCounter; 8] = [
+pub(super) type VfCounter = (&'static str, fn(&VfStatistics) -> u64);
+pub(super) const VF_COUNTERS: [VfCounter; 8] = [
     ("sriov_vf_rx_bytes", |it| it.rx_bytes),
     ("sriov_vf_tx_bytes", |it| it.tx_bytes),
     ("sriov_vf_rx_packets", |it| it.rx_packets),

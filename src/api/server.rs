@@ -7,7 +7,7 @@ use super::stream::Ended;
 use super::{changes, metrics};
 use anyhow::Context as _;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router, middleware};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -54,12 +54,10 @@ pub(super) async fn serve_with(
 ) -> anyhow::Result<Infallible> {
     let limits = api.limits;
     let router = router(api);
-    let accept = async || {
-        let (stream, _) = listener.accept().await?;
-        let router = router.clone().layer(Extension(who(&stream)));
-        Ok((stream, router))
-    };
-    accept_all(accept, limits).await
+    accept_all(listener, limits, |stream| {
+        router.clone().layer(Extension(who(stream)))
+    })
+    .await
 }
 
 /// The same for any other router, on TCP.
@@ -68,26 +66,45 @@ pub async fn serve_tcp(
     router: Router,
     limits: Limits,
 ) -> anyhow::Result<Infallible> {
-    let accept = async || {
-        let (stream, _) = listener.accept().await?;
-        Ok((stream, router.clone()))
-    };
-    accept_all(accept, limits).await
+    accept_all(listener, limits, |_| router.clone()).await
 }
 
-async fn accept_all<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
-    accept: impl AsyncFn() -> io::Result<(S, Router)>,
+trait Accept {
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Accept for UnixListener {
+    type Stream = UnixStream;
+    async fn accept(&self) -> io::Result<UnixStream> {
+        self.accept().await.map(|(stream, _)| stream)
+    }
+}
+
+impl Accept for TcpListener {
+    type Stream = TcpStream;
+    async fn accept(&self) -> io::Result<TcpStream> {
+        self.accept().await.map(|(stream, _)| stream)
+    }
+}
+
+async fn accept_all<L: Accept>(
+    listener: L,
     limits: Limits,
+    router: impl Fn(&L::Stream) -> Router,
 ) -> anyhow::Result<Infallible> {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = accept(), if connections.len() < limits.connections => match accepted {
-                Ok((stream, router)) => {
-                    connections.spawn(connection(stream, router, limits.patience));
+            accepted = Accept::accept(&listener), if connections.len() < limits.connections => {
+                match accepted {
+                    Ok(stream) => {
+                        let router = router(&stream);
+                        connections.spawn(connection(stream, router, limits.patience));
+                    }
+                    Err(_) => sleep(PAUSE).await,
                 }
-                Err(_) => sleep(PAUSE).await,
-            },
+            }
             Some(ended) = connections.join_next() => ended.context("a connection's task failed")?,
         }
     }
@@ -129,21 +146,32 @@ async fn too_slow(mut answered: watch::Receiver<Option<Option<Ended>>>, patience
 }
 
 fn router(api: Api) -> Router {
-    Router::new()
-        .route("/v1/status", get(handlers::status))
-        .route("/v1/snapshot", get(handlers::snapshot))
-        .route("/v1/plan", get(handlers::plan))
-        .route("/v1/pfs", get(handlers::pfs))
-        .route("/v1/pfs/{pf}", get(handlers::pf))
-        .route("/v1/policies", get(handlers::policies))
-        .route("/v1/networks", get(handlers::networks))
-        .route("/v1/events", get(handlers::events))
-        .route("/v1/apply", post(changes::apply))
-        .route("/v1/pause", post(changes::pause))
-        .route("/v1/resume", post(changes::resume))
-        .route("/v1/reload", post(changes::reload))
-        .route("/metrics", get(metrics::metrics))
+    let routes = ROUTES.iter();
+    routes
+        .fold(Router::new(), |router, (path, handler)| {
+            router.route(path, handler())
+        })
         .method_not_allowed_fallback(handlers::wrong_method)
         .fallback(handlers::not_found)
         .with_state(api)
 }
+
+type Route = (&'static str, fn() -> MethodRouter<Api>);
+
+/// `openapi.json` describes them all.
+pub(super) const ROUTES: &[Route] = &[
+    ("/v1/status", || get(handlers::status)),
+    ("/v1/snapshot", || get(handlers::snapshot)),
+    ("/v1/plan", || get(handlers::plan)),
+    ("/v1/pfs", || get(handlers::pfs)),
+    ("/v1/pfs/{pf}", || get(handlers::pf)),
+    ("/v1/policies", || get(handlers::policies)),
+    ("/v1/networks", || get(handlers::networks)),
+    ("/v1/events", || get(handlers::events)),
+    ("/v1/apply", || post(changes::apply)),
+    ("/v1/pause", || post(changes::pause)),
+    ("/v1/resume", || post(changes::resume)),
+    ("/v1/reload", || post(changes::reload)),
+    ("/metrics", || get(metrics::metrics)),
+    ("/openapi.json", || get(handlers::openapi)),
+];

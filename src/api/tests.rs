@@ -3,6 +3,7 @@
 mod daemon;
 mod events;
 mod metrics;
+mod openapi;
 mod pause;
 
 use super::handlers::Api;
@@ -102,13 +103,19 @@ async fn every_mistake_is_answered_with_a_problem_object() {
     let large = format!(r#"{{"pfs": ["{}"]}}"#, "x".repeat(65 * 1024));
     let malformed = "the body is not what is expected here: ";
     let mistakes = [
-        ("GET", "/", "", 404, "there is nothing here; see /v1/status"),
+        (
+            "GET",
+            "/",
+            "",
+            404,
+            "there is nothing here; see /openapi.json",
+        ),
         (
             "GET",
             "/v1/statu",
             "",
             404,
-            "there is nothing here; see /v1/status",
+            "there is nothing here; see /openapi.json",
         ),
         ("POST", "/v1/status", "", 405, "POST is not for this path"),
         ("GET", "/v1/apply", "", 405, "GET is not for this path"),

@@ -99,6 +99,13 @@ impl Daemon {
         answer(stream).await
     }
 
+    pub(super) async fn status_of(&self, method: &str, path: &str) -> u16 {
+        let mut stream = self.connect().await;
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        text(stream).await.0
+    }
+
     /// The content type and the body of what can be read.
     pub(super) async fn get_text(&self, path: &str) -> (String, String) {
         let mut stream = self.connect().await;

@@ -1,8 +1,22 @@
 //! `/metrics`: the families that there are, and their numbers.
 
 use super::daemon::*;
+use crate::api::metrics::VF_COUNTERS;
 use crate::report::{Happening, Problem, ProblemKind};
+use std::collections::BTreeSet;
 use std::time::Duration;
+
+fn a_good_pass() -> Happening {
+    Happening::PassDone {
+        pf: pf(),
+        kind: "udev".to_owned(),
+        trigger: "udev event add".to_owned(),
+        changes: None,
+        steps: 1,
+        good: true,
+        duration_usec: 70_000,
+    }
+}
 
 #[tokio::test]
 async fn what_is_and_what_was_counted_can_be_scraped() {
@@ -17,15 +31,7 @@ async fn what_is_and_what_was_counted_can_be_scraped() {
     daemon.feed.tell(Happening::Overrun {
         source: "udev".to_owned(),
     });
-    daemon.feed.tell(Happening::PassDone {
-        pf: pf(),
-        kind: "udev".to_owned(),
-        trigger: "udev event add".to_owned(),
-        changes: None,
-        steps: 1,
-        good: true,
-        duration_usec: 70_000,
-    });
+    daemon.feed.tell(a_good_pass());
     daemon.feed.tell(Happening::ProblemAppeared {
         pf: pf(),
         problem: Problem {
@@ -64,4 +70,53 @@ async fn what_is_and_what_was_counted_can_be_scraped() {
         text.contains("\nsriovd_last_good_pass_age_seconds "),
         "{text}"
     );
+}
+
+/// Names of metrics in a text, without what a histogram puts behind its own.
+fn families(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c == '_' || c.is_ascii_alphanumeric();
+    let words = text.split(|c| !is_part(c));
+    let metrics = words.filter(|word| word.starts_with("sriovd_") || word.starts_with("sriov_vf_"));
+    let family = |name: &str| {
+        let ends = ["_bucket", "_count", "_sum"];
+        let end = ends.iter().find_map(|end| name.strip_suffix(end));
+        end.unwrap_or(name).to_owned()
+    };
+    metrics.map(family).collect()
+}
+
+#[tokio::test]
+async fn the_dashboard_shows_what_there_is_and_nothing_else() {
+    let daemon = Daemon::start(ROOMY);
+    // Those with a label show up with their first value.
+    let step = crate::model::Step::SetNumVfs { from: 0, to: 3 };
+    daemon
+        .feed
+        .tell(Happening::step_done(pf(), &step, Duration::ZERO));
+    daemon
+        .feed
+        .tell(Happening::step_failed(pf(), &step, &"EBUSY"));
+    daemon.feed.tell(Happening::Overrun {
+        source: "udev".to_owned(),
+    });
+    daemon.feed.tell(a_good_pass());
+    let problem = || Problem {
+        kind: ProblemKind::InUse,
+        vf: None,
+        step: None,
+        reason: String::new(),
+        hint: None,
+    };
+    daemon.feed.tell(Happening::ProblemAppeared {
+        pf: pf(),
+        problem: problem(),
+    });
+    let (_, text) = daemon.get_text("/metrics").await;
+    let named = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let mut there = families(&named.collect::<Vec<_>>().join("\n"));
+    // The simulated NIC counts nothing, and nothing is wrong with it.
+    there.extend(VF_COUNTERS.map(|(name, _)| name.to_owned()));
+    there.insert("sriovd_problems".to_owned());
+    let shown = families(include_str!("../../../docs/grafana.json"));
+    assert_eq!(shown, there);
 }

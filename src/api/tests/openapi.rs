@@ -1,0 +1,278 @@
+//! `/openapi.json` says what the handlers do: every path, every method, every answer.
+
+use super::daemon::*;
+use crate::api::handlers::OPENAPI;
+use crate::api::peer::Peer;
+use crate::api::server::ROUTES;
+use crate::report::event::PlannedStep;
+use crate::report::{Event, Happening, Pause, Pauses, Problem, ProblemKind, Progress, Status};
+use crate::sim::{DriverModel, SimHost, SimPf};
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+fn document() -> Value {
+    serde_json::from_str(OPENAPI).unwrap()
+}
+
+/// A schema of the document, with all that it refers to.
+fn schema(schema: &Value) -> Value {
+    let mut schema = schema.clone();
+    schema["components"] = document()["components"].clone();
+    schema
+}
+
+fn assert_matches(of: &Value, value: &Value, what: &str) {
+    let validator = jsonschema::validator_for(&schema(of)).unwrap();
+    let errors: Vec<_> = validator
+        .iter_errors(value)
+        .map(|error| format!("{}: {error}", error.instance_path()))
+        .collect();
+    assert!(errors.is_empty(), "{what}: {errors:#?}\n{value:#}");
+}
+
+/// Everything that an answer can have in it is somewhere on it.
+fn a_host_with_everything() -> (Arc<SimHost>, Status) {
+    let host = SimHost::default();
+    host.plug(SimPf::new(pf(), DriverModel::IGB));
+    host.set_num_vfs_by_hand(pf(), 2);
+    host.set_pf_up(pf(), true);
+    host.hold(
+        pf(),
+        crate::model::VfIndex(1),
+        crate::model::Holder::Namespace {
+            name: Some("blue".to_owned()),
+        },
+    );
+    let pause = Pause {
+        until: Some("2026-01-31T08:00:00Z".parse().unwrap()),
+        by: "user 0".to_owned(),
+    };
+    let problem = Problem {
+        kind: ProblemKind::InUse,
+        vf: Some(crate::model::VfIndex(1)),
+        step: Some(crate::model::Step::SetNumVfs { from: 2, to: 0 }),
+        reason: "VFIO group 7 is open".to_owned(),
+        hint: Some("end the virtual machine".to_owned()),
+    };
+    let mut other = crate::report::PfReport::unseen("0000:3b:00.1".parse().unwrap());
+    other.problems.push(problem);
+    let status = Status {
+        version: "1".to_owned(),
+        pfs: vec![other],
+        networks: vec![crate::report::NetworkReport {
+            name: "f1-u".to_owned(),
+            resource: None,
+            vf: Some(pf()),
+            held_back: None,
+        }],
+        files: vec![crate::report::FileReport {
+            path: "/etc/sriov.d/a.toml".into(),
+            state: crate::policy::load::FileState::Broken {
+                kept_last_good: true,
+            },
+        }],
+        pauses: Pauses {
+            all: Some(pause.clone()),
+            pfs: [(pf(), pause)].into(),
+        },
+        ..Status::default()
+    };
+    (Arc::new(host), status)
+}
+
+#[test]
+fn it_is_a_description_of_exactly_the_paths_that_there_are() {
+    let document = document();
+    let described: BTreeSet<_> = document["paths"].as_object().unwrap().keys().collect();
+    let there: BTreeSet<_> = ROUTES.iter().map(|(path, _)| (*path).to_owned()).collect();
+    assert_eq!(described, there.iter().collect());
+}
+
+#[tokio::test]
+async fn every_method_is_described_or_not_allowed() {
+    let daemon = Daemon::start(ROOMY);
+    let document = document();
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        let path = path.replace("{pf}", "ens59");
+        for method in ["GET", "POST", "PUT", "DELETE", "PATCH"] {
+            let described = operations[method.to_lowercase()].is_object();
+            // It has no end.
+            if described && path == "/v1/events" {
+                continue;
+            }
+            let status = daemon.status_of(method, &path).await;
+            assert_eq!(status != 405, described, "{method} {path}: {status}");
+            assert_ne!(status, 404, "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_answer_is_as_described() {
+    let (host, status) = a_host_with_everything();
+    let daemon = Daemon::with(host, ROOMY, Peer::of, status);
+    let document = document();
+    let mut seen = 0;
+    for (path, operations) in document["paths"].as_object().unwrap() {
+        for (method, operation) in operations.as_object().unwrap() {
+            let answers = &operation["responses"]["200"]["content"]["application/json"];
+            // A resumption that does not last is an error here.
+            if answers.is_null() || path == "/v1/resume" {
+                continue;
+            }
+            let path = path.replace("{pf}", "0000:3b:00.0");
+            let (status, _, answer) = daemon.ask(&method.to_uppercase(), &path, "").await;
+            assert_eq!(status, 200, "{path} {answer}");
+            assert_matches(&answers["schema"], &answer, &path);
+            seen += 1;
+        }
+    }
+    assert_eq!(seen, 11);
+    let (_, _, plan) = daemon
+        .ask("GET", "/v1/plan?pfs=0000:3b:00.0&force=true", "")
+        .await;
+    assert_matches(
+        &json!({"$ref": "#/components/schemas/Forecast"}),
+        &plan,
+        "plan",
+    );
+    assert!(plan["pfs"][0]["taken"][0]["vf"] == 1, "{plan:#}");
+    for (path, body) in [
+        ("/v1/nothing", ""),
+        ("/v1/pfs/a%2Fb", ""),
+        ("/v1/plan?x=1", ""),
+    ] {
+        let (status, kind, problem) = daemon.ask("GET", path, body).await;
+        assert!((400..500).contains(&status) && kind == "application/problem+json");
+        assert_matches(
+            &json!({"$ref": "#/components/schemas/Problem"}),
+            &problem,
+            path,
+        );
+    }
+}
+
+#[test]
+fn every_request_that_is_described_is_understood() {
+    let apply = json!({"pfs": ["ens59"], "force": true});
+    let pause = json!({"pfs": ["ens59"], "seconds": 5});
+    for (name, body) in [("ApplyRequest", apply), ("PauseRequest", pause)] {
+        let of = json!({"$ref": format!("#/components/schemas/{name}")});
+        assert_matches(&of, &body, name);
+    }
+    let described = |name: &str| {
+        let properties = document()["components"]["schemas"][name]["properties"].clone();
+        let properties = properties.as_object().unwrap().clone();
+        properties
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect::<BTreeSet<_>>()
+    };
+    let known = |value: Value| {
+        let object = value.as_object().unwrap().clone();
+        object
+            .into_iter()
+            .map(|(key, _)| key)
+            .collect::<BTreeSet<_>>()
+    };
+    let apply = crate::api::ApplyRequest::default();
+    assert_eq!(described("ApplyRequest"), known(json!(apply)));
+    let pause = crate::api::PauseRequest {
+        seconds: Some(1),
+        ..Default::default()
+    };
+    assert_eq!(described("PauseRequest"), known(json!(pause)));
+}
+
+#[test]
+fn every_kind_of_event_is_described() {
+    let problem = || Problem {
+        kind: ProblemKind::Failed,
+        vf: None,
+        step: None,
+        reason: String::new(),
+        hint: None,
+    };
+    let pause = || Pause {
+        until: None,
+        by: String::new(),
+    };
+    let step = crate::model::Step::SetNumVfs { from: 0, to: 4 };
+    let text = String::new;
+    let all = [
+        Happening::Trigger {
+            kind: text(),
+            trigger: text(),
+            pf: None,
+        },
+        Happening::PassBegun {
+            pf: pf(),
+            trigger: text(),
+        },
+        Happening::Plan {
+            pf: pf(),
+            steps: vec![PlannedStep::of(&step)],
+        },
+        Happening::step_done(pf(), &step, Default::default()),
+        Happening::step_failed(pf(), &step, &"EIO"),
+        Happening::Progress {
+            pf: pf(),
+            progress: Progress::default(),
+        },
+        Happening::PassDone {
+            pf: pf(),
+            kind: text(),
+            trigger: text(),
+            changes: None,
+            steps: 0,
+            good: true,
+            duration_usec: 0,
+        },
+        Happening::ProblemAppeared {
+            pf: pf(),
+            problem: problem(),
+        },
+        Happening::ProblemCleared {
+            pf: pf(),
+            problem: problem(),
+        },
+        Happening::VfTaken(crate::report::TakenVf {
+            pf: pf(),
+            vf: crate::model::VfIndex(0),
+            holders: BTreeSet::new(),
+        }),
+        Happening::PfAppeared { pf: pf() },
+        Happening::PfVanished { pf: pf() },
+        Happening::PoliciesLoaded {
+            trigger: text(),
+            broken: 0,
+        },
+        Happening::OutputWritten { file: "/a".into() },
+        Happening::OutputRemoved { file: "/a".into() },
+        Happening::OutputRefused {
+            file: "/a".into(),
+            reason: text(),
+        },
+        Happening::Overrun { source: text() },
+        Happening::Paused {
+            pf: Some(pf()),
+            pause: pause(),
+        },
+        Happening::Resumed { pf: None, by: None },
+    ];
+    let mut kinds = BTreeSet::new();
+    for happening in all {
+        let event = json!(Event {
+            number: 1,
+            time: "2026-01-31T08:00:00Z".parse().unwrap(),
+            happening,
+        });
+        let of = json!({"$ref": "#/components/schemas/Event"});
+        assert_matches(&of, &event, "event");
+        kinds.insert(event["event"].clone().to_string());
+    }
+    let described =
+        document()["components"]["schemas"]["Event"]["properties"]["event"]["enum"].clone();
+    assert_eq!(kinds.len(), described.as_array().unwrap().len());
+}
