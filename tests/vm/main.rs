@@ -38,4 +38,5 @@ mod rivals;
 mod sharing;
 mod standing_still;
 mod unit;
+mod vf_operator;
 mod vfio;
