@@ -103,6 +103,8 @@ pub struct Api {
     pub socket: PathBuf,
     /// Its members may change what others may only read.
     pub admin_group: Option<String>,
+    /// For reading over TCP, also with a browser.
+    pub listen: Option<SocketAddr>,
 }
 
 /// The API of vf-operator, for who moves over from it.
@@ -187,6 +189,7 @@ impl Default for Api {
         Self {
             socket: "/run/sriovd/sriovd.sock".into(),
             admin_group: None,
+            listen: None,
         }
     }
 }
@@ -351,6 +354,7 @@ fn api(table: &mut Table<'_>) -> Api {
     Api {
         socket: table.value("socket", value::path).unwrap_or(default.socket),
         admin_group: table.value("admin_group", value::group).flatten(),
+        listen: table.value("listen", value::local_or_none).flatten(),
     }
 }
 

@@ -18,12 +18,14 @@
 //! members of the admin group.
 
 mod changes;
+mod clock;
 mod counters;
 mod detail;
 mod feed;
 mod handlers;
 mod input;
 mod metrics;
+mod page;
 mod peer;
 mod problem;
 mod server;
@@ -35,9 +37,11 @@ use crate::model::{Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::PolicySet;
 use crate::report::{Pause, Status, TakenVf};
+pub use clock::since_1970;
 pub use detail::{NetworkDetail, PfDetail, PolicyDetail};
 pub use feed::Feed;
 pub use input::read as read_body;
+pub use peer::is_for_this_host;
 pub use problem::ProblemDetails;
 use serde::{Deserialize, Serialize};
 pub use server::{LIMITS, Limits, serve, serve_tcp};

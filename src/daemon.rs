@@ -42,6 +42,7 @@ use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
 use tokio::time::Interval;
@@ -99,7 +100,8 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let posted = file::under(&coordinator.shared.root, &settings.posted_dir());
     let for_vf_operator = listen_for_vf_operator(&settings).await?;
     let vf_operator = serve_vf_operator(for_vf_operator, posted, state.clone());
-    let serve = api::serve(listener, state);
+    let tcp = listen_on_tcp(&settings).await?;
+    let serve = api::serve(listener, tcp, state);
     let work = coordinate(
         &mut coordinator,
         &mut triggered,
@@ -122,6 +124,15 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     // A step that is still at work then is the kernel's to finish.
     drop(tokio::time::timeout(STOP_PATIENCE, ending).await);
     Ok(())
+}
+
+async fn listen_on_tcp(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
+    let Some(address) = settings.api.listen else {
+        return Ok(None);
+    };
+    let listener = TcpListener::bind(address).await;
+    let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
+    Ok(Some(listener))
 }
 
 async fn listen_for_vf_operator(

@@ -14,7 +14,7 @@ mod rest;
 mod service;
 
 /// Made of `networkservice.proto` by `build.rs`.
-#[expect(clippy::all, unreachable_pub, reason = "nobody wrote it")]
+#[expect(unreachable_pub, reason = "nobody wrote it")]
 mod proto {
     tonic::include_proto!("networkservice");
     include!(concat!(env!("OUT_DIR"), "/networkservice.serde.rs"));

@@ -95,6 +95,7 @@ receive_buffer = 0x1000
 [api]
 socket = "/a"
 admin_group = "netadmin"
+listen = "127.0.0.1:8080"
 [vf_operator]
 enabled = true
 rest = "127.0.0.2:1"
@@ -124,6 +125,7 @@ grpc = "[::1]:2"
     assert_eq!(seconds, [1, 2, 3].map(Duration::from_secs));
     assert_eq!(limits.receive_buffer, 4096);
     assert_eq!(settings.api.socket, Path::new("/a"));
+    assert_eq!(settings.api.listen.unwrap().port(), 8080);
     let vf_operator = &settings.vf_operator;
     assert!(vf_operator.enabled);
     assert_eq!(vf_operator.rest.to_string(), "127.0.0.2:1");

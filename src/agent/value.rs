@@ -58,7 +58,15 @@ pub(super) fn hostname(value: &DeValue<'_>) -> Result<Option<String>, Expected> 
     name.map(|name| Some(name).filter(|name| !name.is_empty()))
 }
 
-/// Whoever reaches it may change everything: nobody from outside.
+/// The empty text is none.
+pub(super) fn local_or_none(value: &DeValue<'_>) -> Result<Option<SocketAddr>, Expected> {
+    match value.as_str() {
+        Some("") => Ok(None),
+        _ => local(value).map(Some),
+    }
+}
+
+/// Whoever reaches it is not known: nobody from outside.
 pub(super) fn local(value: &DeValue<'_>) -> Result<SocketAddr, Expected> {
     let expected = "an address of this host for itself with a port, such as \"127.0.0.1:15001\"";
     let address = value.as_str().and_then(|text| text.parse().ok());

@@ -1,5 +1,6 @@
 //! Requests that change something.
 
+use super::clock::since_1970;
 use super::handlers::{Answer, Api};
 use super::peer::Peer;
 use super::{Applied, ApplyRequest, PauseRequest, PauseScope, ProblemDetails, Request, input};
@@ -9,7 +10,7 @@ use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// A pause without end has none; one with an end is not for ever.
 const LONGEST_PAUSE: Duration = Duration::from_secs(366 * 24 * 60 * 60);
@@ -66,7 +67,7 @@ pub(super) async fn pause(
         return Err(bad_request(detail));
     }
     let pause = Pause {
-        until: length.map(|length| Timestamp::not_before(SystemTime::now() + length)),
+        until: length.map(|length| Timestamp::not_before(since_1970() + length)),
         by: peer.to_string(),
     };
     let scope = api.find_scope(pfs).await?;

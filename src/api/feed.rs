@@ -1,10 +1,10 @@
 //! One stream of everything that happens: many may follow it, nobody is waited for.
 
+use super::clock::since_1970;
 use super::counters::Counters;
 use crate::model::Timestamp;
 use crate::report::{Event, Happening};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::SystemTime;
 use tokio::sync::broadcast;
 
 /// So far may a follower fall behind. A pass over a PF with hundreds of VFs makes a few thousand
@@ -40,7 +40,7 @@ impl Feed {
         *last += 1;
         let event = Event {
             number: *last,
-            time: Timestamp::not_before(SystemTime::now()),
+            time: Timestamp::at(since_1970()),
             happening,
         };
         // Nobody follows: nobody needs it.

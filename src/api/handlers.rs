@@ -139,6 +139,11 @@ pub(super) async fn not_found() -> ProblemDetails {
     ProblemDetails::new(StatusCode::NOT_FOUND, detail)
 }
 
+pub(super) fn misdirected() -> ProblemDetails {
+    let detail = "this is for programs on this host, which call it localhost or by its address";
+    ProblemDetails::new(StatusCode::MISDIRECTED_REQUEST, detail)
+}
+
 pub(super) async fn wrong_method(method: Method) -> ProblemDetails {
     let detail = format!("{method} is not for this path");
     ProblemDetails::new(StatusCode::METHOD_NOT_ALLOWED, detail)

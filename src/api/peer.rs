@@ -1,8 +1,11 @@
 //! Who is at the other end of a connection, and whether they may change anything.
 
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, header};
 use nix::unistd::{Gid, Group, Uid, User, getgrouplist};
 use std::ffi::CString;
 use std::fmt;
+use std::net::IpAddr;
 use tokio::net::UnixStream;
 use tokio::task::spawn_blocking;
 
@@ -14,6 +17,8 @@ pub(super) enum Peer {
         gid: u32,
     },
     Unknown,
+    /// Over TCP, from this host: whoever that is.
+    Local,
 }
 
 impl Peer {
@@ -59,11 +64,25 @@ fn is_member(uid: u32, gid: u32, group: &str) -> bool {
     matches!(groups, Ok(Ok(groups)) if groups.contains(&group.gid))
 }
 
+/// Whether a request names this host as programs do. A page in a browser can be made to send
+/// requests here under a name that only leads here.
+pub fn is_for_this_host(headers: &HeaderMap) -> bool {
+    let host = headers
+        .get(header::HOST)
+        .and_then(|host| host.to_str().ok());
+    let authority = host.and_then(|host| host.parse::<Authority>().ok());
+    authority.is_some_and(|authority| {
+        let name = authority.host().trim_matches(['[', ']']);
+        name == "localhost" || name.parse::<IpAddr>().is_ok()
+    })
+}
+
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::User { uid, .. } => write!(f, "user {uid}"),
             Self::Unknown => f.write_str("an unknown user"),
+            Self::Local => f.write_str("who comes over TCP"),
         }
     }
 }

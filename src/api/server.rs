@@ -4,9 +4,11 @@ use super::State;
 use super::handlers::{self, Api};
 use super::peer::Peer;
 use super::stream::Ended;
-use super::{changes, metrics};
+use super::{changes, is_for_this_host, metrics, page};
 use anyhow::Context as _;
-use axum::response::Response;
+use axum::extract::Request;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router, middleware};
 use hyper::server::conn::http1;
@@ -43,8 +45,24 @@ const HEAD_LIMIT: usize = 16 * 1024;
 /// Out of descriptors or memory: there is no event for having them again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-pub async fn serve(listener: UnixListener, state: State) -> anyhow::Result<Infallible> {
-    serve_with(listener, Api::new(state, LIMITS), Peer::of).await
+/// `tcp` is for this host alone, and for reading.
+pub async fn serve(
+    listener: UnixListener,
+    tcp: Option<TcpListener>,
+    state: State,
+) -> anyhow::Result<Infallible> {
+    let api = Api::new(state, LIMITS);
+    let pages = pages(api.clone());
+    let over_tcp = async {
+        match tcp {
+            Some(tcp) => serve_tcp(tcp, pages, LIMITS).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        ended = serve_with(listener, api, Peer::of) => ended,
+        ended = over_tcp => ended,
+    }
 }
 
 pub(super) async fn serve_with(
@@ -146,9 +164,27 @@ async fn too_slow(mut answered: watch::Receiver<Option<Option<Ended>>>, patience
 }
 
 fn router(api: Api) -> Router {
+    all_routes(Router::new(), api)
+}
+
+/// The same with pages for a browser, which can only read.
+pub(super) fn pages(api: Api) -> Router {
+    all_routes(page::routes(), api)
+        .layer(Extension(Peer::Local))
+        .layer(middleware::from_fn(only_for_this_host))
+}
+
+async fn only_for_this_host(request: Request, next: Next) -> Response {
+    match is_for_this_host(request.headers()) {
+        true => next.run(request).await,
+        false => handlers::misdirected().into_response(),
+    }
+}
+
+fn all_routes(router: Router<Api>, api: Api) -> Router {
     let routes = ROUTES.iter();
     routes
-        .fold(Router::new(), |router, (path, handler)| {
+        .fold(router, |router, (path, handler)| {
             router.route(path, handler())
         })
         .method_not_allowed_fallback(handlers::wrong_method)

@@ -4,6 +4,7 @@ mod daemon;
 mod events;
 mod metrics;
 mod openapi;
+mod page;
 mod pause;
 
 use super::handlers::Api;

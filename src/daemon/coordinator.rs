@@ -141,7 +141,7 @@ impl Coordinator {
                 force,
                 by,
                 done,
-            } => self.on_apply(&pfs, Wish { by_name, force, by }, done),
+            } => self.on_apply(&pfs, &Wish { by_name, force, by }, done),
             Request::Reload { by, done } => {
                 self.load_policies(Load::asked_for(Cause::Request { by }, done));
             }
@@ -249,7 +249,7 @@ impl Coordinator {
     }
 
     /// Passes over some PFs, and a word when they are all over.
-    fn on_apply(&mut self, pfs: &[PciAddress], wish: Wish, done: oneshot::Sender<Vec<TakenVf>>) {
+    fn on_apply(&mut self, pfs: &[PciAddress], wish: &Wish, done: oneshot::Sender<Vec<TakenVf>>) {
         let mut waits = Vec::new();
         for &pf in pfs {
             let (told, wait) = oneshot::channel();

@@ -3,12 +3,12 @@
 use super::announce::in_full;
 use super::coordinator::Coordinator;
 use super::slot::{Waiting, tell_done};
-use crate::api::PauseScope;
+use crate::api::{PauseScope, since_1970};
 use crate::events::Cause;
-use crate::model::PciAddress;
+use crate::model::{PciAddress, Timestamp};
 use crate::report::{Happening, Pause, Pauses};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 
@@ -63,7 +63,7 @@ impl Coordinator {
 
     /// Pauses that are over by now.
     pub(super) fn end_pauses(&mut self) {
-        let now = SystemTime::now();
+        let now = Timestamp::at(since_1970());
         if self.pauses().end(now) {
             let (pf, by) = (None, None);
             self.shared.feed.tell(Happening::Resumed { pf, by });
@@ -78,8 +78,8 @@ impl Coordinator {
     /// The clock of the wall may be set, so this is asked for anew each time.
     pub(super) fn next_end_of_pause(&self) -> Option<Instant> {
         let end = self.paused.read(Pauses::next_end)?;
-        let left = end.time().duration_since(SystemTime::now());
-        Some(Instant::now() + left.unwrap_or_default())
+        let left = end.since_1970().saturating_sub(since_1970());
+        Some(Instant::now() + left)
     }
 
     pub(super) fn pauses(&self) -> Pauses {

@@ -3,7 +3,7 @@
 use super::{Malformed, serde_as_text};
 use std::fmt;
 use std::str::FromStr;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, UNIX_EPOCH};
 
 /// Whole seconds since 1970, shown as RFC 3339 in UTC.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -13,31 +13,39 @@ pub struct Timestamp(u64);
 const LAST: u64 = 253_402_300_799;
 
 impl Timestamp {
-    /// The first whole second that is not before `time`.
-    pub fn not_before(time: SystemTime) -> Self {
-        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        let seconds = since.as_secs() + u64::from(since.subsec_nanos() != 0);
-        Self(seconds.min(LAST))
+    /// The last whole second that has begun so long after 1970.
+    pub fn at(since_1970: Duration) -> Self {
+        Self(since_1970.as_secs().min(LAST))
     }
 
-    pub fn time(self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(self.0)
+    /// The first whole second that begins so long after 1970, or later.
+    pub fn not_before(since_1970: Duration) -> Self {
+        let part = u64::from(since_1970.subsec_nanos() != 0);
+        Self((since_1970.as_secs() + part).min(LAST))
+    }
+
+    pub fn since_1970(self) -> Duration {
+        Duration::from_secs(self.0)
     }
 }
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        humantime::format_rfc3339_seconds(self.time()).fmt(f)
+        let time = UNIX_EPOCH + self.since_1970();
+        humantime::format_rfc3339_seconds(time).fmt(f)
     }
 }
 
 impl FromStr for Timestamp {
     type Err = Malformed;
     fn from_str(text: &str) -> Result<Self, Malformed> {
+        let since = humantime::parse_rfc3339(text)
+            .ok()
+            .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let expected = "a time such as 2026-01-31T08:00:00Z";
-        let time = humantime::parse_rfc3339(text);
-        time.map(Self::not_before)
-            .map_err(|_| Malformed::new(text, expected))
+        since
+            .map(Self::at)
+            .ok_or_else(|| Malformed::new(text, expected))
     }
 }
 serde_as_text!(Timestamp);

@@ -4,7 +4,6 @@ use crate::model::{PciAddress, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::time::SystemTime;
 
 /// Nothing is changed by itself until then, or until somebody says so.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,8 +14,8 @@ pub struct Pause {
 }
 
 impl Pause {
-    pub fn is_over(&self, now: SystemTime) -> bool {
-        self.until.is_some_and(|until| until.time() <= now)
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 }
 
@@ -58,7 +57,7 @@ impl Pauses {
     }
 
     /// Without those that are over; whether there were any.
-    pub fn end(&mut self, now: SystemTime) -> bool {
+    pub fn end(&mut self, now: Timestamp) -> bool {
         let before = self.clone();
         self.all.take_if(|pause| pause.is_over(now));
         self.pfs.retain(|_, pause| !pause.is_over(now));

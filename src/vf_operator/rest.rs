@@ -13,7 +13,6 @@ use pbjson_types::Empty;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
-use std::net::IpAddr;
 use tokio::net::TcpListener;
 use tonic::Code;
 
@@ -134,15 +133,7 @@ async fn read<T: DeserializeOwned + Default>(
 /// A page in a browser on this host can be made to send requests here: under a name that leads
 /// here, or without having to ask. Nobody else names us like that.
 fn is_meant_for_us(headers: &HeaderMap) -> Result<(), Refusal> {
-    let host = headers
-        .get(header::HOST)
-        .and_then(|host| host.to_str().ok());
-    let name = host.map(|host| host.rsplit_once(':').map_or(host, |(name, _)| name));
-    let is_ours = name.is_some_and(|name| {
-        let address: Option<IpAddr> = name.trim_matches(['[', ']']).parse().ok();
-        name == "localhost" || address.is_some()
-    });
-    if is_ours && !headers.contains_key(header::ORIGIN) {
+    if api::is_for_this_host(headers) && !headers.contains_key(header::ORIGIN) {
         return Ok(());
     }
     let message = "changes are for programs on this host, not for pages in a browser";

@@ -38,7 +38,7 @@ fn known_in_policies() -> Keys {
 }
 
 fn known_in_settings() -> Keys {
-    let tables = ["outputs", "node", "limits", "api"];
+    let tables = ["outputs", "node", "limits", "api", "vf_operator"];
     let tables = tables.map(|table| format!("[{table}]\nnonsense = 1\n"));
     let text = format!("nonsense = 1\n{}", tables.concat());
     known(Settings::parse(Path::new("f"), &text).unwrap_err())
@@ -87,7 +87,7 @@ fn the_manual_pages_list_the_keys_that_the_parsers_know() {
     let all = |keys: Keys| keys.into_values().flatten().collect::<BTreeSet<_>>();
     assert_eq!(items("sriov.d.5"), all(known_in_policies()));
     let mut settings = all(known_in_settings());
-    for table in ["outputs", "node", "limits", "api"] {
+    for table in ["outputs", "node", "limits", "api", "vf_operator"] {
         assert!(settings.remove(table), "{table}");
     }
     assert_eq!(items("sriovd.toml.5"), settings);
