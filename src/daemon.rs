@@ -4,6 +4,7 @@ mod announce;
 mod backoff;
 mod contest;
 mod coordinator;
+mod evidence;
 mod job;
 pub mod journal;
 mod ledger;

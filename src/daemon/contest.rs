@@ -15,6 +15,10 @@ const WINDOW: Duration = Duration::from_secs(60);
 const FIRST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
+/// Between two looks at a PF of which something is contested: whoever never rests makes events all
+/// the time.
+const PAUSE: Duration = Duration::from_millis(200);
+
 /// What is contested of one PF, and what may become so.
 #[derive(Debug, Default)]
 pub(super) struct Contests {
@@ -57,6 +61,11 @@ impl Contests {
     /// When a step is tried again, or its contest is over.
     pub(super) fn next_time(&self) -> Option<Instant> {
         self.contested.values().map(|contest| contest.until).min()
+    }
+
+    /// When events alone are worth the next look, after one that is over now.
+    pub(super) fn next_look(&self, now: Instant) -> Option<Instant> {
+        (!self.contested.is_empty()).then(|| now + PAUSE)
     }
 
     pub(super) fn note(&mut self, seen: &Evidence) {

@@ -1,7 +1,6 @@
 //! One pass per PF at a time, PFs side by side; what failed for now is tried again.
 
 use super::backoff::jitter;
-use super::contest::Evidence;
 use super::coordinator::Coordinator;
 use super::slot::{Retry, Running, Seen, Slot, Waiting, tell_done};
 use super::status::pf_report;
@@ -9,7 +8,7 @@ use super::{announce, job, journal};
 use crate::api::Feed;
 use crate::events::Cause;
 use crate::host::HostError;
-use crate::model::{PciAddress, Step};
+use crate::model::PciAddress;
 use crate::policy::resolve::Resolution;
 use crate::reconcile::{End, Outcome};
 use crate::report::{Happening, Pause, Performed, PfReport, Problem, ProblemKind, TakenVf};
@@ -47,7 +46,9 @@ impl Coordinator {
         if slot.running.is_some() || self.stopping || self.loaded.is_none() {
             return;
         }
-        let Some(waiting) = slot.waiting.take() else {
+        let may_wait = slot.not_before.is_some_and(|at| Instant::now() < at);
+        let begins_now = |waiting: &mut Waiting| !(may_wait && waiting.is_echo());
+        let Some(waiting) = slot.waiting.take_if(begins_now) else {
             return;
         };
         match waiting.retry {
@@ -184,6 +185,16 @@ impl Coordinator {
             };
             self.ask(pf, waiting);
         }
+        let put_off = |slot: &Slot| slot.waiting.is_some() && due(slot.not_before);
+        let put_off: Vec<_> = self
+            .slots
+            .iter()
+            .filter(|(_, slot)| put_off(slot))
+            .map(|(&pf, _)| pf)
+            .collect();
+        for pf in put_off {
+            self.begin(pf);
+        }
         let deadlines = self.deadlines();
         let mut changed = false;
         for (&pf, slot) in &mut self.slots {
@@ -232,7 +243,10 @@ impl Coordinator {
                 .as_ref()
                 .filter(|running| running.hung.is_none());
             let deadline = running.map(|running| running.deadline(&deadlines));
-            [slot.retry_at, deadline].into_iter().flatten().min()
+            let waits = slot.waiting.is_some() && slot.running.is_none();
+            let put_off = slot.not_before.filter(|_| waits);
+            let times = [slot.retry_at, deadline, put_off];
+            times.into_iter().flatten().min()
         };
         let pause = self.next_end_of_pause();
         let retries = [self.publisher.retry_at, self.loading.retry_at, pause];
@@ -245,46 +259,6 @@ impl Slot {
     pub(super) fn is_hung(&self) -> bool {
         let running = self.running.as_ref();
         running.is_some_and(|running| running.hung.is_some())
-    }
-
-    /// Sees whether somebody else keeps undoing what passes do.
-    fn note_contests(
-        &mut self,
-        seen: &mut Seen,
-        performed: &[Performed],
-        undone: &BTreeSet<Step>,
-        running: &Running,
-    ) {
-        let performed: BTreeSet<_> = performed.iter().map(|it| it.step.clone()).collect();
-        // VFs that are made anew have nothing left of what they had.
-        let anew = performed
-            .iter()
-            .any(|step| matches!(step, Step::SetNumVfs { .. }));
-        let before = self.seen.as_deref().filter(|_| !running.cause.is_wish());
-        let was_so = |step: &&Step| before.is_some_and(|before| before.had_done(step));
-        let repairs: BTreeSet<_> = performed
-            .iter()
-            .filter(was_so)
-            .filter(|step| step.vf().is_none() || !anew)
-            .cloned()
-            .collect();
-        self.contests.note(&Evidence {
-            performed: &performed,
-            repairs: &repairs,
-            undone,
-            begun: running.since,
-            ended: Instant::now(),
-        });
-        for problem in self.contests.problems() {
-            // That it reads back as before is the other one's doing, and no failure.
-            seen.problems.retain(|it| it.step != problem.step);
-            problem
-                .step
-                .iter()
-                .for_each(|step| self.blocked.forget(step));
-            seen.problems.push(problem);
-        }
-        seen.problems.sort();
     }
 
     fn saw(

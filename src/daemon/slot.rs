@@ -21,32 +21,6 @@ pub(super) struct Seen {
 }
 
 impl Seen {
-    /// Whether the step was behind us: the pass that saw this would have planned it otherwise.
-    pub(super) fn had_done(&self, step: &Step) -> bool {
-        let pf = &self.pf;
-        let is_same = |index: u32| pf.interface.as_ref().is_some_and(|nic| nic.index == index);
-        let possible = match step {
-            Step::SetAutoprobe { .. } | Step::SetNumVfs { .. } => pf.interface.is_some(),
-            Step::SetPfUp { interface } | Step::SetPfMtu { interface, .. } => is_same(*interface),
-            Step::SetVf { interface, vf, .. } => is_same(*interface) && pf.vfs.contains_key(vf),
-            Step::Bind { vf, address, .. } => {
-                pf.vfs.get(vf).is_some_and(|vf| vf.address == *address)
-            }
-            Step::SetVfMtu { vf, interface, .. } => {
-                let nic = pf.vfs.get(vf).and_then(|vf| vf.interface.as_ref());
-                nic.is_some_and(|nic| nic.index == *interface)
-            }
-        };
-        let is_desired = matches!(self.resolution, Resolution::Desired(_));
-        // Others may be the reason why less was planned.
-        let leaves_the_step_alone = |problem: &Problem| {
-            use ProblemKind::{Contested, Failed, Unsupported};
-            matches!(problem.kind, Contested | Failed | Unsupported)
-                && problem.step.as_ref() != Some(step)
-        };
-        possible && is_desired && self.problems.iter().all(leaves_the_step_alone)
-    }
-
     pub(super) fn is_refused_for_vfio(&self) -> bool {
         let in_use = |problem: &Problem| problem.kind == ProblemKind::InUse;
         let is_vfio =
@@ -65,6 +39,8 @@ pub(super) struct Slot {
     pub(super) contests: Contests,
     pub(super) backoff: Backoff,
     pub(super) retry_at: Option<Instant>,
+    /// Events wait until then.
+    pub(super) not_before: Option<Instant>,
     /// How often to look again for the end of something whose end gives no event.
     pub(super) looks_left: u8,
     /// Said in the journal and not ended yet.
@@ -113,6 +89,12 @@ impl Waiting {
             retry: Retry::Nothing,
             tell: Vec::new(),
         }
+    }
+
+    /// Nobody asks for it: something happened, and that may have been our own doing.
+    pub(super) fn is_echo(&self) -> bool {
+        let is_asked_for = self.force || self.retry != Retry::Nothing || !self.tell.is_empty();
+        !is_asked_for && !self.cause.is_wish() && !self.vfio_closed
     }
 
     /// One pass for both: the first cause stands for what is told of it, unless only a later one
@@ -180,6 +162,3 @@ impl Running {
         })
     }
 }
-
-#[cfg(test)]
-mod tests;
