@@ -26,9 +26,12 @@ impl Block {
 
     /// The file in `/etc/sriov.d` that the lead names, if it names one.
     pub fn policy_file(&self) -> Option<&str> {
-        let start = self.lead.rfind("`/etc/sriov.d/")? + "`/etc/sriov.d/".len();
-        let name = self.lead[start..].split('`').next()?;
-        name.ends_with(".toml").then_some(name)
+        self.file_name()?.strip_prefix("/etc/sriov.d/")
+    }
+
+    /// The file that the lead names, if it names one for the block: "`name`:".
+    pub fn file_name(&self) -> Option<&str> {
+        self.lead.strip_suffix("`:")?.rsplit('`').next()
     }
 
     /// The commands of a console block with what each one prints.
@@ -101,7 +104,7 @@ pub fn blocks(document: &str) -> Vec<Block> {
 
 /// Whether a command is run on the host of a test case. All others need a guest.
 pub fn is_offline(command: &str) -> bool {
-    ["sriovctl plan", "sriovctl check"]
+    ["sriovctl plan", "sriovctl check", "sriovctl import"]
         .iter()
         .any(|it| command.starts_with(it))
 }

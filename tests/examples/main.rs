@@ -2,7 +2,7 @@
 //! complete. `UPDATE=1` rewrites what commands print.
 //!
 //! A policy whose block is led by its name in `/etc/sriov.d` belongs to the commands of its section.
-//! `sriovctl plan` and `sriovctl check` are run here, on the host of `tests/cases/fresh-nic`; all other
+//! `sriovctl plan`, `check` and `import` are run here, on the host of `tests/cases/fresh-nic`; all other
 //! commands of docs/cookbook.md, and the blocks of README.md that install, are run by `tests/vm`.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
@@ -35,6 +35,8 @@ fn every_block_is_of_a_kind_that_is_tested() {
     for block in all() {
         let known = match block.language.as_str() {
             "toml" | "console" | "json" => true,
+            // What another program's users have, and a command reads.
+            "yaml" => block.file_name().is_some(),
             // Run by tests/vm/packages.rs.
             "sh" => block.file == "README.md" && block.section.starts_with("Install"),
             // The picture.
@@ -95,6 +97,14 @@ fn every_configuration_shown_is_one_that_the_cni_plugin_takes() {
 }
 
 #[test]
+fn json_shown_is_json() {
+    for block in of("json") {
+        let parsed = serde_json::from_str::<serde_json::Value>(&block.text);
+        assert!(parsed.is_ok(), "{}: {parsed:?}", block.place());
+    }
+}
+
+#[test]
 fn the_shipped_policy_matches_no_nic() {
     for entry in fs::read_dir(root().join("tests/cases")).unwrap() {
         let host = entry.unwrap().path().join("snapshot.json");
@@ -113,8 +123,9 @@ fn commands_print_what_is_shown() {
         let policies = tempfile::tempdir().unwrap();
         for policy in blocks(&block.file) {
             if policy.section == block.section
-                && let Some(name) = policy.policy_file()
+                && let Some(name) = policy.file_name()
             {
+                let name = Path::new(name).file_name().unwrap();
                 fs::write(policies.path().join(name), &policy.text).unwrap();
             }
         }
@@ -152,8 +163,13 @@ fn run(command: &str, policies: &Path) -> String {
         ["check"] => &[policies],
         _ => &[],
     };
+    // Files of the section are at hand by their names alone.
+    let directory = match words[..] {
+        ["import", ..] => Path::new(policies),
+        _ => root(),
+    };
     let output = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
-        .current_dir(root())
+        .current_dir(directory)
         .args(words)
         .args(of_the_host)
         .output()

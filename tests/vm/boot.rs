@@ -3,6 +3,7 @@
 use crate::host::Host;
 use crate::lab::{Files, Nic, PowerOn};
 use anyhow::{Context, Result};
+use std::env;
 
 const POLICY: &str = r#"
 [[policy]]
@@ -61,4 +62,43 @@ fn nics_that_are_there_at_boot_have_their_vfs_before_the_network_starts() -> Res
         "{journal}"
     );
     host.assert_second_pass_is_empty()
+}
+
+/// Ordered as the kubelet's own unit is.
+const KUBELET: &str = "\
+[Unit]
+Wants=network-online.target
+After=network-online.target
+[Service]
+ExecStart=/bin/sh -c 'ls /sys/bus/pci/devices/0000:01:00.0 | grep virtfn; exec sleep infinity'
+[Install]
+WantedBy=multi-user.target
+";
+
+/// `SRIOVD_BOOTS=10` boots ten times.
+#[test]
+fn the_kubelet_finds_all_vfs_when_it_starts() -> Result<()> {
+    let boots = env::var("SRIOVD_BOOTS").map_or(Ok(1), |it| it.parse::<u32>())?;
+    let nic = Nic::igb(0);
+    let mut files = Files::sriovd()?;
+    let policy = "[[policy]]\nname = \"all\"\nnum_vfs = 7\ntrust = true\nmatch.vendor = \"8086\"\n";
+    files.add(policy, "/etc/sriov.d/10-test.toml", 0o644)?;
+    files.add(KUBELET, "/etc/systemd/system/kubelet.service", 0o644)?;
+    files.prepare("systemctl enable kubelet.service");
+    for boot in 1..=boots {
+        let host = Host::from(PowerOn::new().nic(nic.clone()).files(&files).boot()?);
+        let listed = host.run("journalctl -o cat -u kubelet.service | grep -c virtfn")?;
+        assert_eq!(listed, "7\n", "boot {boot}: {}", host.journal()?);
+        let took = host.run(
+            "eval $(systemctl show -p InactiveExitTimestampMonotonic -p ActiveEnterTimestampMonotonic sriovd)
+             echo $(( (ActiveEnterTimestampMonotonic - InactiveExitTimestampMonotonic) / 1000 ))
+             journalctl -u sriovd -o json | jq -r 'select(.SRIOV_DURATION_USEC) | (.SRIOV_DURATION_USEC | tonumber) / 1000 | floor'",
+        )?;
+        println!(
+            "boot {boot}: ms from start to ready, ms of that for making VFs: {}",
+            took.trim().replace('\n', ", ")
+        );
+        host.assert_second_pass_is_empty()?;
+    }
+    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use crate::document::{self, Block};
 use crate::host::{Host, PATIENCE};
-use crate::lab::{self, Guest, Nic};
+use crate::lab::{self, Guest, Job, Nic};
 use anyhow::{Context, Result, ensure};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -76,13 +76,13 @@ fn pid(host: &Host) -> Result<String> {
     host.run("systemctl show --property MainPID --value sriovd")
 }
 
-/// What changes when a VF does: devices, interfaces and their settings, and that the kernel told of something.
+/// What changes when a VF does: devices, interfaces and their settings.
 fn vfs(host: &Host) -> Result<String> {
     host.run(&format!(
         "ls -l /sys/bus/pci/devices/{PF}/virtfn* | sed 's/.* //'
          ip -d -o link show enp1s0 | sed 's/state [A-Z]*//'
          ip netns exec blue ip -o link show enp1s0v1
-         cat /sys/bus/pci/devices/{PF}/virtfn*/net/*/ifindex /sys/kernel/uevent_seqnum"
+         cat /sys/bus/pci/devices/{PF}/virtfn*/net/*/ifindex"
     ))
 }
 
@@ -96,12 +96,33 @@ fn use_vfs(host: &Host) -> Result<()> {
     host.assert_second_pass_is_empty()
 }
 
+/// The kernel's events of NICs, from here on.
+fn listen(host: &Host) -> Result<Job> {
+    let mut events =
+        host.spawn("exec udevadm monitor --kernel --subsystem-match=net --subsystem-match=pci")?;
+    events.wait_for("the kernel uevent", PATIENCE)?;
+    Ok(events)
+}
+
+/// None was heard but the one that is caused here.
+fn assert_silence(host: &Host, mut events: Job) -> Result<()> {
+    host.run("ip link add heard type dummy")?;
+    let heard = events.wait_for("/net/heard ", PATIENCE)?;
+    host.run("ip link delete heard")?;
+    let others = heard
+        .lines()
+        .filter(|line| line.starts_with("KERNEL[") && !line.contains("/heard"));
+    let others: Vec<_> = others.collect();
+    assert!(others.is_empty(), "{others:#?}");
+    Ok(())
+}
+
 /// Another process runs, and found everything as it is wanted.
-fn assert_nothing_changed(host: &Host, before: &str, pid_before: &str) -> Result<()> {
+fn assert_nothing_changed(host: &Host, before: &str, pid_before: &str, events: Job) -> Result<()> {
     host.wait("systemctl is-active sriovd && sriovctl status")?;
     assert_ne!(pid(host)?, pid_before);
     assert_eq!(vfs(host)?, before, "{}", host.journal()?);
-    Ok(())
+    assert_silence(host, events)
 }
 
 #[test]
@@ -124,19 +145,21 @@ fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Resul
     use_vfs(&host)?;
     host.run("echo 'log_level = \"debug\"' > /etc/sriovd.toml")?;
     let (before, pid_before) = (vfs(&host)?, pid(&host)?);
+    let events = listen(&host)?;
     put_package(&host, &second.1)?;
     host.run_for(&install, INSTALLATION)?;
     assert_eq!(host.run("dpkg-query -W -f '${Version}' sriovd")?, "0.1.0-2");
-    assert_nothing_changed(&host, &before, &pid_before)?;
+    assert_nothing_changed(&host, &before, &pid_before, events)?;
     assert_eq!(host.run("cat /etc/sriovd.toml")?, "log_level = \"debug\"\n");
 
     // Back to a version that does not know the state that it finds.
     host.run("rm /etc/sriovd.toml && systemctl stop sriovd && sed -i 's/\"version\": 1/\"version\": 99/' /var/lib/sriovd/state.json")?;
     let pid_before = pid(&host)?;
+    let events = listen(&host)?;
     put_package(&host, &first.1)?;
     let downgrade = install.replace("apt install", "apt install --yes --allow-downgrades");
     host.run_for(&downgrade, INSTALLATION)?;
-    assert_nothing_changed(&host, &before, &pid_before)?;
+    assert_nothing_changed(&host, &before, &pid_before, events)?;
     host.wait_for_journal("was written by a newer sriovd (version 99, known is 1)")?;
     host.run("grep -q 99 /var/lib/sriovd/state.json.version-99")?;
     host.assert_second_pass_is_empty()?;
@@ -161,4 +184,76 @@ fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Resul
     let left: Vec<_> = tree(&host)?.difference(&clean).cloned().collect();
     assert!(left.is_empty(), "{left:#?}");
     Ok(())
+}
+
+#[test]
+fn the_rpm_is_installed_upgraded_and_removed_and_no_vf_is_lost() -> Result<()> {
+    let [first, second] = packages("rpm")?;
+    let host = Host::from(Guest::resume()?);
+    // What it depends on is here as Debian's packages, of which rpm does not know.
+    let rpm = |command: &str| {
+        let command = format!("rpm --nodeps {command}");
+        host.run_for(&command, INSTALLATION)
+    };
+    put_package(&host, &first.1)?;
+    rpm("--install /root/target/packages/*.rpm")?;
+    // Enabled by its preset, started by whoever installed it.
+    assert_eq!(host.run("systemctl is-enabled sriovd")?, "enabled\n");
+    assert_ne!(host.try_run("systemctl is-active sriovd")?.status, 0);
+    assert_eq!(rpm("--verify sriovd")?, "");
+
+    host.start()?;
+    use_vfs(&host)?;
+    host.run("echo 'log_level = \"debug\"' > /etc/sriovd.toml")?;
+    let (before, pid_before) = (vfs(&host)?, pid(&host)?);
+    let events = listen(&host)?;
+    put_package(&host, &second.1)?;
+    rpm("--upgrade /root/target/packages/*.rpm")?;
+    assert_eq!(host.run("rpm -q --qf '%{release}' sriovd")?, "2");
+    assert_nothing_changed(&host, &before, &pid_before, events)?;
+    assert_eq!(host.run("cat /etc/sriovd.toml")?, "log_level = \"debug\"\n");
+    let changed = host.try_run("rpm --verify --nodeps sriovd")?.stdout;
+    assert!(
+        changed.ends_with("c /etc/sriovd.toml\n") && changed.lines().count() == 1,
+        "{changed}"
+    );
+    host.assert_second_pass_is_empty()?;
+
+    rpm("--erase sriovd")?;
+    assert_eq!(vfs(&host)?, before);
+    assert_ne!(host.try_run("systemctl is-active sriovd")?.status, 0);
+    let left = host.run("ls /usr/lib/systemd/system/sriovd.service /usr/sbin/sriovd /etc/sriovd.toml* 2>/dev/null || true")?;
+    assert_eq!(left, "/etc/sriovd.toml.rpmsave\n");
+    host.run(&format!(
+        "test -e {CONFLIST} -a -e /var/lib/sriovd/state.json"
+    ))?;
+    Ok(())
+}
+
+/// What takes the toolchain is run on this machine, and its result carried into the guest.
+#[test]
+fn without_a_package_manager_it_is_installed_as_the_readme_says() -> Result<()> {
+    let host = Host::from(Guest::resume()?);
+    let commands = installations().remove(1).text;
+    let (here, there): (Vec<_>, Vec<_>) = commands
+        .lines()
+        .partition(|line| line.starts_with("cargo ") || line.starts_with("packaging/"));
+    let tree = tempfile::tempdir()?;
+    let into_the_tree = format!("packaging/install {}", tree.path().display());
+    assert_eq!(
+        here,
+        ["cargo build --release --bins", "packaging/install /"]
+    );
+    on_this_machine(&into_the_tree, tree.path(), 1)?;
+    let tar = Command::new("tar")
+        .args(["--owner=0", "--group=0", "--create", "--directory"])
+        .arg(tree.path())
+        .args(["etc", "usr"])
+        .output()?;
+    host.feed(
+        &tar.stdout,
+        "tar --extract --no-overwrite-dir --directory /",
+    )?;
+    host.run_for(&there.join(" && "), INSTALLATION)?;
+    use_vfs(&host)
 }
