@@ -1,5 +1,5 @@
 //! The project's documents, and the blocks in them that can be run.
-#![allow(unreachable_pub, reason = "shared by several test crates")]
+#![allow(dead_code, unreachable_pub, reason = "shared by several test crates")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -8,11 +8,7 @@ mod consumers;
 mod cookbook;
 mod crashes;
 #[path = "../examples/document.rs"]
-#[allow(
-    dead_code,
-    clippy::unwrap_used,
-    reason = "shared with the tests of the documents"
-)]
+#[allow(clippy::unwrap_used, reason = "shared with the tests of the documents")]
 mod document;
 mod drift;
 mod driving;
