@@ -194,6 +194,41 @@ fn an_edited_file_stays_where_there_is_no_package_manager() {
 }
 
 #[test]
+fn completions_load_in_every_shell() {
+    let tree = tempfile::tempdir().unwrap();
+    run(&mut packaging("install", &[tree.path().to_str().unwrap()]));
+    let path = format!(
+        "{}:{}",
+        binaries().display(),
+        std::env::var("PATH").unwrap()
+    );
+    for (shell, script) in [
+        (
+            "bash",
+            "source usr/share/bash-completion/completions/sriovctl && complete -p sriovctl",
+        ),
+        (
+            "zsh",
+            "fpath=($PWD/usr/share/zsh/vendor-completions $fpath)
+             autoload -Uz compinit && compinit -u -D && echo $_comps[sriovctl] && whence -v _sriovctl",
+        ),
+        (
+            "fish",
+            "source usr/share/fish/vendor_completions.d/sriovctl.fish; complete -C 'sriovctl sta'",
+        ),
+    ] {
+        let mut command = Command::new(shell);
+        command.args(["-c", script]).current_dir(tree.path());
+        let said = run(command.env("PATH", &path).env("HOME", tree.path()));
+        let expected = match shell {
+            "fish" => "status",
+            _ => "sriovctl",
+        };
+        assert!(said.contains(expected), "{shell}: {said}");
+    }
+}
+
+#[test]
 fn the_bill_of_materials_names_crates_of_the_lock_file_with_their_checksums() {
     let bill: Value = serde_json::from_str(&run(&mut packaging("bill", &["sbom"]))).unwrap();
     assert_eq!(bill["metadata"]["component"]["name"], "sriovd");
