@@ -3,7 +3,7 @@
 use crate::document::{self, Block};
 use crate::host::Host;
 use crate::lab::Nic;
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 
 const PAGE: &str = "docs/cookbook.md";
 const PF: &str = "0000:01:00.0";
@@ -43,7 +43,9 @@ fn run(host: &Host, console: &Block) -> Result<Option<String>> {
     for (command, shown) in console.commands() {
         let output = match document::is_offline(&command) {
             true => shown,
-            false => host.run(&command)?,
+            false => host
+                .run(&command)
+                .with_context(|| host.journal().unwrap_or_default())?,
         };
         now.push((command, output));
     }

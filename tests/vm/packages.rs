@@ -143,14 +143,14 @@ fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Resul
     assert_eq!(host.status_text()?, "no policy names a PF of this host\n");
 
     use_vfs(&host)?;
-    host.run("echo 'log_level = \"debug\"' > /etc/sriovd.toml")?;
+    host.run("echo '# edited' > /etc/sriovd.toml")?;
     let (before, pid_before) = (vfs(&host)?, pid(&host)?);
     let events = listen(&host)?;
     put_package(&host, &second.1)?;
     host.run_for(&install, INSTALLATION)?;
     assert_eq!(host.run("dpkg-query -W -f '${Version}' sriovd")?, "0.1.0-2");
     assert_nothing_changed(&host, &before, &pid_before, events)?;
-    assert_eq!(host.run("cat /etc/sriovd.toml")?, "log_level = \"debug\"\n");
+    assert_eq!(host.run("cat /etc/sriovd.toml")?, "# edited\n");
 
     // Back to a version that does not know the state that it finds.
     host.run("rm /etc/sriovd.toml && systemctl stop sriovd && sed -i 's/\"version\": 1/\"version\": 99/' /var/lib/sriovd/state.json")?;
@@ -204,14 +204,14 @@ fn the_rpm_is_installed_upgraded_and_removed_and_no_vf_is_lost() -> Result<()> {
 
     host.start()?;
     use_vfs(&host)?;
-    host.run("echo 'log_level = \"debug\"' > /etc/sriovd.toml")?;
+    host.run("echo '# edited' > /etc/sriovd.toml")?;
     let (before, pid_before) = (vfs(&host)?, pid(&host)?);
     let events = listen(&host)?;
     put_package(&host, &second.1)?;
     rpm("--upgrade /root/target/packages/*.rpm")?;
     assert_eq!(host.run("rpm -q --qf '%{release}' sriovd")?, "2");
     assert_nothing_changed(&host, &before, &pid_before, events)?;
-    assert_eq!(host.run("cat /etc/sriovd.toml")?, "log_level = \"debug\"\n");
+    assert_eq!(host.run("cat /etc/sriovd.toml")?, "# edited\n");
     let changed = host.try_run("rpm --verify --nodeps sriovd")?.stdout;
     assert!(
         changed.ends_with("c /etc/sriovd.toml\n") && changed.lines().count() == 1,
