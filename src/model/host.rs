@@ -118,6 +118,12 @@ pub struct VfSnapshot {
     pub driver_override: Option<DriverName>,
     #[serde(default)]
     pub iommu_group: Option<u32>,
+    /// There is no IOMMU behind its group: VFIO was told to do without.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_iommu: bool,
+    /// Its RDMA devices for user space, such as `uverbs0`, in `/dev/infiniband`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rdma: Vec<String>,
     /// The netdev, if it is in our network namespace.
     pub interface: Option<VfInterface>,
     /// The driver made a netdev and it is not in our namespace: somebody took it into theirs.
@@ -151,4 +157,9 @@ pub struct VfInterface {
 
 fn yes() -> bool {
     true
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]
+fn is_false(it: &bool) -> bool {
+    !it
 }

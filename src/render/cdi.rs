@@ -5,7 +5,7 @@
 
 use super::pools::{Member, Pools};
 use super::pretty;
-use crate::model::ResourceName;
+use crate::model::{DriverName, ResourceName};
 use serde_json::{Value, json};
 
 const VENDOR: &str = "sriovd.io";
@@ -44,29 +44,37 @@ fn is_class(pool: &ResourceName) -> bool {
 }
 
 fn device(member: &Member<'_>) -> Option<Value> {
+    let vf = member.vf;
     let mut nodes = Vec::new();
-    let is_vfio = member
-        .vf
-        .driver
-        .as_ref()
-        .is_some_and(|driver| driver.is_vfio());
-    if let Some(group) = member.vf.iommu_group.filter(|_| is_vfio) {
-        nodes.extend(["/dev/vfio/vfio".to_owned(), format!("/dev/vfio/{group}")]);
+    let is_vfio = vf.driver.as_ref().is_some_and(DriverName::is_vfio);
+    if let Some(group) = vf.iommu_group.filter(|_| is_vfio) {
+        nodes.push(node("/dev/vfio/vfio"));
+        let mut own = node(&format!("/dev/vfio/{group}"));
+        if vf.no_iommu {
+            own["hostPath"] = json!(format!("/dev/vfio/noiommu-{group}"));
+        }
+        nodes.push(own);
     }
     if member.claim.need_vhost_net {
-        nodes.extend(["/dev/vhost-net", "/dev/net/tun"].map(str::to_owned));
+        nodes.extend(["/dev/vhost-net", "/dev/net/tun"].map(node));
     }
-    let nodes: Vec<_> = nodes
-        .iter()
-        .map(|path| json!({"path": path, "permissions": "rw"}))
-        .collect();
+    if member.claim.is_rdma && !vf.rdma.is_empty() {
+        // The connection manager is one for all.
+        nodes.push(node("/dev/infiniband/rdma_cm"));
+        let own = vf.rdma.iter();
+        nodes.extend(own.map(|name| node(&format!("/dev/infiniband/{name}"))));
+    }
     // Readers refuse a device without anything in it.
     (!nodes.is_empty()).then(|| {
         json!({
-            "name": member.vf.address,
+            "name": vf.address,
             "containerEdits": {"deviceNodes": nodes},
         })
     })
+}
+
+fn node(path: &str) -> Value {
+    json!({"path": path, "permissions": "rw"})
 }
 
 #[cfg(test)]

@@ -80,6 +80,8 @@ pub(super) fn vf(bus: u8, index: u16) -> VfSnapshot {
         driver: Some(parse("iavf")),
         driver_override: None,
         iommu_group: None,
+        no_iommu: false,
+        rdma: Vec::new(),
         interface: Some(VfInterface {
             index: 100 * u32::from(bus) + u32::from(index),
             name: parse(&format!("ens{bus}f0v{index}")),

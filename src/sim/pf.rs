@@ -162,6 +162,8 @@ impl SimPf {
                 driver: None,
                 driver_override: None,
                 iommu_group: Some(100 + u32::from(index.0)),
+                no_iommu: false,
+                rdma: Vec::new(),
                 interface: None,
                 interface_elsewhere: false,
                 half_bound: false,

@@ -11,6 +11,7 @@ use crate::model::{
     VfSnapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 pub(super) fn pfs(tree: &Tree) -> Result<BTreeSet<PciAddress>, HostError> {
     let names = tree.list(PCI_DEVICES)?;
@@ -86,11 +87,16 @@ fn observe_present(
     };
     let listed = link.as_ref().is_none_or(Link::vf_list_complete);
     let settings = link.and_then(|link| link.vfs).unwrap_or_default();
+    // One look for all VFs, which have none without their PF's.
+    let has_rdma = tree.exists(device.join("infiniband"));
     let mut vfs = BTreeMap::new();
     let mut netdevs = BTreeMap::new();
     for index in indexes {
         let settings = settings.get(&index).copied().unwrap_or_default();
-        if let Some((vf, netdev)) = if_present(observe_vf(tree, pf, index, settings))? {
+        if let Some((mut vf, netdev)) = if_present(observe_vf(tree, pf, index, settings))? {
+            if has_rdma {
+                vf.rdma = rdma(tree, &self::device(vf.address))?;
+            }
             vfs.insert(index, vf);
             netdevs.extend(netdev.map(|netdev| (index, netdev)));
         }
@@ -121,6 +127,17 @@ fn observe_present(
         vfs,
         holders,
     })
+}
+
+/// The names of its devices in `/dev/infiniband`, sorted.
+fn rdma(tree: &Tree, device: &Path) -> Result<Vec<String>, HostError> {
+    let mut found = Vec::new();
+    for class in ["infiniband_verbs", "infiniband_mad"] {
+        let names = if_present(tree.list(device.join(class)))?.unwrap_or_default();
+        found.extend(names.into_iter().filter_map(|name| name.into_string().ok()));
+    }
+    found.sort_unstable();
+    Ok(found)
 }
 
 fn own_netdev(
@@ -189,7 +206,11 @@ fn observe_vf(
         netdev::Own::Here(netdev, interface) => (Some(netdev), Some(interface)),
         netdev::Own::None | netdev::Own::Elsewhere => (None, None),
     };
+    let on_vfio = driver.as_ref().is_some_and(DriverName::is_vfio);
+    let group = device.join("iommu_group/name");
     let vf = VfSnapshot {
+        no_iommu: on_vfio && tree.read(group).is_ok_and(|name| name == "vfio-noiommu"),
+        rdma: Vec::new(),
         address,
         vendor: tree.read_as(device.join("vendor"))?,
         device: tree.read_as(device.join("device"))?,

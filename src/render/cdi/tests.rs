@@ -3,10 +3,18 @@
 use super::super::fixture::{World, claim, in_user_space, pf, vfio};
 use super::super::pools::pools;
 use super::*;
-use crate::model::VfIndex;
+use crate::model::VfSnapshot;
 use crate::policy::resolve::Claim;
 
 fn specs_of(claim: Claim, user_space: bool) -> Vec<(String, Value)> {
+    specs_with(claim, user_space, |_| {})
+}
+
+fn specs_with(
+    claim: Claim,
+    user_space: bool,
+    change: impl Fn(&mut VfSnapshot),
+) -> Vec<(String, Value)> {
     let mut pf = pf(1, 2);
     if user_space {
         for (index, vf) in &mut pf.vfs {
@@ -14,7 +22,7 @@ fn specs_of(claim: Claim, user_space: bool) -> Vec<(String, Value)> {
             vf.iommu_group = Some(40 + u32::from(index.0));
         }
     }
-    assert!(pf.vfs.contains_key(&VfIndex(1)));
+    pf.vfs.values_mut().for_each(change);
     let world = World::of([(pf, vec![claim])]);
     let pools = pools(&world.resolutions, &world.host);
     let specs = specs(&pools).into_iter();
@@ -69,4 +77,42 @@ fn a_pool_whose_name_is_no_class_has_no_spec() {
         claim.need_vhost_net = true;
         assert_eq!(specs_of(claim, false).len(), usize::from(is_one), "{name}");
     }
+}
+
+#[test]
+fn a_group_without_an_iommu_has_another_name_on_the_host() {
+    let mut claim = claim("dpdk", None);
+    claim.device_type = vfio();
+    let specs = specs_with(claim, true, |vf| vf.no_iommu = true);
+    assert_eq!(
+        specs[0].1["devices"][0]["containerEdits"]["deviceNodes"][1],
+        json!({"path": "/dev/vfio/40", "hostPath": "/dev/vfio/noiommu-40", "permissions": "rw"})
+    );
+}
+
+#[test]
+fn rdma_devices_come_where_the_policy_speaks_of_them() {
+    let with_rdma = |is_rdma| {
+        let mut claim = claim("rdma", None);
+        claim.is_rdma = is_rdma;
+        let own = |vf: &mut VfSnapshot| vf.rdma = vec!["umad1".to_owned(), "uverbs1".to_owned()];
+        specs_with(claim, false, own)
+    };
+    assert_eq!(with_rdma(false), []);
+    let specs = with_rdma(true);
+    let nodes = &specs[0].1["devices"][0]["containerEdits"]["deviceNodes"];
+    let paths: Vec<_> = nodes
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| &node["path"])
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            "/dev/infiniband/rdma_cm",
+            "/dev/infiniband/umad1",
+            "/dev/infiniband/uverbs1"
+        ]
+    );
 }

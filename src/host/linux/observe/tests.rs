@@ -253,3 +253,25 @@ fn a_netdev_with_a_strange_name_does_not_hide_its_pf() {
     let interface = seen.vfs[&VfIndex(0)].interface.as_ref().unwrap();
     assert_eq!(interface.name.as_str(), "?[31m");
 }
+
+#[test]
+fn what_user_space_opens_beside_the_network_is_told() {
+    let host = Prepared::with_pf();
+    let vfio = host.vf(0, "vfio-pci");
+    host.file("sys/kernel/iommu_groups/20/name", "vfio-noiommu\n");
+    let rdma = host.vf(1, "mlx5_core");
+    host.directory(&format!("{rdma}/infiniband_verbs/uverbs1"));
+    host.directory(&format!("{rdma}/infiniband_mad/umad1"));
+    let seen = |host: &Prepared| {
+        let vfs = observe(host, &mut Answers::with_vfs(2)).unwrap().vfs;
+        let of = |index: u16| vfs[&VfIndex(index)].clone();
+        (of(0).no_iommu, of(1).no_iommu, of(1).rdma)
+    };
+    // Without the PF's there is none, and nothing more is looked at.
+    assert_eq!(seen(&host), (true, false, Vec::new()));
+    host.directory(&format!("{}/infiniband/mlx5_0", pci(PF)));
+    let both = vec!["umad1".to_owned(), "uverbs1".to_owned()];
+    assert_eq!(seen(&host), (true, false, both));
+    host.remove(&format!("{vfio}/iommu_group"));
+    assert!(!seen(&host).0);
+}
