@@ -77,42 +77,43 @@ struct Plugin {
 
 impl Plugin {
     fn answer(&self, log: &mut Log) -> Result<String, CniError> {
-        if self.call.command == Command::Version {
-            let versions = json!({
-                "cniVersion": self.header.version,
-                "supportedVersions": VERSIONS,
-            });
-            return Ok(format!("{versions}\n"));
-        }
-        let supported = VERSIONS.contains(&self.header.version.as_str());
-        if !supported {
-            let message = format!(
-                "cniVersion {:?} is not one of {}",
-                self.header.version,
-                VERSIONS.join(", ")
-            );
-            return Err(CniError::new(Code::IncompatibleVersion, message));
-        }
-        if matches!(self.call.command, Command::Gc | Command::Status)
-            && self.header.version != "1.1.0"
-        {
-            let message = format!("{:?} is a command of cniVersion 1.1.0", self.call.command);
-            return Err(CniError::new(Code::IncompatibleVersion, message));
-        }
-        // Whatever became of the configuration since, what was lent must come back.
-        if self.call.command == Command::Del {
-            *log = Log::of(&self.header.raw);
-            return self.del(log);
-        }
-        let conf = NetConf::read(&self.header)?;
+        let command = self.call.command;
+        self.check_version(command)?;
         *log = Log::of(&self.header.raw);
-        match self.call.command {
-            Command::Add => self.add(&conf, log),
-            Command::Check => self.check(&conf),
+        // Whatever became of the configuration since, what was lent must come back.
+        let conf = || NetConf::read(&self.header);
+        match command {
+            Command::Add => self.add(&conf()?, log),
+            Command::Del => self.del(log),
+            Command::Check => self.check(&conf()?),
             Command::Gc => self.collect(log),
-            Command::Status => self.status(&conf),
-            Command::Version | Command::Del => Ok(String::new()),
+            Command::Status => self.status(&conf()?),
+            Command::Version => {
+                let versions = json!({
+                    "cniVersion": self.header.version,
+                    "supportedVersions": VERSIONS,
+                });
+                Ok(format!("{versions}\n"))
+            }
         }
+    }
+
+    fn check_version(&self, command: Command) -> Result<(), CniError> {
+        let (version, newest) = (self.header.version.as_str(), VERSIONS[VERSIONS.len() - 1]);
+        let message = match command {
+            Command::Version => return Ok(()),
+            _ if !VERSIONS.contains(&version) => {
+                format!(
+                    "cniVersion {version:?} is not one of {}",
+                    VERSIONS.join(", ")
+                )
+            }
+            Command::Gc | Command::Status if version != newest => {
+                format!("{command:?} is a command of cniVersion {newest}")
+            }
+            _ => return Ok(()),
+        };
+        Err(CniError::new(Code::IncompatibleVersion, message))
     }
 
     /// What the VF is to have: of the MACs, the one that was said nearest to the container.
@@ -122,11 +123,15 @@ impl Plugin {
         settings
     }
 
-    /// Whether an ADD could succeed.
+    /// Whether an ADD could succeed. Of a VF that is only named with the ADD nothing can be said.
     fn status(&self, conf: &NetConf) -> Result<String, CniError> {
-        match self.lender.has_free(&conf.choice, true) {
-            Ok(()) => Ok(String::new()),
-            Err(error) => Err(CniError::new(Code::NotAvailable, chain(&error))),
+        match conf
+            .choice
+            .as_ref()
+            .map(|choice| self.lender.has_free(choice, true))
+        {
+            None | Some(Ok(())) => Ok(String::new()),
+            Some(Err(error)) => Err(CniError::new(Code::NotAvailable, chain(&error))),
         }
     }
 }

@@ -7,7 +7,7 @@
 mod options;
 mod protocol;
 
-use crate::attach::{Addressing, AttachError, Choice, Lender, Request};
+use crate::attach::{AttachError, Choice, Lender, Request};
 use crate::model::Borrower;
 use options::Options;
 use protocol::{Network, Setup, status};
@@ -131,7 +131,7 @@ fn setup(lender: &Lender, namespace: &str, input: &[u8]) -> Result<Value, Senten
     // One that ended without a word may be what holds the last VF.
     drop(lender.collect(None));
     let lent = lender.lend(&request).map_err(|error| of_network(&error))?;
-    let configured = lender.configure(&lent, &Addressing::clone(&addressing));
+    let configured = lender.configure(&lent, &addressing);
     match configured {
         Ok(Some(interface)) => Ok(status(&setup, &request.borrower, interface.mac)),
         Ok(None) => {

@@ -26,6 +26,10 @@ impl Lender {
     pub fn has_free(&self, choice: &Choice, userspace: bool) -> Result<(), AttachError> {
         let mut held = Held::default();
         for vf in self.candidates(choice, None)? {
+            if let Some(why) = self.surely_held(&vf)? {
+                held.0.push((name(&vf), why));
+                continue;
+            }
             match self.look_at(&vf, userspace)? {
                 Ok(_) => return Ok(()),
                 Err(why) => held.0.push((name(&vf), why)),

@@ -11,9 +11,13 @@ use crate::attach::{Lent, Request};
 impl Plugin {
     pub(super) fn add(&self, conf: &NetConf, log: &mut Log) -> Result<String, CniError> {
         let ipam = Ipam::of(&self.header.raw, &self.call.path)?;
+        let choice = conf.choice.clone().ok_or_else(|| {
+            let message = "neither \"pool\" nor \"deviceID\" says which VF to take";
+            CniError::new(Code::InvalidConfig, message)
+        })?;
         let request = Request {
             borrower: self.call.borrower(&self.header.name)?,
-            choice: conf.choice.clone(),
+            choice,
             settings: self.settings(conf),
             mtu: None,
             userspace: true,

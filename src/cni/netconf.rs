@@ -21,7 +21,8 @@ pub(super) struct Header {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NetConf {
-    pub(super) choice: Choice,
+    /// `None`: whoever gave the container its VF has not said which.
+    pub(super) choice: Option<Choice>,
     pub(super) settings: VfSettings,
     /// The runtime's, which goes before all others.
     pub(super) runtime_mac: Option<MacAddress>,
@@ -122,15 +123,9 @@ impl NetConf {
         };
         let device: Option<PciAddress> = device;
         let pool = conf.parsed("pool", str::parse)?;
-        let choice = match (device, pool) {
-            // Whoever names a VF has chosen.
-            (Some(device), _) => Choice::Vf(device),
-            (None, Some(pool)) => Choice::OfPool { pool, index: None },
-            (None, None) => {
-                let message = "neither \"pool\" nor \"deviceID\" says which VF to take";
-                return Err(invalid(message.to_owned()));
-            }
-        };
+        let pool = pool.map(|pool| Choice::OfPool { pool, index: None });
+        // Whoever names a VF has chosen.
+        let choice = device.map(Choice::Vf).or(pool);
         conf.word("logLevel", &Level::ALL)?;
         conf.parsed("logFile", |text| Ok::<_, Malformed>(text.to_owned()))?;
         if conf.get("ipam").is_some_and(|ipam| !ipam.is_object()) {

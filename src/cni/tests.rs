@@ -162,7 +162,7 @@ fn keys_are_found_whatever_their_case_and_the_runtime_goes_first() {
     }))))
     .unwrap();
     let device = "0000:01:10.2".parse().unwrap();
-    assert_eq!(read.choice, crate::attach::Choice::Vf(device));
+    assert_eq!(read.choice, Some(crate::attach::Choice::Vf(device)));
     let vlan = read.settings.vlan.unwrap();
     assert_eq!((vlan.id, vlan.qos), (7, 3));
     // One rate without the other is none for the other.
@@ -185,6 +185,11 @@ fn a_host_without_the_agent_says_so() {
     );
     let newest = conf(&json!({"cniVersion": "1.1.0"}));
     refuses("STATUS", &newest, &[], 50, "is not there");
+    let unnamed = conf(&json!({"cniVersion": "1.1.0", "pool": null}));
+    for command in ["STATUS", "GC"] {
+        let (is_error, answer) = call(command, unnamed.to_string().as_bytes(), &[]);
+        assert_eq!((is_error, answer), (false, Value::Null), "{command}");
+    }
     refuses("CHECK", &good, &[], 7, "\"prevResult\" is missing");
 }
 
