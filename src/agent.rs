@@ -12,6 +12,7 @@ use crate::policy::load::read::{Content, Tree, Trust, read};
 use crate::policy::load::{DIRECTORIES, POSTED};
 use crate::policy::reader::value::{any_text, boolean};
 use crate::policy::reader::{Reader, Table};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -257,6 +258,11 @@ impl Settings {
             }
         }
     }
+}
+
+/// What `Settings::parse` takes, as JSON Schema.
+pub fn schema() -> Value {
+    Reader::new(Path::new(""), "").describe(settings)
 }
 
 fn settings(file: &mut Table<'_>) -> Settings {

@@ -19,6 +19,7 @@ mod outputs;
 mod own;
 mod pause;
 mod scene;
+mod schema;
 mod show;
 mod subject;
 mod table;
@@ -38,6 +39,7 @@ use outputs::Output;
 use own::Own;
 use pause::{PauseArguments, ResumeArguments};
 use scene::{Elsewhere, Scene};
+use schema::Document;
 use std::path::PathBuf;
 
 /// How a command ended; the exit codes are 0, 1 and 3.
@@ -168,6 +170,10 @@ enum Command {
     },
     /// A script that makes a shell complete, also PFs, policies and networks of this host.
     Completions { shell: Shell },
+    /// The JSON Schema of a file, or of what a command prints with --json.
+    ///
+    /// Editors complete and check files by it.
+    Schema { document: Document },
     /// Policies and networks of other programs, as TOML on standard output.
     ///
     /// Objects of sriov-network-operator in YAML or JSON, a configuration of the SR-IOV device
@@ -245,6 +251,10 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
         }
         Command::Completions { shell } => {
             output::text(&completions::script(*shell)?)?;
+            Ok(Verdict::Done)
+        }
+        Command::Schema { document } => {
+            output::json(&schema::schema(*document))?;
             Ok(Verdict::Done)
         }
         Command::Import { files } => {

@@ -17,14 +17,15 @@ use crate::reconcile::{End, Pass};
 use crate::report::{Pause, Performed, PfReport, Problem, ProblemKind, TakenVf};
 use crate::sim::SimHost;
 use crate::sim::ledger::{MemoryLedger, Quiet};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Forecast {
     pub pfs: Vec<PfForecast>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PfForecast {
     pub address: PciAddress,
     pub interface: Option<String>,
@@ -37,7 +38,7 @@ pub struct PfForecast {
     pub taken: Vec<TakenVf>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ForecastStep {
     /// The step in words, as the journal says it.
     pub text: String,

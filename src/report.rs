@@ -16,12 +16,15 @@ use crate::model::{Holder, PciAddress, PolicyName, ResourceName, Step, VfIndex};
 pub use event::{Event, Happening};
 pub use pause::{Pause, Pauses};
 pub use progress::Progress;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use status::{FileReport, NetworkReport, Status};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum PfState {
     /// Everything is as the policies want it.
@@ -41,7 +44,7 @@ pub enum PfState {
 }
 
 /// One PF after a pass.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PfReport {
     pub address: PciAddress,
     pub interface: Option<String>,
@@ -82,7 +85,7 @@ impl PfReport {
 }
 
 /// Something that is wanted and is not so. Kept until it changes or ends.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 pub struct Problem {
     pub kind: ProblemKind,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,7 +109,9 @@ impl Problem {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemKind {
     /// A kernel call does not come back.

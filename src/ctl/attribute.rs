@@ -4,10 +4,11 @@ use super::colour;
 use crate::model::{TxRate, VfAttribute, VfSetting, VfSettings, VfSnapshot, Vlan, VlanProto};
 use crate::policy::DeviceType;
 use crate::policy::resolve::DesiredVf;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// `None` is "not told" of what is, "left alone" of what is wanted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub(super) struct Compared {
     pub(super) attribute: &'static str,
     pub(super) is: Option<String>,

@@ -6,10 +6,11 @@ use crate::model::HostSnapshot;
 use crate::policy::advice;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{self, Trust};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Checked {
     pub(super) errors: usize,
     pub(super) warnings: usize,

@@ -12,9 +12,10 @@ use crate::policy::resolve::{KeyMatch, Resolution, explain};
 use function::{ExplainedPf, ExplainedVf};
 use network::ExplainedNetwork;
 use policy::ExplainedPolicy;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub(super) enum Explained {
     Pf(Box<ExplainedPf>),
@@ -46,7 +47,7 @@ pub(super) fn text(explained: &Explained) -> String {
 }
 
 /// What a policy is to a PF.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "verdict")]
 enum Effect {
     InForce {
@@ -63,7 +64,7 @@ enum Effect {
 }
 
 /// A policy against a PF, key by key.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Against {
     policy: PolicyName,
     priority: u8,

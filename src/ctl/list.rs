@@ -6,14 +6,15 @@ use super::{colour, output};
 use crate::model::{PciAddress, PciId, PfInterface, PfSnapshot};
 use crate::policy::resolve::{Resolution, explain};
 use crate::report::PfState;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Listing {
     pub(super) pfs: Vec<ListedPf>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct ListedPf {
     pub(super) address: PciAddress,
     pub(super) interface: Option<String>,
@@ -33,7 +34,7 @@ pub(super) struct ListedPf {
     pub(super) unmanaged_because: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Link {
     Down,

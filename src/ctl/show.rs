@@ -7,17 +7,18 @@ use super::list::Link;
 use super::scene::Scene;
 use crate::model::{Holder, PciAddress, PciId, PfSnapshot, PolicyName, ResourceName, VfIndex};
 use crate::report::{PfState, Problem};
+use schemars::JsonSchema;
 use serde::Serialize;
 pub(super) use text::text;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub(super) enum Shown {
     Pf(Box<ShownPf>),
     Vf(Box<ShownVf>),
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct ShownPf {
     pub(super) address: PciAddress,
     pub(super) interface: Option<String>,
@@ -43,7 +44,7 @@ pub(super) struct ShownPf {
 }
 
 /// A policy in force on a PF.
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct InForce {
     pub(super) name: PolicyName,
     pub(super) file: String,
@@ -52,7 +53,7 @@ pub(super) struct InForce {
     pub(super) vfs: Option<String>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct ShownVf {
     pub(super) index: VfIndex,
     /// Of the PF.

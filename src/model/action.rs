@@ -1,6 +1,7 @@
 //! The smallest things that are done to a host. An action says everything: `apply` decides nothing.
 
 use super::{DriverName, Mtu, PciAddress, VfIndex, VfSetting};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -13,7 +14,9 @@ pub struct Action {
     pub though_lent: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case", tag = "step")]
 pub enum Step {
     /// `sriov_drivers_autoprobe`
@@ -53,7 +56,9 @@ pub enum Step {
     },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum BindTarget {
     /// Whatever driver the kernel chooses by the device's id.

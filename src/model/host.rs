@@ -3,18 +3,19 @@
 use super::{
     DriverName, Holder, InterfaceName, MacAddress, Mtu, PciAddress, PciId, VfIndex, VfSettings,
 };
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// Everything that decisions may depend on. `sriovctl snapshot` prints it.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct HostSnapshot {
     pub node: Node,
     pub pfs: BTreeMap<PciAddress, PfSnapshot>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Node {
     pub hostname: String,
     /// What a driver was learnt not to support holds for one kernel release only.
@@ -23,7 +24,9 @@ pub struct Node {
     pub labels: BTreeMap<String, String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkType {
     Ether,
@@ -40,7 +43,7 @@ impl fmt::Display for LinkType {
 }
 
 /// A network device with the SR-IOV capability.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PfSnapshot {
     pub address: PciAddress,
     pub vendor: PciId,
@@ -91,7 +94,7 @@ impl PfSnapshot {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PfInterface {
     pub index: u32,
     pub name: InterfaceName,
@@ -108,7 +111,7 @@ pub struct PfInterface {
     pub link_type: LinkType,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct VfSnapshot {
     pub address: PciAddress,
     pub vendor: PciId,
@@ -146,7 +149,7 @@ impl VfSnapshot {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct VfInterface {
     pub index: u32,
     pub name: InterfaceName,

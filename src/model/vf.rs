@@ -1,12 +1,15 @@
 //! What a VF can be told through its PF: the attributes of `ip link set PF vf N …`.
 
 use super::{MacAddress, Malformed, serde_as_text};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// The number of a VF on its PF: `virtfn3` is index 3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(transparent)]
 pub struct VfIndex(pub u16);
 
@@ -113,8 +116,11 @@ pub struct VfStatistics {
 }
 
 /// A maximum transmission unit. 68 is IPv4's minimum, 65535 what any driver could take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(try_from = "u32", into = "u32")]
+#[schemars(with = "u32", extend("minimum" = 68, "maximum" = 65535))]
 pub struct Mtu(u32);
 
 impl Mtu {
@@ -149,7 +155,18 @@ impl fmt::Display for Mtu {
 }
 
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    JsonSchema,
+    Serialize,
+    Deserialize,
+    Default,
 )]
 pub enum VlanProto {
     #[default]
@@ -170,7 +187,18 @@ impl fmt::Display for VlanProto {
 
 /// The tag that a PF adds to a VF's traffic; id 0 is none.
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    JsonSchema,
+    Serialize,
+    Deserialize,
+    Default,
 )]
 pub struct Vlan {
     pub id: u16,
@@ -186,7 +214,9 @@ impl Vlan {
     };
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum LinkState {
     Auto,
@@ -206,7 +236,18 @@ impl fmt::Display for LinkState {
 
 /// Transmit rates in Mbit/s, 0 for no limit. The kernel sets both at once (`IFLA_VF_RATE`).
 #[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, Default,
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    JsonSchema,
+    Serialize,
+    Deserialize,
+    Default,
 )]
 pub struct TxRate {
     pub min: u32,
@@ -215,7 +256,9 @@ pub struct TxRate {
 
 /// Which attribute of a VF, in the order in which they are set: trust first because on some
 /// drivers (ice) it resets the VF, MAC before spoof checking because Intel's want it so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum VfAttribute {
     Trust,
@@ -266,7 +309,9 @@ impl fmt::Display for VfAttribute {
 }
 
 /// One attribute with its value: one netlink message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum VfSetting {
     Trust(bool),
@@ -315,7 +360,7 @@ impl fmt::Display for VfSetting {
 }
 
 /// A set of attributes. As a wish `None` means "leave alone", as an observation "not reported".
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VfSettings {
     #[serde(default, skip_serializing_if = "Option::is_none")]

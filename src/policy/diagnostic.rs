@@ -3,6 +3,7 @@
 mod excerpt;
 
 pub use excerpt::{Excerpt, SourceText};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,7 +13,7 @@ const LABEL_LIMIT: usize = 72;
 /// Where notes are broken into lines.
 const NOTE_WIDTH: usize = 88;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     Error,
@@ -20,7 +21,7 @@ pub enum Severity {
 }
 
 /// Lines and columns count from 1, columns and widths in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 pub struct Place {
     pub line: usize,
     pub column: usize,
@@ -28,7 +29,7 @@ pub struct Place {
 }
 
 /// `Display` shows it as compilers do, with the line and carets; `one_line` is for logs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Diagnostic {
     pub severity: Severity,
     #[serde(serialize_with = "as_shown")]

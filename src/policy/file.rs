@@ -9,6 +9,7 @@ mod value;
 use super::diagnostic::Diagnostic;
 use super::reader::{Reader, Span, Table, value::integer};
 use super::{Network, Policy, Source};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -43,6 +44,11 @@ pub fn parse(path: &Path, text: &str) -> Result<FileContent, Vec<Diagnostic>> {
         }),
         _ => Err(found),
     }
+}
+
+/// What `parse` takes, as JSON Schema.
+pub fn schema() -> Value {
+    Reader::new(Path::new(""), "").describe(content)
 }
 
 fn content(file: &mut Table<'_>) -> FileContent {

@@ -17,6 +17,7 @@ use assembly::Assembly;
 pub use last_good::{LastGood, LastGoodError};
 use read::Tree;
 pub use read::Trust;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -46,7 +47,7 @@ pub struct LoadedFile {
     pub state: FileState,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum FileState {
     Used,

@@ -4,6 +4,7 @@
 
 mod fault;
 mod json;
+mod shape;
 mod table;
 pub(crate) mod value;
 

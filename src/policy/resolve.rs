@@ -9,6 +9,7 @@ use crate::model::{
     VfSettings, VfSnapshot,
 };
 pub use matching::{KeyMatch, Match, explain};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
@@ -59,7 +60,7 @@ pub struct Claim {
 }
 
 /// A policy whose claim overlaps a stronger one: it has no effect on this PF.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Shadowed {
     pub policy: PolicyName,
     pub by: PolicyName,

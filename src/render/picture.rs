@@ -15,6 +15,7 @@ use crate::policy::resolve::{DesiredPf, Resolution};
 use crate::report::{PfReport, PfState};
 pub use dot::dot;
 pub use mermaid::mermaid;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 pub use svg::svg;
@@ -31,7 +32,7 @@ pub struct Subject<'a> {
     pub assignments: &'a BTreeMap<NetworkName, Assignment>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize)]
 pub struct Picture {
     /// Column by column, and in each from top to bottom.
     pub boxes: Vec<PictureBox>,
@@ -39,7 +40,7 @@ pub struct Picture {
 }
 
 /// The columns, from left to right.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
     NumaNode,
@@ -61,7 +62,7 @@ impl Column {
     ];
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tone {
     /// Nobody's business here.
@@ -73,7 +74,7 @@ pub enum Tone {
     Taken,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct PictureBox {
     pub id: String,
     pub column: Column,
@@ -85,7 +86,7 @@ pub struct PictureBox {
 }
 
 /// From one box to another, by their ids.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 pub struct Line {
     pub from: String,
     pub to: String,

@@ -3,10 +3,11 @@
 use super::{Pauses, PfReport};
 use crate::model::PciAddress;
 use crate::policy::load::FileState;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Status {
     pub version: String,
     /// The sentence that `systemctl status` shows.
@@ -19,7 +20,7 @@ pub struct Status {
     pub pauses: Pauses,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct NetworkReport {
     pub name: String,
     pub resource: Option<String>,
@@ -29,7 +30,7 @@ pub struct NetworkReport {
     pub held_back: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct FileReport {
     pub path: PathBuf,
     #[serde(flatten)]

@@ -9,9 +9,10 @@ use crate::ctl::{colour, output};
 use crate::model::{PciAddress, PfSnapshot, PolicyName, VfAttribute, VfIndex};
 use crate::policy::{MacChoice, Policy};
 use crate::report::{PfState, Problem};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(in crate::ctl) struct ExplainedPf {
     address: PciAddress,
     interface: Option<String>,
@@ -21,7 +22,7 @@ pub(in crate::ctl) struct ExplainedPf {
     problems: Vec<Problem>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(in crate::ctl) struct ExplainedVf {
     vf: ShownVf,
     /// Why it has no policy, or which one it has and where that stands.
@@ -30,14 +31,14 @@ pub(in crate::ctl) struct ExplainedVf {
     origins: Vec<Origin>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct ClaimedBy {
     policy: PolicyName,
     file: String,
     line: usize,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Origin {
     attribute: &'static str,
     /// As it would be written in the file.

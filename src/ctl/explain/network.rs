@@ -5,9 +5,10 @@ use crate::ctl::{colour, output};
 use crate::model::{NetworkName, PciAddress, PfSnapshot, PolicyName, ResourceName, VfIndex};
 use crate::policy::Network;
 use crate::render::{assign, cni, pools};
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(in crate::ctl) struct ExplainedNetwork {
     name: NetworkName,
     file: String,
@@ -23,7 +24,7 @@ pub(in crate::ctl) struct ExplainedNetwork {
     conflist: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 struct Given {
     address: PciAddress,
     pf: PciAddress,

@@ -6,9 +6,10 @@ use crate::ctl::output;
 use crate::ctl::scene::Scene;
 use crate::model::{NetworkName, PolicyName, ResourceName};
 use crate::policy::Policy;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, JsonSchema, Serialize)]
 pub(in crate::ctl) struct ExplainedPolicy {
     name: PolicyName,
     file: String,

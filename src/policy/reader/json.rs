@@ -1,12 +1,13 @@
 //! Tables that are handed on as JSON, as they are.
 
 use super::{Fault, Reader, Table};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Number, Value, json};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 impl Table<'_> {
     pub(crate) fn object(&mut self, key: &'static str) -> Option<Map<String, Value>> {
+        self.tell(key, || json!({"type": "object"}));
         let value = self.raw(key)?;
         match value.get_ref() {
             DeValue::Table(entries) => Some(object(self.reader, entries)),
@@ -18,6 +19,10 @@ impl Table<'_> {
     }
 
     pub(crate) fn objects(&mut self, key: &'static str) -> Vec<Map<String, Value>> {
+        self.tell(
+            key,
+            || json!({"type": "array", "items": {"type": "object"}}),
+        );
         let Some(value) = self.raw(key) else {
             return Vec::new();
         };
@@ -39,17 +44,17 @@ impl Table<'_> {
 fn object(reader: &Reader<'_>, entries: &DeTable<'_>) -> Map<String, Value> {
     let entries = entries.iter();
     entries
-        .map(|(key, value)| (key.get_ref().to_string(), json(reader, value)))
+        .map(|(key, value)| (key.get_ref().to_string(), value_of(reader, value)))
         .collect()
 }
 
 /// `Null` where there is no such thing in JSON, which is then reported.
-fn json(reader: &Reader<'_>, value: &Spanned<DeValue<'_>>) -> Value {
+fn value_of(reader: &Reader<'_>, value: &Spanned<DeValue<'_>>) -> Value {
     let number = match value.get_ref() {
         DeValue::String(text) => return Value::String(text.to_string()),
         DeValue::Boolean(value) => return Value::Bool(*value),
         DeValue::Array(items) => {
-            return Value::Array(items.iter().map(|item| json(reader, item)).collect());
+            return Value::Array(items.iter().map(|item| value_of(reader, item)).collect());
         }
         DeValue::Table(entries) => return Value::Object(object(reader, entries)),
         DeValue::Datetime(_) => {

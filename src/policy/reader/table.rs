@@ -1,20 +1,24 @@
 //! One table while it is read.
 
+use super::shape::{self, Shape, probe};
 use super::{Expected, Fault, Reader, Span, nearest};
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 pub(crate) struct Table<'r> {
     pub(crate) reader: &'r Reader<'r>,
-    entries: &'r DeTable<'r>,
+    pub(super) entries: &'r DeTable<'r>,
     /// As messages name it: "this policy".
-    what: &'static str,
+    pub(super) what: &'static str,
     /// Its header, or the value that it is.
     pub(crate) span: Span,
-    asked: Vec<&'static str>,
+    pub(super) asked: Vec<&'static str>,
     /// What the table around it knows: keys land in the wrong one if written below its header.
-    outer: &'r [&'static str],
+    pub(super) outer: &'r [&'static str],
+    /// Where nothing is read, only told what would be.
+    pub(super) shape: Option<Shape>,
 }
 
 impl<'r> Table<'r> {
@@ -33,6 +37,7 @@ impl<'r> Table<'r> {
             span,
             asked: Vec::new(),
             outer,
+            shape: None,
         };
         let result = read(&mut table);
         table.report_unknown_keys();
@@ -78,8 +83,15 @@ impl<'r> Table<'r> {
         key: &'static str,
         read: impl Fn(&DeValue<'_>) -> Result<T, Expected>,
     ) -> Option<T> {
+        self.tell(key, || probe(&read));
         let value = self.raw(key)?;
         self.checked(key, value, &read)
+    }
+
+    pub(super) fn tell(&mut self, key: &'static str, schema: impl FnOnce() -> Value) {
+        if let Some(shape) = &mut self.shape {
+            shape.may_be(key, schema());
+        }
     }
 
     pub(crate) fn required<T>(
@@ -87,6 +99,9 @@ impl<'r> Table<'r> {
         key: &'static str,
         read: impl Fn(&DeValue<'_>) -> Result<T, Expected>,
     ) -> Option<T> {
+        if let Some(shape) = &mut self.shape {
+            shape.require(key);
+        }
         if !self.has(key) {
             // No single value is a list: so it says what it wants instead.
             let expected = read(&DeValue::Array(Default::default())).err();
@@ -102,6 +117,10 @@ impl<'r> Table<'r> {
         key: &'static str,
         read: impl Fn(&DeValue<'_>) -> Result<T, Expected>,
     ) -> Vec<T> {
+        self.tell(key, || {
+            let one = probe(&read);
+            json!({"anyOf": [one, {"type": "array", "items": one, "minItems": 1}]})
+        });
         let Some(value) = self.raw(key) else {
             return Vec::new();
         };
@@ -148,6 +167,10 @@ impl<'r> Table<'r> {
         what: &'static str,
         read: impl FnOnce(&mut Table<'_>) -> T,
     ) -> Option<T> {
+        if let Some(shape) = &mut self.shape {
+            shape.may_be(key, shape::describe(self.reader, what, read));
+            return None;
+        }
         let value = self.raw(key)?;
         match value.get_ref() {
             DeValue::Table(entries) => Some(Table::read_through(
@@ -172,6 +195,11 @@ impl<'r> Table<'r> {
         what: &'static str,
         mut read: impl FnMut(&mut Table<'_>) -> T,
     ) -> Vec<T> {
+        if let Some(shape) = &mut self.shape {
+            let items = shape::describe(self.reader, what, read);
+            shape.may_be(key, json!({"type": "array", "items": items}));
+            return Vec::new();
+        }
         let Some(value) = self.raw(key) else {
             return Vec::new();
         };
@@ -202,6 +230,10 @@ impl<'r> Table<'r> {
         key: &'static str,
         read: impl Fn(&DeValue<'_>) -> Result<T, Expected>,
     ) -> BTreeMap<String, T> {
+        self.tell(
+            key,
+            || json!({"type": "object", "additionalProperties": probe(&read)}),
+        );
         let Some(value) = self.raw(key) else {
             return BTreeMap::new();
         };
@@ -218,6 +250,7 @@ impl<'r> Table<'r> {
 
     /// The text, where the key's value is one.
     pub(crate) fn text_of(&mut self, key: &'static str) -> Option<&'r str> {
+        self.tell(key, || json!({"type": "string"}));
         self.raw(key)?.get_ref().as_str()
     }
 

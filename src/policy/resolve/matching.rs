@@ -2,6 +2,7 @@
 
 use crate::model::{Node, PfInterface, PfSnapshot, VfRange};
 use crate::policy::{PfMatch, PfNamePattern, Policy, glob};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +15,7 @@ pub enum Match {
 }
 
 /// One key of a policy's match against one PF.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct KeyMatch {
     pub key: &'static str,
     pub wanted: String,

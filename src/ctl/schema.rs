@@ -1,0 +1,66 @@
+//! `schema`: what files may hold and what commands print, for editors and programs.
+
+use super::check::Checked;
+use super::explain::Explained;
+use super::list::Listing;
+use super::show::Shown;
+use crate::agent;
+use crate::forecast::Forecast;
+use crate::model::HostSnapshot;
+use crate::policy::file;
+use crate::render::picture::Picture;
+use crate::report::Status;
+use clap::ValueEnum;
+use schemars::JsonSchema;
+use schemars::generate::SchemaSettings;
+use serde_json::{Value, json};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Document {
+    /// Files in /etc/sriov.d.
+    Policy,
+    /// /etc/sriovd.toml.
+    Agent,
+    Snapshot,
+    Status,
+    Plan,
+    List,
+    Show,
+    Explain,
+    Check,
+    Draw,
+}
+
+const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+
+pub(super) fn schema(document: Document) -> Value {
+    match document {
+        Document::Policy => titled("a policy file of sriovd", file::schema()),
+        Document::Agent => titled("the settings of sriovd", agent::schema()),
+        // Also those of an earlier version are read.
+        Document::Snapshot => of::<HostSnapshot>(SchemaSettings::draft2020_12().for_deserialize()),
+        Document::Status => printed::<Status>(),
+        Document::Plan => printed::<Forecast>(),
+        Document::List => printed::<Listing>(),
+        Document::Show => printed::<Shown>(),
+        Document::Explain => printed::<Explained>(),
+        Document::Check => printed::<Checked>(),
+        Document::Draw => printed::<Picture>(),
+    }
+}
+
+fn titled(title: &str, mut schema: Value) -> Value {
+    schema["$schema"] = json!(DIALECT);
+    schema["title"] = json!(title);
+    schema
+}
+
+/// As it is written, not as it may be read: what is always there is required.
+fn printed<T: JsonSchema>() -> Value {
+    of::<T>(SchemaSettings::draft2020_12().for_serialize())
+}
+
+fn of<T: JsonSchema>(settings: SchemaSettings) -> Value {
+    let generator = settings.into_generator();
+    generator.into_root_schema_for::<T>().into()
+}
