@@ -70,6 +70,17 @@ pub enum CniPlugin {
     Ours,
 }
 
+impl CniPlugin {
+    /// Whether CNI lists are for our own plugin, which is installed or not.
+    pub fn is_ours(self, is_installed: bool) -> bool {
+        match self {
+            Self::Auto => is_installed,
+            Self::Ours => true,
+            Self::Sriov => false,
+        }
+    }
+}
+
 /// Whether an output is written that needs a plugin of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenInstalled {

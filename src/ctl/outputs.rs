@@ -5,7 +5,7 @@ use super::own::Own;
 use super::scene::Scene;
 use crate::agent;
 use crate::publish::cni_directory;
-use crate::render::{self, CniDirectory, OutputSettings, cni};
+use crate::render::{self, CniDirectory, OutputSettings, cni, nad, podman};
 use anyhow::bail;
 use clap::ValueEnum;
 use std::collections::BTreeMap;
@@ -17,11 +17,24 @@ pub(super) enum Output {
     Cni,
     /// The configuration of the SR-IOV network device plugin.
     DevicePlugin,
+    /// A NetworkAttachmentDefinition for each network.
+    Nad,
+    /// A CDI specification for each pool.
+    Cdi,
+    /// A network of podman's for each network that can be one.
+    Podman,
     /// The SriovNetworkNodeState of this node.
     State,
 }
 
-const ALL: [Output; 3] = [Output::Cni, Output::DevicePlugin, Output::State];
+const ALL: [Output; 6] = [
+    Output::Cni,
+    Output::DevicePlugin,
+    Output::Nad,
+    Output::Cdi,
+    Output::Podman,
+    Output::State,
+];
 
 /// Files by their paths. Also of outputs that are switched off: this is how one sees what they
 /// would be.
@@ -65,6 +78,18 @@ fn switched_on(all: OutputSettings, output: Output, paths: &agent::Outputs) -> O
             device_plugin_file: Some(paths.device_plugin_file.clone()),
             ..all
         },
+        Output::Nad => OutputSettings {
+            manifests_dir: Some(paths.manifests_dir.clone()),
+            ..all
+        },
+        Output::Cdi => OutputSettings {
+            cdi_dir: Some(paths.cdi_dir.clone()),
+            ..all
+        },
+        Output::Podman => OutputSettings {
+            podman_dir: Some(paths.podman_dir.clone()),
+            ..all
+        },
         Output::State => OutputSettings {
             node_state_file: Some(paths.node_state_file.clone()),
             ..all
@@ -82,15 +107,24 @@ pub(super) fn of_network(
     let Some(network) = networks.find(|network| network.name.as_str() == name) else {
         bail!("there is no network {name:?}");
     };
-    let mut held_back = outputs.held_back.iter();
-    if let Some(held) = held_back.find(|held| held.network == network.name) {
-        bail!("network {name} is not published: {}", held.reason);
-    }
-    let file = cni::file_name(&network.name);
-    let is_its = |path: &Path| path.file_name().is_some_and(|it| it == file.as_str());
+    let names = [
+        cni::file_name(&network.name),
+        nad::file_name(network),
+        podman::file_name(&network.name),
+    ];
+    let is_its = |path: &Path| {
+        path.file_name()
+            .is_some_and(|it| names.iter().any(|name| it == name.as_str()))
+    };
     let mut files = outputs.files.clone();
     files.retain(|path, _| is_its(path));
-    Ok(files)
+    let mut held_back = outputs.held_back.iter();
+    let held = held_back.find(|held| held.network == network.name);
+    match held.filter(|_| files.is_empty()) {
+        Some(held) => bail!("network {name} is not published: {}", held.reason),
+        None if files.is_empty() => bail!("network {name} has no such output"),
+        None => Ok(files),
+    }
 }
 
 /// One as it is; several each under its path.

@@ -10,6 +10,7 @@ use crate::plan::Memory;
 use crate::policy::PolicySet;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{self, LastGood, Loaded, Trust};
+use crate::publish::plugins::Plugins;
 use crate::state;
 use anyhow::{Context, anyhow};
 use std::fs;
@@ -41,6 +42,11 @@ impl<'r> Own<'r> {
 
     pub(super) fn output_settings(&self) -> agent::Outputs {
         self.settings_or_default().outputs
+    }
+
+    pub(super) fn has_cni_plugin(&self) -> bool {
+        let installed = Plugins::look(self.root).cni;
+        self.output_settings().cni_plugin.is_ours(installed)
     }
 
     pub(super) fn snapshot(&self) -> anyhow::Result<HostSnapshot> {

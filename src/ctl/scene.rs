@@ -30,6 +30,8 @@ pub(super) struct Scene {
     pub(super) memory: Memory,
     pub(super) resolutions: BTreeMap<PciAddress, Resolution>,
     pub(super) reports: BTreeMap<PciAddress, PfReport>,
+    /// Our CNI plugin gives networks of a pool their VFs when containers start.
+    pub(super) own_cni_plugin: bool,
 }
 
 impl Scene {
@@ -51,8 +53,13 @@ impl Scene {
             None => own.snapshot()?,
         };
         let memory = own.memory_for(&host);
+        let own_cni_plugin = own.has_cni_plugin();
         if let Some(policies) = policies {
-            return Ok(Self::new(host, policies, memory, None));
+            let scene = Self::new(host, policies, memory, None);
+            return Ok(Self {
+                own_cni_plugin,
+                ..scene
+            });
         }
         let status = daemon.as_mut().map(|it| it.get("/v1/status"));
         let (policies, unusable) = own.policies_in_force();
@@ -62,7 +69,11 @@ impl Scene {
                 "{files} cannot be used as they are; `sriovctl check` says why"
             ));
         }
-        Ok(Self::new(host, policies, memory, status.transpose()?))
+        let scene = Self::new(host, policies, memory, status.transpose()?);
+        Ok(Self {
+            own_cni_plugin,
+            ..scene
+        })
     }
 
     /// `status` is the daemon's, which knows of failures, too.
@@ -89,6 +100,7 @@ impl Scene {
             memory,
             resolutions,
             reports,
+            own_cni_plugin: false,
         }
     }
 

@@ -5,7 +5,7 @@ use super::backoff::{Backoff, jitter};
 use super::coordinator::{Coordinator, Shared};
 use super::slot::Seen;
 use super::status::pf_report;
-use crate::agent::{self, CniPlugin, WhenInstalled};
+use crate::agent::{self, WhenInstalled};
 use crate::file::FileError;
 use crate::model::{HostSnapshot, PciAddress};
 use crate::publish::plugins::Plugins;
@@ -218,10 +218,6 @@ fn rendered_to(settings: &agent::Outputs, plugins: Plugins) -> OutputSettings {
         .then(|| settings.podman_dir.clone()),
         manifests_dir: manifests.then(|| settings.manifests_dir.clone()),
         cdi_dir: cdi.then(|| settings.cdi_dir.clone()),
-        own_cni_plugin: match settings.cni_plugin {
-            CniPlugin::Auto => plugins.cni,
-            CniPlugin::Ours => true,
-            CniPlugin::Sriov => false,
-        },
+        own_cni_plugin: settings.cni_plugin.is_ours(plugins.cni),
     }
 }

@@ -22,6 +22,8 @@ pub(in crate::ctl) struct ExplainedNetwork {
     /// Why it has no VF.
     reason: Option<String>,
     conflist: String,
+    /// Each container gets a VF of the pool as it starts.
+    is_shared: bool,
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
@@ -37,7 +39,10 @@ pub(super) fn explain_network(scene: &Scene, network: &Network) -> ExplainedNetw
     let coming =
         |resource: &_, last: &_| pools::is_coming(resource, last, &scene.resolutions, &scene.host);
     let previous = &scene.memory.assignments;
-    let assigned = assign::assign(&scene.policies.networks, &pools, previous, coming);
+    let is_shared = |network: &Network| scene.own_cni_plugin && cni::is_for_our_plugin(network);
+    let mut pinned = scene.policies.networks.clone();
+    pinned.retain(|network| !is_shared(network));
+    let assigned = assign::assign(&pinned, &pools, previous, coming);
     let given = |pf: &PfSnapshot, index, address| Given {
         address,
         pf: pf.address,
@@ -66,6 +71,7 @@ pub(super) fn explain_network(scene: &Scene, network: &Network) -> ExplainedNetw
         vf,
         reason,
         conflist: cni::file_name(&network.name),
+        is_shared: is_shared(network),
     }
 }
 
@@ -97,6 +103,9 @@ pub(super) fn text(network: &ExplainedNetwork) -> String {
         (None, Some(reason)) => {
             let reason = colour::paint(colour::BAD, reason);
             format!("It has no VF, so {conflist} is not there: {reason}\n")
+        }
+        (None, None) if network.is_shared => {
+            format!("Each container in it gets one when it starts, as {conflist} says.\n")
         }
         (None, None) => format!("It is in {conflist}.\n"),
     };
