@@ -244,7 +244,7 @@ fn plan(arguments: &Arguments, elsewhere: &Elsewhere) -> anyhow::Result<Forecast
     let own = own(arguments);
     let (host, policies) = (own.snapshot()?, own.policies()?);
     let forecast = forecast::forecast(&host, &policies, &own.memory_for(&host));
-    output::note("sriovd is not running; this is what it would do when it starts");
+    output::note("this is what sriovd would do if it started now");
     Ok(forecast)
 }
 
@@ -267,6 +267,11 @@ fn daemon(arguments: &Arguments) -> Result<Client, Unreachable> {
 fn running_daemon(arguments: &Arguments) -> Result<Option<Client>, Unreachable> {
     match daemon(arguments) {
         Err(Unreachable::NotRunning { .. }) if arguments.socket.is_none() => Ok(None),
+        // Everybody may look, if not at what the daemon remembers.
+        Err(forbidden @ Unreachable::Forbidden { .. }) if arguments.socket.is_none() => {
+            output::note(&format!("{forbidden}; looking without it"));
+            Ok(None)
+        }
         client => client.map(Some),
     }
 }

@@ -104,9 +104,11 @@ pub fn blocks(document: &str) -> Vec<Block> {
 
 /// Whether a command is run on the host of a test case. All others need a guest.
 pub fn is_offline(command: &str) -> bool {
-    ["sriovctl plan", "sriovctl check", "sriovctl import"]
-        .iter()
-        .any(|it| command.starts_with(it))
+    let of_a_case = command.starts_with("sriovctl ") && command.contains(" tests/cases/");
+    of_a_case
+        || ["sriovctl plan", "sriovctl check", "sriovctl import"]
+            .iter()
+            .any(|it| command.starts_with(it))
 }
 
 /// Puts new outputs of commands into a document, for `UPDATE=1`.

@@ -160,7 +160,7 @@ fn run(command: &str, policies: &Path) -> String {
     let of_the_host: &[&str] = match words[..] {
         ["plan"] => &["--snapshot", HOST, "--policy-dir", policies],
         ["plan", "--snapshot", _] => &["--policy-dir", policies],
-        ["check"] => &[policies],
+        ["check"] => &["--snapshot", HOST, policies],
         _ => &[],
     };
     // Files of the section are at hand by their names alone.
