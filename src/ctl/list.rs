@@ -3,6 +3,7 @@
 use super::scene::Scene;
 use super::table::{Table, dash};
 use super::{colour, output};
+use crate::host::linux::OtherDevice;
 use crate::model::{PciAddress, PciId, PfInterface, PfSnapshot};
 use crate::policy::resolve::{Resolution, explain};
 use crate::report::PfState;
@@ -12,6 +13,23 @@ use serde::Serialize;
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Listing {
     pub(super) pfs: Vec<ListedPf>,
+    /// Devices that can have VFs and are no NICs, which sriovd leaves alone. Only of this host.
+    pub(super) others: Vec<ListedOther>,
+}
+
+#[derive(Debug, JsonSchema, Serialize)]
+pub(super) struct ListedOther {
+    pub(super) address: PciAddress,
+    /// Six hexadecimal digits, as the kernel has it.
+    pub(super) class: String,
+    pub(super) vendor: PciId,
+    pub(super) device: PciId,
+    pub(super) vendor_name: Option<String>,
+    pub(super) model_name: Option<String>,
+    pub(super) driver: Option<String>,
+    pub(super) numa_node: Option<u16>,
+    pub(super) num_vfs: u16,
+    pub(super) total_vfs: u16,
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
@@ -79,6 +97,22 @@ pub(super) fn list(scene: &Scene) -> Listing {
     };
     Listing {
         pfs: scene.host.pfs.values().map(listed).collect(),
+        others: scene.others.iter().map(other).collect(),
+    }
+}
+
+fn other(other: &OtherDevice) -> ListedOther {
+    ListedOther {
+        address: other.address,
+        class: other.class.clone(),
+        vendor: other.vendor,
+        device: other.device,
+        vendor_name: other.vendor_name.clone(),
+        model_name: other.model_name.clone(),
+        driver: other.driver.as_ref().map(ToString::to_string),
+        numa_node: other.numa_node,
+        num_vfs: other.num_vfs,
+        total_vfs: other.total_vfs,
     }
 }
 
@@ -115,8 +149,8 @@ fn why_unmanaged(scene: &Scene, pf: &PfSnapshot) -> Option<String> {
 }
 
 pub(super) fn text(listing: &Listing) -> String {
-    if listing.pfs.is_empty() {
-        return "No SR-IOV NIC is here.\n".to_owned();
+    if listing.pfs.is_empty() && listing.others.is_empty() {
+        return "No SR-IOV device is here.\n".to_owned();
     }
     let mut table = Table::new(&[
         "ADDRESS",
@@ -140,21 +174,44 @@ pub(super) fn text(listing: &Listing) -> String {
             pf.link.map_or_else(dash, |link| link.word().to_owned()),
             format!("{}/{}", pf.num_vfs, pf.total_vfs),
             colour::paint(state, output::state(pf.state)),
-            model(pf),
+            model(&pf.vendor_name, &pf.model_name, (pf.vendor, pf.device)),
         ]);
     }
+    for other in &listing.others {
+        let state = PfState::Unmanaged;
+        let names = (&other.vendor_name, &other.model_name);
+        table.row(vec![
+            other.address.to_string(),
+            dash(),
+            other.driver.clone().unwrap_or_else(dash),
+            other.numa_node.map_or_else(dash, |node| node.to_string()),
+            dash(),
+            dash(),
+            format!("{}/{}", other.num_vfs, other.total_vfs),
+            colour::paint(colour::of_state(state), output::state(state)),
+            model(names.0, names.1, (other.vendor, other.device)),
+        ]);
+    }
+    let others = listing.others.iter().map(|other| {
+        let (address, class) = (other.address, &other.class);
+        format!("{address} is unmanaged: it is no network device (class {class})\n")
+    });
     let reasons = listing.pfs.iter().filter_map(|pf| {
         let address = pf.address.to_string();
         let name = pf.interface.as_ref().unwrap_or(&address);
         let reason = pf.unmanaged_because.as_ref()?;
         Some(format!("{name} is unmanaged: {reason}\n"))
     });
-    output::paragraphs([table.render(), reasons.collect()])
+    output::paragraphs([table.render(), reasons.chain(others).collect()])
 }
 
-fn model(pf: &ListedPf) -> String {
-    let ids = format!("[{}:{}]", pf.vendor, pf.device);
-    let names = [&pf.vendor_name, &pf.model_name];
+fn model(
+    vendor: &Option<String>,
+    model: &Option<String>,
+    (vendor_id, device_id): (PciId, PciId),
+) -> String {
+    let ids = format!("[{vendor_id}:{device_id}]");
+    let names = [vendor, model];
     let names = names.into_iter().flatten().map(String::as_str);
     names.chain([ids.as_str()]).collect::<Vec<_>>().join(" ")
 }

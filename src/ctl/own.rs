@@ -3,7 +3,7 @@
 use super::output;
 use crate::agent::{self, Settings};
 use crate::file::under;
-use crate::host::linux::LinuxHost;
+use crate::host::linux::{LinuxHost, OtherDevice};
 use crate::host::{Host, Look};
 use crate::model::{HostSnapshot, Node};
 use crate::plan::Memory;
@@ -42,6 +42,11 @@ impl<'r> Own<'r> {
 
     pub(super) fn output_settings(&self) -> agent::Outputs {
         self.settings_or_default().outputs
+    }
+
+    pub(super) fn other_devices(&self) -> Vec<OtherDevice> {
+        let host = LinuxHost::new(self.root.to_owned());
+        host.other_devices().unwrap_or_default()
     }
 
     pub(super) fn has_cni_plugin(&self) -> bool {

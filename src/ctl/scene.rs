@@ -3,6 +3,7 @@
 use super::own::{self, Own};
 use super::{Arguments, output, running_daemon};
 use crate::forecast::{self, Forecast};
+use crate::host::linux::OtherDevice;
 use crate::model::{HostSnapshot, PciAddress, PfSnapshot, VfIndex};
 use crate::plan::Memory;
 use crate::plan::owned::Assignment;
@@ -30,6 +31,8 @@ pub(super) struct Scene {
     pub(super) memory: Memory,
     pub(super) resolutions: BTreeMap<PciAddress, Resolution>,
     pub(super) reports: BTreeMap<PciAddress, PfReport>,
+    /// What can have VFs and is no NIC; only known of this host.
+    pub(super) others: Vec<OtherDevice>,
     /// Our CNI plugin gives networks of a pool their VFs when containers start.
     pub(super) own_cni_plugin: bool,
 }
@@ -47,21 +50,28 @@ impl Scene {
             let (host, policies) = (own::read_snapshot(file)?, policies.unwrap_or_default());
             return Ok(Self::new(host, policies, Memory::default(), None));
         }
-        let mut daemon = running_daemon(arguments)?;
-        let host = match &mut daemon {
-            Some(daemon) => daemon.get("/v1/snapshot")?,
+        let daemon = running_daemon(arguments)?;
+        let asks_daemon = daemon.is_some();
+        let host = match daemon {
+            Some(mut daemon) => daemon.get("/v1/snapshot")?,
             None => own.snapshot()?,
         };
         let memory = own.memory_for(&host);
-        let own_cni_plugin = own.has_cni_plugin();
+        let (own_cni_plugin, others) = (own.has_cni_plugin(), own.other_devices());
         if let Some(policies) = policies {
             let scene = Self::new(host, policies, memory, None);
             return Ok(Self {
                 own_cni_plugin,
+                others,
                 ..scene
             });
         }
-        let status = daemon.as_mut().map(|it| it.get("/v1/status"));
+        // A connection is for one request.
+        let daemon = match asks_daemon {
+            true => running_daemon(arguments)?,
+            false => None,
+        };
+        let status = daemon.map(|mut daemon| daemon.get("/v1/status"));
         let (policies, unusable) = own.policies_in_force();
         if unusable > 0 {
             let files = output::counted(unusable, "policy file");
@@ -72,6 +82,7 @@ impl Scene {
         let scene = Self::new(host, policies, memory, status.transpose()?);
         Ok(Self {
             own_cni_plugin,
+            others,
             ..scene
         })
     }
@@ -100,6 +111,7 @@ impl Scene {
             memory,
             resolutions,
             reports,
+            others: Vec::new(),
             own_cni_plugin: false,
         }
     }

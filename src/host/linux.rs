@@ -6,6 +6,7 @@ mod holders;
 pub mod lock;
 mod netdev;
 mod observe;
+mod others;
 #[cfg(test)]
 mod prepared;
 
@@ -15,6 +16,7 @@ use super::{Host, HostError, Look};
 use crate::model::{
     Action, DriverName, Node, PciAddress, PfSnapshot, VfIndex, VfSetting, VfStatistics,
 };
+pub use others::OtherDevice;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};

@@ -240,12 +240,12 @@ fn is_initialized(record: &str) -> bool {
 }
 
 /// What udev remembers of a device; nothing while it does not know the device.
-fn udev_record(tree: &Tree, device: &str) -> String {
+pub(super) fn udev_record(tree: &Tree, device: &str) -> String {
     tree.read(format!("/run/udev/data/{device}"))
         .unwrap_or_default()
 }
 
-fn property(record: &str, key: &str) -> Option<String> {
+pub(super) fn property(record: &str, key: &str) -> Option<String> {
     let value = |line: &str| {
         let (found, value) = line.strip_prefix("E:")?.split_once('=')?;
         (found == key).then(|| value.to_owned())
