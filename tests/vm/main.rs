@@ -30,6 +30,7 @@ mod podman;
 mod policy_files;
 mod pulled;
 mod random;
+mod reading;
 mod rivals;
 mod sharing;
 mod standing_still;
