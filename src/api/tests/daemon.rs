@@ -246,6 +246,7 @@ fn network() -> Network {
             capabilities: Default::default(),
             ipam: None,
             meta_plugins: Vec::new(),
+            plugin_config: Default::default(),
         })),
     }
 }

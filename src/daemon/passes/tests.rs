@@ -15,6 +15,7 @@ fn coordinator(root: &std::path::Path, host: SimHost) -> Coordinator {
     let (store, lost) = Store::open(root);
     let store = Arc::new(store);
     let shared = Shared {
+        feed: crate::api::Feed::new().unwrap(),
         host: Arc::new(host),
         lender: Lender::new(root.to_owned()),
         ledger: StateLedger::new(Arc::clone(&store), root, lost.is_some()),
