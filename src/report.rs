@@ -146,7 +146,7 @@ pub struct Performed {
 }
 
 /// A VF that a pass took from who used it, because somebody said that it may.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct TakenVf {
     pub pf: PciAddress,
     pub vf: VfIndex,

@@ -53,7 +53,7 @@ impl Scene {
         let daemon = running_daemon(arguments)?;
         let asks_daemon = daemon.is_some();
         let host = match daemon {
-            Some(mut daemon) => daemon.get("/v1/snapshot")?,
+            Some(daemon) => daemon.get("/v1/snapshot")?,
             None => own.snapshot()?,
         };
         let memory = own.memory_for(&host);
@@ -71,7 +71,7 @@ impl Scene {
             true => running_daemon(arguments)?,
             false => None,
         };
-        let status = daemon.map(|mut daemon| daemon.get("/v1/status"));
+        let status = daemon.map(|daemon| daemon.get("/v1/status"));
         let (policies, unusable) = own.policies_in_force();
         if unusable > 0 {
             let files = output::counted(unusable, "policy file");

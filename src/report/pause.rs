@@ -1,12 +1,13 @@
 //! Changes that are held while somebody works on the host.
 
 use crate::model::{PciAddress, Timestamp};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// Nothing is changed by itself until then, or until somebody says so.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Pause {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
@@ -30,7 +31,7 @@ impl fmt::Display for Pause {
 }
 
 /// What is paused: the whole host, or single PFs.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Pauses {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<Pause>,
