@@ -64,9 +64,13 @@ impl LastGood {
             fs::rename(&temporary, &path)?;
             File::open(dir)?.sync_all()
         };
-        write().map_err(|source| LastGoodError::Write {
-            path: path.clone(),
-            source,
+        write().map_err(|source| {
+            // Best effort: on a full disk it takes room that others could use.
+            let _ = fs::remove_file(dir.join(TEMPORARY));
+            LastGoodError::Write {
+                path: path.clone(),
+                source,
+            }
         })
     }
 }

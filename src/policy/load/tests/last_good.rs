@@ -197,3 +197,15 @@ fn it_survives_a_restart() {
     );
     assert!(good.last_good.write(&state.path().join("nowhere")).is_err());
 }
+
+#[test]
+fn a_writing_that_fails_leaves_nothing_half_done() {
+    let state = tempfile::tempdir().unwrap();
+    // Nothing can take its place.
+    let taken = state.path().join("last-good.json");
+    fs::create_dir(&taken).unwrap();
+    assert!(Host::new().load().last_good.write(state.path()).is_err());
+    let left = fs::read_dir(state.path()).unwrap();
+    let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(left, [taken]);
+}
