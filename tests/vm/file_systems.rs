@@ -78,8 +78,7 @@ fn assert_caught_up(host: &Host, num_vfs: u16, vlan: u16, make_room: &str) -> Re
         "jq -e '.resourceList[0].selectors[0].pciAddresses | length == {num_vfs}' {PLUGIN}"
     ))?;
     host.wait("jq -e . /run/sriovd/state.json /var/lib/sriovd/state.json")?;
-    let leftovers = host.run(&format!("find {PLACES} -name '.*'"))?;
-    ensure!(leftovers.is_empty(), "{leftovers}");
+    host.wait(&format!("! find {PLACES} -name '.*' | grep -q ."))?;
     host.assert_second_pass_is_empty()
 }
 
