@@ -11,6 +11,7 @@ const PF: &str = "0000:01:00.0";
 #[test]
 fn every_recipe_of_the_cookbook_does_what_it_says() -> Result<()> {
     let host = Host::installed()?;
+    host.install_plugins()?;
     host.start()?;
     host.plug_and_wait_until_unmanaged(Nic::igb(0), PF)?;
     let blocks = document::blocks(PAGE);
