@@ -39,6 +39,11 @@ fn every_block_is_of_a_kind_that_is_tested() {
             "yaml" => block.file_name().is_some(),
             // Run by tests/vm/packages.rs.
             "sh" => block.file == "README.md" && block.section.starts_with("Install"),
+            // Part of a scenario in a guest.
+            "ini" => {
+                let scenario = fs::read_to_string(root().join("tests/vm/vf_operator.rs"));
+                scenario.unwrap().contains(block.text.trim())
+            }
             // The picture.
             "" => !block.text.contains("$ ") && !block.text.contains("[["),
             _ => false,
@@ -165,7 +170,7 @@ fn run(command: &str, policies: &Path) -> String {
     };
     // Files of the section are at hand by their names alone.
     let directory = match words[..] {
-        ["import", ..] => Path::new(policies),
+        ["import", file] if !file.starts_with("tests/") => Path::new(policies),
         _ => root(),
     };
     let output = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
