@@ -13,6 +13,7 @@ pub mod host;
 pub mod name;
 pub mod timestamp;
 pub mod vf;
+pub mod vf_index;
 
 pub use action::{Action, BindTarget, Persistence, Step};
 pub use address::{MacAddress, PciAddress, PciId};
@@ -22,9 +23,9 @@ pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterfac
 pub use name::{DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix};
 pub use timestamp::Timestamp;
 pub use vf::{
-    LinkState, Mtu, TxRate, VfAttribute, VfIndex, VfRange, VfSetting, VfSettings, VfStatistics,
-    Vlan, VlanProto,
+    LinkState, Mtu, TxRate, VfAttribute, VfSetting, VfSettings, VfStatistics, Vlan, VlanProto,
 };
+pub use vf_index::{VfIndex, VfRange};
 
 /// A text that does not have the form its type asks for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
