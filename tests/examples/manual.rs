@@ -17,7 +17,10 @@ fn rendered(manual: &Man, sections: &[Section]) -> String {
     for section in sections {
         section(manual, &mut text).unwrap();
     }
-    String::from_utf8(text).unwrap().replace(PREAMBLE, "")
+    let text = String::from_utf8(text).unwrap().replace(PREAMBLE, "");
+    // Breaks that other breaks make superfluous, of which mandoc warns.
+    let text = text.replace("\n.br\n\n.br\n", "\n\n");
+    text.replace("\n\n.br\n", "\n\n")
 }
 
 fn page() -> String {
