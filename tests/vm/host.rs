@@ -13,7 +13,7 @@ use std::ops::Deref;
 use std::time::Duration;
 
 /// Software emulation on a busy machine: generous, and never waited out when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(90);
+pub const PATIENCE: Duration = Duration::from_secs(240);
 
 const NODE_STATE: &str = "/run/sriovd/state.json";
 
