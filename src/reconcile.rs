@@ -90,6 +90,7 @@ impl Pass<'_> {
         let mut tries: BTreeMap<Step, usize> = BTreeMap::new();
         let mut failed: Vec<(Step, HostError)> = Vec::new();
         let mut undone = BTreeSet::new();
+        let mut before = None;
         let mut rounds = 0;
         let end = loop {
             let mut round = match self.look_and_plan(address, &blocked) {
@@ -104,8 +105,9 @@ impl Pass<'_> {
             }
             failed.extend(other_count(&done, &round.pf));
             if !failed.is_empty() {
+                let before = before.as_ref().unwrap_or(&round.pf);
                 for (step, error) in failed.drain(..) {
-                    self.remember_failure(step, &error, &round.pf, &mut blocked);
+                    self.remember_failure(step, &error, before, &round.pf, &mut blocked);
                 }
                 round = match self.look_and_plan(address, &blocked) {
                     Ok(Some(round)) => round,
@@ -135,6 +137,7 @@ impl Pass<'_> {
             for step in &done {
                 *tries.entry(step.clone()).or_default() += 1;
             }
+            before = Some(round.pf);
         };
         Outcome {
             performed,
@@ -201,7 +204,7 @@ impl Pass<'_> {
     fn give_up_for_now(&self, round: Round, blocked: &mut Blocked) -> Round {
         for step in round.plan.steps {
             let reason = format!("{step}: something keeps undoing it");
-            blocked.insert(step, reason, Persistence::Transient, &round.pf);
+            blocked.insert(step, reason, Persistence::Transient, &round.pf, &round.pf);
         }
         self.plan(round.pf, blocked)
     }
@@ -256,6 +259,7 @@ impl Pass<'_> {
         &self,
         step: Step,
         error: &HostError,
+        before: &PfSnapshot,
         pf: &PfSnapshot,
         blocked: &mut Blocked,
     ) {
@@ -265,7 +269,7 @@ impl Pass<'_> {
             self.ledger
                 .learn_unsupported(driver, Capability::needed_by(*setting));
         }
-        blocked.insert(step, error.to_string(), error.persistence(), pf);
+        blocked.insert(step, error.to_string(), error.persistence(), before, pf);
     }
 }
 

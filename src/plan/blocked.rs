@@ -63,15 +63,20 @@ impl Circumstances {
 }
 
 impl Blocked {
-    /// Remember a failure, with the PF as it was seen after it.
+    /// Remember a failure, with the PF as it was seen after it. One that would last is forgiven if
+    /// the link came or went in between, as it does after a change of the MTU.
     pub fn insert(
         &mut self,
         step: Step,
         reason: String,
         persistence: Persistence,
+        before: &PfSnapshot,
         pf: &PfSnapshot,
     ) {
-        let circumstances = Circumstances::of(&step, pf);
+        let mut circumstances = Circumstances::of(&step, pf);
+        if !persistence.is_passing() {
+            circumstances.link = Circumstances::of(&step, before).link;
+        }
         self.failed.insert(
             step,
             Block {

@@ -1,5 +1,6 @@
 //! One sentence each: what is planned from what is wanted, what is and what is owned.
 
+mod blocked;
 mod pf;
 mod removal;
 mod vf;
@@ -100,7 +101,7 @@ impl Case {
         let reason = "it failed".to_owned();
         let pf = &self.pf;
         self.blocked
-            .insert(step, reason, Persistence::UntilChange, pf);
+            .insert(step, reason, Persistence::UntilChange, pf, pf);
     }
 }
 

@@ -13,7 +13,6 @@ pub(super) const LINK_HEADER: usize = 16;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
-const IFLA_OPERSTATE: u16 = 16;
 const IFLA_NUM_VF: u16 = 21;
 const IFLA_VFINFO_LIST: u16 = 22;
 const IFLA_CARRIER: u16 = 33;
@@ -25,7 +24,6 @@ const IFLA_PARENT_DEV_NAME: u16 = 56;
 const ARPHRD_ETHER: u16 = 1;
 const ARPHRD_INFINIBAND: u16 = 32;
 const IFF_UP: u32 = 1;
-const IF_OPER_UP: u8 = 6;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Link {
@@ -82,8 +80,7 @@ impl Link {
                 IFLA_MTU => link.mtu = attribute.u32().unwrap_or_default(),
                 IFLA_ADDRESS => link.mac = hardware_address(attribute.value),
                 IFLA_PERM_ADDRESS => link.permanent_mac = hardware_address(attribute.value),
-                IFLA_OPERSTATE => link.carrier |= attribute.u8() == Some(IF_OPER_UP),
-                IFLA_CARRIER => link.carrier |= attribute.u8() == Some(1),
+                IFLA_CARRIER => link.carrier = attribute.u8() == Some(1),
                 IFLA_NUM_VF => link.num_vf = attribute.u32(),
                 IFLA_PARENT_DEV_NAME => link.parent_device = Some(printable(attribute.text())),
                 IFLA_PROP_LIST => link.altnames.extend(

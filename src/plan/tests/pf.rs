@@ -358,33 +358,6 @@ fn what_is_held_is_left_alone_until_it_is_not_and_holds_up_nothing_else() {
 }
 
 #[test]
-fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
-    let case = Case::new(0, count(3));
-    let step = |to| Step::SetNumVfs { from: 0, to };
-    let mut blocked = Blocked::default();
-    blocked.insert(step(1), String::new(), Persistence::UntilChange, &case.pf);
-    let lasting = blocked.clone();
-    assert!(!blocked.awaits_retry());
-    for passing in [Persistence::Transient, Persistence::Busy] {
-        blocked.insert(step(2), String::new(), passing, &case.pf);
-        assert!(blocked.awaits_retry());
-        blocked.allow_retries();
-        assert_eq!(blocked, lasting);
-    }
-}
-
-#[test]
-fn plan_calls_it_no_failure_that_another_program_is_at_work() {
-    let mut case = Case::new(0, count(3));
-    let step = Step::SetNumVfs { from: 0, to: 3 };
-    let reason = "VF 0 is locked by another program".to_owned();
-    let pf = case.pf.clone();
-    case.blocked.insert(step, reason, Persistence::Busy, &pf);
-    case.plans(&[]);
-    case.reports(&[(ProblemKind::Awaits, None)]);
-}
-
-#[test]
 fn a_pause_holds_every_step_and_says_how_many_wait() {
     let until = "2026-01-31T08:00:00Z".parse().unwrap();
     let pause = Pause {

@@ -61,7 +61,7 @@ fn pf(announced: u32, listed: u32) -> Vec<u8> {
     message(&[
         attribute(3, b"ens1f0\0"),
         attribute(4, &words(&[9000])),
-        attribute(16, &[6]),
+        attribute(33, &[1]),
         attribute(1, &[2, 0, 0, 0, 0, 2]),
         attribute(21, &words(&[announced])),
         attribute(22, &list),
@@ -164,6 +164,13 @@ fn without_an_announcement_the_length_decides() {
     let list = [entry(0, 1), entry(1, 1)].concat();
     let link = Link::parse(&message(&[attribute(22, &list), attribute(3, b"ens1\0")])).unwrap();
     assert_eq!((link.vfs.unwrap().len(), link.name.as_str()), (2, "ens1"));
+}
+
+/// The kernel tells the operational state up to a second late.
+#[test]
+fn the_carrier_is_not_the_operational_state() {
+    let link = Link::parse(&message(&[attribute(33, &[0]), attribute(16, &[6])])).unwrap();
+    assert!(!link.carrier);
 }
 
 #[test]

@@ -1,0 +1,57 @@
+//! Steps that failed, and when they are tried again.
+
+use super::*;
+use crate::model::TxRate;
+
+#[test]
+fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
+    let case = Case::new(0, count(3));
+    let step = |to| Step::SetNumVfs { from: 0, to };
+    let mut blocked = Blocked::default();
+    blocked.insert(step(1), String::new(), Persistence::UntilChange, &case.pf, &case.pf);
+    let lasting = blocked.clone();
+    assert!(!blocked.awaits_retry());
+    for passing in [Persistence::Transient, Persistence::Busy] {
+        blocked.insert(step(2), String::new(), passing, &case.pf, &case.pf);
+        assert!(blocked.awaits_retry());
+        blocked.allow_retries();
+        assert_eq!(blocked, lasting);
+    }
+}
+
+#[test]
+fn plan_calls_it_no_failure_that_another_program_is_at_work() {
+    let mut case = Case::new(0, count(3));
+    let step = Step::SetNumVfs { from: 0, to: 3 };
+    let reason = "VF 0 is locked by another program".to_owned();
+    let pf = case.pf.clone();
+    case.blocked.insert(step, reason, Persistence::Busy, &pf, &pf);
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+}
+
+#[test]
+fn plan_tries_again_what_failed_while_the_link_changed() {
+    let rate = TxRate { min: 0, max: 100 };
+    let step = Step::SetVf {
+        interface: 7,
+        vf: VfIndex(0),
+        setting: VfSetting::TxRate(rate),
+    };
+    let case = Case::new(1, |_| {});
+    let after = &case.pf;
+    let failed_at = |before: &PfSnapshot| {
+        let mut blocked = Blocked::default();
+        let persistence = Persistence::UntilChange;
+        blocked.insert(step.clone(), String::new(), persistence, before, after);
+        blocked
+    };
+    assert!(failed_at(after).stands(&step, after));
+
+    let mut without_link = after.clone();
+    without_link.interface.as_mut().unwrap().carrier = false;
+    assert!(!failed_at(&without_link).stands(&step, after));
+    let mut other_mtu = after.clone();
+    other_mtu.interface.as_mut().unwrap().mtu = Mtu::try_from(3000).unwrap();
+    assert!(!failed_at(&other_mtu).stands(&step, after));
+}
