@@ -6,7 +6,7 @@
     reason = "several crates share this, and neither uses all of it"
 )]
 
-use crate::lab::{Guest, Nic};
+use crate::lab::{Guest, Hotplug, Nic};
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::ops::Deref;
@@ -75,9 +75,7 @@ impl Host {
     }
 
     pub fn installed() -> Result<Self> {
-        let guest = Guest::resume()?;
-        guest.install_sriovd()?;
-        Ok(Self { guest })
+        Guest::with_sriovd(Hotplug::Acpi).map(Self::from)
     }
 
     pub fn start(&self) -> Result<()> {

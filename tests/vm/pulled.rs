@@ -1,7 +1,7 @@
 //! NICs that are pulled while the agent is at work on them.
 
 use crate::host::Host;
-use crate::lab::{Guest, Nic};
+use crate::lab::{Guest, Hotplug, Nic};
 use anyhow::{Context, Result, ensure};
 
 /// The kernel's driver takes the VFs while they are made, which then takes more than a second.
@@ -89,9 +89,7 @@ fn nics_let_go_while_their_vfs_are_made_or_bound_leave_nothing_behind() -> Resul
 
 #[test]
 fn a_nic_yanked_while_its_vfs_are_made_leaves_nothing_behind() -> Result<()> {
-    let guest = Guest::resume_with_native_hotplug()?;
-    guest.install_sriovd()?;
-    let host = Host::from(guest);
+    let host = Host::from(Guest::with_sriovd(Hotplug::Native)?);
     host.start()?;
     pull_while_vfs_are_made(&host, |nic| host.yank(nic))?;
     assert_goes_on(&host, 1)

@@ -144,7 +144,7 @@ impl Guest {
 
     /// Waits until a shell condition holds, by trying it again and again: only for what gives no event.
     pub fn wait_until(&self, condition: &str, patience: Duration) -> Result<()> {
-        self.run_for(&format!("until {condition}; do sleep 0.05; done"), patience)
+        self.run_for(&format!("until {condition}; do sleep 0.2; done"), patience)
             .with_context(|| format!("did not come true in {patience:?}"))?;
         Ok(())
     }

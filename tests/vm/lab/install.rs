@@ -4,11 +4,15 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
 
 use super::guest::Guest;
+use super::machine::Hotplug;
+use super::snapshot;
 
 /// Files for a guest's root, and a script to run once they are there.
 pub struct Files {
@@ -30,10 +34,8 @@ impl Files {
     /// Binaries, units and the like, with the service enabled.
     pub fn sriovd() -> Result<Self> {
         let mut files = Self::new()?;
-        let binaries = binaries()?;
-        for (name, directory) in [("sriovd", "/usr/sbin"), ("sriovctl", "/usr/bin")] {
-            files.copy(&binaries.join(name), &format!("{directory}/{name}"), 0o755)?;
-        }
+        files.binary("sriovd", "/usr/sbin/sriovd")?;
+        files.binary("sriovctl", "/usr/bin/sriovctl")?;
         let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
         if units.exists() {
             for entry in fs::read_dir(&units)? {
@@ -53,13 +55,8 @@ impl Files {
     /// The container plugins, where their callers look for them.
     pub fn plugins() -> Result<Self> {
         let mut files = Self::new()?;
-        let binaries = binaries()?;
-        for (name, place) in [
-            ("sriovd-cni", "/usr/lib/cni/sriovd-cni"),
-            ("sriovd-netavark", "/usr/libexec/netavark/sriov"),
-        ] {
-            files.copy(&binaries.join(name), place, 0o755)?;
-        }
+        files.binary("sriovd-cni", "/usr/lib/cni/sriovd-cni")?;
+        files.binary("sriovd-netavark", "/usr/libexec/netavark/sriov")?;
         Ok(files)
     }
 
@@ -77,6 +74,29 @@ impl Files {
     pub fn prepare(&mut self, command: &str) {
         self.prepare += command;
         self.prepare += "\n";
+    }
+
+    /// Without its debug information, which is most of it, slow to move and of no use in a guest.
+    fn binary(&mut self, name: &str, to: &str) -> Result<()> {
+        let binary = binaries()?.join(name);
+        let stripped = NamedTempFile::new()?;
+        let status = Command::new("strip")
+            .args(["--strip-debug", "-o"])
+            .args([stripped.path(), &binary])
+            .status()
+            .context("cannot run strip")?;
+        ensure!(status.success(), "strip {}: {status}", binary.display());
+        self.copy(stripped.path(), to, 0o755)
+    }
+
+    /// Changes with the content.
+    fn digest(&self) -> Result<String> {
+        let mut digest = Sha256::new();
+        for path in &self.paths {
+            digest.update(path.as_os_str().as_encoded_bytes());
+            digest.update(fs::read(self.staging.path().join(path))?);
+        }
+        Ok(format!("{:.8x}", digest.finalize()))
     }
 
     fn copy(&mut self, from: &Path, to: &str, mode: u32) -> Result<()> {
@@ -115,9 +135,27 @@ impl Files {
 }
 
 impl Guest {
-    /// Files and user in place, units known to systemd. Nothing is started or enabled.
+    /// A pristine guest, booted a while ago, without any NIC, with sriovd installed.
+    pub fn with_sriovd(hotplug: Hotplug) -> Result<Self> {
+        static SRIOVD: OnceLock<Result<(Files, String), String>> = OnceLock::new();
+        let sriovd = SRIOVD.get_or_init(|| {
+            let files = Files::sriovd().map_err(|error| format!("{error:#}"))?;
+            let digest = files.digest().map_err(|error| format!("{error:#}"))?;
+            Ok((files, digest))
+        });
+        let (files, digest) = sriovd.as_ref().map_err(|error| anyhow!("{error}"))?;
+        snapshot::resume_after(hotplug, &format!("prepared-{digest}"), |guest| {
+            guest.install(files)
+        })
+    }
+
     pub fn install_sriovd(&self) -> Result<()> {
-        let tar = fs::read(Files::sriovd()?.pack([])?.path())?;
+        self.install(&Files::sriovd()?)
+    }
+
+    /// Files and user in place, units known to systemd. Nothing is started or enabled.
+    fn install(&self, sriovd: &Files) -> Result<()> {
+        let tar = fs::read(sriovd.pack([])?.path())?;
         self.feed(
             &tar,
             "tar --extract --directory / && systemd-sysusers && \

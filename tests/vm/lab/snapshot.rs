@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::fs::{FlockOperation, flock};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -20,11 +20,59 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 pub fn resume(hotplug: Hotplug) -> Result<Guest> {
     let image = Image::get()?;
-    let (snapshot, mut arguments) = get(image, hotplug)?;
+    let (snapshot, arguments) = get(image, hotplug)?;
+    resume_from(image, hotplug, &snapshot, arguments)
+}
+
+/// The same, as it was after something was done to it. The key says what; it is done once and saved.
+pub fn resume_after(
+    hotplug: Hotplug,
+    key: &str,
+    prepare: impl FnOnce(&Guest) -> Result<()>,
+) -> Result<Guest> {
+    let image = Image::get()?;
+    let (before, arguments) = get(image, hotplug)?;
+    let (Some(stem), Some(directory)) = (before.file_name(), before.parent()) else {
+        bail!("no snapshot has the path {}", before.display());
+    };
+    let after = directory.join(format!("{key}-{}", stem.display()));
+    if !after.exists() {
+        let lock = File::create(image.path("prepared.lock"))?;
+        flock(&lock, FlockOperation::LockExclusive)?;
+        if !after.exists() {
+            remove_old(directory, "prepared-")?;
+            let guest = resume(hotplug)?;
+            prepare(&guest)?;
+            guest.run("sync")?;
+            keep(&guest, &after)?;
+        }
+    }
+    resume_from(image, hotplug, &after, arguments)
+}
+
+fn resume_from(
+    image: &Image,
+    hotplug: Hotplug,
+    snapshot: &Path,
+    mut arguments: Arguments,
+) -> Result<Guest> {
     arguments.add("-incoming", "defer");
     let guest = Guest::launch(image, &arguments.0, hotplug, Permit::wait())?;
-    guest.explain(load(&guest, &snapshot).context("cannot resume the guest"))?;
+    guest.explain(load(&guest, snapshot).context("cannot resume the guest"))?;
     Ok(guest)
+}
+
+/// What was prepared from other files than today's; not what another run may just be using.
+fn remove_old(directory: &Path, prefix: &str) -> Result<()> {
+    const OLD: Duration = Duration::from_secs(3600);
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let old = || -> Result<bool> { Ok(entry.metadata()?.modified()?.elapsed()? > OLD) };
+        if entry.file_name().to_string_lossy().starts_with(prefix) && old().unwrap_or(false) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn load(guest: &Guest, snapshot: &Path) -> Result<()> {
@@ -82,9 +130,13 @@ fn make(image: &Image, hotplug: Hotplug) -> Result<()> {
         image,
         &machine::arguments(image, clock::tsc_khz(image)?, hotplug),
     )?;
+    keep(&guest, &saved)
+}
+
+fn keep(guest: &Guest, saved: &Path) -> Result<()> {
     let unfinished = saved.with_extension("unfinished");
-    guest.explain(save(&guest, &unfinished).context("cannot save the guest"))?;
-    fs::rename(&unfinished, &saved)?;
+    guest.explain(save(guest, &unfinished).context("cannot save the guest"))?;
+    fs::rename(&unfinished, saved)?;
     Ok(())
 }
 
