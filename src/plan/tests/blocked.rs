@@ -8,7 +8,13 @@ fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
     let case = Case::new(0, count(3));
     let step = |to| Step::SetNumVfs { from: 0, to };
     let mut blocked = Blocked::default();
-    blocked.insert(step(1), String::new(), Persistence::UntilChange, &case.pf, &case.pf);
+    blocked.insert(
+        step(1),
+        String::new(),
+        Persistence::UntilChange,
+        &case.pf,
+        &case.pf,
+    );
     let lasting = blocked.clone();
     assert!(!blocked.awaits_retry());
     for passing in [Persistence::Transient, Persistence::Busy] {
@@ -25,7 +31,8 @@ fn plan_calls_it_no_failure_that_another_program_is_at_work() {
     let step = Step::SetNumVfs { from: 0, to: 3 };
     let reason = "VF 0 is locked by another program".to_owned();
     let pf = case.pf.clone();
-    case.blocked.insert(step, reason, Persistence::Busy, &pf, &pf);
+    case.blocked
+        .insert(step, reason, Persistence::Busy, &pf, &pf);
     case.plans(&[]);
     case.reports(&[(ProblemKind::Awaits, None)]);
 }
