@@ -111,10 +111,12 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
         &mut reload,
     );
     tokio::select! {
+        // What is at hand is done before more is taken in.
+        biased;
+        ended = work => match ended {},
         ended = sources.run(triggers) => return Err(error_of(ended)),
         ended = serve => return Err(error_of(ended).context("the API ended")),
         ended = vf_operator => return Err(error_of(ended)),
-        ended = work => match ended {},
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }

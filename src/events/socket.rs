@@ -2,8 +2,8 @@
 
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
-use std::fs;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::os::fd::AsFd;
 
 /// Beyond `net.core.rmem_max` only with CAP_NET_ADMIN; without it as far as that goes.
@@ -38,7 +38,11 @@ impl DropCounter {
 }
 
 fn drops(inode: u64) -> io::Result<u64> {
-    let table = fs::read_to_string("/proc/self/net/netlink")?;
+    // A line of 100 bytes for each socket of the host; asked for in pieces, the kernel makes it
+    // anew for each.
+    let mut table = String::with_capacity(1 << 14);
+    let file = File::open("/proc/self/net/netlink")?;
+    file.take(u64::MAX).read_to_string(&mut table)?;
     drops_in(&table, inode).ok_or_else(|| {
         let message = format!("/proc/self/net/netlink does not list socket {inode}");
         io::Error::new(io::ErrorKind::NotFound, message)

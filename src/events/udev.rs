@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use futures::{FutureExt as _, StreamExt as _};
 use std::convert::Infallible;
 use tokio::sync::mpsc::Sender;
+use tokio::task::yield_now;
 use tokio_udev::{AsyncMonitorSocket, Event, MonitorBuilder};
 
 /// Who sends the events.
@@ -67,6 +68,8 @@ impl Source {
                 }
                 event = self.next().now_or_never().transpose()?;
             }
+            // What came goes first.
+            yield_now().await;
             // An empty socket takes any message, so a drop always leaves something to read
             // before it: looking after each burst misses none.
             if self.drops.has_risen()? {

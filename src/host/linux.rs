@@ -10,7 +10,7 @@ mod others;
 #[cfg(test)]
 mod prepared;
 
-use super::netlink::{InterfaceAddress, Link, Netlink, NetlinkError};
+use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError};
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
 use crate::model::{
@@ -94,9 +94,8 @@ impl Host for LinuxHost {
     }
 
     fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError> {
-        let mut links =
-            Netlink::open().map_err(|error| error.while_doing("opening netlink".to_owned()))?;
-        observe::observe(&self.tree, &mut links, pf, look)
+        netlink::with_kept(|links| observe::observe(&self.tree, links, pf, look))
+            .map_err(|error| error.while_doing("opening netlink".to_owned()))?
     }
 
     fn apply(&self, action: &Action) -> Result<(), HostError> {
@@ -104,7 +103,7 @@ impl Host for LinuxHost {
     }
 
     fn vf_statistics(&self, interface: u32) -> Result<BTreeMap<VfIndex, VfStatistics>, HostError> {
-        let counted = Netlink::open().and_then(|mut links| links.vf_statistics(interface));
+        let counted = netlink::with_kept(|links| links.vf_statistics(interface)).and_then(|it| it);
         counted.map_err(|error| error.while_doing("reading the counters of VFs".to_owned()))
     }
 }

@@ -26,6 +26,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use std::cell::Cell;
 use std::time::Duration;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -97,6 +98,22 @@ pub struct Netlink {
     socket: Socket,
     sequence: u32,
     buffer: Vec<u8>,
+}
+
+/// Work with a socket that this thread keeps for the next time: to open one costs more than most
+/// requests. For threads that stay in the network namespace they began in.
+pub fn with_kept<T>(work: impl FnOnce(&mut Netlink) -> T) -> Result<T, NetlinkError> {
+    thread_local! {
+        static KEPT: Cell<Option<Netlink>> = const { Cell::new(None) };
+    }
+    let mut netlink = match KEPT.take() {
+        Some(netlink) => netlink,
+        None => Netlink::open()?,
+    };
+    let result = work(&mut netlink);
+    // What was not read of an answer is told from the next one by its sequence number.
+    KEPT.set(Some(netlink));
+    Ok(result)
 }
 
 impl Netlink {

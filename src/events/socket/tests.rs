@@ -21,7 +21,7 @@ fn the_buffer_grows_as_far_as_it_may() {
     let socket = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_ROUTE).unwrap();
     let wanted = 4 << 20;
     set_receive_buffer(&socket, wanted).unwrap();
-    let limit = fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap();
+    let limit = std::fs::read_to_string("/proc/sys/net/core/rmem_max").unwrap();
     let limit: usize = limit.trim().parse().unwrap();
     // The kernel doubles what is asked for, to have room for its own bookkeeping.
     let possible = [2 * wanted, 2 * wanted.min(limit)];

@@ -5,7 +5,7 @@ use super::holders::lent;
 use super::lock::lock;
 use super::{Tree, device, if_present, vf_indexes, virtfn};
 use crate::host::HostError;
-use crate::host::netlink::{Netlink, NetlinkError};
+use crate::host::netlink::{self, Netlink, NetlinkError};
 use crate::model::{Action, PciAddress, Step, VfIndex, VfSetting};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
@@ -142,7 +142,7 @@ fn ask(
     what: String,
     request: impl FnOnce(&mut Netlink) -> Result<(), NetlinkError>,
 ) -> Result<(), HostError> {
-    let Err(error) = Netlink::open().and_then(|mut netlink| request(&mut netlink)) else {
+    let Err(error) = netlink::with_kept(request).and_then(|it| it) else {
         return Ok(());
     };
     Err(match error.errno() {
