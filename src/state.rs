@@ -35,7 +35,7 @@ struct Inner {
     memory: Memory,
     /// The text in the file, so that nothing is written twice.
     saved: Option<String>,
-    /// The file would not be whole if the host lost its power now.
+    /// The file does not say all, or would not be whole if the host lost its power now.
     unsynced: bool,
 }
 
@@ -111,6 +111,11 @@ impl Store {
         inner.save(&self.directory)
     }
 
+    /// Something was noted, or could not be saved: the next update sees to it.
+    pub fn is_unsaved(&self) -> bool {
+        self.lock().unsynced
+    }
+
     pub fn save(&self, memory: &Memory) -> Result<(), FileError> {
         self.update(|own| own.clone_from(memory))
     }
@@ -126,10 +131,10 @@ impl Inner {
         let text =
             write(&self.memory).map_err(|error| FileError::new("write", &path)(error.into()))?;
         if self.saved.as_ref() != Some(&text) {
+            self.unsynced = true;
             file::create_directories(directory)?;
             file::replace_unsynced(&path, &text)?;
             self.saved = Some(text);
-            self.unsynced = true;
         }
         Ok(())
     }

@@ -91,9 +91,16 @@ impl Coordinator {
         if self.stopping {
             return;
         }
-        match outcome.end {
-            End::Gone => self.forget(pf),
-            End::Unobservable(error) => slot.could_not_look(pf, &error, &self.shared.feed),
+        let is_wish = running.cause.is_wish();
+        let is_new = match outcome.end {
+            End::Gone => {
+                self.forget(pf);
+                true
+            }
+            End::Unobservable(error) => {
+                slot.could_not_look(pf, &error, &self.shared.feed);
+                false
+            }
             End::Seen {
                 pf: snapshot,
                 resolution,
@@ -114,9 +121,9 @@ impl Coordinator {
                     &taken,
                     &running,
                     &self.shared.feed,
-                );
+                )
             }
-        }
+        };
         self.note_first_pass(pf);
         if running.though_paused && self.paused.read(|pauses| pauses.of(pf).is_some()) {
             self.ask(pf, Waiting::new(running.cause));
@@ -125,7 +132,13 @@ impl Coordinator {
             tell_done(tell, taken.clone());
         }
         self.begin(pf);
-        self.publish();
+        // What is published is a function of what is seen: an event that shows nothing new costs
+        // what its PF costs, not what the host does.
+        if is_new || is_wish || self.shared.store.is_unsaved() {
+            self.publish();
+        } else {
+            self.publish_if_wanted();
+        }
         self.refresh_status();
     }
 
@@ -261,6 +274,7 @@ impl Slot {
         running.is_some_and(|running| running.hung.is_some())
     }
 
+    /// Whether it was another than what was seen before.
     fn saw(
         &mut self,
         seen: Seen,
@@ -268,7 +282,7 @@ impl Slot {
         taken: &[TakenVf],
         running: &Running,
         feed: &Feed,
-    ) {
+    ) -> bool {
         let report = pf_report(&seen, &seen.problems);
         if self.seen.is_none() {
             journal::pf_appeared(&report);
@@ -282,7 +296,9 @@ impl Slot {
         let taken = taken.iter().cloned();
         taken.for_each(|taken| feed.tell(Happening::VfTaken(taken)));
         self.tell(&report, seen.problems.clone(), feed);
+        let is_new = self.seen.as_deref() != Some(&seen);
         self.seen = Some(Arc::new(seen));
+        self.coming.clear();
         // What failed for now is tried again after a while; so is what ends without an event.
         let seen = self.seen.as_deref();
         let ends_silently = seen.is_some_and(|seen| seen.pf.count_is_changing)
@@ -294,6 +310,7 @@ impl Slot {
             None
         };
         self.retry_at = soon.into_iter().chain(self.contests.next_time()).min();
+        is_new
     }
 
     /// The kernel tells of a closed VFIO device before the device is released (`__fput`), and not
@@ -337,6 +354,7 @@ impl Slot {
     fn tell(&mut self, report: &PfReport, problems: Vec<Problem>, feed: &Feed) {
         announce::problems(report, &self.told, &problems, feed);
         self.told = problems;
+        self.report = Some(report.clone());
     }
 }
 

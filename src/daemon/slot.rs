@@ -4,16 +4,17 @@ use super::backoff::Backoff;
 use super::contest::Contests;
 use super::watched::Watched;
 use crate::events::Cause;
-use crate::model::{Holder, PfSnapshot, Step};
+use crate::model::{Holder, PciAddress, PfSnapshot, Step};
 use crate::plan::Blocked;
 use crate::policy::resolve::Resolution;
-use crate::report::{Problem, ProblemKind, TakenVf};
+use crate::report::{PfReport, Problem, ProblemKind, TakenVf};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// What the last pass left: the PF, what is wanted of it, and what is not so.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 pub(super) struct Seen {
     pub(super) pf: PfSnapshot,
     pub(super) resolution: Resolution,
@@ -33,6 +34,8 @@ impl Seen {
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) seen: Option<Arc<Seen>>,
+    /// VFs that the kernel told of and that have not been seen yet.
+    pub(super) coming: BTreeSet<PciAddress>,
     pub(super) running: Option<Running>,
     pub(super) waiting: Option<Waiting>,
     pub(super) blocked: Blocked,
@@ -45,6 +48,8 @@ pub(super) struct Slot {
     pub(super) looks_left: u8,
     /// Said in the journal and not ended yet.
     pub(super) told: Vec<Problem>,
+    /// What is seen and told, for the status.
+    pub(super) report: Option<PfReport>,
 }
 
 /// A pass that is to run, with everything that asked for it meanwhile.

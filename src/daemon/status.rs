@@ -27,7 +27,7 @@ impl Coordinator {
             .slots
             .iter()
             .filter_map(|(&pf, slot)| match &slot.seen {
-                Some(seen) => Some(pf_report(seen, &slot.told)),
+                Some(_) => slot.report.clone(),
                 None => unseen(pf, &slot.told),
             })
             .collect();
@@ -55,7 +55,8 @@ impl Coordinator {
     }
 
     fn network_reports(&self) -> Vec<NetworkReport> {
-        let assignments = self.shared.store.memory().assignments;
+        let store = &self.shared.store;
+        let assignments = store.read(|memory| memory.assignments.clone());
         let vf_of = |assignment: &crate::plan::owned::Assignment| {
             let seen = self.slots.get(&assignment.pf)?.seen.as_ref()?;
             Some(seen.pf.vfs.get(&assignment.vf)?.address)

@@ -68,17 +68,24 @@ impl Coordinator {
         }
     }
 
-    fn pf_of_device(&self, device: PciAddress) -> Option<PciAddress> {
+    fn pf_of_device(&mut self, device: PciAddress) -> Option<PciAddress> {
         if self.slots.contains_key(&device) {
             return Some(device);
         }
         let known = self.slots.iter().find(|(_, slot)| {
             let seen = slot.seen.as_ref();
-            seen.is_some_and(|seen| seen.pf.vfs.values().any(|vf| vf.address == device))
+            slot.coming.contains(&device)
+                || seen.is_some_and(|seen| seen.pf.vfs.values().any(|vf| vf.address == device))
         });
-        known
-            .map(|(&pf, _)| pf)
-            .or_else(|| self.shared.host.pf_of(device))
+        if let Some((&pf, _)) = known {
+            return Some(pf);
+        }
+        let pf = self.shared.host.pf_of(device)?;
+        // Each VF that is made gives several events.
+        if let Some(slot) = self.slots.get_mut(&pf) {
+            slot.coming.insert(device);
+        }
+        Some(pf)
     }
 
     fn pf_of_interface(&self, index: u32) -> Option<PciAddress> {

@@ -1,5 +1,6 @@
 //! When a pass begins, and when it does not.
 
+use super::super::Message;
 use super::super::coordinator::Shared;
 use super::super::ledger::StateLedger;
 use super::*;
@@ -11,12 +12,15 @@ use crate::sim::{DriverModel, SimHost, SimPf};
 use crate::state::Store;
 use tokio::sync::mpsc;
 
-fn coordinator(root: &std::path::Path, host: SimHost) -> Coordinator {
+fn coordinator(
+    root: &std::path::Path,
+    host: &Arc<SimHost>,
+) -> (Coordinator, mpsc::UnboundedReceiver<Message>) {
     let (store, lost) = Store::open(root);
     let store = Arc::new(store);
     let shared = Shared {
         feed: crate::api::Feed::new().unwrap(),
-        host: Arc::new(host),
+        host: Arc::clone(host) as _,
         lender: Lender::new(root.to_owned()),
         ledger: StateLedger::new(Arc::clone(&store), root, lost.is_some()),
         store,
@@ -25,8 +29,8 @@ fn coordinator(root: &std::path::Path, host: SimHost) -> Coordinator {
         node: Arc::default(),
         policies: Arc::new(PolicySet::default()),
     };
-    let (messages, _) = mpsc::unbounded_channel();
-    Coordinator::new(shared, messages)
+    let (messages, finished) = mpsc::unbounded_channel();
+    (Coordinator::new(shared, messages), finished)
 }
 
 /// As if there were no policies, every PF of ours would be reset.
@@ -34,13 +38,42 @@ fn coordinator(root: &std::path::Path, host: SimHost) -> Coordinator {
 fn no_pass_begins_before_the_policies_are_read() {
     let root = tempfile::tempdir().unwrap();
     let pf: PciAddress = "0000:01:00.0".parse().unwrap();
-    let host = SimHost::default();
+    let host = Arc::new(SimHost::default());
     host.plug(SimPf::new(pf, DriverModel::IGB));
-    let mut coordinator = coordinator(root.path(), host);
+    let (mut coordinator, _) = coordinator(root.path(), &host);
     coordinator.on_trigger(Trigger {
         scope: Scope::Device(pf),
         cause: Cause::Allocation { vf: pf },
     });
     let slot = &coordinator.slots[&pf];
     assert!(slot.running.is_none() && slot.waiting.is_some());
+}
+
+/// Else every event of a host with many PFs would cost what all of them cost.
+#[tokio::test]
+async fn an_event_that_shows_nothing_new_publishes_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let pf: PciAddress = "0000:01:00.0".parse().unwrap();
+    let host = Arc::new(SimHost::default());
+    host.plug(SimPf::new(pf, DriverModel::IGB));
+    let (mut coordinator, mut finished) = coordinator(root.path(), &host);
+    coordinator.load_policies(Cause::Start);
+    while !coordinator.is_ready() {
+        coordinator.on_message(finished.recv().await.unwrap());
+    }
+    let event = || Trigger {
+        scope: Scope::Device(pf),
+        cause: Cause::Link {
+            interface: "enp1s0".to_owned(),
+        },
+    };
+
+    coordinator.on_trigger(event());
+    coordinator.on_message(finished.recv().await.unwrap());
+    assert!(!coordinator.is_busy());
+
+    host.set_num_vfs_by_hand(pf, 2);
+    coordinator.on_trigger(event());
+    coordinator.on_message(finished.recv().await.unwrap());
+    assert!(coordinator.is_busy(), "the new VFs are published");
 }
