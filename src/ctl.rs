@@ -12,7 +12,7 @@ mod completions;
 mod discover;
 mod draw;
 mod explain;
-mod import;
+pub mod import;
 mod list;
 mod monitor;
 mod output;

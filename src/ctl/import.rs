@@ -22,12 +22,12 @@ use std::path::{Path, PathBuf};
 
 /// A file of policies, and what is to be known of it.
 #[derive(Debug, Default)]
-pub(super) struct Imported {
-    pub(super) text: String,
+pub struct Imported {
+    pub text: String,
     /// A line each, with the place it is about.
-    pub(super) remarks: Vec<String>,
+    pub remarks: Vec<String>,
     /// What the daemon would say to the file.
-    pub(super) wrong: Vec<Diagnostic>,
+    pub wrong: Vec<Diagnostic>,
 }
 
 pub(super) fn import(files: &[PathBuf]) -> anyhow::Result<Imported> {
@@ -37,6 +37,13 @@ pub(super) fn import(files: &[PathBuf]) -> anyhow::Result<Imported> {
         let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
         import.file(file, &text)?;
     }
+    Ok(import.finish())
+}
+
+/// One file's text; `path` is for what is said of it.
+pub fn import_text(path: &Path, text: &str) -> anyhow::Result<Imported> {
+    let mut import = Import::default();
+    import.file(path, text)?;
     Ok(import.finish())
 }
 

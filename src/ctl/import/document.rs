@@ -1,8 +1,11 @@
 //! YAML, of which JSON is a part, as a tree that knows its lines.
 
 use anyhow::anyhow;
-use saphyr::{LoadableYamlNode, MarkedYaml, Scalar, YamlData};
+use saphyr::{LoadableYamlNode, MarkedYaml, Marker, Scalar, YamlData};
+use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Number, Value};
+use std::collections::BTreeMap;
+use std::fmt::Display;
 
 /// Lines count from 1.
 #[derive(Debug, Clone)]
@@ -24,15 +27,53 @@ pub(super) enum Content {
     Table(Vec<(String, Node)>),
 }
 
+/// Lists and tables in one another. Whatever reads them goes down into them, on its stack.
+const DEEPEST: usize = 64;
+
 /// All documents of a text, but empty ones.
 pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Document>> {
-    let documents = MarkedYaml::load_from_str(text).map_err(|error| {
-        let (line, column) = (error.marker().line(), error.marker().col() + 1);
-        anyhow!("line {line}, column {column}: {}", error.info())
-    })?;
+    check_depth(text)?;
+    let documents =
+        MarkedYaml::load_from_str(text).map_err(|error| at(*error.marker(), error.info()))?;
     let nodes = documents.iter().map(node).collect::<Result<Vec<_>, _>>()?;
     let empty = |node: &Node| matches!(node.value, Content::Null);
     Ok(nodes.into_iter().filter(|node| !empty(node)).collect())
+}
+
+fn at(place: Marker, what: impl Display) -> anyhow::Error {
+    let (line, column) = (place.line(), place.col() + 1);
+    anyhow!("line {line}, column {column}: {what}")
+}
+
+/// An alias stands for all that its anchor has.
+fn check_depth(text: &str) -> anyhow::Result<()> {
+    let mut heights = BTreeMap::new();
+    // Anchor, and what is the deepest in it so far.
+    let mut open: Vec<(usize, usize)> = Vec::new();
+    for event in Parser::new_from_str(text) {
+        let (event, place) = event.map_err(|error| at(*error.marker(), error.info()))?;
+        let height = match event {
+            Event::SequenceStart(anchor, _) | Event::MappingStart(anchor, _) => {
+                open.push((anchor, 0));
+                0
+            }
+            Event::SequenceEnd | Event::MappingEnd => {
+                let (anchor, height) = open.pop().unwrap_or_default();
+                heights.insert(anchor, height + 1);
+                height + 1
+            }
+            Event::Alias(anchor) => heights.get(&anchor).copied().unwrap_or_default(),
+            _ => 0,
+        };
+        if open.len() + height > DEEPEST {
+            let what = format!("more than {DEEPEST} lists or tables in one another");
+            return Err(at(place.start, what));
+        }
+        if let Some((_, deepest)) = open.last_mut() {
+            *deepest = height.max(*deepest);
+        }
+    }
+    Ok(())
 }
 
 fn node(yaml: &MarkedYaml<'_>) -> anyhow::Result<Node> {

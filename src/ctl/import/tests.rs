@@ -7,9 +7,7 @@ use crate::policy::resolve::{Resolution, resolve};
 use crate::sim::{DriverModel, SimPf};
 
 fn imported(text: &str) -> Imported {
-    let mut import = Import::default();
-    import.file(Path::new("a.yaml"), text).unwrap();
-    import.finish()
+    import_text(Path::new("a.yaml"), text).unwrap()
 }
 
 fn set(text: &str) -> PolicySet {
@@ -101,4 +99,22 @@ fn what_a_value_holds_stays_in_its_value() {
                    spec: {resourceName: r, bridge: \"x'''\\n[[policy]]\"}\n";
     let set = set(network);
     assert_eq!((set.policies.len(), set.networks.len()), (0, 1));
+}
+
+/// What reads it goes down into it: without an end the stack would have one.
+#[test]
+fn what_is_nested_without_sense_is_refused() {
+    let by_aliases = (1..9999).fold("- &0 []\n".to_owned(), |text, anchor| {
+        text + &format!("- &{anchor} [*{}]\n", anchor - 1)
+    });
+    for deep in ["- ".repeat(50_000), "[".repeat(50_000), by_aliases] {
+        let error = import_text(Path::new("a.yaml"), &deep).unwrap_err();
+        let error = format!("{error:#}");
+        assert!(error.starts_with("a.yaml: line "), "{error}");
+        let limits = [
+            "64 lists or tables in one another",
+            "recursion limit exceeded",
+        ];
+        assert!(limits.iter().any(|limit| error.ends_with(limit)), "{error}");
+    }
 }
