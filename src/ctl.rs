@@ -22,14 +22,14 @@ mod pause;
 mod scene;
 mod schema;
 mod show;
+mod status;
 mod subject;
 mod table;
 
 use crate::forecast::{self, Forecast};
 use crate::model::HostSnapshot;
 use crate::policy::diagnostic::Diagnostic;
-use crate::report::{PfReport, PfState, Status};
-use anyhow::bail;
+use crate::report::Status;
 pub use arguments::Arguments;
 use arguments::Command;
 use client::{Client, Unreachable};
@@ -58,7 +58,7 @@ impl Verdict {
 
 pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
     match &arguments.command {
-        Command::Status { pfs } => status(arguments, pfs),
+        Command::Status(asked) => status::status(arguments, asked),
         Command::List { elsewhere } => {
             let listing = list::list(&Scene::look(arguments, elsewhere)?);
             show(arguments, &listing, list::text)?;
@@ -169,37 +169,6 @@ fn render(
     Ok(Verdict::Done)
 }
 
-fn status(arguments: &Arguments, names: &[String]) -> anyhow::Result<Verdict> {
-    let mut status: Status = daemon(arguments)?.get("/v1/status")?;
-    select(&mut status, names)?;
-    show_status(arguments, &status, names)
-}
-
-fn show_status(
-    arguments: &Arguments,
-    status: &Status,
-    names: &[String],
-) -> anyhow::Result<Verdict> {
-    if arguments.json {
-        output::json(status)?;
-    } else {
-        output::text(&status_text(status, names))?;
-    }
-    Ok(settled(status))
-}
-
-fn status_text(status: &Status, names: &[String]) -> String {
-    match names {
-        [] => output::status(status),
-        _ => output::pfs(status),
-    }
-}
-
-fn settled(status: &Status) -> Verdict {
-    let settled = |pf: &PfReport| matches!(pf.state, PfState::Ready | PfState::Unmanaged);
-    Verdict::converged(status.pfs.iter().all(settled))
-}
-
 fn show_plan(arguments: &Arguments, forecast: &Forecast) -> anyhow::Result<Verdict> {
     show(arguments, forecast, output::forecast)?;
     Ok(Verdict::converged(forecast.is_converged()))
@@ -215,22 +184,6 @@ fn show<T: serde::Serialize>(
     } else {
         output::text(&as_text(value))
     }
-}
-
-/// Only the PFs that were asked for, by address or interface name.
-fn select(status: &mut Status, names: &[String]) -> anyhow::Result<()> {
-    let is = |pf: &PfReport, name: &String| {
-        pf.interface.as_ref() == Some(name) || pf.address.to_string() == *name
-    };
-    let unknown = |name: &&String| !status.pfs.iter().any(|pf| is(pf, name));
-    if let Some(unknown) = names.iter().find(unknown) {
-        bail!("{unknown:?} is neither the address nor the interface of a PF here");
-    }
-    if !names.is_empty() {
-        let asked = |pf: &PfReport| names.iter().any(|name| is(pf, name));
-        status.pfs.retain(asked);
-    }
-    Ok(())
 }
 
 /// The daemon's, or our own of what a daemon would do first.

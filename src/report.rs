@@ -5,6 +5,7 @@
     clippy::disallowed_macros
 )]
 
+mod absent;
 pub mod event;
 pub mod pause;
 mod pf;
@@ -13,6 +14,7 @@ pub mod sentence;
 pub mod status;
 
 use crate::model::{Holder, PciAddress, PolicyName, ResourceName, Step, VfIndex};
+pub use absent::{AbsentPf, PfName, Present, absent};
 pub use event::{Event, Happening};
 pub use pause::{Pause, Pauses};
 pub use progress::Progress;

@@ -67,7 +67,7 @@ fn without_a_daemon_one_sentence_says_so() {
     let root = Root::new();
     let socket = root.path("run/sriovd/sriovd.sock");
     let expected = format!("sriovctl: sriovd is not running: nobody listens on {socket}\n");
-    for command in ["status", "reload", "monitor", "pause all", "resume"] {
+    for command in ["status --watch", "reload", "monitor", "pause all", "resume"] {
         let words: Vec<_> = command.split(' ').collect();
         let output = root.sriovctl(&words);
         assert_eq!((code(&output), err(&output)), (1, expected.clone()));
@@ -76,7 +76,39 @@ fn without_a_daemon_one_sentence_says_so() {
     // One that was left behind is no daemon either.
     fs::create_dir_all(Path::new(&socket).parent().unwrap()).unwrap();
     drop(UnixListener::bind(&socket).unwrap());
-    assert_eq!(err(&root.sriovctl(&["status"])), expected);
+    assert_eq!(err(&root.sriovctl(&["reload"])), expected);
+}
+
+#[test]
+fn status_without_a_daemon_tells_what_can_be_seen_and_fails() {
+    let root = Root::new();
+    root.put(
+        "etc/sriov.d/10-a.toml",
+        &GOOD.replace("pf_name = \"*\"", "pci_address = \"0000:3b:00.0\""),
+    );
+    let socket = root.path("run/sriovd/sriovd.sock");
+    let note = format!(
+        "sriovctl: sriovd is not running: nobody listens on {socket}; \
+         this is what can be seen without it\n"
+    );
+    let table = "\
+ADDRESS       INTERFACE  DRIVER  VFS  STATE   POLICIES  POOLS
+0000:3b:00.0  -          -       -    absent  few       -
+
+0000:3b:00.0 absent: policy few names it, and it is not here
+";
+    for command in [&["status"][..], &["status", "0000:3b:00.0"]] {
+        let output = root.sriovctl(command);
+        assert_eq!((code(&output), err(&output)), (1, note.clone()));
+        assert_eq!(out(&output), table);
+    }
+    let found = json(&root.sriovctl(&["status", "--json"]));
+    let absent = serde_json::json!([{"address": "0000:3b:00.0", "policies": ["few"]}]);
+    assert_eq!(found["absent"], absent);
+    assert_eq!(found["files"][0]["state"], "used");
+    let unknown = root.sriovctl(&["status", "ens9"]);
+    assert_eq!(code(&unknown), 1);
+    assert!(err(&unknown).contains("\"ens9\" is neither the address"));
 }
 
 #[test]
@@ -84,7 +116,7 @@ fn the_socket_is_where_the_settings_or_the_user_say() {
     let root = Root::new();
     root.put("etc/sriovd.toml", "[api]\nsocket = \"/run/other.sock\"\n");
     let other = root.path("run/other.sock");
-    assert!(err(&root.sriovctl(&["status"])).ends_with(&format!("on {other}\n")));
+    assert!(err(&root.sriovctl(&["reload"])).ends_with(&format!("on {other}\n")));
     let named = root.sriovctl(&["status", "--socket", "/nowhere/a.sock"]);
     assert!(err(&named).ends_with("on /nowhere/a.sock\n"));
     // Whoever names a socket does not mean a look of our own.

@@ -115,6 +115,8 @@ fn pf_gauges(registry: &Registry, status: &Status) -> Result<(), Error> {
         let count = status.pfs.iter().filter(|pf| pf.state == state).count();
         pfs.with_label_values(&[word]).set(number(count));
     }
+    let absent = status.absent.len();
+    pfs.with_label_values(&["absent"]).set(number(absent));
     let help = "VFs of a PF: that are as wanted, that are wanted, that it offers.";
     let vfs = gauges(registry, "sriovd_vfs", help, &["pf", "state"])?;
     let help = "What is not as wanted now, by kind.";

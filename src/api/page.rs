@@ -3,7 +3,7 @@
 //! Whole without JavaScript; with it, what happens shows by itself. Nothing comes from elsewhere.
 
 use super::handlers::{Api, OPENAPI};
-use crate::report::{NetworkReport, PfReport, PfState, Status, sentence};
+use crate::report::{AbsentPf, NetworkReport, PfName, PfReport, PfState, Status, sentence};
 use axum::Router;
 use axum::extract::State as Extract;
 use axum::http::{HeaderName, header};
@@ -78,6 +78,7 @@ pub(super) fn status_html(status: &Status) -> String {
         "Why",
     ];
     let pfs = status.pfs.iter().map(pf_row);
+    let pfs = pfs.chain(status.absent.iter().map(absent_row));
     let networks = status.networks.iter().map(network_row);
     let broken = status.files.iter().filter(|file| file.state.is_broken());
     let broken = broken.map(|file| {
@@ -110,6 +111,28 @@ fn pf_row(pf: &PfReport) -> String {
         sentence::reason(pf).unwrap_or_default(),
     ];
     row(word(pf.state), &cells)
+}
+
+fn absent_row(pf: &AbsentPf) -> String {
+    let (address, interface) = match &pf.name {
+        PfName::Interface(name) => (String::new(), name.clone()),
+        PfName::Address(_) | PfName::Mac(_) => (pf.name.to_string(), String::new()),
+    };
+    let policies: Vec<_> = pf.policies.iter().map(ToString::to_string).collect();
+    let none = String::new;
+    let cells = [
+        address,
+        interface,
+        none(),
+        none(),
+        none(),
+        none(),
+        "absent".to_owned(),
+        policies.join(", "),
+        none(),
+        sentence::absent(pf),
+    ];
+    row("absent", &cells)
 }
 
 fn network_row(network: &NetworkReport) -> String {

@@ -1,15 +1,13 @@
 //! `sriovctl apply`: a pass now, through the daemon or, where none runs, by itself.
 
-use super::client::{Client, Conversation, Follower};
+use super::client::{Client, Conversation};
 use super::monitor::Names;
-use super::{
-    Arguments, Verdict, completions, output, own, running_daemon, select, settled, show_plan,
-    status_text,
-};
+use super::status::{self, selected, settled};
+use super::{Arguments, Verdict, completions, output, own, running_daemon, show_plan};
 use crate::api::{Applied, ApplyRequest};
 use crate::daemon;
 use crate::forecast::{self, Forecast, PfForecast};
-use crate::report::{Event, Happening, PfReport, PfState, Status};
+use crate::report::{Happening, PfReport, PfState, Status};
 use anyhow::{Context, bail};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -65,14 +63,14 @@ pub(super) fn apply(arguments: &Arguments, asked: &ApplyArguments) -> anyhow::Re
             daemon::apply(own.settings()?, root, &asked.pfs, asked.force)?
         }
     };
-    select(&mut applied.status, &asked.pfs)?;
+    applied.status = selected(&applied.status, &asked.pfs)?;
     if arguments.json {
         output::json(&applied)?;
     } else {
         output::text(&output::taken(&applied))?;
-        output::text(&status_text(&applied.status, &asked.pfs))?;
+        output::text(&status::text(&applied.status, &asked.pfs))?;
     }
-    Ok(settled(&applied.status))
+    Ok(settled(&applied.status, &asked.pfs))
 }
 
 fn forecast(
@@ -145,12 +143,12 @@ async fn apply_and_show_progress(
     let mut applied = loop {
         tokio::select! {
             biased;
-            happening = next(&mut events) => progress.show(&happening?),
+            happening = status::next(&mut events) => progress.show(&happening?),
             applied = &mut answer => break applied?,
         }
     };
     while is_changing(&applied.status, &request.pfs)? {
-        let happening = next(&mut events).await?;
+        let happening = status::next(&mut events).await?;
         progress.show(&happening);
         if matches!(happening, Happening::PassDone { .. }) {
             applied.status = daemon.get("/v1/status").await?;
@@ -160,16 +158,8 @@ async fn apply_and_show_progress(
     Ok(applied)
 }
 
-async fn next(events: &mut Follower) -> anyhow::Result<Happening> {
-    let text = events.next().await?;
-    let text = text.context("sriovd has ended the stream of events")?;
-    let event: Event = serde_json::from_str(&text).context("cannot make sense of an event")?;
-    Ok(event.happening)
-}
-
 fn is_changing(status: &Status, names: &[String]) -> anyhow::Result<bool> {
-    let mut status = status.clone();
-    select(&mut status, names)?;
+    let status = selected(status, names)?;
     let changing = |pf: &PfReport| pf.state == PfState::Changing;
     Ok(status.pfs.iter().any(changing))
 }

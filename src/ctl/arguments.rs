@@ -7,6 +7,7 @@ use super::outputs::Output;
 use super::pause::{PauseArguments, ResumeArguments};
 use super::scene::Elsewhere;
 use super::schema::Document;
+use super::status::StatusArguments;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 
@@ -37,12 +38,9 @@ pub(super) enum Command {
     /// A line per PF: what it has, what is wanted, and why it is not so.
     ///
     /// VFS are those that are ready, wanted and possible. Exit code 3 if a PF is not as its
-    /// policies want it.
-    Status {
-        /// Only these PFs, with everything there is to say of them. Addresses or interface names.
-        #[arg(value_name = "PF", add = completions::pfs())]
-        pfs: Vec<String>,
-    },
+    /// policies want it, or is asked for and absent. Without the daemon it tells what can be seen,
+    /// and the exit code is 1.
+    Status(StatusArguments),
     /// Every NIC that can have VFs, and why the unmanaged ones are.
     List {
         #[command(flatten)]

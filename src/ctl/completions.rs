@@ -78,11 +78,11 @@ fn function_names(own: &Own<'_>) -> Vec<String> {
 }
 
 fn policy_names(own: &Own<'_>) -> Vec<String> {
-    let policies = own.policies_in_force().0.policies;
+    let policies = own.policies_in_force().set.policies;
     policies.iter().map(|it| it.name.to_string()).collect()
 }
 
 fn network_names(own: &Own<'_>) -> Vec<String> {
-    let networks = own.policies_in_force().0.networks;
+    let networks = own.policies_in_force().set.networks;
     networks.iter().map(|it| it.name.to_string()).collect()
 }

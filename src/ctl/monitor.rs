@@ -17,11 +17,15 @@ async fn follow(daemon: Conversation, as_json: bool) -> anyhow::Result<Verdict> 
     let mut names = Names::read(&daemon).await?;
     while let Some(event) = events.next().await? {
         if as_json {
-            output::text(&format!("{event}\n"))?;
+            if !output::is_read(&format!("{event}\n"))? {
+                return Ok(Verdict::Done);
+            }
             continue;
         }
         let event: Event = serde_json::from_str(&event).context("cannot make sense of an event")?;
-        output::text(&names.line(&event))?;
+        if !output::is_read(&names.line(&event))? {
+            return Ok(Verdict::Done);
+        }
         // Its interface is known from here on.
         if matches!(event.happening, Happening::PassDone { .. }) {
             names.complete(&event.happening, &daemon).await?;

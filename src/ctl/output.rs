@@ -6,7 +6,7 @@ use super::table::{Table, dash, listed};
 use crate::api::Applied;
 use crate::forecast::{Forecast, ForecastStep, PfForecast};
 use crate::model::PciAddress;
-use crate::report::{PfReport, PfState, Problem, Status, Trouble, sentence};
+use crate::report::{AbsentPf, PfName, PfReport, PfState, Problem, Status, Trouble, sentence};
 use anyhow::Context;
 use serde::Serialize;
 use std::io::{ErrorKind, Write};
@@ -17,13 +17,25 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     text(&printed)
 }
 
-/// Colours go to terminals whose user did not set `NO_COLOR`. A reader that has seen enough
-/// (`| head`) is no error.
+/// A reader that has seen enough (`| head`) is no error.
 pub(super) fn text(text: &str) -> anyhow::Result<()> {
+    is_read(text).map(drop)
+}
+
+/// Whether anybody still reads it. Colours go to terminals whose user did not set `NO_COLOR`.
+pub(super) fn is_read(text: &str) -> anyhow::Result<bool> {
     match anstream::stdout().write_all(text.as_bytes()) {
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-        result => result.context("cannot print"),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        result => result.map(|()| true).context("cannot print"),
     }
+}
+
+/// On a terminal, from its upper left corner and in place of what it shows.
+pub(super) fn redraw(text: &str) -> anyhow::Result<bool> {
+    // It is no colour: who wants none of those still wants this.
+    let cleared = std::io::stdout().write_all(b"\x1b[H\x1b[2J\x1b[3J");
+    cleared.context("cannot print")?;
+    is_read(text)
 }
 
 /// Beside what was asked for.
@@ -49,9 +61,10 @@ pub(super) fn status(status: &Status) -> String {
         let reason = sentence::reason(pf)?;
         Some(format!("{} {reason}\n", pf.display_name()))
     });
+    let reasons = reasons.chain(status.absent.iter().map(why_absent));
     let broken = status.files.iter().any(|file| file.state.is_broken());
     paragraphs([
-        pf_table(&status.pfs),
+        pf_table(status),
         reasons.collect(),
         network_table(status),
         if broken { files(status) } else { String::new() },
@@ -64,11 +77,16 @@ pub(super) fn pfs(status: &Status) -> String {
         let name = pf.display_name();
         troubles(&pf.problems, &name, "  ")
     });
-    paragraphs([pf_table(&status.pfs), details.collect()])
+    let details = details.chain(status.absent.iter().map(why_absent));
+    paragraphs([pf_table(status), details.collect()])
 }
 
-fn pf_table(pfs: &[PfReport]) -> String {
-    if pfs.is_empty() {
+fn why_absent(pf: &AbsentPf) -> String {
+    format!("{} {}\n", pf.name, sentence::absent(pf))
+}
+
+fn pf_table(status: &Status) -> String {
+    if status.pfs.is_empty() && status.absent.is_empty() {
         return "No SR-IOV NIC is here.\n".to_owned();
     }
     let mut table = Table::new(&[
@@ -80,7 +98,7 @@ fn pf_table(pfs: &[PfReport]) -> String {
         "POLICIES",
         "POOLS",
     ]);
-    for pf in pfs {
+    for pf in &status.pfs {
         table.row(vec![
             pf.address.to_string(),
             pf.interface.clone().unwrap_or_else(dash),
@@ -89,6 +107,21 @@ fn pf_table(pfs: &[PfReport]) -> String {
             colour::paint(colour::of_state(pf.state), state(pf.state)),
             listed(&pf.policies),
             listed(&pf.pools),
+        ]);
+    }
+    for pf in &status.absent {
+        let (address, interface) = match &pf.name {
+            PfName::Interface(name) => (dash(), name.clone()),
+            PfName::Address(_) | PfName::Mac(_) => (pf.name.to_string(), dash()),
+        };
+        table.row(vec![
+            address,
+            interface,
+            dash(),
+            dash(),
+            colour::paint(colour::FAINT, "absent"),
+            listed(&pf.policies),
+            dash(),
         ]);
     }
     table.render()

@@ -101,17 +101,19 @@ impl<'r> Own<'r> {
         ))
     }
 
-    /// As the daemon reads them, and how many files cannot be used. What such a file said last holds
-    /// on, as far as we may read it.
-    pub(super) fn policies_in_force(&self) -> (PolicySet, usize) {
+    /// As the daemon reads them. What a file that cannot be used said last holds on, as far as we
+    /// may read it.
+    pub(super) fn policies_in_force(&self) -> Loaded {
         let settings = self.settings_or_default();
         let state = under(self.root, &settings.state_dir);
         let last_good = LastGood::read(&state).unwrap_or_default();
-        let trust = Trust::WarnOnly;
-        let loaded = load::load(self.root, &settings.policy_dirs, trust, &last_good);
-        let unusable = loaded.files.iter().filter(|file| file.state.is_broken());
-        let unusable = unusable.count();
-        (loaded.set, unusable)
+        let mut dirs = settings.policy_dirs.clone();
+        // What was posted is not for everybody's eyes.
+        let posted = settings.posted_dir();
+        if under(self.root, &posted).exists() {
+            dirs.push(posted);
+        }
+        load::load(self.root, &dirs, Trust::WarnOnly, &last_good)
     }
 
     /// What the daemon remembered last, if we may read it, and would still hold for such a host.

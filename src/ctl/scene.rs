@@ -9,7 +9,7 @@ use crate::plan::Memory;
 use crate::plan::owned::Assignment;
 use crate::policy::resolve::{DesiredPf, Resolution, resolve};
 use crate::policy::{Policy, PolicySet};
-use crate::report::{PfReport, PfState, Status};
+use crate::report::{self, NetworkReport, PfReport, PfState, Present, Status, sentence};
 use clap::Args;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -72,14 +72,16 @@ impl Scene {
             false => None,
         };
         let status = daemon.map(|daemon| daemon.get("/v1/status"));
-        let (policies, unusable) = own.policies_in_force();
+        let loaded = own.policies_in_force();
+        let unusable = loaded.files.iter().filter(|file| file.state.is_broken());
+        let unusable = unusable.count();
         if unusable > 0 {
             let files = output::counted(unusable, "policy file");
             output::note(&format!(
                 "{files} cannot be used as they are; `sriovctl check` says why"
             ));
         }
-        let scene = Self::new(host, policies, memory, status.transpose()?);
+        let scene = Self::new(host, loaded.set, memory, status.transpose()?);
         Ok(Self {
             own_cni_plugin,
             others,
@@ -88,7 +90,7 @@ impl Scene {
     }
 
     /// `status` is the daemon's, which knows of failures, too.
-    fn new(
+    pub(super) fn new(
         host: HostSnapshot,
         policies: PolicySet,
         memory: Memory,
@@ -113,6 +115,35 @@ impl Scene {
             reports,
             others: Vec::new(),
             own_cni_plugin: false,
+        }
+    }
+
+    /// What a daemon would tell, as far as it can be seen without one.
+    pub(super) fn status(&self) -> Status {
+        let pfs: Vec<PfReport> = self.reports.values().cloned().collect();
+        let present = Present {
+            addresses: self.host.pfs.keys().copied().collect(),
+            seen: self.host.pfs.values().collect(),
+        };
+        let networks = self.policies.networks.iter();
+        let vf_of = |last: &Assignment| {
+            let pf = self.host.pfs.get(&last.pf)?;
+            Some(pf.vfs.get(&last.vf)?.address)
+        };
+        let networks = networks.map(|network| NetworkReport {
+            name: network.name.to_string(),
+            resource: network.resource.as_ref().map(ToString::to_string),
+            vf: (self.memory.assignments.get(&network.name)).and_then(vf_of),
+            held_back: None,
+        });
+        Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            summary: sentence::status_line(&pfs),
+            pfs,
+            absent: report::absent(&self.policies, &self.host.node, &present),
+            networks: networks.collect(),
+            files: Vec::new(),
+            pauses: self.memory.pauses.clone(),
         }
     }
 

@@ -3,7 +3,10 @@
 use super::coordinator::Coordinator;
 use super::slot::Seen;
 use crate::model::PciAddress;
-use crate::report::{FileReport, NetworkReport, PfReport, Problem, Status, sentence};
+use crate::report::{
+    self, AbsentPf, FileReport, NetworkReport, PfReport, Present, Problem, Status, sentence,
+};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// `problems`, worst first, may be more than what was seen: that a kernel call does not come back.
@@ -36,6 +39,7 @@ impl Coordinator {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: sentence::status_line(&pfs),
             pauses: self.pauses(),
+            absent: self.absent(),
             networks: self.network_reports(),
             files: files
                 .map(|file| FileReport {
@@ -52,6 +56,19 @@ impl Coordinator {
             }
             changed
         });
+    }
+
+    fn absent(&self) -> Vec<AbsentPf> {
+        // Nothing is missing before it is known what is there.
+        if !self.first_look.as_ref().is_some_and(BTreeSet::is_empty) {
+            return Vec::new();
+        }
+        let seen = self.slots.values().filter_map(|slot| slot.seen.as_ref());
+        let present = Present {
+            addresses: self.slots.keys().copied().collect(),
+            seen: seen.map(|seen| &seen.pf).collect(),
+        };
+        report::absent(&self.shared.policies, &self.shared.node, &present)
     }
 
     fn network_reports(&self) -> Vec<NetworkReport> {

@@ -44,6 +44,13 @@ pub fn matches(pattern: &str, name: &str) -> bool {
         .all(|token| matches!(token, Token::Star))
 }
 
+/// Whether it may match other names than its own.
+pub fn is_glob(pattern: &str) -> bool {
+    let pattern: Vec<char> = pattern.chars().collect();
+    let literal = |token: &Token<'_>| matches!(token, Token::Literal(_));
+    !tokens(&pattern).0.iter().all(literal)
+}
+
 /// Every bracket is closed, so that nothing is taken literally by accident.
 pub fn is_well_formed(pattern: &str) -> bool {
     tokens(&pattern.chars().collect::<Vec<_>>()).1

@@ -8,7 +8,7 @@ use crate::model::{
     Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix, VfIndex, VfRange,
     VfSettings, VfSnapshot,
 };
-pub use matching::{KeyMatch, Match, explain};
+pub use matching::{KeyMatch, Match, explain, holds_on};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;

@@ -2,7 +2,7 @@
 //!
 //! The wording may change at any time: programs read the journal's fields or the API.
 
-use super::{Performed, PfReport, PfState, ProblemKind, TakenVf, Trouble};
+use super::{AbsentPf, Performed, PfReport, PfState, ProblemKind, TakenVf, Trouble};
 use crate::model::{BindTarget, Step, VfAttribute, VfIndex, VfRange, VfSetting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
@@ -79,6 +79,18 @@ pub fn reason(pf: &PfReport) -> Option<String> {
         others => format!(" (and {others} more)"),
     };
     Some(format!("{word}: {}{others}", about(worst)))
+}
+
+/// Why a PF is expected that is not here.
+pub fn absent(pf: &AbsentPf) -> String {
+    let names: Vec<_> = pf.policies.iter().map(ToString::to_string).collect();
+    match &names[..] {
+        [one] => format!("absent: policy {one} names it, and it is not here"),
+        _ => format!(
+            "absent: policies {} name it, and it is not here",
+            names.join(", ")
+        ),
+    }
 }
 
 /// All PFs in the one line of `systemctl status`.

@@ -1,6 +1,6 @@
 //! What the daemon tells of itself: one value for `STATUS=`, the API and sriovctl.
 
-use super::{Pauses, PfReport};
+use super::{AbsentPf, Pauses, PfReport};
 use crate::model::PciAddress;
 use crate::policy::load::FileState;
 use schemars::JsonSchema;
@@ -13,6 +13,9 @@ pub struct Status {
     /// The sentence that `systemctl status` shows.
     pub summary: String,
     pub pfs: Vec<PfReport>,
+    /// What policies name and is not here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<AbsentPf>,
     pub networks: Vec<NetworkReport>,
     pub files: Vec<FileReport>,
     /// What is not changed for now.

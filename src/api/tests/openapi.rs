@@ -72,6 +72,10 @@ fn a_host_with_everything() -> (Arc<SimHost>, Status) {
                 kept_last_good: true,
             },
         }],
+        absent: vec![crate::report::AbsentPf {
+            name: crate::report::PfName::Interface("ens9f0".to_owned()),
+            policies: ["few".parse().unwrap()].into(),
+        }],
         pauses: Pauses {
             all: Some(pause.clone()),
             pfs: [(pf(), pause)].into(),

@@ -1,6 +1,6 @@
 //! Globs match what a shell's would.
 
-use super::{is_well_formed, matches};
+use super::{is_glob, is_well_formed, matches};
 
 #[test]
 fn names_match_as_in_a_shell() {
@@ -48,6 +48,19 @@ fn many_stars_end_soon() {
     let name = "a".repeat(4_000);
     assert!(!matches(&pattern, &name));
     assert!(matches(&pattern, &(name + "b")));
+}
+
+#[test]
+fn a_name_alone_is_no_glob() {
+    for (pattern, expected) in [
+        ("ens1f0", false),
+        ("ens1f*", true),
+        ("ens?f0", true),
+        ("ens[1]f0", true),
+        ("ens[1f0", false),
+    ] {
+        assert_eq!(is_glob(pattern), expected, "{pattern:?}");
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Whether a policy names a PF, key by key.
 
 use crate::model::{Node, PfInterface, PfSnapshot, VfRange};
-use crate::policy::{PfMatch, PfNamePattern, Policy, glob};
+use crate::policy::{NodeMatch, PfMatch, PfNamePattern, Policy, glob};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -97,6 +97,15 @@ fn match_name<'a>(patterns: &'a [PfNamePattern], pf: Option<&PfInterface>) -> Na
         .iter()
         .find(matches)
         .map_or(NameMatch::No, NameMatch::Yes)
+}
+
+/// Whether a policy is for this node, whatever PFs it has.
+pub fn holds_on(policy: &Policy, node: &Node) -> bool {
+    let NodeMatch { hostname, labels } = &policy.node;
+    let has_label = |(label, value)| node.labels.get(label) == Some(value);
+    let is_named =
+        hostname.is_empty() || hostname.iter().any(|it| glob::matches(it, &node.hostname));
+    policy.enabled && is_named && labels.iter().all(has_label)
 }
 
 /// Everything that decides whether a policy names a PF, with both values.

@@ -1,0 +1,106 @@
+//! PFs that policies name and that are not here.
+
+use crate::model::{MacAddress, Node, PciAddress, PfSnapshot, PolicyName};
+use crate::policy::resolve::holds_on;
+use crate::policy::{PfMatch, PolicySet, glob};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct AbsentPf {
+    #[serde(flatten)]
+    pub name: PfName,
+    /// Those that name it.
+    pub policies: BTreeSet<PolicyName>,
+}
+
+/// What can only mean one PF.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PfName {
+    Address(PciAddress),
+    Interface(String),
+    Mac(MacAddress),
+}
+
+impl fmt::Display for PfName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Interface(interface) => interface.fmt(f),
+            Self::Mac(mac) => mac.fmt(f),
+        }
+    }
+}
+
+/// What is here. `seen` may be fewer than `addresses`: some could not be looked at yet.
+#[derive(Debug, Default)]
+pub struct Present<'a> {
+    pub addresses: BTreeSet<PciAddress>,
+    pub seen: Vec<&'a PfSnapshot>,
+}
+
+impl Present<'_> {
+    /// As long as one PF's interface is out of sight, or will be called otherwise, it may be any.
+    fn knows_interfaces(&self) -> bool {
+        let is_known = |pf: &&PfSnapshot| match &pf.interface {
+            Some(interface) => interface.name_is_final,
+            None => pf.driver.as_ref().is_none_or(|it| it.is_userspace()),
+        };
+        self.seen.len() == self.addresses.len() && self.seen.iter().all(is_known)
+    }
+
+    fn has(&self, name: &PfName) -> bool {
+        let mut interfaces = self.seen.iter().filter_map(|pf| pf.interface.as_ref());
+        match name {
+            PfName::Address(address) => self.addresses.contains(address),
+            PfName::Interface(name) => {
+                interfaces.any(|it| it.name.as_str() == name.as_str() || it.altnames.contains(name))
+            }
+            PfName::Mac(mac) => interfaces.any(|it| it.permanent_mac == *mac),
+        }
+    }
+}
+
+pub fn absent(policies: &PolicySet, node: &Node, present: &Present<'_>) -> Vec<AbsentPf> {
+    let mut absent: BTreeMap<PfName, BTreeSet<PolicyName>> = BTreeMap::new();
+    let knows_interfaces = present.knows_interfaces();
+    for policy in policies.policies.iter().filter(|it| holds_on(it, node)) {
+        let mut names = names(&policy.matches);
+        names.retain(|name| match name {
+            PfName::Address(_) => !present.has(name),
+            PfName::Interface(_) | PfName::Mac(_) => knows_interfaces && !present.has(name),
+        });
+        for name in names {
+            absent.entry(name).or_default().insert(policy.name.clone());
+        }
+    }
+    let absent = absent.into_iter();
+    absent
+        .map(|(name, policies)| AbsentPf { name, policies })
+        .collect()
+}
+
+/// By the key that says most exactly which PF is meant. A glob means whatever there is.
+fn names(matches: &PfMatch) -> Vec<PfName> {
+    let PfMatch {
+        pci_address,
+        pf_name,
+        mac,
+        ..
+    } = matches;
+    if !pci_address.is_empty() {
+        return pci_address.iter().copied().map(PfName::Address).collect();
+    }
+    if !pf_name.is_empty() {
+        let names = pf_name.iter().map(|pattern| &pattern.glob);
+        let literal = names.filter(|name| !glob::is_glob(name));
+        return literal.cloned().map(PfName::Interface).collect();
+    }
+    mac.iter().copied().map(PfName::Mac).collect()
+}
+
+#[cfg(test)]
+mod tests;
