@@ -15,7 +15,7 @@
 //! | `POST /v1/reload` | policies read again, then the status |
 //!
 //! Errors are RFC 9457 problem objects. Changing is for root, the user the daemon runs as, and the
-//! members of the admin group.
+//! members of the admin group; over TLS for those whose certificate the settings name.
 
 mod changes;
 mod clock;
@@ -31,6 +31,7 @@ mod problem;
 mod server;
 mod socket;
 mod stream;
+mod tls;
 
 use crate::host::Host;
 use crate::model::{Node, PciAddress};
@@ -44,10 +45,11 @@ pub use input::read as read_body;
 pub use peer::is_for_this_host;
 pub use problem::ProblemDetails;
 use serde::{Deserialize, Serialize};
-pub use server::{LIMITS, Limits, serve, serve_tcp};
+pub use server::{LIMITS, Limits, Tcp, serve, serve_tcp};
 pub use socket::listen;
 use std::fmt;
 use std::sync::Arc;
+pub use tls::{Tls, TlsFiles};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Something that only the coordinator can do or knows.

@@ -19,8 +19,8 @@ mod status;
 mod triggers;
 mod watched;
 
-use crate::agent::{Settings, VfOperator};
-use crate::api::{self, Feed, Request};
+use crate::agent::{Listen, Settings, VfOperator};
+use crate::api::{self, Feed, Request, Tcp, Tls, TlsFiles};
 use crate::attach::{AttachError, Collected, Lender};
 use crate::events::{Cause, Sources, Trigger};
 use crate::file;
@@ -40,7 +40,8 @@ use outputs::Published;
 use slot::Waiting;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::path::PathBuf;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -101,7 +102,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let posted = file::under(&coordinator.shared.root, &settings.posted_dir());
     let for_vf_operator = listen_for_vf_operator(&settings).await?;
     let vf_operator = serve_vf_operator(for_vf_operator, posted, state.clone());
-    let tcp = listen_on_tcp(&settings).await?;
+    let tcp = listen_on_tcp(&coordinator.shared.root, &settings).await?;
     let serve = api::serve(listener, tcp, state);
     let work = coordinate(
         &mut coordinator,
@@ -129,13 +130,27 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn listen_on_tcp(settings: &Settings) -> anyhow::Result<Option<TcpListener>> {
-    let Some(address) = settings.api.listen else {
-        return Ok(None);
+async fn listen_on_tcp(root: &Path, settings: &Settings) -> anyhow::Result<Option<Tcp>> {
+    let bind = async |address: &SocketAddr| {
+        let listener = TcpListener::bind(address).await;
+        listener.with_context(|| format!("cannot listen on {address}"))
     };
-    let listener = TcpListener::bind(address).await;
-    let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
-    Ok(Some(listener))
+    Ok(match &settings.api.listen {
+        None => None,
+        Some(Listen::Local(address)) => Some(Tcp::Local(bind(address).await?)),
+        Some(Listen::Tls(address, tls)) => {
+            let files = [&tls.certificate, &tls.key, &tls.client_ca];
+            let [certificate, key, client_ca] = files.map(|path| file::under(root, path));
+            let files = TlsFiles {
+                certificate: &certificate,
+                key: &key,
+                client_ca: &client_ca,
+            };
+            let tls = Tls::load(&files, &tls.admins);
+            let tls = tls.with_context(|| format!("cannot listen on {address} with TLS"))?;
+            Some(Tcp::Tls(bind(address).await?, tls))
+        }
+    })
 }
 
 async fn listen_for_vf_operator(

@@ -1,6 +1,6 @@
 //! Settings, and the shipped file that shows their defaults.
 
-use super::{LogLevel, Settings};
+use super::{Listen, LogLevel, Settings};
 use crate::policy::load::Trust;
 use std::path::Path;
 use std::time::Duration;
@@ -125,7 +125,8 @@ grpc = "[::1]:2"
     assert_eq!(seconds, [1, 2, 3].map(Duration::from_secs));
     assert_eq!(limits.receive_buffer, 4096);
     assert_eq!(settings.api.socket, Path::new("/a"));
-    assert_eq!(settings.api.listen.unwrap().port(), 8080);
+    let address = "127.0.0.1:8080".parse().unwrap();
+    assert_eq!(settings.api.listen, Some(Listen::Local(address)));
     let vf_operator = &settings.vf_operator;
     assert!(vf_operator.enabled);
     assert_eq!(vf_operator.rest.to_string(), "127.0.0.2:1");
@@ -134,8 +135,36 @@ grpc = "[::1]:2"
 }
 
 #[test]
+fn other_hosts_come_with_certificates() {
+    let settings = parse(
+        r#"
+[api]
+listen = "0.0.0.0:8443"
+tls_certificate = "/c"
+tls_key = "/k"
+tls_client_ca = "/a"
+tls_admins = ["admin.example.org", "10.0.0.1"]
+"#,
+    );
+    let Some(Listen::Tls(address, tls)) = settings.api.listen else {
+        panic!("{:?}", settings.api.listen);
+    };
+    assert_eq!(address.to_string(), "0.0.0.0:8443");
+    let files = [&tls.certificate, &tls.key, &tls.client_ca];
+    assert_eq!(files, [Path::new("/c"), Path::new("/k"), Path::new("/a")]);
+    let admins: Vec<_> = tls.admins.iter().map(|it| it.to_str()).collect();
+    assert_eq!(admins, ["admin.example.org", "10.0.0.1"]);
+    // On this host, too, where somebody asks for it.
+    let local = parse(
+        "api.listen = \"[::1]:1\"\napi.tls_certificate = \"/c\"\napi.tls_key = \"/k\"\napi.tls_client_ca = \"/a\"",
+    );
+    assert!(matches!(local.api.listen, Some(Listen::Tls(..))));
+}
+
+#[test]
 fn what_is_wrong_is_told() {
     let path = "expected an absolute path without \"..\"";
+    let tls = "expected files with tls_certificate, tls_key and tls_client_ca, or an address such as \"127.0.0.1:8080\" and none of them";
     for (text, expected) in [
         ("policy_dirs = []", "f:1:15: \"policy_dirs\" is an empty list; leave the key out, or name at least one".to_owned()),
         ("policy_dirs = [\"/a\", \"b\"]", format!("f:1:22: bad value for \"policy_dirs\": \"b\"; {path}")),
@@ -149,6 +178,10 @@ fn what_is_wrong_is_told() {
         ("[outputs]\ndevice_plugin_unit = \"--now\"", "f:2:22: bad value for \"device_plugin_unit\": \"--now\"; expected the name of a systemd unit such as \"sriov-device-plugin.service\", or \"\" for none".to_owned()),
         ("[node]\nhostname = \"a b\"", "f:2:12: bad value for \"hostname\": \"a b\"; expected a host name, or \"\" for the host's own".to_owned()),
         ("[vf_operator]\nrest = \"0.0.0.0:15001\"", "f:2:8: bad value for \"rest\": \"0.0.0.0:15001\"; expected an address of this host for itself with a port, such as \"127.0.0.1:15001\"".to_owned()),
+        ("[api]\nlisten = \"8080\"", "f:2:10: bad value for \"listen\": \"8080\"; expected an address with a port, such as \"127.0.0.1:8080\", or \"\" for none".to_owned()),
+        ("[api]\nlisten = \"[::]:8443\"", format!("f:2:10: other hosts can reach this address, and there is no \"tls_certificate\"; {tls}")),
+        ("[api]\nlisten = \"127.0.0.1:1\"\ntls_key = \"/k\"\ntls_certificate = \"/c\"", format!("f:2:10: TLS is asked for, and there is no \"tls_client_ca\"; {tls}")),
+        ("[api]\ntls_admins = [\"a b\"]", "f:2:15: bad value for \"tls_admins\": \"a b\"; expected a name as certificates have them, such as \"admin.example.org\", or \"\"".to_owned()),
         ("[api]\nstate_dir = \"/x\"", "f:2:1: unknown key \"state_dir\" in [api]; \"state_dir\" must stand above the header of this table".to_owned()),
     ] {
         assert_eq!(faults(text), [expected], "{text}");

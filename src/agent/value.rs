@@ -3,6 +3,7 @@
 use super::{CniPlugin, LogLevel, WhenInstalled};
 use crate::policy::reader::Expected;
 use crate::policy::reader::value::{integer, text, word};
+use rustls_pki_types::ServerName;
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
@@ -59,11 +60,33 @@ pub(super) fn hostname(value: &DeValue<'_>) -> Result<Option<String>, Expected> 
 }
 
 /// The empty text is none.
-pub(super) fn local_or_none(value: &DeValue<'_>) -> Result<Option<SocketAddr>, Expected> {
+pub(super) fn listener_or_none(value: &DeValue<'_>) -> Result<Option<SocketAddr>, Expected> {
+    let expected = "an address with a port, such as \"127.0.0.1:8080\", or \"\" for none";
+    let text = value.as_str().ok_or(expected)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let address = text.parse().ok();
+    address.map(Some).ok_or(expected.into())
+}
+
+/// The empty text is none.
+pub(super) fn path_or_none(value: &DeValue<'_>) -> Result<Option<PathBuf>, Expected> {
     match value.as_str() {
         Some("") => Ok(None),
-        _ => local(value).map(Some),
+        _ => path(value).map(Some),
     }
+}
+
+/// The empty text is none.
+pub(super) fn client_or_none(value: &DeValue<'_>) -> Result<Option<ServerName<'static>>, Expected> {
+    let expected = "a name as certificates have them, such as \"admin.example.org\", or \"\"";
+    let text = value.as_str().ok_or(expected)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let name = ServerName::try_from(text.to_owned());
+    name.map(Some).map_err(|_| expected.into())
 }
 
 /// Whoever reaches it is not known: nobody from outside.

@@ -20,7 +20,7 @@ pub(super) async fn apply(
     Extension(peer): Extension<Peer>,
     body: Body,
 ) -> Answer<Applied> {
-    api.may_change(peer).await?;
+    api.may_change(&peer).await?;
     let ApplyRequest { pfs, force } = input::read(body, api.limits.patience).await?;
     if force && pfs.is_empty() {
         return Err(bad_request(
@@ -47,7 +47,7 @@ pub(super) async fn reload(
     Extract(api): Extract<Api>,
     Extension(peer): Extension<Peer>,
 ) -> Answer<Status> {
-    api.may_change(peer).await?;
+    api.may_change(&peer).await?;
     let by = peer.to_string();
     api.ask(|done| Request::Reload { by, done }).await?;
     Ok(Json(api.status()))
@@ -58,7 +58,7 @@ pub(super) async fn pause(
     Extension(peer): Extension<Peer>,
     body: Body,
 ) -> Answer<Status> {
-    api.may_change(peer).await?;
+    api.may_change(&peer).await?;
     let PauseRequest { pfs, seconds } = input::read(body, api.limits.patience).await?;
     let length = seconds.map(Duration::from_secs);
     if length.is_some_and(|length| length.is_zero() || length > LONGEST_PAUSE) {
@@ -82,7 +82,7 @@ pub(super) async fn resume(
     Extension(peer): Extension<Peer>,
     body: Body,
 ) -> Answer<Status> {
-    api.may_change(peer).await?;
+    api.may_change(&peer).await?;
     let PauseRequest { pfs, seconds } = input::read(body, api.limits.patience).await?;
     if seconds.is_some() {
         return Err(bad_request(
@@ -117,7 +117,7 @@ fn bad_request(detail: impl Into<String>) -> ProblemDetails {
 }
 
 impl Api {
-    async fn may_change(&self, peer: Peer) -> Result<(), ProblemDetails> {
+    async fn may_change(&self, peer: &Peer) -> Result<(), ProblemDetails> {
         let group = self.state.admin_group.as_deref();
         if peer.may_change(group).await {
             return Ok(());

@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use tokio::net::UnixStream;
 use tokio::task::spawn_blocking;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Peer {
     /// As the kernel says (`SO_PEERCRED`).
     User {
@@ -19,6 +19,10 @@ pub(super) enum Peer {
     Unknown,
     /// Over TCP, from this host: whoever that is.
     Local,
+    /// With a certificate that has a name of an administrator.
+    Admin(String),
+    /// With another certificate that we believe.
+    Guest,
 }
 
 impl Peer {
@@ -33,9 +37,11 @@ impl Peer {
     }
 
     /// Root, the user that the daemon runs as, and the members of the admin group.
-    pub(super) async fn may_change(self, admin_group: Option<&str>) -> bool {
-        let Self::User { uid, gid } = self else {
-            return false;
+    pub(super) async fn may_change(&self, admin_group: Option<&str>) -> bool {
+        let (uid, gid) = match *self {
+            Self::User { uid, gid } => (uid, gid),
+            Self::Admin(_) => return true,
+            Self::Unknown | Self::Local | Self::Guest => return false,
         };
         if uid == 0 || uid == rustix::process::geteuid().as_raw() {
             return true;
@@ -83,6 +89,8 @@ impl fmt::Display for Peer {
             Self::User { uid, .. } => write!(f, "user {uid}"),
             Self::Unknown => f.write_str("an unknown user"),
             Self::Local => f.write_str("who comes over TCP"),
+            Self::Admin(name) => f.write_str(name),
+            Self::Guest => f.write_str("who comes with such a certificate"),
         }
     }
 }

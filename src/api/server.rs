@@ -3,10 +3,13 @@
 use super::State;
 use super::handlers::{self, Api};
 use super::peer::Peer;
+use super::problem::ProblemDetails;
 use super::stream::Ended;
+use super::tls::Tls;
 use super::{changes, is_for_this_host, metrics, page};
 use anyhow::Context as _;
 use axum::extract::Request;
+use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
@@ -45,18 +48,28 @@ const HEAD_LIMIT: usize = 16 * 1024;
 /// Out of descriptors or memory: there is no event for having them again.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// `tcp` is for this host alone, and for reading.
+/// A listener on TCP, and for whom it is.
+pub enum Tcp {
+    /// For this host alone, and for reading.
+    Local(TcpListener),
+    /// For whoever has a certificate.
+    Tls(TcpListener, Tls),
+}
+
 pub async fn serve(
     listener: UnixListener,
-    tcp: Option<TcpListener>,
+    tcp: Option<Tcp>,
     state: State,
 ) -> anyhow::Result<Infallible> {
     let api = Api::new(state, LIMITS);
-    let pages = pages(api.clone());
-    let over_tcp = async {
-        match tcp {
-            Some(tcp) => serve_tcp(tcp, pages, LIMITS).await,
-            None => std::future::pending().await,
+    let over_tcp = {
+        let api = api.clone();
+        async {
+            match tcp {
+                Some(Tcp::Local(tcp)) => serve_tcp(tcp, pages(api), LIMITS).await,
+                Some(Tcp::Tls(tcp, tls)) => serve_tls(tcp, tls, api).await,
+                None => std::future::pending().await,
+            }
         }
     };
     tokio::select! {
@@ -72,8 +85,9 @@ pub(super) async fn serve_with(
 ) -> anyhow::Result<Infallible> {
     let limits = api.limits;
     let router = router(api);
-    accept_all(listener, limits, |stream| {
-        router.clone().layer(Extension(who(stream)))
+    accept_all(listener, limits.connections, |stream| {
+        let router = router.clone().layer(Extension(who(&stream)));
+        connection(stream, router, limits.patience)
     })
     .await
 }
@@ -84,7 +98,37 @@ pub async fn serve_tcp(
     router: Router,
     limits: Limits,
 ) -> anyhow::Result<Infallible> {
-    accept_all(listener, limits, |_| router.clone()).await
+    accept_all(listener, limits.connections, |stream| {
+        connection(stream, router.clone(), limits.patience)
+    })
+    .await
+}
+
+pub(super) async fn serve_tls(
+    listener: TcpListener,
+    tls: Tls,
+    api: Api,
+) -> anyhow::Result<Infallible> {
+    let limits = api.limits;
+    let router = all_routes(page::routes(), api).layer(middleware::from_fn(not_from_elsewhere));
+    accept_all(listener, limits.connections, |stream| {
+        let (tls, router) = (tls.clone(), router.clone());
+        async move {
+            if let Some((stream, peer)) = tls.accept(stream, limits.patience).await {
+                connection(stream, router.layer(Extension(peer)), limits.patience).await;
+            }
+        }
+    })
+    .await
+}
+
+/// A browser shows its certificate also when a page from elsewhere makes it ask.
+async fn not_from_elsewhere(request: Request, next: Next) -> Response {
+    if request.method().is_safe() || !request.headers().contains_key(header::ORIGIN) {
+        return next.run(request).await;
+    }
+    let detail = "changing is for programs, not for pages in a browser";
+    ProblemDetails::new(StatusCode::FORBIDDEN, detail).into_response()
 }
 
 trait Accept {
@@ -106,20 +150,17 @@ impl Accept for TcpListener {
     }
 }
 
-async fn accept_all<L: Accept>(
+async fn accept_all<L: Accept, C: Future<Output = ()> + Send + 'static>(
     listener: L,
-    limits: Limits,
-    router: impl Fn(&L::Stream) -> Router,
+    most: usize,
+    serve: impl Fn(L::Stream) -> C,
 ) -> anyhow::Result<Infallible> {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = Accept::accept(&listener), if connections.len() < limits.connections => {
+            accepted = Accept::accept(&listener), if connections.len() < most => {
                 match accepted {
-                    Ok(stream) => {
-                        let router = router(&stream);
-                        connections.spawn(connection(stream, router, limits.patience));
-                    }
+                    Ok(stream) => drop(connections.spawn(serve(stream))),
                     Err(_) => sleep(PAUSE).await,
                 }
             }

@@ -6,6 +6,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod pause;
+mod tls;
 
 use super::handlers::Api;
 use super::peer::Peer;
@@ -42,7 +43,7 @@ async fn who_may_change_is_root_and_the_daemon_itself() {
 async fn members_of_the_admin_group_may_change_too() {
     let group = nix::unistd::Group::from_name("daemon").unwrap().unwrap();
     let (gid, uid) = (group.gid.as_raw(), 4_000_000);
-    let may = |gid, group| Peer::User { uid, gid }.may_change(Some(group));
+    let may = async |gid, group| Peer::User { uid, gid }.may_change(Some(group)).await;
     assert!(may(gid, "daemon").await);
     assert!(!may(gid + 1, "daemon").await);
     assert!(!may(gid, "no-such-group").await);
