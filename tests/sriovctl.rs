@@ -86,6 +86,7 @@ fn status_without_a_daemon_tells_what_can_be_seen_and_fails() {
         "etc/sriov.d/10-a.toml",
         &GOOD.replace("pf_name = \"*\"", "pci_address = \"0000:3b:00.0\""),
     );
+    fs::create_dir_all(root.path("sys/bus/pci/devices")).unwrap();
     let socket = root.path("run/sriovd/sriovd.sock");
     let note = format!(
         "sriovctl: sriovd is not running: nobody listens on {socket}; \
