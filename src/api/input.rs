@@ -35,6 +35,11 @@ pub async fn read<T: DeserializeOwned + Default>(
     if bytes.is_empty() {
         return Ok(T::default());
     }
+    // A list would be taken for the values of its keys, and an empty one for nothing in particular.
+    if bytes.trim_ascii_start().first() != Some(&b'{') {
+        let detail = "the body is not what is expected here: expected an object";
+        return Err(ProblemDetails::new(StatusCode::BAD_REQUEST, detail));
+    }
     serde_json::from_slice(&bytes).map_err(|error| {
         let detail = format!("the body is not what is expected here: {error}");
         ProblemDetails::new(StatusCode::BAD_REQUEST, detail)
