@@ -27,6 +27,7 @@ mod input;
 mod metrics;
 mod page;
 mod peer;
+mod picture;
 mod problem;
 mod server;
 mod socket;

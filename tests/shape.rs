@@ -38,7 +38,9 @@ const MODULES: &[(&str, &[&str])] = &[
     ),
     (
         "api",
-        &["model", "policy", "report", "plan", "host", "forecast"],
+        &[
+            "model", "policy", "report", "plan", "render", "host", "forecast",
+        ],
     ),
     ("vf_operator", &["model", "policy", "report", "file", "api"]),
     (

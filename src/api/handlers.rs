@@ -154,7 +154,7 @@ fn no_such_pf(name: &str) -> ProblemDetails {
     ProblemDetails::new(StatusCode::NOT_FOUND, detail)
 }
 
-fn look_at_all(view: &View, hung: &Hung) -> Result<HostSnapshot, HostError> {
+pub(super) fn look_at_all(view: &View, hung: &Hung) -> Result<HostSnapshot, HostError> {
     let mut pfs = BTreeMap::new();
     for address in view.host.pfs()? {
         // It would hold us, too.
@@ -168,9 +168,9 @@ fn look_at_all(view: &View, hung: &Hung) -> Result<HostSnapshot, HostError> {
 }
 
 /// PFs over which a kernel call has not come back.
-type Hung = BTreeMap<PciAddress, PfReport>;
+pub(super) type Hung = BTreeMap<PciAddress, PfReport>;
 
-fn hung(status: &Status) -> Hung {
+pub(super) fn hung(status: &Status) -> Hung {
     let hung = status.pfs.iter().filter(|pf| pf.state == PfState::Hung);
     hung.map(|pf| (pf.address, pf.clone())).collect()
 }

@@ -1,6 +1,6 @@
-// What happens changes the page by itself: the table is fetched again, at most once a second.
+// What happens changes the page by itself: table and picture are fetched again, at most once a second.
 "use strict";
-const told = new Set(["pass_done", "problem_appeared", "problem_cleared", "pf_vanished", "policies_loaded",
+const told = new Set(["pass_done", "problem_appeared", "problem_cleared", "pf_appeared", "pf_vanished", "policies_loaded",
   "output_written", "output_removed", "output_refused", "paused", "resumed"]);
 let waiting = false;
 
@@ -9,6 +9,7 @@ async function refresh() {
   const answer = await fetch("/", { cache: "no-store" });
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   document.getElementById("status").replaceWith(page.getElementById("status"));
+  document.getElementById("picture").src = "/picture.svg?" + Date.now();
 }
 
 function soon() {

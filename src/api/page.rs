@@ -3,6 +3,7 @@
 //! Whole without JavaScript; with it, what happens shows by itself. Nothing comes from elsewhere.
 
 use super::handlers::{Api, OPENAPI};
+use super::picture::picture;
 use crate::report::{AbsentPf, NetworkReport, PfName, PfReport, PfState, Status, sentence};
 use axum::Router;
 use axum::extract::State as Extract;
@@ -15,12 +16,18 @@ const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 /// Should a text ever be taken for code, it does nothing.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+     img-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+/// By itself, so that the table does not wait for a look at the host.
+const PICTURE: &str =
+    "<p><img id=\"picture\" src=\"/picture.svg\" alt=\"PFs, VFs, pools and networks\"></p>\n";
 
 pub(super) fn routes() -> Router<Api> {
     Router::new()
         .route("/", get(status))
         .route("/docs", get(docs))
+        .route("/picture.svg", get(picture))
         .route("/page.css", get(async || asset("text/css", STYLE)))
         .route("/page.js", get(async || asset("text/javascript", SCRIPT)))
 }
@@ -86,12 +93,13 @@ pub(super) fn status_html(status: &Status) -> String {
         paragraph(&format!("{path}: {}", file.state))
     });
     format!(
-        "<main id=\"status\">\n<h1>{summary}</h1>\n{}{}{}{}</main>\n\
+        "<main id=\"status\">\n<h1>{summary}</h1>\n{}{}{}{}</main>\n{}\
          <p><a href=\"/docs\">The API</a> · <a href=\"/metrics\">Metrics</a> · sriovd {}</p>\n",
         pauses.collect::<String>(),
         broken.collect::<String>(),
         table(&heads, pfs),
         table(&["Network", "Resource", "VF", "Note"], networks),
+        PICTURE,
         escaped(&status.version),
     )
 }
