@@ -4,6 +4,7 @@ mod function;
 mod network;
 mod policy;
 
+use super::place::Place;
 use super::scene::Scene;
 use super::subject::Subject;
 use crate::model::{PciAddress, PfSnapshot, PolicyName};
@@ -68,8 +69,8 @@ enum Effect {
 struct Against {
     policy: PolicyName,
     priority: u8,
-    file: String,
-    line: usize,
+    #[serde(flatten)]
+    place: Place,
     pf: PciAddress,
     pf_interface: Option<String>,
     #[serde(flatten)]
@@ -83,8 +84,7 @@ impl Against {
         Self {
             policy: policy.name.clone(),
             priority: policy.priority,
-            file: policy.source.file.display().to_string(),
-            line: policy.source.line,
+            place: (&policy.source).into(),
             pf: pf.address,
             pf_interface: pf.interface.as_ref().map(|it| it.name.to_string()),
             effect: effect(scene, policy, pf, &keys),

@@ -1,10 +1,11 @@
 //! `list`: every NIC that can have VFs, and why the unmanaged ones are.
 
+use super::device::{Device, Nic, speed};
 use super::scene::Scene;
 use super::table::{Table, dash};
 use super::{colour, output};
 use crate::host::linux::OtherDevice;
-use crate::model::{PciAddress, PciId, PfInterface, PfSnapshot};
+use crate::model::PfSnapshot;
 use crate::policy::resolve::{Resolution, explain};
 use crate::report::PfState;
 use schemars::JsonSchema;
@@ -19,100 +20,32 @@ pub(super) struct Listing {
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct ListedOther {
-    pub(super) address: PciAddress,
+    #[serde(flatten)]
+    pub(super) device: Device,
     /// Six hexadecimal digits, as the kernel has it.
     pub(super) class: String,
-    pub(super) vendor: PciId,
-    pub(super) device: PciId,
-    pub(super) vendor_name: Option<String>,
-    pub(super) model_name: Option<String>,
-    pub(super) driver: Option<String>,
-    pub(super) numa_node: Option<u16>,
-    pub(super) num_vfs: u16,
-    pub(super) total_vfs: u16,
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct ListedPf {
-    pub(super) address: PciAddress,
-    pub(super) interface: Option<String>,
-    pub(super) vendor: PciId,
-    pub(super) device: PciId,
-    pub(super) vendor_name: Option<String>,
-    pub(super) model_name: Option<String>,
-    pub(super) driver: Option<String>,
-    pub(super) numa_node: Option<u16>,
-    /// Mbit/s.
-    pub(super) speed: Option<u32>,
-    pub(super) link: Option<Link>,
-    pub(super) num_vfs: u16,
-    pub(super) total_vfs: u16,
-    pub(super) state: PfState,
+    #[serde(flatten)]
+    pub(super) nic: Nic,
     /// One sentence; of managed PFs none.
     pub(super) unmanaged_because: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum Link {
-    Down,
-    NoCarrier,
-    Up,
-}
-
-impl Link {
-    pub(super) fn of(interface: &PfInterface) -> Self {
-        match (interface.up, interface.carrier) {
-            (false, _) => Self::Down,
-            (true, false) => Self::NoCarrier,
-            (true, true) => Self::Up,
-        }
-    }
-
-    pub(super) fn word(self) -> &'static str {
-        match self {
-            Self::Down => "down",
-            Self::NoCarrier => "no-carrier",
-            Self::Up => "up",
-        }
-    }
-}
-
 pub(super) fn list(scene: &Scene) -> Listing {
     let listed = |pf: &PfSnapshot| ListedPf {
-        address: pf.address,
-        interface: pf.interface.as_ref().map(|it| it.name.to_string()),
-        vendor: pf.vendor,
-        device: pf.device,
-        vendor_name: pf.vendor_name.clone(),
-        model_name: pf.model_name.clone(),
-        driver: pf.driver.as_ref().map(ToString::to_string),
-        numa_node: pf.numa_node,
-        speed: pf.interface.as_ref().and_then(|it| it.speed),
-        link: pf.interface.as_ref().map(Link::of),
-        num_vfs: pf.num_vfs,
-        total_vfs: pf.total_vfs,
-        state: scene.state(pf.address),
+        nic: Nic::of(scene, pf),
         unmanaged_because: why_unmanaged(scene, pf),
+    };
+    let other = |other: &OtherDevice| ListedOther {
+        device: other.into(),
+        class: other.class.clone(),
     };
     Listing {
         pfs: scene.host.pfs.values().map(listed).collect(),
         others: scene.others.iter().map(other).collect(),
-    }
-}
-
-fn other(other: &OtherDevice) -> ListedOther {
-    ListedOther {
-        address: other.address,
-        class: other.class.clone(),
-        vendor: other.vendor,
-        device: other.device,
-        vendor_name: other.vendor_name.clone(),
-        model_name: other.model_name.clone(),
-        driver: other.driver.as_ref().map(ToString::to_string),
-        numa_node: other.numa_node,
-        num_vfs: other.num_vfs,
-        total_vfs: other.total_vfs,
     }
 }
 
@@ -163,68 +96,41 @@ pub(super) fn text(listing: &Listing) -> String {
         "STATE",
         "DEVICE",
     ]);
-    for pf in &listing.pfs {
-        let state = colour::of_state(pf.state);
-        table.row(vec![
-            pf.address.to_string(),
-            pf.interface.clone().unwrap_or_else(dash),
-            pf.driver.clone().unwrap_or_else(dash),
-            pf.numa_node.map_or_else(dash, |node| node.to_string()),
-            pf.speed.map_or_else(dash, speed),
-            pf.link.map_or_else(dash, |link| link.word().to_owned()),
-            format!("{}/{}", pf.num_vfs, pf.total_vfs),
-            colour::paint(state, output::state(pf.state)),
-            model(&pf.vendor_name, &pf.model_name, (pf.vendor, pf.device)),
-        ]);
+    for ListedPf { nic, .. } in &listing.pfs {
+        let state = colour::paint(colour::of_state(nic.state), output::state(nic.state));
+        let speed = nic.speed.map_or_else(dash, speed);
+        let link = nic.link.map_or_else(dash, |link| link.word().to_owned());
+        let interface = nic.interface.clone().unwrap_or_else(dash);
+        table.row(row(&nic.device, [interface, speed, link, state]));
     }
-    for other in &listing.others {
+    for ListedOther { device, .. } in &listing.others {
         let state = PfState::Unmanaged;
-        let names = (&other.vendor_name, &other.model_name);
-        table.row(vec![
-            other.address.to_string(),
-            dash(),
-            other.driver.clone().unwrap_or_else(dash),
-            other.numa_node.map_or_else(dash, |node| node.to_string()),
-            dash(),
-            dash(),
-            format!("{}/{}", other.num_vfs, other.total_vfs),
-            colour::paint(colour::of_state(state), output::state(state)),
-            model(names.0, names.1, (other.vendor, other.device)),
-        ]);
+        let state = colour::paint(colour::of_state(state), output::state(state));
+        table.row(row(device, [dash(), dash(), dash(), state]));
     }
     let others = listing.others.iter().map(|other| {
-        let (address, class) = (other.address, &other.class);
+        let (address, class) = (other.device.address, &other.class);
         format!("{address} is unmanaged: it is no network device (class {class})\n")
     });
     let reasons = listing.pfs.iter().filter_map(|pf| {
-        let address = pf.address.to_string();
-        let name = pf.interface.as_ref().unwrap_or(&address);
+        let address = pf.nic.device.address.to_string();
+        let name = pf.nic.interface.as_ref().unwrap_or(&address);
         let reason = pf.unmanaged_because.as_ref()?;
         Some(format!("{name} is unmanaged: {reason}\n"))
     });
     output::paragraphs([table.render(), reasons.chain(others).collect()])
 }
 
-fn model(
-    vendor: &Option<String>,
-    model: &Option<String>,
-    (vendor_id, device_id): (PciId, PciId),
-) -> String {
-    let ids = format!("[{vendor_id}:{device_id}]");
-    let names = [vendor, model];
-    let names = names.into_iter().flatten().map(String::as_str);
-    names.chain([ids.as_str()]).collect::<Vec<_>>().join(" ")
+fn row(device: &Device, [interface, speed, link, state]: [String; 4]) -> Vec<String> {
+    vec![
+        device.address.to_string(),
+        interface,
+        device.driver.clone().unwrap_or_else(dash),
+        device.numa_node.map_or_else(dash, |node| node.to_string()),
+        speed,
+        link,
+        format!("{}/{}", device.num_vfs, device.total_vfs),
+        state,
+        device.model(),
+    ]
 }
-
-/// As it is printed on the NIC's box.
-pub(super) fn speed(mbits: u32) -> String {
-    match (mbits / 1000, mbits % 1000) {
-        (0, _) => format!("{mbits}M"),
-        (gbits, 0) => format!("{gbits}G"),
-        (gbits, 500) => format!("{gbits}.5G"),
-        _ => format!("{mbits}M"),
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -2,6 +2,7 @@
 
 use super::check::Checked;
 use super::colour;
+use super::place;
 use super::table::{Table, dash, listed};
 use crate::api::Applied;
 use crate::forecast::{Forecast, ForecastStep, PfForecast};
@@ -153,7 +154,13 @@ pub(super) fn files(status: &Status) -> String {
 }
 
 pub(super) fn checked(checked: &Checked) -> String {
-    let shown = checked.diagnostics.iter().map(|it| format!("{it}\n"));
+    let shown = checked.diagnostics.iter().map(|it| {
+        let origin = match place::is_posted(&it.file) {
+            true => "   = posted through vf-operator's API\n",
+            false => "",
+        };
+        format!("{it}\n{origin}")
+    });
     let summary = match (checked.errors, checked.warnings) {
         (0, 0) => "no errors".to_owned(),
         (errors, 0) => counted(errors, "error"),

@@ -3,10 +3,11 @@
 mod text;
 
 use super::attribute::{Compared, compare};
-use super::list::Link;
+use super::device::Nic;
+use super::place::Place;
 use super::scene::Scene;
 use crate::model::{Holder, PciAddress, PciId, PfSnapshot, PolicyName, ResourceName, VfIndex};
-use crate::report::{PfState, Problem};
+use crate::report::Problem;
 use schemars::JsonSchema;
 use serde::Serialize;
 pub(super) use text::text;
@@ -20,24 +21,13 @@ pub(super) enum Shown {
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct ShownPf {
-    pub(super) address: PciAddress,
-    pub(super) interface: Option<String>,
+    #[serde(flatten)]
+    pub(super) nic: Nic,
     pub(super) altnames: Vec<String>,
-    pub(super) vendor: PciId,
-    pub(super) device: PciId,
-    pub(super) vendor_name: Option<String>,
-    pub(super) model_name: Option<String>,
-    pub(super) driver: Option<String>,
-    pub(super) numa_node: Option<u16>,
     pub(super) permanent_mac: Option<String>,
     pub(super) mtu: Option<u32>,
-    pub(super) speed: Option<u32>,
-    pub(super) link: Option<Link>,
-    pub(super) state: PfState,
-    pub(super) num_vfs: u16,
     /// `None`: no policy says how many.
     pub(super) wanted_vfs: Option<u16>,
-    pub(super) total_vfs: u16,
     pub(super) policies: Vec<InForce>,
     pub(super) problems: Vec<Problem>,
     pub(super) vfs: Vec<ShownVf>,
@@ -47,8 +37,8 @@ pub(super) struct ShownPf {
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct InForce {
     pub(super) name: PolicyName,
-    pub(super) file: String,
-    pub(super) line: usize,
+    #[serde(flatten)]
+    pub(super) place: Place,
     /// `None` is the whole PF.
     pub(super) vfs: Option<String>,
 }
@@ -93,28 +83,15 @@ fn show_pf(scene: &Scene, pf: &PfSnapshot) -> ShownPf {
     let vfs = indexes.into_iter().map(|index| show_vf(scene, pf, index));
     let report = scene.reports.get(&pf.address);
     ShownPf {
-        address: pf.address,
-        interface: interface.map(|it| it.name.to_string()),
+        nic: Nic::of(scene, pf),
         altnames: interface.map_or_else(Vec::new, |it| it.altnames.iter().cloned().collect()),
-        vendor: pf.vendor,
-        device: pf.device,
-        vendor_name: pf.vendor_name.clone(),
-        model_name: pf.model_name.clone(),
-        driver: pf.driver.as_ref().map(ToString::to_string),
-        numa_node: pf.numa_node,
         permanent_mac: pf.permanent_mac().map(|mac| mac.to_string()),
         mtu: interface.map(|it| it.mtu.get()),
-        speed: interface.and_then(|it| it.speed),
-        link: interface.map(Link::of),
-        state: scene.state(pf.address),
-        num_vfs: pf.num_vfs,
         wanted_vfs: desired.and_then(|desired| desired.num_vfs),
-        total_vfs: pf.total_vfs,
         policies: claims
             .map(|claim| InForce {
                 name: claim.policy.clone(),
-                file: claim.source.file.display().to_string(),
-                line: claim.source.line,
+                place: (&claim.source).into(),
                 vfs: claim.vfs.as_ref().map(ToString::to_string),
             })
             .collect(),

@@ -2,6 +2,7 @@
 
 use super::Against;
 use crate::ctl::attribute::Compared;
+use crate::ctl::place::Place;
 use crate::ctl::scene::Scene;
 use crate::ctl::show::{ShownVf, show_vf};
 use crate::ctl::table::{Table, dash};
@@ -34,8 +35,8 @@ pub(in crate::ctl) struct ExplainedVf {
 #[derive(Debug, JsonSchema, Serialize)]
 struct ClaimedBy {
     policy: PolicyName,
-    file: String,
-    line: usize,
+    #[serde(flatten)]
+    place: Place,
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
@@ -71,8 +72,7 @@ pub(super) fn pf_text(pf: &ExplainedPf) -> String {
     let head = format!("{name}: {state}\n");
     let policies = pf.policies.iter().map(|against| {
         let (name, priority) = (&against.policy, against.priority);
-        let place = format!("{}:{}", against.file, against.line);
-        let verdict = against.verdict();
+        let (place, verdict) = (&against.place, against.verdict());
         let keys = against.key_lines("  ");
         format!("policy {name} {verdict} (priority {priority}, {place})\n{keys}")
     });
@@ -95,8 +95,7 @@ pub(super) fn explain_vf(scene: &Scene, pf: &PfSnapshot, index: VfIndex) -> Expl
     ExplainedVf {
         claim: claim.map(|claim| ClaimedBy {
             policy: claim.policy.clone(),
-            file: claim.source.file.display().to_string(),
-            line: claim.source.line,
+            place: (&claim.source).into(),
         }),
         origins: origins.collect(),
         vf: shown,
@@ -138,9 +137,7 @@ pub(super) fn vf_text(explained: &ExplainedVf) -> String {
         None => format!("{title} is wanted and not there"),
     };
     let claim = match &explained.claim {
-        Some(ClaimedBy { policy, file, line }) => {
-            format!("claimed by policy {policy} ({file}:{line})")
-        }
+        Some(ClaimedBy { policy, place }) => format!("claimed by policy {policy} ({place})"),
         None => "claimed by no policy: it is left as it is".to_owned(),
     };
     let pool = match &vf.resource {

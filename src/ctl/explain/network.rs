@@ -1,5 +1,6 @@
 //! A network: its pool, the VF it has or why it has none, and the file that says so.
 
+use crate::ctl::place::Place;
 use crate::ctl::scene::Scene;
 use crate::ctl::{colour, output};
 use crate::model::{NetworkName, PciAddress, PfSnapshot, PolicyName, ResourceName, VfIndex};
@@ -11,8 +12,8 @@ use serde::Serialize;
 #[derive(Debug, JsonSchema, Serialize)]
 pub(in crate::ctl) struct ExplainedNetwork {
     name: NetworkName,
-    file: String,
-    line: usize,
+    #[serde(flatten)]
+    place: Place,
     resource: Option<ResourceName>,
     /// Of policies that form its pool, in force here or not.
     policies: Vec<PolicyName>,
@@ -63,8 +64,7 @@ pub(super) fn explain_network(scene: &Scene, network: &Network) -> ExplainedNetw
     let members = network.resource.as_ref().and_then(|it| pools.get(it));
     ExplainedNetwork {
         name: network.name.clone(),
-        file: network.source.file.display().to_string(),
-        line: network.source.line,
+        place: (&network.source).into(),
         resource: network.resource.clone(),
         policies: of_pool.map(|policy| policy.name.clone()).collect(),
         ready: members.map_or(0, Vec::len),
@@ -77,8 +77,7 @@ pub(super) fn explain_network(scene: &Scene, network: &Network) -> ExplainedNetw
 
 pub(super) fn text(network: &ExplainedNetwork) -> String {
     let name = colour::paint(colour::TITLE, &format!("network {}", network.name));
-    let (file, line) = (&network.file, network.line);
-    let head = format!("{name} ({file}:{line})\n");
+    let head = format!("{name} ({})\n", network.place);
     let pool = match &network.resource {
         None => "It takes no VF: its configuration is published as it is given.\n".to_owned(),
         Some(resource) => {

@@ -3,6 +3,7 @@
 use super::{Against, Effect};
 use crate::ctl::colour;
 use crate::ctl::output;
+use crate::ctl::place::Place;
 use crate::ctl::scene::Scene;
 use crate::model::{NetworkName, PolicyName, ResourceName};
 use crate::policy::Policy;
@@ -12,8 +13,8 @@ use serde::Serialize;
 #[derive(Debug, JsonSchema, Serialize)]
 pub(in crate::ctl) struct ExplainedPolicy {
     name: PolicyName,
-    file: String,
-    line: usize,
+    #[serde(flatten)]
+    place: Place,
     priority: u8,
     enabled: bool,
     resource: Option<ResourceName>,
@@ -29,8 +30,7 @@ pub(super) fn explain_policy(scene: &Scene, policy: &Policy) -> ExplainedPolicy 
     let pfs = scene.host.pfs.values();
     ExplainedPolicy {
         name: policy.name.clone(),
-        file: policy.source.file.display().to_string(),
-        line: policy.source.line,
+        place: (&policy.source).into(),
         priority: policy.priority,
         enabled: policy.enabled,
         resource: policy.resource.clone(),
@@ -41,14 +41,14 @@ pub(super) fn explain_policy(scene: &Scene, policy: &Policy) -> ExplainedPolicy 
 
 pub(super) fn text(policy: &ExplainedPolicy) -> String {
     let name = colour::paint(colour::TITLE, &format!("policy {}", policy.name));
-    let (file, line, priority) = (&policy.file, policy.line, policy.priority);
+    let (place, priority) = (&policy.place, policy.priority);
     let in_force = |against: &&Against| matches!(against.effect, Effect::InForce { .. });
     let sum = match policy.pfs.iter().filter(in_force).count() {
         0 if policy.pfs.is_empty() => "there is no SR-IOV NIC here".to_owned(),
         0 => "it is in force on no PF here".to_owned(),
         pfs => format!("it is in force on {}", output::counted(pfs, "PF")),
     };
-    let head = format!("{name} ({file}:{line}, priority {priority}): {sum}.\n");
+    let head = format!("{name} ({place}, priority {priority}): {sum}.\n");
     let pool = match &policy.resource {
         None => "It forms no pool.\n".to_owned(),
         Some(resource) => {

@@ -2,7 +2,7 @@
 
 use super::{Shown, ShownPf, ShownVf};
 use crate::ctl::attribute::Compared;
-use crate::ctl::list::speed;
+use crate::ctl::device::speed;
 use crate::ctl::table::{Facts, Table, dash};
 use crate::ctl::{colour, output};
 
@@ -25,13 +25,11 @@ pub(in crate::ctl) fn text(shown: &Shown) -> String {
 }
 
 fn pf_text(pf: &ShownPf) -> String {
+    let nic = &pf.nic;
     let mut facts = Facts::new();
-    let names = [&pf.vendor_name, &pf.model_name];
-    let names: Vec<_> = names.into_iter().flatten().map(String::as_str).collect();
-    let ids = format!("{} [{}:{}]", names.join(" "), pf.vendor, pf.device);
-    facts.fact("device", ids.trim_start().to_owned());
-    facts.fact("driver", pf.driver.clone().unwrap_or_else(dash));
-    if let Some(node) = pf.numa_node {
+    facts.fact("device", nic.device.model());
+    facts.fact("driver", nic.device.driver.clone().unwrap_or_else(dash));
+    if let Some(node) = nic.device.numa_node {
         facts.fact("NUMA node", node.to_string());
     }
     if let Some(mac) = &pf.permanent_mac {
@@ -40,29 +38,29 @@ fn pf_text(pf: &ShownPf) -> String {
     if !pf.altnames.is_empty() {
         facts.fact("altnames", pf.altnames.join(", "));
     }
-    if let Some(link) = pf.link {
-        let speed = pf.speed.map(|mbits| format!(", {}", speed(mbits)));
+    if let Some(link) = nic.link {
+        let speed = nic.speed.map(|mbits| format!(", {}", speed(mbits)));
         let mtu = pf.mtu.map(|mtu| format!(", MTU {mtu}"));
         let more = [speed, mtu].into_iter().flatten().collect::<String>();
         facts.fact("link", format!("{}{more}", link.word()));
     }
-    let state = colour::paint(colour::of_state(pf.state), output::state(pf.state));
+    let state = colour::paint(colour::of_state(nic.state), output::state(nic.state));
     facts.fact("state", state);
     facts.fact("VFs", count(pf));
     for policy in &pf.policies {
         let share = policy.vfs.as_ref().map(|vfs| format!(", VFs {vfs}"));
         let share = share.unwrap_or_default();
-        let place = format!("({}:{})", policy.file, policy.line);
-        facts.fact("policy", format!("{}{share} {place}", policy.name));
+        let place = &policy.place;
+        facts.fact("policy", format!("{}{share} ({place})", policy.name));
     }
-    let title = title(&pf.address.to_string(), pf.interface.as_deref());
+    let title = title(&nic.device.address.to_string(), nic.interface.as_deref());
     let problems = output::troubles(&pf.problems, "  -", "      ");
     let head = format!("{title}\n{}{problems}", facts.render());
     output::paragraphs([head, vf_table(&pf.vfs)])
 }
 
 fn count(pf: &ShownPf) -> String {
-    let (is, possible) = (pf.num_vfs, pf.total_vfs);
+    let (is, possible) = (pf.nic.device.num_vfs, pf.nic.device.total_vfs);
     match pf.wanted_vfs {
         Some(wanted) if wanted != is => {
             let count = format!("{is} of {possible} (wanted {wanted})");
