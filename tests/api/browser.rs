@@ -62,24 +62,24 @@ impl Browser {
 
     /// A page that is loaded whole, with or without its scripts.
     pub fn open(&mut self, url: &str, with_scripts: bool) -> Tab<'_> {
-        let target = self.call(None, "Target.createTarget", json!({"url": "about:blank"}));
+        let target = self.call(None, "Target.createTarget", &json!({"url": "about:blank"}));
         let attach = json!({"targetId": target["targetId"], "flatten": true});
-        let session = self.call(None, "Target.attachToTarget", attach);
+        let session = self.call(None, "Target.attachToTarget", &attach);
         let mut tab = Tab {
             session: session["sessionId"].as_str().unwrap().to_owned(),
             browser: self,
         };
-        tab.call("Page.enable", json!({}));
-        tab.call("Log.enable", json!({}));
+        tab.call("Page.enable", &json!({}));
+        tab.call("Log.enable", &json!({}));
         tab.set_scripts(with_scripts);
-        tab.call("Page.navigate", json!({"url": url}));
+        tab.call("Page.navigate", &json!({"url": url}));
         tab.wait_for_event("Page.loadEventFired");
         // The page's own scripts had their chance.
         tab.set_scripts(true);
         tab
     }
 
-    fn call(&mut self, session: Option<&str>, method: &str, parameters: Value) -> Value {
+    fn call(&mut self, session: Option<&str>, method: &str, parameters: &Value) -> Value {
         self.last += 1;
         let id = self.last;
         let mut message = json!({"id": id, "method": method, "params": parameters});
@@ -113,14 +113,14 @@ impl Drop for Browser {
 }
 
 impl Tab<'_> {
-    fn call(&mut self, method: &str, parameters: Value) -> Value {
+    fn call(&mut self, method: &str, parameters: &Value) -> Value {
         self.browser.call(Some(&self.session), method, parameters)
     }
 
     fn set_scripts(&mut self, on: bool) {
         self.call(
             "Emulation.setScriptExecutionDisabled",
-            json!({"value": !on}),
+            &json!({"value": !on}),
         );
     }
 
@@ -144,7 +144,7 @@ impl Tab<'_> {
     pub fn ask(&mut self, expression: &str) -> Value {
         let parameters =
             json!({"expression": expression, "awaitPromise": true, "returnByValue": true});
-        let mut answer = self.call("Runtime.evaluate", parameters);
+        let mut answer = self.call("Runtime.evaluate", &parameters);
         assert!(
             answer["exceptionDetails"].is_null(),
             "{expression}: {answer}"
