@@ -21,6 +21,8 @@ fn packaging(script: &str, arguments: &[&str]) -> Command {
     command
         .args(arguments)
         .env("SRIOVD_BINARIES", binaries())
+        // Most of the time would go into this, of binaries that are not for anybody's use.
+        .env("DPKG_DEB_COMPRESSOR_LEVEL", "0")
         .env_remove("REVISION");
     command
 }
@@ -175,6 +177,30 @@ fn every_program_is_installed() {
         let line =
             |line: &str| line.starts_with("program usr/") && line.ends_with(&format!(" {name}"));
         assert!(script.lines().any(line), "{name}");
+    }
+}
+
+#[test]
+fn every_schema_is_installed_and_the_dashboard() {
+    let tree = tempfile::tempdir().unwrap();
+    run(&mut packaging("install", &[tree.path().to_str().unwrap()]));
+    let place = tree.path().join("usr/share/sriovd");
+    let dashboard = fs::read(place.join("grafana.json")).unwrap();
+    assert_eq!(
+        serde_json::from_slice::<Value>(&dashboard).unwrap()["uid"],
+        "sriovd"
+    );
+    let installed = files_of(&place.join("schemas"));
+    let sriovctl = || Command::new(binaries().join("sriovctl"));
+    // It says so to whoever asks for another.
+    let refused = sriovctl().args(["schema", "nonsense"]).output().unwrap();
+    let known = text(&refused);
+    let known = known.split("possible values: ").nth(1).expect(&known);
+    let known = known.split(']').next().unwrap().split(", ");
+    assert_eq!(known.clone().count(), installed.len());
+    for document in known {
+        let schema = fs::read_to_string(place.join(format!("schemas/{document}.json"))).unwrap();
+        assert_eq!(schema, run(sriovctl().args(["schema", document])));
     }
 }
 
