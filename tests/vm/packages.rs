@@ -36,6 +36,9 @@ fn on_this_machine(command: &str, target: &Path, revision: u32) -> Result<()> {
         .env("SRIOVD_BINARIES", lab::binaries()?)
         .env("CARGO_TARGET_DIR", target)
         .env("REVISION", revision.to_string())
+        // Quick to make here, and to read there.
+        .env("DPKG_DEB_COMPRESSOR_TYPE", "zstd")
+        .env("DPKG_DEB_COMPRESSOR_LEVEL", "1")
         .output()?;
     let said = String::from_utf8_lossy(&output.stderr);
     ensure!(output.status.success(), "{command}: {said}");
@@ -65,11 +68,22 @@ fn put_package(host: &Guest, package: &Path) -> Result<()> {
 /// Everything that a package could leave, without what the package manager itself keeps.
 fn tree(guest: &Guest) -> Result<BTreeSet<String>> {
     let listed = guest.run_for(
-        r"find /etc /usr /var /run/cdi /run/sriovd -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/rpm \
+        r"find /etc /srv /usr /var /run/cdi /run/sriovd -xdev \( -path /var/lib/dpkg -o -path /var/lib/apt -o -path /var/lib/rpm \
             -o -path /var/cache -o -path /var/log -o -path /var/tmp \) -prune -o -print 2>/dev/null || true",
         PATIENCE,
     )?;
     Ok(listed.lines().map(str::to_owned).collect())
+}
+
+/// Settings that lead elsewhere, with the unit's leave to write there, as an administrator makes them.
+fn write_elsewhere(host: &Host) -> Result<()> {
+    host.run(
+        "mkdir /srv/state /srv/manifests /etc/systemd/system/sriovd.service.d
+         printf 'state_dir = \"/srv/state\"\n[outputs]\nmanifests_dir = \"/srv/manifests\"\n' > /etc/sriovd.toml
+         printf '[Service]\nReadWritePaths=/srv/state /srv/manifests\n' > /etc/systemd/system/sriovd.service.d/elsewhere.conf
+         systemctl daemon-reload",
+    )?;
+    host.run_for("systemctl restart sriovd", PATIENCE).map(drop)
 }
 
 fn pid(host: &Host) -> Result<String> {
@@ -142,18 +156,21 @@ fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Resul
     host.wait("systemctl is-active sriovd && systemctl is-enabled sriovd")?;
     assert_eq!(host.status_text()?, "no policy names a PF of this host\n");
 
+    write_elsewhere(&host)?;
     use_vfs(&host)?;
-    host.run("echo '# edited' > /etc/sriovd.toml")?;
+    let settings = host.run("cat /etc/sriovd.toml")?;
     let (before, pid_before) = (vfs(&host)?, pid(&host)?);
     let events = listen(&host)?;
     put_package(&host, &second.1)?;
     host.run_for(&install, INSTALLATION)?;
     assert_eq!(host.run("dpkg-query -W -f '${Version}' sriovd")?, "0.1.0-2");
     assert_nothing_changed(&host, &before, &pid_before, events)?;
-    assert_eq!(host.run("cat /etc/sriovd.toml")?, "# edited\n");
+    assert_eq!(host.run("cat /etc/sriovd.toml")?, settings);
 
     // Back to a version that does not know the state that it finds.
-    host.run("rm /etc/sriovd.toml && systemctl stop sriovd && sed -i 's/\"version\": 1/\"version\": 99/' /var/lib/sriovd/state.json")?;
+    host.run(
+        "systemctl stop sriovd && sed -i 's/\"version\": 1/\"version\": 99/' /srv/state/state.json",
+    )?;
     let pid_before = pid(&host)?;
     let events = listen(&host)?;
     put_package(&host, &first.1)?;
@@ -161,7 +178,12 @@ fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Resul
     host.run_for(&downgrade, INSTALLATION)?;
     assert_nothing_changed(&host, &before, &pid_before, events)?;
     host.wait_for_journal("was written by a newer sriovd (version 99, known is 1)")?;
-    host.run("grep -q 99 /var/lib/sriovd/state.json.version-99")?;
+    host.run("grep -q 99 /srv/state/state.json.version-99")?;
+    let explained = host.run("journalctl -x -u sriovd | grep -A 8 'by a newer sriovd'")?;
+    assert!(
+        explained.contains("The memory of the SR-IOV agent is lost"),
+        "{explained}"
+    );
     host.assert_second_pass_is_empty()?;
 
     let said = host.run_for("apt remove --yes sriovd", INSTALLATION)?;
@@ -171,13 +193,14 @@ fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Resul
     );
     assert_eq!(vfs(&host)?, before);
     host.run(&format!(
-        "test -e {CONFLIST} -a -e /etc/pcidp/config.json -a -e /var/lib/sriovd/state.json"
+        "test -e {CONFLIST} -a -e /etc/pcidp/config.json -a -e /srv/state/state.json -a -e /srv/manifests/*.json"
     ))?;
     assert_ne!(host.try_run("systemctl is-active sriovd")?.status, 0);
 
     // What an administrator wrote is the administrator's.
     host.run_for(
-        "apt purge --yes sriovd && ls /etc/sriov.d/20-dataplane.toml && rm -r /etc/sriov.d",
+        "touch /srv/state/own && apt purge --yes sriovd && ls /etc/sriov.d/20-dataplane.toml && rm /srv/state/own
+         rm -r /etc/sriov.d /etc/systemd/system/sriovd.service.d && rmdir /srv/state /srv/manifests",
         INSTALLATION,
     )?;
     assert_eq!(vfs(&host)?, before);
@@ -186,16 +209,51 @@ fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Resul
     Ok(())
 }
 
+/// What Fedora and RHEL have, as a package: the other packages by their names, the libraries as the rpm asks for them.
+const BASE_SYSTEM: &str = r"
+    mkdir /root/base && cd /root/base && {
+        printf '%s\n' 'Name: base' 'Version: 1' 'Release: 1' 'Summary: Base' 'License: none' 'BuildArch: noarch' \
+            'Provides: systemd, systemd-udev, /bin/sh'
+        rpm -qp --requires /root/target/packages/*.rpm | grep -e '^lib.*\.so' -e '^ld-linux' -e '^rtld' | sed 's/^/Provides: /'
+        printf '%s\n' '%description' 'What a host has.' '%files'
+    } > base.spec
+    rpmbuild -bb --quiet --define '_topdir /root/base' --define '_rpmdir /root/base' --define '_rpmfilename base.rpm' base.spec
+";
+
+/// As when an image is made: nothing runs in that root.
+fn assert_it_goes_into_a_prepared_root(host: &Host) -> Result<()> {
+    let root = "/run/prepared/root";
+    host.run(&format!(
+        "mkdir /run/prepared && mount -t tmpfs tmpfs /run/prepared && cd /run/prepared && mkdir upper work root
+         mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work overlay root
+         mount -t proc proc root/proc && mount -t sysfs -o ro sysfs root/sys
+         rpm --root {root} --install /root/base/base.rpm"
+    ))?;
+    let rpm = |command: &str| host.run_for(&format!("rpm --root {root} {command}"), INSTALLATION);
+    rpm("--install /root/target/packages/*.rpm")?;
+    assert_eq!(rpm("--verify sriovd")?, "");
+    host.run(&format!(
+        "systemctl --root {root} is-enabled sriovd.service sriovd.socket
+         grep -q ^sriovd: {root}/etc/passwd && test -d {root}/etc/cni/net.d -a -d {root}/etc/sriov.d"
+    ))?;
+    rpm("--erase sriovd")?;
+    let left = host.run(&format!(
+        "ls -d {root}/usr/sbin/sriovd {root}/usr/share/sriovd {root}/etc/systemd/system/*/sriovd* 2>/dev/null || true"
+    ))?;
+    assert_eq!(left, "");
+    host.run("umount --recursive /run/prepared").map(drop)
+}
+
 #[test]
 fn the_rpm_is_installed_upgraded_and_removed_and_no_vf_is_lost() -> Result<()> {
     let [first, second] = packages("rpm")?;
     let host = Host::from(Guest::resume()?);
-    // What it depends on is here as Debian's packages, of which rpm does not know.
-    let rpm = |command: &str| {
-        let command = format!("rpm --nodeps {command}");
-        host.run_for(&command, INSTALLATION)
-    };
+    let rpm = |command: &str| host.run_for(&format!("rpm {command}"), INSTALLATION);
     put_package(&host, &first.1)?;
+    host.run_for(BASE_SYSTEM, INSTALLATION)?;
+    assert_it_goes_into_a_prepared_root(&host)?;
+
+    rpm("--install /root/base/base.rpm")?;
     rpm("--install /root/target/packages/*.rpm")?;
     // Enabled by its preset, started by whoever installed it.
     assert_eq!(host.run("systemctl is-enabled sriovd")?, "enabled\n");
@@ -212,7 +270,7 @@ fn the_rpm_is_installed_upgraded_and_removed_and_no_vf_is_lost() -> Result<()> {
     assert_eq!(host.run("rpm -q --qf '%{release}' sriovd")?, "2");
     assert_nothing_changed(&host, &before, &pid_before, events)?;
     assert_eq!(host.run("cat /etc/sriovd.toml")?, "# edited\n");
-    let changed = host.try_run("rpm --verify --nodeps sriovd")?.stdout;
+    let changed = host.try_run("rpm --verify sriovd")?.stdout;
     assert!(
         changed.ends_with("c /etc/sriovd.toml\n") && changed.lines().count() == 1,
         "{changed}"
@@ -230,6 +288,25 @@ fn the_rpm_is_installed_upgraded_and_removed_and_no_vf_is_lost() -> Result<()> {
     Ok(())
 }
 
+/// What `packaging/install` makes of the binaries under test.
+pub(super) fn installed_tree() -> Result<TempDir> {
+    let tree = tempfile::tempdir()?;
+    let into_the_tree = format!("packaging/install {}", tree.path().display());
+    on_this_machine(&into_the_tree, tree.path(), 1)?;
+    Ok(tree)
+}
+
+/// Carries directories of a tree into a guest.
+pub(super) fn carry(tree: &TempDir, directories: &[&str], guest: &Guest, to: &str) -> Result<()> {
+    let tar = Command::new("tar")
+        .args(["--owner=0", "--group=0", "--create", "--directory"])
+        .arg(tree.path())
+        .args(directories)
+        .output()?;
+    let unpack = format!("tar --extract --no-overwrite-dir --directory {to}");
+    guest.feed(&tar.stdout, &unpack)
+}
+
 /// What takes the toolchain is run on this machine, and its result carried into the guest.
 #[test]
 fn without_a_package_manager_it_is_installed_as_the_readme_says() -> Result<()> {
@@ -238,22 +315,11 @@ fn without_a_package_manager_it_is_installed_as_the_readme_says() -> Result<()> 
     let (here, there): (Vec<_>, Vec<_>) = commands
         .lines()
         .partition(|line| line.starts_with("cargo ") || line.starts_with("packaging/"));
-    let tree = tempfile::tempdir()?;
-    let into_the_tree = format!("packaging/install {}", tree.path().display());
     assert_eq!(
         here,
         ["cargo build --release --bins", "packaging/install /"]
     );
-    on_this_machine(&into_the_tree, tree.path(), 1)?;
-    let tar = Command::new("tar")
-        .args(["--owner=0", "--group=0", "--create", "--directory"])
-        .arg(tree.path())
-        .args(["etc", "usr"])
-        .output()?;
-    host.feed(
-        &tar.stdout,
-        "tar --extract --no-overwrite-dir --directory /",
-    )?;
+    carry(&installed_tree()?, &["etc", "usr"], &host, "/")?;
     host.run_for(&there.join(" && "), INSTALLATION)?;
     use_vfs(&host)
 }
