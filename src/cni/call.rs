@@ -57,6 +57,9 @@ impl Call {
                 words.join(", ")
             ))
         })?;
+        if *command == Command::Version {
+            return Ok(Self::version());
+        }
         let container = text("CNI_CONTAINERID")?;
         if let Some(id) = container.as_ref().filter(|id| !is_name(id)) {
             return Err(invalid(format!(
@@ -86,6 +89,19 @@ impl Call {
         };
         call.check_complete()?;
         Ok(call)
+    }
+
+    /// It concerns no container: libcni fills in words that name none.
+    fn version() -> Self {
+        Self {
+            command: Command::Version,
+            path: Vec::new(),
+            mac: None,
+            container: None,
+            namespace: None,
+            interface: None,
+            pod: None,
+        }
     }
 
     fn check_complete(&self) -> Result<(), CniError> {

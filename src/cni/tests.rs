@@ -48,6 +48,11 @@ fn the_version_is_told_and_asked_for() {
     let (is_error, answer) = call("VERSION", br#"{"cniVersion": "1.0.0"}"#, &[]);
     assert!(!is_error);
     assert_eq!(answer["supportedVersions"], json!(VERSIONS));
+    // As libcni asks for it.
+    let dummies =
+        ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"].map(|it| (it, "dummy"));
+    let (is_error, answer) = call("VERSION", br#"{"cniVersion": "1.0.0"}"#, &dummies);
+    assert!(!is_error, "{answer}");
     let old = conf(&json!({"cniVersion": "0.2.0"}));
     refuses(
         "ADD",
