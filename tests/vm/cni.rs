@@ -1,25 +1,11 @@
 //! Containers that get VFs from the CNI plugin, called as libcni calls it.
 
+use crate::containers::{POLICY, RECORDS, as_they_are};
 use crate::host::Host;
 use crate::lab::Nic;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::time::Duration;
-
-const POLICY: &str = r#"
-[[policy]]
-name = "dataplane"
-resource = "intelnics"
-num_vfs = 3
-trust = true
-spoof_check = false
-vlan = 100
-mac = "stable"
-
-[policy.match]
-vendor = "8086"
-"#;
-const RECORDS: &str = "/var/lib/sriovd/allocations";
 
 /// One attachment: a container is a network namespace of its name.
 struct Box<'a> {
@@ -94,16 +80,6 @@ fn conf(version: &str) -> Value {
             "routes": [{"dst": "192.0.2.0/24"}],
         },
     })
-}
-
-/// All VFs as the PF and the host's own interfaces show them.
-fn as_they_are(host: &Host, nic: &Nic) -> Result<(Vec<Value>, Vec<Value>)> {
-    let own = (0..3).map(|vf| {
-        let link = host.link(&nic.vf_netdev(vf))?;
-        let keys = ["ifname", "address", "mtu", "operstate"];
-        Ok(json!(keys.map(|key| link[key].clone())))
-    });
-    Ok((host.vfs(&nic.netdev())?, own.collect::<Result<_>>()?))
 }
 
 fn records(host: &Host) -> Result<String> {

@@ -5,8 +5,10 @@ mod bad_input;
 mod boot;
 mod cni;
 mod consumers;
+mod containers;
 mod cookbook;
 mod crashes;
+mod debian_12;
 #[path = "../examples/document.rs"]
 #[allow(clippy::unwrap_used, reason = "shared with the tests of the documents")]
 mod document;

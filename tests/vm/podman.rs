@@ -1,125 +1,8 @@
 //! Containers that get VFs from podman, through netavark's plugin.
 
-use crate::host::{Host, PATIENCE};
-use crate::lab::Nic;
-use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
-use std::time::Duration;
-
-const POLICY: &str = r#"
-[[policy]]
-name = "dataplane"
-resource = "intelnics"
-num_vfs = 3
-trust = true
-spoof_check = false
-vlan = 100
-mac = "stable"
-
-[policy.match]
-vendor = "8086"
-"#;
-
-/// Podman starts a dozen programs for each of its own.
-const SLOW: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
-
-const RECORDS: &str = "/var/lib/sriovd/allocations";
-
-/// A host with three VFs, podman, an image `box` with busybox in it, and a network.
-struct Podman {
-    host: Host,
-    nic: Nic,
-    before: Value,
-}
-
-impl Podman {
-    fn ready(policy: &str) -> Result<Self> {
-        let mut podman = Self::ready_without_netdevs(policy)?;
-        podman.before = as_they_are(&podman.host, &podman.nic)?;
-        Ok(podman)
-    }
-
-    /// For VFs that have none.
-    fn ready_without_netdevs(policy: &str) -> Result<Self> {
-        let host = Host::with_plugins(policy)?;
-        let nic = host.plug_and_wait(Nic::igb(0), "0000:01:00.0", 3)?;
-        // The guest's root is an overlay, on which there can be no other.
-        host.put(
-            "[storage]\ndriver = \"vfs\"\nrunroot = \"/run/containers/storage\"\n\
-             graphroot = \"/var/lib/containers/storage\"\n",
-            "/etc/containers/storage.conf",
-            0o644,
-        )?;
-        host.put(
-            "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n",
-            "/etc/containers/containers.conf",
-            0o644,
-        )?;
-        host.run_for(
-            "mkdir -p /run/image/bin && cp /bin/busybox /run/image/bin && cd /run/image/bin &&
-             for tool in sh sleep ip ping ls; do ln -s busybox $tool; done &&
-             tar -C /run/image -c . | podman import - box",
-            SLOW,
-        )?;
-        let before = Value::Null;
-        Ok(Self { host, nic, before })
-    }
-
-    fn podman(&self, arguments: &str) -> Result<String> {
-        let done = self.host.run_for(&format!("podman {arguments}"), SLOW);
-        done.with_context(|| self.host.journal().unwrap_or_default())
-    }
-
-    /// What the user reads when it fails.
-    fn refused(&self, arguments: &str) -> Result<String> {
-        let output = self
-            .host
-            .try_run_for(&format!("podman {arguments}"), SLOW)?;
-        ensure!(output.status != 0, "podman {arguments} succeeded: {output}");
-        Ok(output.stderr)
-    }
-
-    fn start(&self, name: &str) -> Result<()> {
-        self.podman(&format!(
-            "run -d --cap-add net_raw --name {name} --network f1-u box sleep 10000"
-        ))?;
-        Ok(())
-    }
-
-    fn address(&self, name: &str) -> Result<String> {
-        let format = "'{{(index .NetworkSettings.Networks \"f1-u\").IPAddress}}'";
-        let address = self.podman(&format!("inspect -f {format} {name}"))?;
-        Ok(address.trim().to_owned())
-    }
-
-    /// How many VFs are lent, by their records.
-    fn lent(&self) -> Result<usize> {
-        let files = self
-            .host
-            .run(&format!("ls -p {RECORDS} | grep -v / | wc -l"))?;
-        Ok(files.trim().parse()?)
-    }
-
-    /// All VFs are here, with what the policy gave them.
-    fn assert_as_before(&self) -> Result<()> {
-        self.host.run("udevadm settle")?;
-        self.host.wait_for(&self.nic.pci(), "ready", 3)?;
-        assert_eq!(self.lent()?, 0);
-        assert_eq!(as_they_are(&self.host, &self.nic)?, self.before);
-        Ok(())
-    }
-}
-
-/// All VFs as the PF and the host's own interfaces show them.
-fn as_they_are(host: &Host, nic: &Nic) -> Result<Value> {
-    let own = (0..3).map(|vf| {
-        let link = host.link(&nic.vf_netdev(vf))?;
-        let keys = ["ifname", "address", "mtu", "operstate"];
-        Ok(json!(keys.map(|key| link[key].clone())))
-    });
-    let own: Vec<_> = own.collect::<Result<_>>()?;
-    Ok(json!([host.vfs(&nic.netdev())?, own]))
-}
+use crate::containers::{POLICY, Podman, RECORDS};
+use crate::host::Host;
+use anyhow::{Result, ensure};
 
 #[test]
 fn containers_share_a_pool_and_a_fourth_on_a_pool_of_three_is_told_who_has_it() -> Result<()> {
@@ -131,28 +14,7 @@ fn containers_share_a_pool_and_a_fourth_on_a_pool_of_three_is_told_who_has_it() 
         "network create -d sriov --subnet 10.56.217.0/24 -o pool=intelnics -o vlan=7 -o spoof_check=on f1-u",
     )?;
 
-    for name in ["a", "b", "c"] {
-        podman.start(name)?;
-    }
-    let vfs = host.vfs(&podman.nic.netdev())?;
-    assert!(
-        vfs.iter().all(|vf| vf["vlan_list"][0]["vlan"] == 7),
-        "{vfs:#?}"
-    );
-    let (a, b) = (podman.address("a")?, podman.address("b")?);
-    ensure!(a.starts_with("10.56.217.") && a != b, "{a} {b}");
-    podman.podman(&format!("exec a ping -c 1 -W 20 {b}"))?;
-
-    let error = podman.refused("run --rm --name d --network f1-u box sleep 1")?;
-    for says in [
-        "pool intelnics has no free VF",
-        "container a",
-        "container b",
-        "container c",
-    ] {
-        ensure!(error.contains(says), "{says:?} is not in: {error}");
-    }
-    assert_eq!(podman.lent()?, 3);
+    podman.share_a_pool_of_three()?;
 
     // Another count needs all VFs back: it waits for the last container.
     let end = host.journal_end()?;
@@ -163,15 +25,7 @@ fn containers_share_a_pool_and_a_fourth_on_a_pool_of_three_is_told_who_has_it() 
     host.wait_for_news(&end, "container a (network f1-u)")?;
     host.policy("10-test.toml", POLICY)?;
 
-    // Each in its own way.
-    podman.podman("stop -t 0 a")?;
-    assert_eq!(podman.lent()?, 2);
-    podman.podman("start a")?;
-    assert_eq!(podman.lent()?, 3);
-    podman.podman("kill -s KILL b")?;
-    host.wait(&format!("[ $(ls -p {RECORDS} | grep -v / | wc -l) = 2 ]"))?;
-    podman.podman("rm -f -t 0 a b c")?;
-    podman.assert_as_before()?;
+    podman.end_each_in_its_own_way()?;
     host.assert_second_pass_is_empty()
 }
 
@@ -260,7 +114,7 @@ fn a_network_of_the_policies_is_a_network_of_podman() -> Result<()> {
 #[test]
 fn a_vf_for_user_space_is_a_device_of_podman() -> Result<()> {
     let policy = POLICY.replace("mac = \"stable\"", "device_type = \"vfio-pci\"");
-    let podman = Podman::ready_without_netdevs(&policy)?;
+    let podman = Podman::without_netdevs(Host::with_plugins(&policy)?)?;
     let host = &podman.host;
     host.wait("test -e /run/cdi/sriovd.io-intelnics.json")?;
     let group = host.run(&format!(

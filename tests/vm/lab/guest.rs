@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
 
 use super::agent::Agent;
-use super::image::Image;
+use super::image::{Debian, Image};
 use super::job::{Job, Output};
 use super::machine::Hotplug;
 use super::nic::Nic;
@@ -37,12 +37,17 @@ pub struct Guest {
 impl Guest {
     /// A pristine guest, booted a while ago, without any NIC.
     pub fn resume() -> Result<Self> {
-        snapshot::resume(Hotplug::Acpi)
+        snapshot::resume(Debian::default(), Hotplug::Acpi)
+    }
+
+    /// The same, of another Debian.
+    pub fn resume_debian(debian: Debian) -> Result<Self> {
+        snapshot::resume(debian, Hotplug::Acpi)
     }
 
     /// The same, with slots from which a NIC can be yanked.
     pub fn resume_with_native_hotplug() -> Result<Self> {
-        snapshot::resume(Hotplug::Native)
+        snapshot::resume(Debian::default(), Hotplug::Native)
     }
 
     /// A guest that boots now, with these NICs present at power-on.

@@ -32,6 +32,7 @@ mod snapshot;
 mod wire;
 
 pub use guest::Guest;
+pub use image::Debian;
 pub use install::{Files, binaries};
 pub use job::{Job, Output};
 pub use machine::{Hotplug, SLOTS};

@@ -4,7 +4,7 @@ use anyhow::{Context, Result};
 
 use super::clock;
 use super::guest::Guest;
-use super::image::Image;
+use super::image::{Debian, Image};
 use super::install::Files;
 use super::machine::{self, Hotplug};
 use super::nic::Nic;
@@ -15,6 +15,7 @@ use super::permit::Permit;
 pub struct PowerOn<'a> {
     nics: Vec<Nic>,
     files: Option<&'a Files>,
+    debian: Debian,
     hotplug: Hotplug,
 }
 
@@ -36,6 +37,12 @@ impl<'a> PowerOn<'a> {
     }
 
     #[must_use]
+    pub fn debian(mut self, debian: Debian) -> Self {
+        self.debian = debian;
+        self
+    }
+
+    #[must_use]
     pub fn hotplug(mut self, hotplug: Hotplug) -> Self {
         self.hotplug = hotplug;
         self
@@ -50,7 +57,7 @@ impl<'a> PowerOn<'a> {
 
     /// Returns as soon as the guest can run commands, which is before udev has seen any device.
     pub fn start(self) -> Result<Guest> {
-        let image = Image::get()?;
+        let image = Image::get(self.debian)?;
         let mut arguments = machine::arguments(image, clock::tsc_khz(image)?, self.hotplug);
         for nic in &self.nics {
             for function in nic.vfs().into_iter().chain([nic.pf()]) {

@@ -11,27 +11,28 @@ use sha2::{Digest, Sha256};
 
 use super::clock;
 use super::guest::Guest;
-use super::image::Image;
+use super::image::{Debian, Image};
 use super::machine::{self, Arguments, Hotplug};
 use super::permit::Permit;
 use super::power_on::PowerOn;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub fn resume(hotplug: Hotplug) -> Result<Guest> {
-    let image = Image::get()?;
-    let (snapshot, arguments) = get(image, hotplug)?;
+pub fn resume(debian: Debian, hotplug: Hotplug) -> Result<Guest> {
+    let image = Image::get(debian)?;
+    let (snapshot, arguments) = get(debian, hotplug)?;
     resume_from(image, hotplug, &snapshot, arguments)
 }
 
-/// The same, as it was after something was done to it. The key says what; it is done once and saved.
+/// The default one, as it was after something was done to it. The key says what; it is done once and saved.
 pub fn resume_after(
     hotplug: Hotplug,
     key: &str,
     prepare: impl FnOnce(&Guest) -> Result<()>,
 ) -> Result<Guest> {
-    let image = Image::get()?;
-    let (before, arguments) = get(image, hotplug)?;
+    let debian = Debian::default();
+    let image = Image::get(debian)?;
+    let (before, arguments) = get(debian, hotplug)?;
     let (Some(stem), Some(directory)) = (before.file_name(), before.parent()) else {
         bail!("no snapshot has the path {}", before.display());
     };
@@ -41,7 +42,7 @@ pub fn resume_after(
         flock(&lock, FlockOperation::LockExclusive)?;
         if !after.exists() {
             remove_old(directory, "prepared-")?;
-            let guest = resume(hotplug)?;
+            let guest = resume(debian, hotplug)?;
             prepare(&guest)?;
             guest.run("sync")?;
             keep(&guest, &after)?;
@@ -86,7 +87,8 @@ fn load(guest: &Guest, snapshot: &Path) -> Result<()> {
 }
 
 /// Where the snapshot is, and the arguments it belongs to. Made on first use, by one process at a time.
-fn get(image: &Image, hotplug: Hotplug) -> Result<(PathBuf, Arguments)> {
+fn get(debian: Debian, hotplug: Hotplug) -> Result<(PathBuf, Arguments)> {
+    let image = Image::get(debian)?;
     if let Some(found) = find(image, hotplug)? {
         return Ok(found);
     }
@@ -95,7 +97,7 @@ fn get(image: &Image, hotplug: Hotplug) -> Result<(PathBuf, Arguments)> {
     if let Some(found) = find(image, hotplug)? {
         return Ok(found);
     }
-    make(image, hotplug)?;
+    make(debian, hotplug)?;
     find(image, hotplug)?.context("the snapshot is not where it was made")
 }
 
@@ -112,12 +114,13 @@ fn path(image: &Image, arguments: &Arguments) -> Result<PathBuf> {
     Ok(image.path(&format!("snapshot-{}", &hash[..16])))
 }
 
-fn make(image: &Image, hotplug: Hotplug) -> Result<()> {
+fn make(debian: Debian, hotplug: Hotplug) -> Result<()> {
+    let image = Image::get(debian)?;
     let khz = clock::tsc_khz(image)?;
-    let (mut guest, mut wrong) = boot_by_the_clock(image, hotplug, khz)?;
+    let (mut guest, mut wrong) = boot_by_the_clock(debian, hotplug, khz)?;
     if let Some(right) = wrong {
         drop(guest);
-        (guest, wrong) = boot_by_the_clock(image, hotplug, right)?;
+        (guest, wrong) = boot_by_the_clock(debian, hotplug, right)?;
         ensure!(
             wrong.is_none(),
             "the guest's clock runs wrong at {khz} kHz, and at {right} kHz"
@@ -140,8 +143,9 @@ fn keep(guest: &Guest, saved: &Path) -> Result<()> {
     Ok(())
 }
 
-fn boot_by_the_clock(image: &Image, hotplug: Hotplug, khz: u32) -> Result<(Guest, Option<u32>)> {
-    let guest = PowerOn::new().hotplug(hotplug).start()?;
+fn boot_by_the_clock(debian: Debian, hotplug: Hotplug, khz: u32) -> Result<(Guest, Option<u32>)> {
+    let image = Image::get(debian)?;
+    let guest = PowerOn::new().debian(debian).hotplug(hotplug).start()?;
     let uptime = || -> Result<f64> {
         let uptime = guest.run("cat /proc/uptime")?;
         Ok(uptime.split(' ').next().context("no uptime")?.parse()?)
