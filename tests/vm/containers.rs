@@ -1,7 +1,7 @@
 //! What scenarios with containers have in common.
 
 use crate::host::{Host, PATIENCE};
-use crate::lab::Nic;
+use crate::lab::{Files, Nic, PowerOn};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -153,6 +153,15 @@ impl Podman {
         self.wait_until_lent(2)?;
         self.podman("rm -f -t 0 a b c")?;
         self.assert_as_before()
+    }
+
+    /// Ends the guest at once. Another one boots, with the NIC in its slot and these files on its disk.
+    pub(crate) fn cut_the_power(self, files: &Files) -> Result<Self> {
+        let Self { host, nic, before } = self;
+        drop(host);
+        let guest = PowerOn::new().nic(nic.clone()).files(files).boot()?;
+        let host = Host::from(guest);
+        Ok(Self { host, nic, before })
     }
 
     pub(crate) fn wait_until_lent(&self, vfs: usize) -> Result<()> {

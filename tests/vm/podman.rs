@@ -2,6 +2,7 @@
 
 use crate::containers::{POLICY, Podman, RECORDS};
 use crate::host::Host;
+use crate::lab::Files;
 use anyhow::{Result, ensure};
 
 #[test]
@@ -108,6 +109,50 @@ fn a_network_of_the_policies_is_a_network_of_podman() -> Result<()> {
     host.run(&format!("rm {theirs}"))?;
     host.policy("10-test.toml", DESCRIBED)?;
     host.wait("test -e /etc/containers/networks/f1-u.json")?;
+    host.assert_second_pass_is_empty()
+}
+
+/// What a host keeps when its power goes, as far as it matters here.
+const DISK: &str = "/etc/sriov.d /etc/containers /var/lib/containers /var/lib/cni /var/lib/sriovd";
+
+#[test]
+fn containers_outlive_neither_their_nic_nor_a_power_cut_and_all_vfs_are_back() -> Result<()> {
+    let podman = Podman::ready(DESCRIBED)?;
+    let host = &podman.host;
+    // The network itself is no VF's: who asks for one is told that there is none.
+    let files = "-e /etc/cni/net.d/99-sriovd-f1-u.conflist -a";
+    let (there, gone) = (
+        format!("test {files} -e /etc/pcidp/config.json"),
+        format!("test ! {files} ! -e /etc/pcidp/config.json"),
+    );
+    podman.start("a")?;
+    podman.start("b")?;
+    host.unplug(&podman.nic)?;
+    host.wait(&gone)?;
+    podman.wait_until_lent(0)?;
+    podman.podman("rm -f -t 0 b")?;
+    host.plug_and_wait(podman.nic.clone(), &podman.nic.pci(), 3)?;
+    podman.assert_as_before()?;
+    host.wait(&there)?;
+
+    podman.podman("restart -t 0 a")?;
+    podman.start("b")?;
+    assert_eq!(podman.lent()?, 2);
+    host.run(&format!(
+        "tar --create --file /run/disk.tar {DISK} 2>/dev/null"
+    ))?;
+    let mut files = Files::sriovd()?.with_plugins()?;
+    files.add(host.get("/run/disk.tar")?, "/disk.tar", 0o600)?;
+    files.prepare("tar --extract --file /disk.tar --directory / && rm /disk.tar");
+    let podman = podman.cut_the_power(&files)?;
+    let host = &podman.host;
+    podman.assert_as_before()?;
+    host.wait_for_journal("taken back from container a (network f1-u)")?;
+    host.wait(&there)?;
+    podman.podman("start a")?;
+    assert_eq!(podman.lent()?, 1);
+    podman.podman("rm -f -t 0 a b")?;
+    podman.assert_as_before()?;
     host.assert_second_pass_is_empty()
 }
 

@@ -52,12 +52,11 @@ impl Files {
         Ok(files)
     }
 
-    /// The container plugins, where their callers look for them.
-    pub fn plugins() -> Result<Self> {
-        let mut files = Self::new()?;
-        files.binary("sriovd-cni", "/usr/lib/cni/sriovd-cni")?;
-        files.binary("sriovd-netavark", "/usr/libexec/netavark/sriov")?;
-        Ok(files)
+    /// And the container plugins, where their callers look for them.
+    pub fn with_plugins(mut self) -> Result<Self> {
+        self.binary("sriovd-cni", "/usr/lib/cni/sriovd-cni")?;
+        self.binary("sriovd-netavark", "/usr/libexec/netavark/sriov")?;
+        Ok(self)
     }
 
     pub fn add(&mut self, bytes: impl AsRef<[u8]>, path: &str, mode: u32) -> Result<()> {
@@ -166,7 +165,7 @@ impl Guest {
     }
 
     pub fn install_plugins(&self) -> Result<()> {
-        let tar = fs::read(Files::plugins()?.pack([])?.path())?;
+        let tar = fs::read(Files::new()?.with_plugins()?.pack([])?.path())?;
         self.feed(&tar, "tar --extract --directory /")
             .context("cannot install the container plugins")
     }
