@@ -5,14 +5,15 @@
     clippy::disallowed_macros
 )]
 
+mod listen;
 mod value;
 
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::read::{Content, Tree, Trust, read};
 use crate::policy::load::{DIRECTORIES, POSTED};
 use crate::policy::reader::value::{any_text, boolean};
-use crate::policy::reader::{Fault, Reader, Table};
-use rustls_pki_types::ServerName;
+use crate::policy::reader::{Reader, Table};
+pub use listen::{Listen, Tls};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -118,25 +119,6 @@ pub struct Api {
     pub admin_group: Option<String>,
     /// Over TCP, also with a browser.
     pub listen: Option<Listen>,
-}
-
-/// Who may come over TCP.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Listen {
-    /// Whoever is on this host, for reading.
-    Local(SocketAddr),
-    /// Whoever has a certificate.
-    Tls(SocketAddr, Tls),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
-    pub certificate: PathBuf,
-    pub key: PathBuf,
-    /// Signs the certificates of clients.
-    pub client_ca: PathBuf,
-    /// In whose certificate one of these names is, may change what others may only read.
-    pub admins: Vec<ServerName<'static>>,
 }
 
 /// The API of vf-operator, for who moves over from it.
@@ -391,47 +373,7 @@ fn api(table: &mut Table<'_>) -> Api {
     Api {
         socket: table.value("socket", value::path).unwrap_or(default.socket),
         admin_group: table.value("admin_group", value::group).flatten(),
-        listen: listen(table),
-    }
-}
-
-fn listen(table: &mut Table<'_>) -> Option<Listen> {
-    let address = table.value("listen", value::listener_or_none).flatten();
-    let mut path = |key| table.value(key, value::path_or_none).flatten();
-    let files = [
-        ("tls_certificate", path("tls_certificate")),
-        ("tls_key", path("tls_key")),
-        ("tls_client_ca", path("tls_client_ca")),
-    ];
-    let admins = table.one_or_more("tls_admins", value::client_or_none);
-    let address = address?;
-    let missing = files.iter().find(|(_, file)| file.is_none());
-    let [(_, certificate), (_, key), (_, client_ca)] = files.clone();
-    match (certificate, key, client_ca) {
-        (Some(certificate), Some(key), Some(client_ca)) => {
-            let admins = admins.into_iter().flatten().collect();
-            let tls = Tls {
-                certificate,
-                key,
-                client_ca,
-                admins,
-            };
-            Some(Listen::Tls(address, tls))
-        }
-        (None, None, None) if address.ip().is_loopback() => Some(Listen::Local(address)),
-        _ => {
-            let missing = missing.map_or("", |(key, _)| key);
-            let others = match address.ip().is_loopback() {
-                true => "TLS is asked for",
-                false => "other hosts can reach this address",
-            };
-            let fault = Fault::new(format!("{others}, and there is no \"{missing}\"")).expecting(
-                "files with tls_certificate, tls_key and tls_client_ca, \
-                 or an address such as \"127.0.0.1:8080\" and none of them",
-            );
-            table.error("listen", fault);
-            None
-        }
+        listen: listen::listen(table),
     }
 }
 

@@ -1,0 +1,64 @@
+//! Where the API is over TCP, and for whom.
+
+use super::value;
+use crate::policy::reader::{Fault, Table};
+use rustls_pki_types::ServerName;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Listen {
+    /// Whoever is on this host, for reading.
+    Local(SocketAddr),
+    /// Whoever has a certificate.
+    Tls(SocketAddr, Tls),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    /// Signs the certificates of clients.
+    pub client_ca: PathBuf,
+    /// In whose certificate one of these names is, may change what others may only read.
+    pub admins: Vec<ServerName<'static>>,
+}
+
+pub(super) fn listen(table: &mut Table<'_>) -> Option<Listen> {
+    let address = table.value("listen", value::listener_or_none).flatten();
+    let mut path = |key| table.value(key, value::path_or_none).flatten();
+    let (certificate, key) = (path("tls_certificate"), path("tls_key"));
+    let client_ca = path("tls_client_ca");
+    let admins = table.one_or_more("tls_admins", value::client_or_none);
+    let address = address?;
+    match (certificate, key, client_ca) {
+        (Some(certificate), Some(key), Some(client_ca)) => {
+            let admins = admins.into_iter().flatten().collect();
+            let tls = Tls {
+                certificate,
+                key,
+                client_ca,
+                admins,
+            };
+            Some(Listen::Tls(address, tls))
+        }
+        (None, None, None) if address.ip().is_loopback() => Some(Listen::Local(address)),
+        (certificate, key, _) => {
+            let missing = match (certificate, key) {
+                (None, _) => "tls_certificate",
+                (_, None) => "tls_key",
+                _ => "tls_client_ca",
+            };
+            let others = match address.ip().is_loopback() {
+                true => "TLS is asked for",
+                false => "other hosts can reach this address",
+            };
+            let fault = Fault::new(format!("{others}, and there is no \"{missing}\"")).expecting(
+                "files with tls_certificate, tls_key and tls_client_ca, \
+                 or an address such as \"127.0.0.1:8080\" and none of them",
+            );
+            table.error("listen", fault);
+            None
+        }
+    }
+}
