@@ -2,7 +2,8 @@
 
 use crate::host::{Host, PATIENCE};
 use crate::lab::{Job, Nic};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -20,6 +21,49 @@ match.vendor = "8086"
 name = "f1-u"
 resource = "intelnics"
 "#;
+
+/// As the comment in the unit says.
+const UNIT: &str = "\
+[Service]
+RestrictAddressFamilies=AF_INET AF_INET6
+IPAddressAllow=localhost
+";
+
+const CERTIFICATES: &str = "/etc/sriovd/tls";
+const TLS: &str = r#"
+tls_certificate = "/etc/sriovd/tls/localhost.pem"
+tls_key = "/etc/sriovd/tls/localhost.key"
+tls_client_ca = "/etc/sriovd/tls/ca.pem"
+tls_admins = ["admin"]
+"#;
+
+/// A CA, and what it signed: for this host, for one who reads and for one who changes.
+fn put_certificates(host: &Host) -> Result<()> {
+    let ca_key = KeyPair::generate()?;
+    let mut ca = CertificateParams::new(Vec::new())?;
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    // Who has the name of who signed counts as having signed for itself.
+    ca.distinguished_name.push(DnType::CommonName, "CA");
+    let certificate = ca.self_signed(&ca_key)?;
+    host.put(certificate.pem(), &format!("{CERTIFICATES}/ca.pem"), 0o644)?;
+    let issuer = Issuer::new(ca, ca_key);
+    for name in ["localhost", "reader", "admin"] {
+        let key = KeyPair::generate()?;
+        let certificate = CertificateParams::new(vec![name.to_owned()])?;
+        let certificate = certificate.signed_by(&key, &issuer)?;
+        host.put(
+            certificate.pem(),
+            &format!("{CERTIFICATES}/{name}.pem"),
+            0o644,
+        )?;
+        host.put(
+            key.serialize_pem(),
+            &format!("{CERTIFICATES}/{name}.key"),
+            0o600,
+        )?;
+    }
+    Ok(())
+}
 
 #[test]
 fn a_pause_holds_changes_over_a_restart_and_ends_by_itself() -> Result<()> {
@@ -99,16 +143,37 @@ fn a_pause_holds_changes_over_a_restart_and_ends_by_itself() -> Result<()> {
 #[test]
 fn reading_is_for_the_group_and_changing_for_admins() -> Result<()> {
     let host = Host::installed()?;
-    host.put(
-        "[api]\nadmin_group = \"netadmin\"\n",
-        "/etc/sriovd.toml",
-        0o644,
-    )?;
-    host.policy("10-test.toml", POLICY)?;
+    let open = "[api]\nadmin_group = \"netadmin\"\nlisten = \"0.0.0.0:8443\"\n";
+    host.put(open, "/etc/sriovd.toml", 0o644)?;
+    let refused = host.try_run("/usr/sbin/sriovd")?;
+    ensure!(refused.status == 78, "{refused}");
+    let why = "other hosts can reach this address, and there is no \"tls_certificate\"";
+    ensure!(refused.stderr.contains(why), "{refused}");
+    put_certificates(&host)?;
+    host.put(format!("{open}{TLS}"), "/etc/sriovd.toml", 0o644)?;
+    host.put(UNIT, "/etc/systemd/system/sriovd.service.d/tcp.conf", 0o644)?;
+    host.run("systemctl daemon-reload")?;
+    let policy = POLICY.replace(
+        "match.vendor = \"8086\"",
+        "match.pci_address = \"0000:01:00.0\"",
+    );
+    host.policy("10-test.toml", &policy)?;
     // systemd holds the socket; the daemon starts when it is told to, not before.
     host.run("systemctl start sriovd.socket; stat -c '%a %G' /run/sriovd/sriovd.sock | grep -x '660 sriovd'")?;
     host.start()?;
+
+    // What the policy names is awaited, and watched when it comes.
+    ensure!(host.run("sriovctl status")?.contains("absent"));
+    let absent = host.try_run(&format!("sriovctl status {PF}"))?;
+    ensure!(absent.status == 3, "{absent}");
+    let why = format!("{PF} absent: policy dataplane names it, and it is not here");
+    ensure!(absent.stdout.contains(&why), "{absent}");
+    let mut watch = host.spawn("exec sriovctl status --watch")?;
+    watch.wait_for(&why, PATIENCE)?;
     host.plug_and_wait(Nic::igb(0), PF, 4)?;
+    watch.wait_for(&format!("({PF}) 4/4/7 VFs, ready"), PATIENCE)?;
+    watch.kill();
+
     host.run(
         "groupadd netadmin
          useradd -G sriovd reader; useradd -G sriovd,netadmin admin; useradd stranger",
@@ -140,6 +205,31 @@ fn reading_is_for_the_group_and_changing_for_admins() -> Result<()> {
         "{turned_away}"
     );
 
+    // Other hosts show certificates.
+    let with = |who: &str, request: &str| {
+        let identity = format!("--cert {CERTIFICATES}/{who}.pem --key {CERTIFICATES}/{who}.key");
+        let answer = "-w '%{http_code}' -o /dev/null";
+        host.try_run(&format!(
+            "curl -sS --cacert {CERTIFICATES}/ca.pem {identity} {answer} https://localhost:8443{request}"
+        ))
+    };
+    for (who, request, status) in [
+        ("reader", "/v1/status", "200"),
+        ("reader", "/picture.svg", "200"),
+        ("reader", "/v1/apply -X POST", "403"),
+        ("admin", "/v1/apply -X POST", "200"),
+    ] {
+        let answered = with(who, request)?;
+        ensure!(answered.stdout == status, "{who} {request}: {answered}");
+    }
+    let unknown = host.try_run(&format!(
+        "curl -sS --cacert {CERTIFICATES}/ca.pem https://localhost:8443/v1/status"
+    ))?;
+    ensure!(
+        unknown.status != 0 && unknown.stdout.is_empty(),
+        "{unknown}"
+    );
+
     // The socket outlives the daemon: who asks meanwhile waits, and is answered.
     host.run("systemctl stop sriovd 2>/dev/null; test -S /run/sriovd/sriovd.sock")?;
     let answered = host.run_for("sriovctl status --json | jq -r .pfs[0].state", PATIENCE)?;
@@ -148,6 +238,10 @@ fn reading_is_for_the_group_and_changing_for_admins() -> Result<()> {
 
     // Without both, one pass by itself.
     host.run("systemctl stop sriovd.socket sriovd; ip link set enp1s0 vf 3 trust off")?;
+    let seen = host.try_run("sriovctl status")?;
+    ensure!(seen.status == 1, "{seen}");
+    ensure!(seen.stderr.contains("sriovd is not running"), "{seen}");
+    ensure!(seen.stdout.contains("changing"), "{seen}");
     let alone = host.try_run("sriovctl apply")?;
     assert_eq!(alone.status, 0, "{alone}");
     assert_eq!(host.vf("enp1s0", 3)?["trust"], json!(true), "{alone}");
