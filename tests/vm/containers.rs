@@ -26,6 +26,22 @@ pub(crate) const SLOW: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
 
 pub(crate) const RECORDS: &str = "/var/lib/sriovd/allocations";
 
+/// Podman as it runs in these guests.
+pub(crate) fn configure(host: &Host) -> Result<()> {
+    // The guest's root is an overlay, on which there can be no other.
+    host.put(
+        "[storage]\ndriver = \"vfs\"\nrunroot = \"/run/containers/storage\"\n\
+         graphroot = \"/var/lib/containers/storage\"\n",
+        "/etc/containers/storage.conf",
+        0o644,
+    )?;
+    host.put(
+        "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n",
+        "/etc/containers/containers.conf",
+        0o644,
+    )
+}
+
 /// A host with three VFs, podman, an image `box` with busybox in it, and a network.
 pub(crate) struct Podman {
     pub(crate) host: Host,
@@ -48,18 +64,7 @@ impl Podman {
     /// For VFs that have none.
     pub(crate) fn without_netdevs(host: Host) -> Result<Self> {
         let nic = host.plug_and_wait(Nic::igb(0), "0000:01:00.0", 3)?;
-        // The guest's root is an overlay, on which there can be no other.
-        host.put(
-            "[storage]\ndriver = \"vfs\"\nrunroot = \"/run/containers/storage\"\n\
-             graphroot = \"/var/lib/containers/storage\"\n",
-            "/etc/containers/storage.conf",
-            0o644,
-        )?;
-        host.put(
-            "[engine]\ncgroup_manager = \"cgroupfs\"\nevents_logger = \"file\"\n",
-            "/etc/containers/containers.conf",
-            0o644,
-        )?;
+        configure(&host)?;
         host.run_for(
             "mkdir -p /run/image/bin && cp /bin/busybox /run/image/bin && cd /run/image/bin &&
              for tool in sh sleep ip ping ls; do ln -s busybox $tool; done &&

@@ -8,6 +8,7 @@ mod consumers;
 mod containers;
 mod cookbook;
 mod crashes;
+mod daemon_set;
 mod debian_12;
 #[path = "../examples/document.rs"]
 #[allow(clippy::unwrap_used, reason = "shared with the tests of the documents")]
