@@ -59,8 +59,11 @@ impl Host {
         let (commands, commanded) = mpsc::unbounded_channel();
         let asked = Arc::default();
         let (told, address) = std::sync::mpsc::channel();
+        let agent = agent(pfs, vfs);
         let serving = Serving {
-            agent: agent(pfs, vfs),
+            policies: Arc::new(agent.policies.clone()),
+            agent,
+            seen: Arc::default(),
             asked: Arc::clone(&asked),
             feed: Feed::new().expect("nothing is counted yet"),
             status: watch::Sender::default(),
@@ -106,6 +109,9 @@ impl Host {
 
 struct Serving {
     agent: SimAgent,
+    /// The host as it is, for who looks: the agent keeps its own to itself.
+    seen: Arc<SimHost>,
+    policies: Arc<PolicySet>,
     asked: Arc<Mutex<Vec<String>>>,
     feed: Feed,
     status: watch::Sender<Arc<Status>>,
@@ -183,11 +189,10 @@ impl Serving {
         let mut asked = self.asked.lock().expect("nobody panicked");
         match request {
             Request::View { reply } => {
-                let host = SimHost::from_snapshot(looked_at(&self.agent.host));
                 drop(reply.send(View {
-                    host: Arc::new(host),
+                    host: self.seen.clone(),
                     node: Arc::new(Node::default()),
-                    policies: Arc::new(self.agent.policies.clone()),
+                    policies: Arc::clone(&self.policies),
                     memory: self.agent.ledger.memory(),
                 }));
             }
@@ -214,7 +219,8 @@ impl Serving {
         }
     }
 
-    fn refresh(&self) {
+    fn refresh(&mut self) {
+        self.seen = Arc::new(SimHost::from_snapshot(looked_at(&self.agent.host)));
         let pfs: Vec<_> = details(&self.agent)
             .into_iter()
             .map(|pf| pf.report)
