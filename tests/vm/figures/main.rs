@@ -1,6 +1,7 @@
 //! Measures what the agent costs, in one guest, alternating with programs that do the same without it.
 //! Prints the tables of `docs/performance.md`.
 
+mod attach;
 mod contender;
 #[path = "../lab/mod.rs"]
 mod lab;
@@ -28,7 +29,8 @@ fn main() -> Result<()> {
         }
     }
     print_plugs(&runs);
-    print_upkeep(&guest)
+    print_upkeep(&guest)?;
+    attach::print(&guest)
 }
 
 fn measure(guest: &Guest, contender: Contender) -> Result<Run> {
