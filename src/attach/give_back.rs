@@ -6,7 +6,7 @@ use super::{AttachError, Lender, lock};
 use crate::host::namespace::{Namespace, Seen, look};
 use crate::host::netlink::Netlink;
 use crate::host::{Host as _, HostError, Look};
-use crate::model::{Allocation, PfSnapshot, VfInterface};
+use crate::model::{Allocation, PfSnapshot, VfInterface, VfSnapshot};
 use std::fmt;
 use std::os::fd::AsFd as _;
 
@@ -15,6 +15,8 @@ use std::os::fd::AsFd as _;
 pub struct GivenBack {
     /// What could not be restored: the daemon sees to it.
     pub troubles: Vec<String>,
+    /// The kernel has yet to bring the netdev: that is an event, and the record stays until then.
+    pub is_coming: bool,
 }
 
 impl fmt::Display for GivenBack {
@@ -71,6 +73,7 @@ impl Lender {
                         let later = "its interface is in another network namespace; it is taken \
                                      back as soon as the kernel brings it";
                         given_back.troubles.push(later.to_owned());
+                        given_back.is_coming = true;
                         return Ok(given_back);
                     }
                 }
@@ -97,6 +100,9 @@ impl Lender {
         before: &VfInterface,
     ) -> Result<Back, AttachError> {
         let vf = pf.vfs.get(&allocation.vf);
+        if vf.is_some_and(is_between_namespaces) {
+            return Ok(Back::Later);
+        }
         if vf.is_none_or(|vf| !vf.interface_elsewhere) {
             return Ok(Back::Here);
         }
@@ -160,6 +166,13 @@ impl Lender {
         }
         Ok(())
     }
+}
+
+/// The kernel is just bringing the netdev: it has left the other namespace and is not here yet.
+fn is_between_namespaces(vf: &VfSnapshot) -> bool {
+    let driver = vf.driver.as_ref();
+    let has_netdev = driver.is_some_and(|driver| !driver.is_userspace());
+    has_netdev && vf.interface.is_none() && !vf.interface_elsewhere
 }
 
 fn rename(own: &VfInterface, before: &VfInterface) -> Result<(), HostError> {

@@ -91,7 +91,7 @@ impl Lender {
         match self.records.read(vf) {
             Record::Of(allocation) if self.life(&allocation)? == Life::Ended => {
                 let given_back = self.give_back_locked(&allocation)?;
-                Ok(Some(Collected {
+                Ok((!given_back.is_coming).then_some(Collected {
                     allocation: *allocation,
                     given_back,
                 }))
