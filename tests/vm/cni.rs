@@ -365,7 +365,7 @@ worker() {
   export CNI_CONTAINERID=$name CNI_NETNS=/run/netns/$name CNI_IFNAME=net1 CNI_PATH=/usr/lib/cni
   while [ $done -lt 25 ]; do
     CNI_COMMAND=ADD /usr/lib/cni/sriovd-cni < /run/cycles.json > /run/$name.out 2>/run/$name.err || {
-      [ "$(jq .code /run/$name.out)" = 101 ] && continue
+      [ "$(jq .code /run/$name.out)" = 101 ] && sleep 0.5 && continue
       cat /run/$name.out; return 1
     }
     vf=$(jq -r '.interfaces[0].pciID' /run/$name.out)
@@ -379,7 +379,7 @@ worker() {
   done
 }
 mkdir -p /run/held
-(while :; do systemctl restart sriovd; done) & restarts=$!
+(while sleep 2; do systemctl restart sriovd; done) & restarts=$!
 pids=
 for n in 1 2 3 4 5 6 7 8; do worker $n & pids="$pids $!"; done
 bad=0
