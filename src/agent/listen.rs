@@ -26,7 +26,12 @@ pub struct Tls {
 
 pub(super) fn listen(table: &mut Table<'_>) -> Option<Listen> {
     let address = table.value("listen", value::listener_or_none).flatten();
-    let mut path = |key| table.value(key, value::path_or_none).flatten();
+    let mut is_bad = false;
+    let mut path = |key| {
+        let path = table.value(key, value::path_or_none);
+        is_bad |= path.is_none() && table.has(key);
+        path.flatten()
+    };
     let (certificate, key) = (path("tls_certificate"), path("tls_key"));
     let client_ca = path("tls_client_ca");
     let admins = table.one_or_more("tls_admins", value::client_or_none);
@@ -42,6 +47,7 @@ pub(super) fn listen(table: &mut Table<'_>) -> Option<Listen> {
             };
             Some(Listen::Tls(address, tls))
         }
+        _ if is_bad => None,
         (None, None, None) if address.ip().is_loopback() => Some(Listen::Local(address)),
         (certificate, key, _) => {
             let missing = match (certificate, key) {

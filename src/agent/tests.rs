@@ -181,6 +181,7 @@ fn what_is_wrong_is_told() {
         ("[api]\nlisten = \"8080\"", "f:2:10: bad value for \"listen\": \"8080\"; expected an address with a port, such as \"127.0.0.1:8080\", or \"\" for none".to_owned()),
         ("[api]\nlisten = \"[::]:8443\"", format!("f:2:10: other hosts can reach this address, and there is no \"tls_certificate\"; {tls}")),
         ("[api]\nlisten = \"127.0.0.1:1\"\ntls_key = \"/k\"\ntls_certificate = \"/c\"", format!("f:2:10: TLS is asked for, and there is no \"tls_client_ca\"; {tls}")),
+        ("[api]\nlisten = \"[::]:1\"\ntls_key = \"k\"\ntls_certificate = \"/c\"\ntls_client_ca = \"/a\"", format!("f:3:11: bad value for \"tls_key\": \"k\"; {path}")),
         ("[api]\ntls_admins = [\"a b\"]", "f:2:15: bad value for \"tls_admins\": \"a b\"; expected a name as certificates have them, such as \"admin.example.org\", or \"\"".to_owned()),
         ("[api]\nstate_dir = \"/x\"", "f:2:1: unknown key \"state_dir\" in [api]; \"state_dir\" must stand above the header of this table".to_owned()),
     ] {

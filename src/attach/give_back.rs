@@ -6,7 +6,7 @@ use super::{AttachError, Lender, lock};
 use crate::host::namespace::{Namespace, Seen, look};
 use crate::host::netlink::Netlink;
 use crate::host::{Host as _, HostError, Look};
-use crate::model::{Allocation, PfSnapshot, VfInterface, VfSnapshot};
+use crate::model::{Allocation, PfSnapshot, VfInterface};
 use std::fmt;
 use std::os::fd::AsFd as _;
 
@@ -100,7 +100,8 @@ impl Lender {
         before: &VfInterface,
     ) -> Result<Back, AttachError> {
         let vf = pf.vfs.get(&allocation.vf);
-        if vf.is_some_and(is_between_namespaces) {
+        // It has left the other namespace and is not here yet.
+        if vf.is_some_and(|vf| vf.lacks_netdev() && !vf.half_bound) {
             return Ok(Back::Later);
         }
         if vf.is_none_or(|vf| !vf.interface_elsewhere) {
@@ -168,13 +169,6 @@ impl Lender {
     }
 }
 
-/// The kernel is just bringing the netdev: it has left the other namespace and is not here yet.
-fn is_between_namespaces(vf: &VfSnapshot) -> bool {
-    let driver = vf.driver.as_ref();
-    let has_netdev = driver.is_some_and(|driver| !driver.is_userspace());
-    has_netdev && vf.interface.is_none() && !vf.interface_elsewhere
-}
-
 fn rename(own: &VfInterface, before: &VfInterface) -> Result<(), HostError> {
     let mut netlink = Netlink::open().map_err(opening)?;
     let renamed = netlink
@@ -203,3 +197,6 @@ fn restore_netdev(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

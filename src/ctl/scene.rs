@@ -130,11 +130,9 @@ impl Scene {
             let pf = self.host.pfs.get(&last.pf)?;
             Some(pf.vfs.get(&last.vf)?.address)
         };
-        let networks = networks.map(|network| NetworkReport {
-            name: network.name.to_string(),
-            resource: network.resource.as_ref().map(ToString::to_string),
-            vf: (self.memory.assignments.get(&network.name)).and_then(vf_of),
-            held_back: None,
+        let networks = networks.map(|network| {
+            let assigned = self.memory.assignments.get(&network.name);
+            NetworkReport::of(network, assigned.and_then(vf_of))
         });
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),

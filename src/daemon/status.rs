@@ -84,14 +84,12 @@ impl Coordinator {
             .networks
             .iter()
             .map(|network| NetworkReport {
-                name: network.name.to_string(),
-                resource: network.resource.as_ref().map(ToString::to_string),
-                vf: assignments.get(&network.name).and_then(vf_of),
                 held_back: self
                     .held_back
                     .iter()
                     .find(|held| held.network == network.name)
                     .map(|held| held.reason.to_string()),
+                ..NetworkReport::of(network, assignments.get(&network.name).and_then(vf_of))
             });
         networks.collect()
     }

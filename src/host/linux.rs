@@ -8,7 +8,7 @@ mod netdev;
 mod observe;
 mod others;
 #[cfg(test)]
-mod prepared;
+pub(crate) mod prepared;
 
 use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError};
 use super::sysfs::{Tree, if_present};

@@ -147,6 +147,14 @@ impl VfSnapshot {
         let own = self.interface.as_ref().map(|interface| interface.mac);
         mac.is_some() && (self.settings.mac == mac || own == mac)
     }
+
+    /// Bound to a driver that makes netdevs, and without one, here or elsewhere.
+    pub fn lacks_netdev(&self) -> bool {
+        let driver = self.driver.as_ref();
+        driver.is_some_and(|driver| !driver.is_userspace())
+            && self.interface.is_none()
+            && !self.interface_elsewhere
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! VFs that are bound to the kernel's driver and have no network interface: nobody can use them.
 
 use super::{Input, Plan};
-use crate::model::{VfIndex, VfRange, VfSnapshot};
+use crate::model::{VfIndex, VfRange};
 use crate::policy::DeviceType;
 use crate::policy::resolve::DesiredPf;
 use crate::report::ProblemKind;
@@ -11,7 +11,7 @@ pub(super) fn tell_of_missing(input: &Input, desired: &DesiredPf, plan: &mut Pla
     let without = |half_bound: bool| -> Option<VfRange> {
         let vfs = input.pf.vfs.iter();
         let vfs = vfs.filter(|(index, vf)| {
-            vf.half_bound == half_bound && is_for_the_kernel(desired, index) && has_no_netdev(vf)
+            vf.half_bound == half_bound && is_for_the_kernel(desired, index) && vf.lacks_netdev()
         });
         VfRange::of(vfs.map(|(&index, _)| index))
     };
@@ -29,9 +29,4 @@ fn is_for_the_kernel(desired: &DesiredPf, index: &VfIndex) -> bool {
     let wanted = desired.vfs.get(index);
     wanted
         .is_some_and(|wanted| wanted.claim.is_some() && wanted.device_type == DeviceType::Netdevice)
-}
-
-fn has_no_netdev(vf: &VfSnapshot) -> bool {
-    let kernel = vf.driver.as_ref().is_some_and(|it| !it.is_userspace());
-    kernel && vf.interface.is_none() && !vf.interface_elsewhere
 }

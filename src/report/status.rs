@@ -2,6 +2,7 @@
 
 use super::{AbsentPf, Pauses, PfReport};
 use crate::model::PciAddress;
+use crate::policy::Network;
 use crate::policy::load::FileState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,17 @@ pub struct NetworkReport {
     pub vf: Option<PciAddress>,
     /// Why it has no conflist.
     pub held_back: Option<String>,
+}
+
+impl NetworkReport {
+    pub fn of(network: &Network, vf: Option<PciAddress>) -> Self {
+        Self {
+            name: network.name.to_string(),
+            resource: network.resource.as_ref().map(ToString::to_string),
+            vf,
+            held_back: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]

@@ -12,24 +12,24 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-pub(super) const PF: &str = "0000:01:00.0";
+pub(crate) const PF: &str = "0000:01:00.0";
 /// The PF's interface.
-pub(super) const INDEX: u32 = 2;
+pub(crate) const INDEX: u32 = 2;
 
-pub(super) struct Prepared {
-    pub(super) tree: Tree,
+pub(crate) struct Prepared {
+    pub(crate) tree: Tree,
     root: TempDir,
 }
 
 impl Prepared {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let root = TempDir::new().unwrap();
         let tree = Tree::new(root.path().to_owned());
         Self { tree, root }
     }
 
     /// With a PF of seven VFs, of which none exists.
-    pub(super) fn with_pf() -> Self {
+    pub(crate) fn with_pf() -> Self {
         let host = Self::new();
         host.function(PF, "igb", "0x10c9");
         host.pf_file("sriov_totalvfs", "7\n");
@@ -40,7 +40,7 @@ impl Prepared {
         host
     }
 
-    pub(super) fn function(&self, address: &str, driver: &str, device: &str) {
+    pub(crate) fn function(&self, address: &str, driver: &str, device: &str) {
         let at = pci(address);
         for (name, text) in [
             ("class", "0x020000\n"),
@@ -57,7 +57,7 @@ impl Prepared {
     }
 
     /// A VF without netdev. Its functions' numbers run 10.0, 10.1 …
-    pub(super) fn vf(&self, index: u16, driver: &str) -> String {
+    pub(crate) fn vf(&self, index: u16, driver: &str) -> String {
         let address = vf_address(index).to_string();
         self.function(&address, driver, "0x10ca");
         let at = pci(&address);
@@ -75,7 +75,7 @@ impl Prepared {
         at
     }
 
-    pub(super) fn netdev(&self, directory: &str, index: u32) {
+    pub(crate) fn netdev(&self, directory: &str, index: u32) {
         for (name, text) in [
             ("ifindex", format!("{index}\n")),
             ("address", format!("02:00:00:00:00:{index:02x}\n")),
@@ -87,27 +87,27 @@ impl Prepared {
         }
     }
 
-    pub(super) fn file(&self, path: &str, text: &str) {
+    pub(crate) fn file(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    pub(super) fn pf_file(&self, name: &str, text: &str) {
+    pub(crate) fn pf_file(&self, name: &str, text: &str) {
         self.file(&format!("{}/{name}", pci(PF)), text);
     }
 
-    pub(super) fn directory(&self, path: &str) {
+    pub(crate) fn directory(&self, path: &str) {
         fs::create_dir_all(self.path(path)).unwrap();
     }
 
-    pub(super) fn link(&self, path: &str, target: &str) {
+    pub(crate) fn link(&self, path: &str, target: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         symlink(target, path).unwrap();
     }
 
-    pub(super) fn remove(&self, path: &str) {
+    pub(crate) fn remove(&self, path: &str) {
         let path = self.path(path);
         if path.is_dir() && !path.is_symlink() {
             fs::remove_dir_all(path).unwrap();
@@ -116,43 +116,43 @@ impl Prepared {
         }
     }
 
-    pub(super) fn text(&self, path: &str) -> String {
+    pub(crate) fn text(&self, path: &str) -> String {
         let mut text = String::new();
         let mut file = fs::File::open(self.path(path)).unwrap();
         file.read_to_string(&mut text).unwrap();
         text
     }
 
-    pub(super) fn path(&self, path: &str) -> PathBuf {
+    pub(crate) fn path(&self, path: &str) -> PathBuf {
         self.root.path().join(path)
     }
 }
 
-pub(super) fn pci(address: &str) -> String {
+pub(crate) fn pci(address: &str) -> String {
     format!("sys/bus/pci/devices/{address}")
 }
 
-pub(super) fn pf() -> PciAddress {
+pub(crate) fn pf() -> PciAddress {
     PF.parse().unwrap()
 }
 
-pub(super) fn vf_address(index: u16) -> PciAddress {
+pub(crate) fn vf_address(index: u16) -> PciAddress {
     let index = u8::try_from(index).unwrap();
     PciAddress::new(0, 1, 0x10 + index / 8, index % 8).unwrap()
 }
 
 /// What netlink says.
 #[derive(Default)]
-pub(super) struct Answers {
-    pub(super) link: Option<Link>,
-    pub(super) addresses: Vec<InterfaceAddress>,
+pub(crate) struct Answers {
+    pub(crate) link: Option<Link>,
+    pub(crate) addresses: Vec<InterfaceAddress>,
     /// By the name of the namespace: the devices on which its links stand.
-    pub(super) elsewhere: BTreeMap<String, Vec<String>>,
+    pub(crate) elsewhere: BTreeMap<String, Vec<String>>,
 }
 
 impl Answers {
     /// The PF's interface, whose driver reports on so many VFs.
-    pub(super) fn with_vfs(count: u16) -> Self {
+    pub(crate) fn with_vfs(count: u16) -> Self {
         let settings = |index| VfSettings {
             mac: Some(MacAddress([2, 0, 0, 0, 1, index])),
             ..VfSettings::default()

@@ -101,11 +101,7 @@ fn match_name<'a>(patterns: &'a [PfNamePattern], pf: Option<&PfInterface>) -> Na
 
 /// Whether a policy is for this node, whatever PFs it has.
 pub fn holds_on(policy: &Policy, node: &Node) -> bool {
-    let NodeMatch { hostname, labels } = &policy.node;
-    let has_label = |(label, value)| node.labels.get(label) == Some(value);
-    let is_named =
-        hostname.is_empty() || hostname.iter().any(|it| glob::matches(it, &node.hostname));
-    policy.enabled && is_named && labels.iter().all(has_label)
+    policy.enabled && explain_node(&policy.node, node).all(|key| key.matched)
 }
 
 /// Everything that decides whether a policy names a PF, with both values.
@@ -193,25 +189,30 @@ fn explain_match(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Vec<KeyMatch>
         &texts(numa_node),
         pf.numa_node.map(|numa| numa.to_string()),
     );
-    for (label, value) in &policy.node.labels {
+    keys.extend(explain_node(&policy.node, node));
+    keys
+}
+
+fn explain_node(wanted: &NodeMatch, node: &Node) -> impl Iterator<Item = KeyMatch> {
+    let NodeMatch { hostname, labels } = wanted;
+    let labels = labels.iter().map(|(label, value)| {
         let found = node.labels.get(label);
-        keys.push(KeyMatch {
+        KeyMatch {
             key: "node.labels",
             wanted: format!("{label} = {value}"),
             found: found.map_or_else(|| "none".to_owned(), Clone::clone),
             matched: found == Some(value),
-        });
-    }
-    if !policy.node.hostname.is_empty() {
-        let globs = &policy.node.hostname;
-        keys.push(KeyMatch {
-            key: "node.hostname",
-            wanted: globs.join(", "),
-            found: node.hostname.clone(),
-            matched: globs.iter().any(|glob| glob::matches(glob, &node.hostname)),
-        });
-    }
-    keys
+        }
+    });
+    let hostname = (!hostname.is_empty()).then(|| KeyMatch {
+        key: "node.hostname",
+        wanted: hostname.join(", "),
+        found: node.hostname.clone(),
+        matched: hostname
+            .iter()
+            .any(|glob| glob::matches(glob, &node.hostname)),
+    });
+    labels.chain(hostname)
 }
 
 fn texts<T: ToString>(values: &[T]) -> Vec<String> {

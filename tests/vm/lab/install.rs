@@ -143,9 +143,7 @@ impl Guest {
             Ok((files, digest))
         });
         let (files, digest) = sriovd.as_ref().map_err(|error| anyhow!("{error}"))?;
-        snapshot::resume_after(hotplug, &format!("prepared-{digest}"), |guest| {
-            guest.install(files)
-        })
+        snapshot::resume_after(hotplug, digest, |guest| guest.install(files))
     }
 
     pub fn install_sriovd(&self) -> Result<()> {

@@ -17,6 +17,8 @@ use super::permit::Permit;
 use super::power_on::PowerOn;
 
 const PATIENCE: Duration = Duration::from_secs(60);
+/// Begins the names of snapshots of guests to which something was done.
+const PREPARED: &str = "prepared-";
 
 pub fn resume(debian: Debian, hotplug: Hotplug) -> Result<Guest> {
     let image = Image::get(debian)?;
@@ -36,12 +38,12 @@ pub fn resume_after(
     let (Some(stem), Some(directory)) = (before.file_name(), before.parent()) else {
         bail!("no snapshot has the path {}", before.display());
     };
-    let after = directory.join(format!("{key}-{}", stem.display()));
+    let after = directory.join(format!("{PREPARED}{key}-{}", stem.display()));
     if !after.exists() {
         let lock = File::create(image.path("prepared.lock"))?;
         flock(&lock, FlockOperation::LockExclusive)?;
         if !after.exists() {
-            remove_old(directory, "prepared-")?;
+            remove_old(directory)?;
             let guest = resume(debian, hotplug)?;
             prepare(&guest)?;
             guest.run("sync")?;
@@ -64,12 +66,12 @@ fn resume_from(
 }
 
 /// What was prepared from other files than today's; not what another run may just be using.
-fn remove_old(directory: &Path, prefix: &str) -> Result<()> {
+fn remove_old(directory: &Path) -> Result<()> {
     const OLD: Duration = Duration::from_secs(3600);
     for entry in fs::read_dir(directory)? {
         let entry = entry?;
         let old = || -> Result<bool> { Ok(entry.metadata()?.modified()?.elapsed()? > OLD) };
-        if entry.file_name().to_string_lossy().starts_with(prefix) && old().unwrap_or(false) {
+        if entry.file_name().to_string_lossy().starts_with(PREPARED) && old().unwrap_or(false) {
             fs::remove_file(entry.path())?;
         }
     }
