@@ -38,6 +38,17 @@ fn a_hot_added_nic_is_configured_without_any_command() -> Result<()> {
             "{vf}"
         );
     }
+    // Whatever else configures interfaces leaves the VFs alone, by udev's word, and the PF is not meant.
+    let properties = |interface: &str| {
+        host.run(&format!(
+            "udevadm info --query=property /sys/class/net/{interface} | grep -E '^(DRIVER|MODALIAS|PCI_.*|ID_NET_MANAGED_BY|NM_UNMANAGED)=' || true"
+        ))
+    };
+    let left_alone = "ID_NET_MANAGED_BY=sriovd\nNM_UNMANAGED=1\n";
+    assert_eq!(properties("enp1s0v0")?, left_alone);
+    assert_eq!(properties("enp1s0v6")?, left_alone);
+    assert_eq!(properties("enp1s0")?, "");
+
     host.wait("test -e /etc/cni/net.d/99-sriovd-f1-u.conflist -a -e /etc/pcidp/config.json")?;
     let conflist = host.json("/etc/cni/net.d/99-sriovd-f1-u.conflist")?;
     assert_eq!(

@@ -66,6 +66,8 @@ fn a_pf_without_policy_is_as_it_was_before_and_one_that_never_had_any_is_not_tou
         ))
     };
     let before = foreign(&host)?;
+    let properties = host.run("udevadm info --query=property /sys/class/net/enp2s0v0")?;
+    ensure!(!properties.contains("MANAGED"), "{properties}");
 
     // Refused while somebody has a VF, and the outputs are gone all the same.
     let group = host.run(&format!("basename $(readlink {SYS}/virtfn1/iommu_group)"))?;
