@@ -7,10 +7,11 @@
 )]
 
 use crate::lab::{Guest, Hotplug, Nic};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 use std::ops::Deref;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// Software emulation on a busy machine: generous, and never waited out when all is well.
 pub const PATIENCE: Duration = Duration::from_secs(240);
@@ -57,21 +58,25 @@ impl From<Guest> for Host {
 }
 
 impl Host {
-    /// The agent installed and started, with this policy file.
+    /// The agent running, with this policy file.
     pub fn with_policy(policy: &str) -> Result<Self> {
-        let host = Self::installed()?;
+        let host = Self::running()?;
         host.policy("10-test.toml", policy)?;
-        host.start()?;
+        host.reload()?;
         Ok(host)
     }
 
     /// The same on a host that has the container plugins.
     pub fn with_plugins(policy: &str) -> Result<Self> {
-        let host = Self::installed()?;
+        let host = Self::running()?;
         host.install_plugins()?;
         host.policy("10-test.toml", policy)?;
-        host.start()?;
+        host.reload()?;
         Ok(host)
+    }
+
+    pub fn running() -> Result<Self> {
+        Guest::with_sriovd_running(Hotplug::Acpi).map(Self::from)
     }
 
     pub fn installed() -> Result<Self> {
@@ -80,6 +85,10 @@ impl Host {
 
     pub fn start(&self) -> Result<()> {
         self.run_for("systemctl start sriovd", PATIENCE).map(drop)
+    }
+
+    fn reload(&self) -> Result<()> {
+        self.run_for("systemctl reload sriovd", PATIENCE).map(drop)
     }
 
     /// Replaces a file in `/etc/sriov.d`, as an editor does.
@@ -101,11 +110,34 @@ impl Host {
 
     /// Waits until the PF has this state and so many VFs ready; on time-out the journal is shown.
     pub fn wait_for(&self, pf: &str, state: &str, vfs_ready: u16) -> Result<()> {
-        let select = format!(
-            r#".pfs[] | select(.address == "{pf}" or .interface == "{pf}")
-               | .state == "{state}" and .vfs_ready == {vfs_ready}"#
-        );
-        self.wait(&format!("sriovctl status --json | jq -e '{select}'"))
+        let is_so = |status: &Value| {
+            let mut pfs = status["pfs"].as_array().into_iter().flatten();
+            pfs.any(|it| {
+                (it["address"] == pf || it["interface"] == pf)
+                    && it["state"] == state
+                    && it["vfs_ready"] == vfs_ready
+            })
+        };
+        self.wait_for_status(is_so)
+            .with_context(|| format!("{pf} is not {state} with {vfs_ready} VFs ready"))
+            .with_context(|| self.journal().unwrap_or_default())
+    }
+
+    /// Waits for a status that is so, by the agent's own events.
+    fn wait_for_status(&self, is_so: impl Fn(&Value) -> bool) -> Result<()> {
+        let deadline = Instant::now() + PATIENCE;
+        while Instant::now() < deadline {
+            let mut watch = self.spawn("exec sriovctl status --watch --json")?;
+            let left = || deadline.saturating_duration_since(Instant::now());
+            while let Some(line) = watch.next_line(left())? {
+                if is_so(&serde_json::from_str(&line)?) {
+                    return Ok(());
+                }
+            }
+            // An agent that has just started, or ended, does not answer yet, or any more.
+            thread::sleep(Duration::from_millis(300));
+        }
+        bail!("out of time")
     }
 
     pub fn footprint(&self) -> Result<Footprint> {

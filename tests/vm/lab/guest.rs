@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 use std::sync::Mutex;
-use std::time::{Duration, SystemTime};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use serde_json::Value;
@@ -147,11 +148,24 @@ impl Guest {
         Ok(())
     }
 
-    /// Waits until a shell condition holds, by trying it again and again: only for what gives no event.
+    /// Waits until a shell condition holds, by trying it again and again: only for what gives no event. The dearer a try is
+    /// under emulation, the longer the pause, so that what is waited for has the processors.
     pub fn wait_until(&self, condition: &str, patience: Duration) -> Result<()> {
-        self.run_for(&format!("until {condition}; do sleep 0.2; done"), patience)
-            .with_context(|| format!("did not come true in {patience:?}"))?;
-        Ok(())
+        let start = Instant::now();
+        loop {
+            let tried = Instant::now();
+            let left = patience.saturating_sub(start.elapsed());
+            if self.try_run_for(condition, left)?.status == 0 {
+                return Ok(());
+            }
+            let pause =
+                (tried.elapsed() * 3).clamp(Duration::from_millis(100), Duration::from_secs(2));
+            ensure!(
+                start.elapsed() + pause < patience,
+                "in the guest: {condition}\ndid not come true in {patience:?}"
+            );
+            thread::sleep(pause);
+        }
     }
 
     pub(super) fn wait_for_agent(&self) -> Result<()> {

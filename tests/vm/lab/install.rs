@@ -136,14 +136,17 @@ impl Files {
 impl Guest {
     /// A pristine guest, booted a while ago, without any NIC, with sriovd installed.
     pub fn with_sriovd(hotplug: Hotplug) -> Result<Self> {
-        static SRIOVD: OnceLock<Result<(Files, String), String>> = OnceLock::new();
-        let sriovd = SRIOVD.get_or_init(|| {
-            let files = Files::sriovd().map_err(|error| format!("{error:#}"))?;
-            let digest = files.digest().map_err(|error| format!("{error:#}"))?;
-            Ok((files, digest))
-        });
-        let (files, digest) = sriovd.as_ref().map_err(|error| anyhow!("{error}"))?;
+        let (files, digest) = sriovd()?;
         snapshot::resume_after(hotplug, digest, |guest| guest.install(files))
+    }
+
+    /// The same, and it runs, without a policy.
+    pub fn with_sriovd_running(hotplug: Hotplug) -> Result<Self> {
+        let (files, digest) = sriovd()?;
+        snapshot::resume_after(hotplug, &format!("{digest}-running"), |guest| {
+            guest.install(files)?;
+            guest.run("systemctl start sriovd").map(drop)
+        })
     }
 
     pub fn install_sriovd(&self) -> Result<()> {
@@ -182,6 +185,19 @@ impl Guest {
         );
         Ok(self.run(&script)?.trim().to_owned())
     }
+}
+
+/// Today's files, and what tells them from other days'.
+fn sriovd() -> Result<&'static (Files, String)> {
+    static SRIOVD: OnceLock<Result<(Files, String), String>> = OnceLock::new();
+    let sriovd = SRIOVD.get_or_init(|| {
+        let packed = Files::sriovd().and_then(|files| {
+            let digest = files.digest()?;
+            Ok((files, digest))
+        });
+        packed.map_err(|error| format!("{error:#}"))
+    });
+    sriovd.as_ref().map_err(|error| anyhow!("{error}"))
 }
 
 /// Where the package puts a file of `systemd/`.

@@ -68,6 +68,21 @@ impl Job {
         }
     }
 
+    /// Waits for one more line of standard output; none when the script has ended.
+    pub fn next_line(&mut self, patience: Duration) -> Result<Option<String>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            if let Some(end) = self.stdout.iter().position(|&byte| byte == b'\n') {
+                let line: Vec<u8> = self.stdout.drain(..=end).collect();
+                return Ok(Some(String::from_utf8(line)?));
+            }
+            if self.status.is_some() {
+                return Ok(None);
+            }
+            self.step(deadline)?;
+        }
+    }
+
     /// Ends the script and what it started.
     pub fn kill(self) {}
 
