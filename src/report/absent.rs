@@ -43,13 +43,19 @@ pub struct Present<'a> {
 }
 
 impl Present<'_> {
-    /// As long as one PF's interface is out of sight, or will be called otherwise, it may be any.
-    fn knows_interfaces(&self) -> bool {
-        let is_known = |pf: &&PfSnapshot| match &pf.interface {
-            Some(interface) => interface.name_is_final,
-            None => pf.driver.as_ref().is_none_or(|it| it.is_userspace()),
+    /// As long as one PF's interface is out of sight it may have any.
+    fn knows_macs(&self) -> bool {
+        let is_known = |pf: &&PfSnapshot| {
+            let has_none = || pf.driver.as_ref().is_none_or(|it| it.is_userspace());
+            pf.interface.is_some() || has_none()
         };
         self.seen.len() == self.addresses.len() && self.seen.iter().all(is_known)
+    }
+
+    /// Nor as long as one will be called otherwise.
+    fn knows_names(&self) -> bool {
+        let mut interfaces = self.seen.iter().filter_map(|pf| pf.interface.as_ref());
+        self.knows_macs() && interfaces.all(|interface| interface.name_is_final)
     }
 
     fn has(&self, name: &PfName) -> bool {
@@ -66,12 +72,13 @@ impl Present<'_> {
 
 pub fn absent(policies: &PolicySet, node: &Node, present: &Present<'_>) -> Vec<AbsentPf> {
     let mut absent: BTreeMap<PfName, BTreeSet<PolicyName>> = BTreeMap::new();
-    let knows_interfaces = present.knows_interfaces();
+    let (knows_macs, knows_names) = (present.knows_macs(), present.knows_names());
     for policy in policies.policies.iter().filter(|it| holds_on(it, node)) {
         let mut names = names(&policy.matches);
         names.retain(|name| match name {
             PfName::Address(_) => !present.has(name),
-            PfName::Interface(_) | PfName::Mac(_) => knows_interfaces && !present.has(name),
+            PfName::Interface(_) => knows_names && !present.has(name),
+            PfName::Mac(_) => knows_macs && !present.has(name),
         });
         for name in names {
             absent.entry(name).or_default().insert(policy.name.clone());

@@ -97,13 +97,16 @@ fn a_policy_for_elsewhere_or_switched_off_misses_nothing() {
 }
 
 #[test]
-fn a_name_is_not_missed_while_one_is_out_of_sight() {
+fn a_name_or_mac_is_not_missed_while_one_is_out_of_sight() {
     let policies = || {
         let by_name = policy("names", |it| it.matches.pf_name = named(&["ens9f0"]));
+        let by_mac = policy("macs", |it| {
+            it.matches.mac = vec![MacAddress([2, 0, 0, 0, 0, 9])];
+        });
         let by_address = policy("addresses", |it| {
             it.matches.pci_address = vec!["0000:09:00.0".parse().unwrap()];
         });
-        vec![by_name, by_address]
+        vec![by_name, by_mac, by_address]
     };
     let address = ["0000:09:00.0 addresses"];
     assert_eq!(missing(policies(), &[pf()], &["0000:02:00.0"]), address);
@@ -112,9 +115,15 @@ fn a_name_is_not_missed_while_one_is_out_of_sight() {
     assert_eq!(missing(policies(), &[elsewhere.clone()], &[]), address);
     let mut early = pf();
     early.interface.as_mut().unwrap().name_is_final = false;
-    assert_eq!(missing(policies(), &[early], &[]), address);
+    // Its address is known all the same.
+    let not_the_name = ["0000:09:00.0 addresses", "02:00:00:00:00:09 macs"];
+    assert_eq!(missing(policies(), &[early], &[]), not_the_name);
     // Without a driver it has no interface, and will not be called anything.
     elsewhere.driver = None;
-    let both = ["0000:09:00.0 addresses", "ens9f0 names"];
-    assert_eq!(missing(policies(), &[elsewhere], &[]), both);
+    let all = [
+        "0000:09:00.0 addresses",
+        "ens9f0 names",
+        "02:00:00:00:00:09 macs",
+    ];
+    assert_eq!(missing(policies(), &[elsewhere], &[]), all);
 }
