@@ -38,7 +38,7 @@ use crate::host::Host;
 use crate::model::{Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::PolicySet;
-use crate::report::{Pause, Status, TakenVf};
+use crate::report::{Pause, Seen, Status, TakenVf};
 pub use clock::since_1970;
 pub use detail::{NetworkDetail, PfDetail, PolicyDetail};
 pub use feed::Feed;
@@ -48,6 +48,7 @@ pub use problem::ProblemDetails;
 use serde::{Deserialize, Serialize};
 pub use server::{LIMITS, Limits, Tcp, serve, serve_tcp};
 pub use socket::listen;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 pub use tls::{Tls, TlsFiles};
@@ -58,9 +59,6 @@ use tokio::sync::{mpsc, oneshot, watch};
 pub enum Request {
     View {
         reply: oneshot::Sender<View>,
-    },
-    Pfs {
-        reply: oneshot::Sender<Vec<PfDetail>>,
     },
     Apply {
         pfs: Vec<PciAddress>,
@@ -91,14 +89,27 @@ pub enum Request {
     },
 }
 
-/// What answers are made from, beside the status.
+/// What answers are made from, beside the status. Costs the coordinator no more than to point to it.
 #[derive(Clone)]
 pub struct View {
     pub host: Arc<dyn Host>,
     /// The node as the settings name it, which is what policies see.
     pub node: Arc<Node>,
     pub policies: Arc<PolicySet>,
-    pub memory: Memory,
+    /// What the last pass over each PF saw.
+    pub seen: BTreeMap<PciAddress, Arc<Seen>>,
+    pub memory: Arc<dyn Remembers>,
+}
+
+/// Who knows what the agent remembers.
+pub trait Remembers: Send + Sync {
+    fn memory(&self) -> Memory;
+}
+
+impl Remembers for Memory {
+    fn memory(&self) -> Memory {
+        self.clone()
+    }
 }
 
 impl fmt::Debug for View {

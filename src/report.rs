@@ -10,6 +10,7 @@ pub mod event;
 pub mod pause;
 mod pf;
 pub mod progress;
+mod seen;
 pub mod sentence;
 pub mod status;
 
@@ -19,6 +20,7 @@ pub use event::{Event, Happening};
 pub use pause::{Pause, Pauses};
 pub use progress::Progress;
 use schemars::JsonSchema;
+pub use seen::Seen;
 use serde::{Deserialize, Serialize};
 pub use status::{FileReport, NetworkReport, Status};
 use std::collections::BTreeSet;

@@ -1,14 +1,15 @@
 //! Requests that change something.
 
 use super::clock::since_1970;
-use super::handlers::{Answer, Api};
+use super::handlers::{Answer, Api, Written};
 use super::peer::Peer;
 use super::{Applied, ApplyRequest, PauseRequest, PauseScope, ProblemDetails, Request, input};
 use crate::model::Timestamp;
-use crate::report::{Pause, Status};
+use crate::report::Pause;
 use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use std::time::Duration;
 
@@ -39,25 +40,25 @@ pub(super) async fn apply(
             done,
         })
         .await?;
-    let status = api.status();
+    let status = (*api.status()).clone();
     Ok(Json(Applied { status, taken }))
 }
 
 pub(super) async fn reload(
     Extract(api): Extract<Api>,
     Extension(peer): Extension<Peer>,
-) -> Answer<Status> {
+) -> Written {
     api.may_change(&peer).await?;
     let by = peer.to_string();
     api.ask(|done| Request::Reload { by, done }).await?;
-    Ok(Json(api.status()))
+    Ok(Json(&*api.status()).into_response())
 }
 
 pub(super) async fn pause(
     Extract(api): Extract<Api>,
     Extension(peer): Extension<Peer>,
     body: Body,
-) -> Answer<Status> {
+) -> Written {
     api.may_change(&peer).await?;
     let PauseRequest { pfs, seconds } = input::read(body, api.limits.patience).await?;
     let length = seconds.map(Duration::from_secs);
@@ -81,7 +82,7 @@ pub(super) async fn resume(
     Extract(api): Extract<Api>,
     Extension(peer): Extension<Peer>,
     body: Body,
-) -> Answer<Status> {
+) -> Written {
     api.may_change(&peer).await?;
     let PauseRequest { pfs, seconds } = input::read(body, api.limits.patience).await?;
     if seconds.is_some() {
@@ -99,9 +100,9 @@ pub(super) async fn resume(
     told(&api, kept)
 }
 
-fn told(api: &Api, kept: Result<(), String>) -> Answer<Status> {
+fn told(api: &Api, kept: Result<(), String>) -> Written {
     match kept {
-        Ok(()) => Ok(Json(api.status())),
+        Ok(()) => Ok(Json(&*api.status()).into_response()),
         Err(error) => {
             let detail = format!("done, but it will not survive a restart: {error}");
             Err(ProblemDetails::new(

@@ -1,7 +1,8 @@
 //! What the API tells of PFs, policies and networks beyond the status.
 
+use super::View;
 use crate::model::{PciAddress, PfSnapshot, PolicyName, ResourceName, VfRange};
-use crate::policy::resolve::{DesiredPf, Resolution};
+use crate::policy::resolve::DesiredPf;
 use crate::policy::{DeviceType, Network, NumVfs, Policy, PolicySet, Source};
 use crate::report::{NetworkReport, PfReport, Status};
 use serde::{Deserialize, Serialize};
@@ -18,15 +19,17 @@ pub struct PfDetail {
 }
 
 impl PfDetail {
-    pub fn new(report: PfReport, seen: Option<(&PfSnapshot, &Resolution)>) -> Self {
-        let desired = match seen {
-            Some((_, Resolution::Desired(desired))) => Some((**desired).clone()),
-            _ => None,
-        };
+    pub(super) fn all(view: &View, status: &Status) -> Vec<Self> {
+        let pfs = status.pfs.iter();
+        pfs.map(|report| Self::of(view, report)).collect()
+    }
+
+    pub(super) fn of(view: &View, report: &PfReport) -> Self {
+        let seen = view.seen.get(&report.address);
         Self {
-            report,
-            seen: seen.map(|(pf, _)| pf.clone()),
-            desired,
+            report: report.clone(),
+            seen: seen.map(|seen| seen.pf.clone()),
+            desired: seen.and_then(|seen| seen.desired().cloned()),
         }
     }
 }
@@ -54,13 +57,13 @@ pub struct ShadowedOn {
 }
 
 impl PolicyDetail {
-    pub(super) fn all(policies: &PolicySet, pfs: &[PfDetail]) -> Vec<Self> {
-        let policies = policies.policies.iter();
-        policies.map(|policy| Self::of(policy, pfs)).collect()
+    pub(super) fn all(view: &View) -> Vec<Self> {
+        let policies = view.policies.policies.iter();
+        policies.map(|policy| Self::of(policy, view)).collect()
     }
 
-    fn of(policy: &Policy, pfs: &[PfDetail]) -> Self {
-        let desired = || pfs.iter().filter_map(|pf| pf.desired.as_ref());
+    fn of(policy: &Policy, view: &View) -> Self {
+        let desired = || view.seen.values().filter_map(|seen| seen.desired());
         let holds = |pf: &&DesiredPf| pf.policies.iter().any(|claim| claim.policy == policy.name);
         let shadowed = desired().flat_map(|pf| {
             let mine = pf.shadowed.iter().filter(|it| it.policy == policy.name);

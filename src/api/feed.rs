@@ -47,6 +47,11 @@ impl Feed {
         drop(self.sender.send(Arc::new(event)));
     }
 
+    /// Of the last event that was told; 0 before the first.
+    pub(super) fn last_number(&self) -> u64 {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn follow(&self) -> broadcast::Receiver<Arc<Event>> {
         self.sender.subscribe()
     }

@@ -1,5 +1,6 @@
 //! One function per request.
 
+use super::picture::Drawn;
 use super::server::Limits;
 use super::{NetworkDetail, PfDetail, PolicyDetail, ProblemDetails, Request, State, View, stream};
 use crate::forecast::{self, Forecast, PfForecast};
@@ -15,17 +16,22 @@ use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, oneshot};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinError, spawn_blocking};
 use tokio::time::timeout;
 
 /// So many threads at most may be lost to a driver that hangs.
 const LOOKS_AT_ONCE: usize = 4;
+
+/// Readers, however many, leave the other processors to the passes.
+const WRITTEN_AT_ONCE: usize = 1;
 
 #[derive(Debug, Clone)]
 pub(super) struct Api {
     pub(super) state: State,
     pub(super) limits: Limits,
     looks: Arc<Semaphore>,
+    writing: Arc<Semaphore>,
+    pub(super) drawn: Arc<Drawn>,
     followers: Arc<Semaphore>,
 }
 
@@ -35,20 +41,24 @@ impl Api {
             state,
             limits,
             looks: Arc::new(Semaphore::new(LOOKS_AT_ONCE)),
+            writing: Arc::new(Semaphore::new(WRITTEN_AT_ONCE)),
+            drawn: Arc::default(),
             followers: Arc::new(Semaphore::new(stream::FOLLOWERS)),
         }
     }
 }
 
 pub(super) type Answer<T> = Result<Json<T>, ProblemDetails>;
+pub(super) type Written = Result<Response, ProblemDetails>;
 
-pub(super) async fn status(Extract(api): Extract<Api>) -> Json<Status> {
-    Json(api.status())
+pub(super) async fn status(Extract(api): Extract<Api>) -> Response {
+    Json(&*api.status()).into_response()
 }
 
-pub(super) async fn snapshot(Extract(api): Extract<Api>) -> Answer<HostSnapshot> {
+pub(super) async fn snapshot(Extract(api): Extract<Api>) -> Written {
     let (view, hung) = (api.view().await?, hung(&api.status()));
-    api.look(move || look_at_all(&view, &hung)).await.map(Json)
+    let seen = api.look(move || look_at_all(&view, &hung)).await?;
+    api.write(move || Json(seen).into_response()).await
 }
 
 /// The query of `/v1/plan`.
@@ -84,7 +94,7 @@ pub(super) async fn plan(
                 true => forecast::forecast_of_force,
                 false => forecast::forecast,
             };
-            Ok(forecast(&snapshot, &view.policies, &view.memory))
+            Ok(forecast(&snapshot, &view.policies, &view.memory.memory()))
         }
     };
     let mut forecast = api.look(forecast).await?;
@@ -97,24 +107,25 @@ pub(super) async fn plan(
     Ok(Json(forecast))
 }
 
-pub(super) async fn pfs(Extract(api): Extract<Api>) -> Answer<Vec<PfDetail>> {
-    api.ask(|reply| Request::Pfs { reply }).await.map(Json)
+pub(super) async fn pfs(Extract(api): Extract<Api>) -> Written {
+    let (view, status) = (api.view().await?, api.status());
+    api.write(move || Json(PfDetail::all(&view, &status)).into_response())
+        .await
 }
 
 pub(super) async fn pf(Extract(api): Extract<Api>, Path(name): Path<String>) -> Answer<PfDetail> {
-    let pfs = api.ask(|reply| Request::Pfs { reply }).await?;
+    let (view, status) = (api.view().await?, api.status());
     let address: Option<PciAddress> = name.parse().ok();
-    let is = |pf: &PfDetail| {
-        Some(pf.report.address) == address || pf.report.interface.as_ref() == Some(&name)
-    };
-    let found = pfs.into_iter().find(is);
-    found.map(Json).ok_or_else(|| no_such_pf(&name))
+    let is = |pf: &&PfReport| Some(pf.address) == address || pf.interface.as_ref() == Some(&name);
+    let found = status.pfs.iter().find(is);
+    let found = found.ok_or_else(|| no_such_pf(&name))?;
+    Ok(Json(PfDetail::of(&view, found)))
 }
 
-pub(super) async fn policies(Extract(api): Extract<Api>) -> Answer<Vec<PolicyDetail>> {
+pub(super) async fn policies(Extract(api): Extract<Api>) -> Written {
     let view = api.view().await?;
-    let pfs = api.ask(|reply| Request::Pfs { reply }).await?;
-    Ok(Json(PolicyDetail::all(&view.policies, &pfs)))
+    api.write(move || Json(PolicyDetail::all(&view)).into_response())
+        .await
 }
 
 pub(super) async fn networks(Extract(api): Extract<Api>) -> Answer<Vec<NetworkDetail>> {
@@ -176,8 +187,8 @@ pub(super) fn hung(status: &Status) -> Hung {
 }
 
 impl Api {
-    pub(super) fn status(&self) -> Status {
-        (**self.state.status.borrow()).clone()
+    pub(super) fn status(&self) -> Arc<Status> {
+        Arc::clone(&self.state.status.borrow())
     }
 
     pub(super) async fn view(&self) -> Result<View, ProblemDetails> {
@@ -217,6 +228,23 @@ impl Api {
                 .ok_or_else(|| no_such_pf(&name))
         };
         names.into_iter().map(find).collect()
+    }
+
+    /// Puts a large answer together, on a thread of its own: the one that answers also coordinates.
+    pub(super) async fn write<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, ProblemDetails> {
+        let place = Arc::clone(&self.writing).acquire_owned().await;
+        let written = spawn_blocking(move || {
+            let written = work();
+            drop(place);
+            written
+        });
+        let failed = |error: JoinError| {
+            ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
+        };
+        written.await.map_err(failed)
     }
 
     /// On a thread of its own, because a driver may hang.

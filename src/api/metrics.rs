@@ -1,11 +1,10 @@
 //! `GET /metrics`: how things are and what was counted, as Prometheus reads it.
 
 use super::counters::{Counters, problem_word};
-use super::handlers::Api;
-use super::{PfDetail, ProblemDetails, Request};
-use crate::host::Host;
+use super::handlers::{Api, hung};
+use super::{ProblemDetails, View};
 use crate::model::{PciAddress, ResourceName, VfIndex, VfStatistics};
-use crate::report::{PfState, Status};
+use crate::report::{PfState, Seen, Status};
 use axum::extract::State as Extract;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -13,6 +12,7 @@ use prometheus::{
     Encoder, Error, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Every state, so that none is missing while nothing is in it.
 const STATES: [(PfState, &str); 7] = [
@@ -39,17 +39,12 @@ pub(super) const VF_COUNTERS: [VfCounter; 8] = [
 ];
 
 pub(super) async fn metrics(Extract(api): Extract<Api>) -> Result<Response, ProblemDetails> {
-    let view = api.view().await?;
-    let pfs = api.ask(|reply| Request::Pfs { reply }).await?;
-    let status = api.status();
-    let (pfs, statistics) = api
-        .look(move || {
-            let statistics = all_statistics(&*view.host, &pfs);
-            Ok((pfs, statistics))
-        })
-        .await?;
-    let counters = api.state.feed.counters();
-    let text = encoded(&status, &pfs, &statistics, counters).map_err(|error| {
+    let (view, status) = (api.view().await?, api.status());
+    let (of, also) = (view.clone(), Arc::clone(&status));
+    let statistics = api.look(move || Ok(all_statistics(&of, &also))).await?;
+    let feed = api.state.feed.clone();
+    let written = api.write(move || encoded(&status, &view.seen, &statistics, feed.counters()));
+    let text = written.await?.map_err(|error| {
         let detail = format!("the metrics cannot be written: {error}");
         ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     })?;
@@ -57,16 +52,18 @@ pub(super) async fn metrics(Extract(api): Extract<Api>) -> Result<Response, Prob
     Ok((kind, text).into_response())
 }
 
+type Pfs = BTreeMap<PciAddress, Arc<Seen>>;
 type Statistics = BTreeMap<PciAddress, BTreeMap<VfIndex, VfStatistics>>;
 
 /// Of PFs that cannot tell, or would hold us, nothing.
-fn all_statistics(host: &dyn Host, pfs: &[PfDetail]) -> Statistics {
+fn all_statistics(view: &View, status: &Status) -> Statistics {
+    let hung = hung(status);
     let mut statistics = Statistics::new();
-    for pf in pfs.iter().filter(|pf| pf.report.state != PfState::Hung) {
-        let interface = pf.seen.as_ref().and_then(|seen| seen.interface.as_ref());
-        let counted = interface.map(|interface| host.vf_statistics(interface.index));
+    for (&address, seen) in view.seen.iter().filter(|(pf, _)| !hung.contains_key(pf)) {
+        let interface = seen.pf.interface.as_ref();
+        let counted = interface.map(|interface| view.host.vf_statistics(interface.index));
         if let Some(Ok(counted)) = counted {
-            statistics.insert(pf.report.address, counted);
+            statistics.insert(address, counted);
         }
     }
     statistics
@@ -74,7 +71,7 @@ fn all_statistics(host: &dyn Host, pfs: &[PfDetail]) -> Statistics {
 
 fn encoded(
     status: &Status,
-    pfs: &[PfDetail],
+    pfs: &Pfs,
     statistics: &Statistics,
     counters: &Counters,
 ) -> Result<Vec<u8>, Error> {
@@ -145,10 +142,10 @@ struct Pool {
     wanted: usize,
 }
 
-fn pool_gauges(registry: &Registry, pfs: &[PfDetail]) -> Result<(), Error> {
+fn pool_gauges(registry: &Registry, pfs: &Pfs) -> Result<(), Error> {
     let mut pools: BTreeMap<&ResourceName, Pool> = BTreeMap::new();
-    for pf in pfs {
-        let (Some(desired), Some(seen)) = (&pf.desired, &pf.seen) else {
+    for seen in pfs.values() {
+        let Some(desired) = seen.desired() else {
             continue;
         };
         for (index, wanted) in &desired.vfs {
@@ -156,7 +153,7 @@ fn pool_gauges(registry: &Registry, pfs: &[PfDetail]) -> Result<(), Error> {
             if let Some(resource) = claim.and_then(|claim| claim.resource.as_ref()) {
                 let pool = pools.entry(resource).or_default();
                 pool.wanted += 1;
-                let vf = seen.vfs.get(index);
+                let vf = seen.pf.vfs.get(index);
                 pool.ready += usize::from(vf.is_some_and(|vf| wanted.is_ready(vf)));
             }
         }
@@ -185,23 +182,18 @@ fn last_good_pass(registry: &Registry, counters: &Counters) -> Result<(), Error>
     Ok(())
 }
 
-fn vf_counters(
-    registry: &Registry,
-    pfs: &[PfDetail],
-    statistics: &Statistics,
-) -> Result<(), Error> {
+fn vf_counters(registry: &Registry, pfs: &Pfs, statistics: &Statistics) -> Result<(), Error> {
     for (name, value) in VF_COUNTERS {
         let help = "Counted by the PF for its VF.";
         let labels = ["numa_node", "pciAddr", "pf", "vf"];
         let counters = IntCounterVec::new(Opts::new(name, help), &labels)?;
         registry.register(Box::new(counters.clone()))?;
-        for pf in pfs {
-            let Some(seen) = &pf.seen else { continue };
-            let numa_node = seen.numa_node.map(|node| node.to_string());
+        for pf in pfs.values().map(|seen| &seen.pf) {
+            let numa_node = pf.numa_node.map(|node| node.to_string());
             let numa_node = numa_node.unwrap_or_default();
-            let name = pf.report.display_name();
-            for (index, counted) in statistics.get(&seen.address).into_iter().flatten() {
-                let vf = seen.vfs.get(index).map(|vf| vf.address.to_string());
+            let name = pf.display_name();
+            for (index, counted) in statistics.get(&pf.address).into_iter().flatten() {
+                let vf = pf.vfs.get(index).map(|vf| vf.address.to_string());
                 let labels = [
                     &numa_node,
                     &vf.unwrap_or_default(),

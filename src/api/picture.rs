@@ -1,4 +1,7 @@
-//! `/picture.svg`: what `sriovctl draw --svg` shows, looked at now.
+//! `/picture.svg`: what `sriovctl draw --svg` shows.
+//!
+//! Who uses a VF takes a look at the host, which is taken when something has happened since the last
+//! one, once for all who want to see it.
 
 use super::handlers::{Api, hung, look_at_all};
 use super::{ProblemDetails, View};
@@ -6,35 +9,69 @@ use crate::model::HostSnapshot;
 use crate::policy::resolve::resolve;
 use crate::render::picture;
 use crate::report::Status;
+use axum::body::Bytes;
 use axum::extract::State as Extract;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex;
+
+/// So long a picture holds where nothing is told: that a program opens a VF, for one, is not.
+const HOLDS: Duration = Duration::from_secs(10);
+
+/// The last picture. Who comes while it is drawn waits for it.
+#[derive(Debug, Default)]
+pub(super) struct Drawn(Mutex<Option<Drawing>>);
+
+#[derive(Debug)]
+struct Drawing {
+    /// The last event before it.
+    event: u64,
+    since: Instant,
+    svg: Bytes,
+}
+
+impl Drawing {
+    fn holds(&self, event: u64) -> bool {
+        self.event == event && self.since.elapsed() < HOLDS
+    }
+}
 
 pub(super) async fn picture(Extract(api): Extract<Api>) -> Result<Response, ProblemDetails> {
-    let (view, status) = (api.view().await?, api.status());
-    let svg = api
-        .look(move || {
-            let host = look_at_all(&view, &hung(&status))?;
-            Ok(drawn(&view, &host, status))
-        })
-        .await?;
     let headers = [
         (header::CONTENT_TYPE, "image/svg+xml"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::CACHE_CONTROL, "no-store"),
     ];
+    let mut last = api.drawn.0.lock().await;
+    let event = api.state.feed.last_number();
+    if let Some(drawing) = last.as_ref().filter(|it| it.holds(event)) {
+        return Ok((headers, drawing.svg.clone()).into_response());
+    }
+    let since = Instant::now();
+    let (view, status) = (api.view().await?, api.status());
+    let drawn = api.look(move || {
+        let host = look_at_all(&view, &hung(&status))?;
+        Ok(drawn(&view, &host, &status))
+    });
+    let svg = Bytes::from(drawn.await?);
+    *last = Some(Drawing {
+        event,
+        since,
+        svg: svg.clone(),
+    });
     Ok((headers, svg).into_response())
 }
 
-fn drawn(view: &View, host: &HostSnapshot, status: Status) -> String {
+fn drawn(view: &View, host: &HostSnapshot, status: &Status) -> String {
     let pfs = host.pfs.iter();
     let resolved = pfs.map(|(&at, pf)| (at, resolve(&view.policies, &view.node, pf)));
-    let reports = status.pfs.into_iter().map(|pf| (pf.address, pf));
+    let reports = status.pfs.iter().map(|pf| (pf.address, pf.clone()));
     picture::svg(&picture::picture(&picture::Subject {
         host,
         resolutions: &resolved.collect(),
         reports: &reports.collect(),
         networks: &view.policies.networks,
-        assignments: &view.memory.assignments,
+        assignments: &view.memory.memory().assignments,
     }))
 }

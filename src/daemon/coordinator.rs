@@ -7,12 +7,13 @@ use super::pausing::Current;
 use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
 use super::{Message, announce, job, journal};
 use crate::agent::Settings;
-use crate::api::{self, Feed, PfDetail, Request, View};
+use crate::api::{self, Feed, Remembers, Request, View};
 use crate::attach::Lender;
 use crate::events::Cause;
 use crate::file;
 use crate::host::{Host, HostError};
 use crate::model::{Node, PciAddress};
+use crate::plan::Memory;
 use crate::policy::PolicySet;
 use crate::policy::load::Loaded;
 use crate::render::HeldBack;
@@ -42,14 +43,11 @@ impl Shared {
     pub(super) fn state_dir(&self) -> PathBuf {
         file::under(&self.root, &self.settings.state_dir)
     }
+}
 
-    fn view(&self) -> View {
-        View {
-            host: Arc::clone(&self.host),
-            node: Arc::clone(&self.node),
-            policies: Arc::clone(&self.policies),
-            memory: self.store.memory(),
-        }
+impl Remembers for Store {
+    fn memory(&self) -> Memory {
+        self.memory()
     }
 }
 
@@ -133,8 +131,7 @@ impl Coordinator {
 
     pub(super) fn on_request(&mut self, request: Request) {
         match request {
-            Request::View { reply } => drop(reply.send(self.shared.view())),
-            Request::Pfs { reply } => drop(reply.send(self.pf_details())),
+            Request::View { reply } => drop(reply.send(self.view())),
             Request::Apply {
                 pfs,
                 by_name,
@@ -195,15 +192,16 @@ impl Coordinator {
         }
     }
 
-    fn pf_details(&self) -> Vec<PfDetail> {
-        let status = self.status.borrow();
-        let details = status.pfs.iter().map(|report| {
-            let slot = self.slots.get(&report.address);
-            let seen = slot.and_then(|slot| slot.seen.as_ref());
-            let seen = seen.map(|seen| (&seen.pf, &seen.resolution));
-            PfDetail::new(report.clone(), seen)
-        });
-        details.collect()
+    fn view(&self) -> View {
+        let slots = self.slots.iter();
+        let seen = slots.filter_map(|(&pf, slot)| Some((pf, slot.seen.clone()?)));
+        View {
+            host: Arc::clone(&self.shared.host),
+            node: Arc::clone(&self.shared.node),
+            policies: Arc::clone(&self.shared.policies),
+            seen: seen.collect(),
+            memory: Arc::<Store>::clone(&self.shared.store),
+        }
     }
 
     pub(super) fn status_now(&self) -> Status {

@@ -1,10 +1,10 @@
 //! What a pass says about who else is at work on a PF.
 
 use super::contest::Evidence;
-use super::slot::{Running, Seen, Slot};
+use super::slot::{Running, Slot};
 use crate::model::Step;
 use crate::policy::resolve::Resolution;
-use crate::report::{Performed, Problem, ProblemKind};
+use crate::report::{Performed, Problem, ProblemKind, Seen};
 use std::collections::BTreeSet;
 use std::time::Instant;
 

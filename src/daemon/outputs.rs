@@ -3,7 +3,6 @@
 use super::Message;
 use super::backoff::{Backoff, jitter};
 use super::coordinator::{Coordinator, Shared};
-use super::slot::Seen;
 use super::status::pf_report;
 use crate::agent::{self, WhenInstalled};
 use crate::file::FileError;
@@ -11,6 +10,7 @@ use crate::model::{HostSnapshot, PciAddress};
 use crate::publish::plugins::Plugins;
 use crate::publish::{self, PublishReport, cni_directory};
 use crate::render::{self, CniDirectory, HeldBack, OutputSettings};
+use crate::report::Seen;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

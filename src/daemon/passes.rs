@@ -2,7 +2,7 @@
 
 use super::backoff::jitter;
 use super::coordinator::Coordinator;
-use super::slot::{Retry, Running, Seen, Slot, Waiting, tell_done};
+use super::slot::{Retry, Running, Slot, Waiting, tell_done};
 use super::status::pf_report;
 use super::{announce, job, journal};
 use crate::api::Feed;
@@ -11,7 +11,7 @@ use crate::host::HostError;
 use crate::model::PciAddress;
 use crate::policy::resolve::Resolution;
 use crate::reconcile::{End, Outcome};
-use crate::report::{Happening, Pause, Performed, PfReport, Problem, ProblemKind, TakenVf};
+use crate::report::{Happening, Pause, Performed, PfReport, Problem, ProblemKind, Seen, TakenVf};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;

@@ -4,32 +4,13 @@ use super::backoff::Backoff;
 use super::contest::Contests;
 use super::watched::Watched;
 use crate::events::Cause;
-use crate::model::{Holder, PciAddress, PfSnapshot, Step};
+use crate::model::{PciAddress, Step};
 use crate::plan::Blocked;
-use crate::policy::resolve::Resolution;
-use crate::report::{PfReport, Problem, ProblemKind, TakenVf};
+use crate::report::{PfReport, Problem, ProblemKind, Seen, TakenVf};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
-
-/// What the last pass left: the PF, what is wanted of it, and what is not so.
-#[derive(Debug, PartialEq)]
-pub(super) struct Seen {
-    pub(super) pf: PfSnapshot,
-    pub(super) resolution: Resolution,
-    pub(super) problems: Vec<Problem>,
-}
-
-impl Seen {
-    pub(super) fn is_refused_for_vfio(&self) -> bool {
-        let in_use = |problem: &Problem| problem.kind == ProblemKind::InUse;
-        let is_vfio =
-            |by: &Holder| matches!(by, Holder::VfioGroup { .. } | Holder::UserspaceDevice);
-        let held = || self.pf.holders.iter().flat_map(|by_vf| by_vf.values());
-        self.problems.iter().any(in_use) && held().flatten().any(is_vfio)
-    }
-}
 
 #[derive(Debug, Default)]
 pub(super) struct Slot {

@@ -1,10 +1,9 @@
 //! What the daemon tells of itself, put together from its slots.
 
 use super::coordinator::Coordinator;
-use super::slot::Seen;
 use crate::model::PciAddress;
 use crate::report::{
-    self, AbsentPf, FileReport, NetworkReport, PfReport, Present, Problem, Status, sentence,
+    self, AbsentPf, FileReport, NetworkReport, PfReport, Present, Problem, Seen, Status, sentence,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;

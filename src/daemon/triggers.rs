@@ -1,11 +1,11 @@
 //! From a trigger to the PFs that it makes worth a look.
 
 use super::coordinator::Coordinator;
-use super::slot::{Seen, Slot, Waiting};
+use super::slot::{Slot, Waiting};
 use super::{job, journal};
 use crate::events::{Cause, Scope, Trigger};
 use crate::model::PciAddress;
-use crate::report::{Happening, ProblemKind};
+use crate::report::{Happening, ProblemKind, Seen};
 use std::sync::Arc;
 
 impl Coordinator {

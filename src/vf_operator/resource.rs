@@ -6,31 +6,34 @@
 )]
 
 use super::proto::{Resource, ResourceConfig, ResourceSpec, ResourceStatus, VfResourceStatus};
-use crate::api::PfDetail;
-use crate::model::{DriverName, PfSnapshot, ResourceName, VfSnapshot};
-use crate::policy::resolve::DesiredPf;
+use crate::model::{DriverName, PciAddress, PfSnapshot, ResourceName, VfSnapshot};
+use crate::report::Seen;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
-pub(super) fn resource(config: &ResourceConfig, pfs: &[PfDetail]) -> Resource {
-    let mine: Vec<_> = pfs.iter().filter_map(|pf| of(config, pf)).collect();
+/// What was seen of the PFs that are here.
+pub(super) type Pfs = BTreeMap<PciAddress, Arc<Seen>>;
+
+pub(super) fn resource(config: &ResourceConfig, pfs: &Pfs) -> Resource {
+    let mine: Vec<_> = pfs.values().filter_map(|pf| of(config, pf)).collect();
     Resource {
         spec: Some(ResourceSpec {
             name: config.name.clone(),
             mtu: config.mtu,
             num_vfs: config.num_vfs,
             need_vhost_net: config.need_vhost_net,
-            devices: mine.iter().map(|(_, pf)| pf.address.to_string()).collect(),
+            devices: mine.iter().map(|pf| pf.address.to_string()).collect(),
             device_type: config.device_type.clone(),
         }),
-        status: mine.into_iter().map(|(_, pf)| status(pf)).collect(),
+        status: mine.into_iter().map(status).collect(),
     }
 }
 
-/// The PFs on which its policy is in force.
-fn of<'p>(config: &ResourceConfig, pf: &'p PfDetail) -> Option<(&'p DesiredPf, &'p PfSnapshot)> {
-    let desired = pf.desired.as_ref()?;
-    let mut claims = desired.policies.iter();
+/// A PF on which its policy is in force.
+fn of<'p>(config: &ResourceConfig, seen: &'p Seen) -> Option<&'p PfSnapshot> {
+    let mut claims = seen.desired()?.policies.iter();
     let holds = claims.any(|claim| claim.policy.as_str() == config.name);
-    Some((desired, pf.seen.as_ref()?)).filter(|_| holds)
+    holds.then_some(&seen.pf)
 }
 
 fn status(pf: &PfSnapshot) -> ResourceStatus {
@@ -65,19 +68,19 @@ fn driver(driver: Option<&DriverName>) -> String {
 }
 
 /// How many VFs of a pool can be used; none where no policy forms it.
-pub(super) fn ready_vfs(pool: &ResourceName, pfs: &[PfDetail]) -> usize {
-    let ready_on = |pf: &PfDetail| {
-        let (Some(desired), Some(seen)) = (&pf.desired, &pf.seen) else {
+pub(super) fn ready_vfs(pool: &ResourceName, pfs: &Pfs) -> usize {
+    let ready_on = |seen: &Arc<Seen>| {
+        let Some(desired) = seen.desired() else {
             return 0;
         };
         let mut ready = 0;
         for (index, wanted) in &desired.vfs {
             let claim = desired.claim_of(*index);
             let of_pool = claim.is_some_and(|claim| claim.resource.as_ref() == Some(pool));
-            let vf = seen.vfs.get(index);
+            let vf = seen.pf.vfs.get(index);
             ready += usize::from(of_pool && vf.is_some_and(|vf| wanted.is_ready(vf)));
         }
         ready
     };
-    pfs.iter().map(ready_on).sum()
+    pfs.values().map(ready_on).sum()
 }

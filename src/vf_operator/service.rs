@@ -9,8 +9,8 @@ use super::proto::{
     NetworkAttachment, NetworkAttachments, Resource, ResourceConfig, ResourceConfigs, Resources,
 };
 use super::refusal::Refusal;
-use super::resource::{ready_vfs, resource};
-use crate::api::{PfDetail, Request, State, Stopping};
+use super::resource::{Pfs, ready_vfs, resource};
+use crate::api::{Request, State, Stopping, View};
 use crate::model::ResourceName;
 use crate::policy::Source;
 use crate::report::Status;
@@ -192,14 +192,18 @@ impl Service {
         Arc::clone(&self.state.status.borrow())
     }
 
-    async fn pfs(&self) -> Result<Vec<PfDetail>, Refusal> {
-        Ok(self.state.ask(|reply| Request::Pfs { reply }).await?)
+    async fn view(&self) -> Result<View, Refusal> {
+        Ok(self.state.ask(|reply| Request::View { reply }).await?)
+    }
+
+    async fn pfs(&self) -> Result<Pfs, Refusal> {
+        Ok(self.view().await?.seen)
     }
 
     async fn find_free_vf(&self, pool: &str) -> Result<(), Refusal> {
         let unknown = || not_found("resource", pool);
         let name: ResourceName = pool.parse().map_err(|_| unknown())?;
-        let view = self.state.ask(|reply| Request::View { reply }).await?;
+        let view = self.view().await?;
         if !view.policies.resources().contains(&name) {
             return Err(unknown());
         }
@@ -213,7 +217,7 @@ impl Service {
             .by_ref()
             .filter(|it| it.resource.as_ref() == Some(&name) && has_vf(it.name.as_str()))
             .count();
-        match ready_vfs(&name, &self.pfs().await?) > taken {
+        match ready_vfs(&name, &view.seen) > taken {
             true => Ok(()),
             false => Err(no_free_vf(pool)),
         }
@@ -221,7 +225,7 @@ impl Service {
 
     /// Where an administrator has written of a policy or a pool of this name.
     async fn source_of_resource(&self, name: &str) -> Result<Option<Source>, Refusal> {
-        let view = self.state.ask(|reply| Request::View { reply }).await?;
+        let view = self.view().await?;
         let mut policies = view.policies.policies.iter();
         let policy = policies.find(|policy| {
             let pool = policy.resource.as_ref().map(ResourceName::as_str);
@@ -232,7 +236,7 @@ impl Service {
     }
 
     async fn source_of_network(&self, name: &str) -> Result<Option<Source>, Refusal> {
-        let view = self.state.ask(|reply| Request::View { reply }).await?;
+        let view = self.view().await?;
         let mut networks = view.policies.networks.iter();
         let network = networks.find(|network| {
             let file: &Path = &network.source.file;

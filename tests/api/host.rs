@@ -1,11 +1,12 @@
 //! A simulated host with the API on both of its sockets: passes are done when they are asked for, as the daemon does
 //! them, on a thread of their own.
 
-use sriovd::api::{self, Feed, PfDetail, Request, State, Tcp, View};
+use sriovd::api::{self, Feed, Request, State, Tcp, View};
 use sriovd::model::{Holder, HostSnapshot, Node, PciAddress, VfIndex};
-use sriovd::policy::resolve::{Resolution, resolve};
+use sriovd::plan::Memory;
+use sriovd::policy::resolve::resolve;
 use sriovd::policy::{PolicySet, file};
-use sriovd::report::{Happening, PfReport, Status, TakenVf, sentence};
+use sriovd::report::{Happening, PfReport, Seen, Status, TakenVf, sentence};
 use sriovd::sim::agent::SimAgent;
 use sriovd::sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
 
 pub struct Host {
     _directory: TempDir,
@@ -29,6 +31,9 @@ pub struct Host {
 enum Command {
     Plug(PciAddress, oneshot::Sender<Duration>),
     Occupy(PciAddress, oneshot::Sender<()>),
+    /// The agent ends, or starts again.
+    Stop(oneshot::Sender<()>),
+    Start(oneshot::Sender<()>),
 }
 
 /// With the number of VFs in place of VFS.
@@ -60,13 +65,14 @@ impl Host {
         let asked = Arc::default();
         let (told, address) = std::sync::mpsc::channel();
         let agent = agent(pfs, vfs);
+        let known = Known::of(&agent);
         let serving = Serving {
             policies: Arc::new(agent.policies.clone()),
-            agent,
-            seen: Arc::default(),
+            agent: Some(agent),
             asked: Arc::clone(&asked),
             feed: Feed::new().expect("nothing is counted yet"),
-            status: watch::Sender::default(),
+            status: watch::Sender::new(Arc::clone(&known.status)),
+            known,
         };
         let path = socket.clone();
         std::thread::spawn(move || {
@@ -100,21 +106,51 @@ impl Host {
 
     /// Somebody makes other VFs than are wanted, and uses one.
     pub fn occupy(&self, pf: u16) {
+        self.command(|done| Command::Occupy(address(pf), done));
+    }
+
+    /// The agent ends; its socket goes.
+    pub fn stop(&self) {
+        self.command(Command::Stop);
+    }
+
+    /// It is there again, on its socket only.
+    pub fn start_again(&self) {
+        self.command(Command::Start);
+    }
+
+    fn command(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) {
         let (done, is_done) = oneshot::channel();
-        let sent = self.commands.send(Command::Occupy(address(pf), done));
+        let sent = self.commands.send(command(done));
         assert!(sent.is_ok(), "the host ended");
         is_done.blocking_recv().expect("the host goes on");
     }
 }
 
 struct Serving {
-    agent: SimAgent,
-    /// The host as it is, for who looks: the agent keeps its own to itself.
-    seen: Arc<SimHost>,
+    /// None while a pass has it.
+    agent: Option<SimAgent>,
+    known: Known,
     policies: Arc<PolicySet>,
     asked: Arc<Mutex<Vec<String>>>,
     feed: Feed,
     status: watch::Sender<Arc<Status>>,
+}
+
+/// What the agent knows of the host, for who asks meanwhile.
+struct Known {
+    host: Arc<SimHost>,
+    seen: BTreeMap<PciAddress, Arc<Seen>>,
+    memory: Arc<Memory>,
+    status: Arc<Status>,
+}
+
+/// A pass at work.
+struct Passing {
+    pf: PciAddress,
+    since: Instant,
+    work: JoinHandle<(SimAgent, Known)>,
+    done: oneshot::Sender<Duration>,
 }
 
 impl Serving {
@@ -124,7 +160,6 @@ impl Serving {
         mut commands: mpsc::UnboundedReceiver<Command>,
         told: std::sync::mpsc::Sender<SocketAddr>,
     ) {
-        let listener = api::listen(socket).expect("the directory is there");
         let tcp = TcpListener::bind("127.0.0.1:0")
             .await
             .expect("a port is free");
@@ -136,53 +171,96 @@ impl Serving {
             feed: self.feed.clone(),
             admin_group: None,
         };
-        self.refresh();
-        told.send(address).expect("somebody waits for it");
-        let work = async {
-            loop {
-                tokio::select! {
-                    Some(request) = requested.recv() => self.on_request(request),
-                    Some(command) = commands.recv() => self.on_command(command).await,
-                    else => break,
-                }
+        let mut tcp = Some(Tcp::Local(tcp));
+        let mut started = None;
+        loop {
+            let listener = api::listen(socket).expect("the directory is there");
+            match started.take() {
+                None => told.send(address).expect("somebody waits for it"),
+                Some(done) => oneshot::Sender::send(done, ()).unwrap_or_default(),
             }
-        };
-        tokio::select! {
-            ended = api::serve(listener, Some(Tcp::Local(tcp)), state) => drop(ended),
-            () = work => {}
+            let stopped = tokio::select! {
+                _ = api::serve(listener, tcp.take(), state.clone()) => return,
+                stopped = self.work(&mut requested, &mut commands) => stopped,
+            };
+            let Some(stopped) = stopped else { return };
+            std::fs::remove_file(socket).expect("it was bound");
+            let _ = stopped.send(());
+            match commands.recv().await {
+                Some(Command::Start(done)) => started = Some(done),
+                _ => return,
+            }
         }
     }
 
-    async fn on_command(&mut self, command: Command) {
+    /// Until the agent is stopped; nobody is told when nobody commands any more.
+    async fn work(
+        &mut self,
+        requested: &mut mpsc::Receiver<Request>,
+        commands: &mut mpsc::UnboundedReceiver<Command>,
+    ) -> Option<oneshot::Sender<()>> {
+        let mut passing: Option<Passing> = None;
+        loop {
+            tokio::select! {
+                Some(request) = requested.recv() => self.on_request(request),
+                command = commands.recv(), if passing.is_none() => match command? {
+                    Command::Stop(done) => return Some(done),
+                    command => passing = self.on_command(command),
+                },
+                Some(passed) = over(&mut passing) => {
+                    let Passing { pf, since, done, .. } = passing.take()?;
+                    self.agent = Some(passed.0);
+                    self.learn(passed.1);
+                    self.feed.tell(Happening::PfAppeared { pf });
+                    // Whoever measured may have gone.
+                    let _ = done.send(since.elapsed());
+                }
+            }
+        }
+    }
+
+    fn on_command(&mut self, command: Command) -> Option<Passing> {
+        let mut agent = self.agent.take()?;
         match command {
+            Command::Stop(done) | Command::Start(done) => {
+                self.agent = Some(agent);
+                drop(done);
+                None
+            }
             Command::Occupy(pf, done) => {
                 let name = Some("blue".to_owned());
-                self.agent.host.set_num_vfs_by_hand(pf, 0);
-                self.agent.host.set_num_vfs_by_hand(pf, 2);
-                let by = Holder::Namespace { name };
-                self.agent.host.hold(pf, VfIndex(1), by);
-                self.refresh();
+                agent.host.set_num_vfs_by_hand(pf, 0);
+                agent.host.set_num_vfs_by_hand(pf, 2);
+                agent.host.hold(pf, VfIndex(1), Holder::Namespace { name });
+                self.learn(Known::of(&agent));
+                self.agent = Some(agent);
                 let _ = done.send(());
+                None
             }
             Command::Plug(pf, done) => {
                 let since = Instant::now();
-                self.agent.host.unplug(pf);
-                self.agent.host.plug(SimPf::new(pf, DriverModel::ICE));
-                // As the daemon: not on the thread that answers.
-                let nothing = SimAgent::new(SimHost::default(), PolicySet::default());
-                let mut agent = std::mem::replace(&mut self.agent, nothing);
-                let passed = tokio::task::spawn_blocking(move || {
+                // As the daemon: not on the thread that answers, which does not wait for it.
+                let work = tokio::task::spawn_blocking(move || {
+                    agent.host.unplug(pf);
+                    agent.host.plug(SimPf::new(pf, DriverModel::ICE));
                     agent.pass(pf);
-                    agent
+                    agent.host.take_attempts();
+                    let known = Known::of(&agent);
+                    (agent, known)
                 });
-                self.agent = passed.await.expect("the pass ended");
-                self.agent.host.take_attempts();
-                self.refresh();
-                self.feed.tell(Happening::PfAppeared { pf });
-                // Whoever measured may have gone.
-                let _ = done.send(since.elapsed());
+                Some(Passing {
+                    pf,
+                    since,
+                    work,
+                    done,
+                })
             }
         }
+    }
+
+    fn learn(&mut self, known: Known) {
+        self.status.send_replace(Arc::clone(&known.status));
+        self.known = known;
     }
 
     fn on_request(&mut self, request: Request) {
@@ -190,13 +268,13 @@ impl Serving {
         match request {
             Request::View { reply } => {
                 drop(reply.send(View {
-                    host: self.seen.clone(),
+                    host: Arc::<SimHost>::clone(&self.known.host),
                     node: Arc::new(Node::default()),
                     policies: Arc::clone(&self.policies),
-                    memory: self.agent.ledger.memory(),
+                    seen: self.known.seen.clone(),
+                    memory: Arc::<Memory>::clone(&self.known.memory),
                 }));
             }
-            Request::Pfs { reply } => drop(reply.send(details(&self.agent))),
             Request::Settle { done } => drop(done.send(())),
             Request::Apply {
                 pfs, force, done, ..
@@ -218,19 +296,40 @@ impl Serving {
             }
         }
     }
+}
 
-    fn refresh(&mut self) {
-        self.seen = Arc::new(SimHost::from_snapshot(looked_at(&self.agent.host)));
-        let pfs: Vec<_> = details(&self.agent)
-            .into_iter()
-            .map(|pf| pf.report)
-            .collect();
-        self.status.send_replace(Arc::new(Status {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            summary: sentence::status_line(&pfs),
-            pfs,
-            ..Status::default()
-        }));
+async fn over(passing: &mut Option<Passing>) -> Option<(SimAgent, Known)> {
+    let passed = (&mut passing.as_mut()?.work).await;
+    Some(passed.expect("the pass ended"))
+}
+
+impl Known {
+    fn of(agent: &SimAgent) -> Self {
+        let host = looked_at(&agent.host);
+        let mut seen = BTreeMap::new();
+        let mut pfs = Vec::new();
+        for (&address, pf) in &agent.host.snapshot().pfs {
+            let (pf, problems) = (pf.clone(), Vec::new());
+            let resolution = resolve(&agent.policies, &host.node, &pf);
+            pfs.push(PfReport::of(&pf, &resolution, problems.clone()));
+            let saw = Seen {
+                pf,
+                resolution,
+                problems,
+            };
+            seen.insert(address, Arc::new(saw));
+        }
+        Self {
+            host: Arc::new(SimHost::from_snapshot(host)),
+            seen,
+            memory: Arc::new(agent.ledger.memory()),
+            status: Arc::new(Status {
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                summary: sentence::status_line(&pfs),
+                pfs,
+                ..Status::default()
+            }),
+        }
     }
 }
 
@@ -241,23 +340,6 @@ fn looked_at(host: &SimHost) -> HostSnapshot {
         *pf = host.pf(address).unwrap_or_else(|| pf.clone());
     }
     snapshot
-}
-
-fn details(agent: &SimAgent) -> Vec<PfDetail> {
-    let host = agent.host.snapshot();
-    let resolutions = resolutions(agent, &host);
-    let pfs = host.pfs.iter().map(|(address, pf)| {
-        let resolution = &resolutions[address];
-        let report = PfReport::of(pf, resolution, Vec::new());
-        PfDetail::new(report, Some((pf, resolution)))
-    });
-    pfs.collect()
-}
-
-fn resolutions(agent: &SimAgent, host: &HostSnapshot) -> BTreeMap<PciAddress, Resolution> {
-    let pfs = host.pfs.iter();
-    pfs.map(|(&at, pf)| (at, resolve(&agent.policies, &host.node, pf)))
-        .collect()
 }
 
 fn agent(pfs: u16, vfs: u16) -> SimAgent {

@@ -1,12 +1,12 @@
 //! A simulated host behind the API: policies are read and passed as the daemon does.
 
 use serde_json::Value;
-use sriovd::api::{Feed, PfDetail, Request, State, View};
+use sriovd::api::{Feed, Request, State, View};
 use sriovd::model::{HostSnapshot, PciAddress};
 use sriovd::policy::load::{self, LastGood, Loaded, Trust};
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::render::{assign, pools};
-use sriovd::report::{FileReport, NetworkReport, PfReport, Status};
+use sriovd::report::{FileReport, NetworkReport, Seen, Status};
 use sriovd::sim::agent::SimAgent;
 use sriovd::sim::{DriverModel, SimHost, SimPf};
 use sriovd::vf_operator::Listeners;
@@ -137,13 +137,13 @@ async fn coordinate(
                 let _ = done.send(());
             }
             Request::Settle { done } => drop(done.send(())),
-            Request::Pfs { reply } => drop(reply.send(details(&agent))),
             Request::View { reply } => {
                 let view = View {
                     host: Arc::new(SimHost::default()),
                     node: Arc::default(),
                     policies: Arc::new(agent.policies.clone()),
-                    memory: agent.ledger.memory(),
+                    seen: passes(&agent),
+                    memory: Arc::new(agent.ledger.memory()),
                 };
                 drop(reply.send(view));
             }
@@ -165,13 +165,16 @@ fn seen(agent: &SimAgent) -> (HostSnapshot, BTreeMap<PciAddress, Resolution>) {
     (host, resolutions)
 }
 
-fn details(agent: &SimAgent) -> Vec<PfDetail> {
-    let (host, resolutions) = seen(agent);
-    let each = host.pfs.iter();
+fn passes(agent: &SimAgent) -> BTreeMap<PciAddress, Arc<Seen>> {
+    let (host, mut resolutions) = seen(agent);
+    let each = host.pfs.into_iter();
     each.map(|(address, pf)| {
-        let resolution = &resolutions[address];
-        let report = PfReport::of(pf, resolution, Vec::new());
-        PfDetail::new(report, Some((pf, resolution)))
+        let seen = Seen {
+            pf,
+            resolution: resolutions.remove(&address).unwrap(),
+            problems: Vec::new(),
+        };
+        (address, Arc::new(seen))
     })
     .collect()
 }

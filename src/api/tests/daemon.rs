@@ -4,14 +4,14 @@ use crate::api::handlers::Api;
 use crate::api::peer::Peer;
 use crate::api::server::{Limits, serve_with};
 use crate::api::socket::bind;
-use crate::api::{Feed, PfDetail, Request, State, View};
+use crate::api::{Feed, Request, State, View};
 use crate::host::{Host, Look};
 use crate::model::{Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use crate::policy::resolve::resolve;
 use crate::policy::{Network, PolicySet, Source};
-use crate::report::{PfReport, PfState, Status};
+use crate::report::{PfReport, PfState, Seen, Status};
 use crate::sim::{DriverModel, SimHost, SimPf, sample};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -139,25 +139,29 @@ pub(super) async fn coordinate(
     while let Some(request) = requests.recv().await {
         match request {
             Request::View { reply } => {
+                let pf = host.observe(PF.parse().unwrap(), Look::Plain).unwrap();
+                let seen = pf.map(|pf| {
+                    let resolution = resolve(&policies, &Node::default(), &pf);
+                    (
+                        pf.address,
+                        Arc::new(Seen {
+                            pf,
+                            resolution,
+                            problems: Vec::new(),
+                        }),
+                    )
+                });
                 let view = View {
+                    seen: seen.into_iter().collect(),
                     host: Arc::clone(&host),
                     node: Arc::new(Node {
                         hostname: "as-set".to_owned(),
                         ..Node::default()
                     }),
                     policies: Arc::clone(&policies),
-                    memory: Memory::default(),
+                    memory: Arc::new(Memory::default()),
                 };
                 let _ = reply.send(view);
-            }
-            Request::Pfs { reply } => {
-                let seen = host.observe(PF.parse().unwrap(), Look::Plain).unwrap();
-                let seen = seen.map(|pf| (resolve(&policies, &Node::default(), &pf), pf));
-                let details = seen.into_iter().map(|(resolution, pf)| {
-                    let report = PfReport::of(&pf, &resolution, Vec::new());
-                    PfDetail::new(report, Some((&pf, &resolution)))
-                });
-                let _ = reply.send(details.collect());
             }
             Request::Settle { done } => drop(done.send(())),
             Request::Pause { scope, pause, done } => {

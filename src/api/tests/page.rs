@@ -5,9 +5,13 @@ use crate::api::handlers::{Api, OPENAPI};
 use crate::api::page::{docs_html, status_html};
 use crate::api::server::pages;
 use crate::api::{Feed, State, serve_tcp};
-use crate::report::{NetworkReport, PfReport, PfState, Status};
+use crate::host::{Host, HostError, Look};
+use crate::model::{Action, Node, PciAddress, PfSnapshot};
+use crate::report::{Happening, NetworkReport, PfReport, PfState, Status};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -29,13 +33,14 @@ fn status() -> Status {
     }
 }
 
-async fn server() -> (SocketAddr, mpsc::Receiver<crate::api::Request>) {
+async fn server() -> (SocketAddr, mpsc::Receiver<crate::api::Request>, Feed) {
     let (requests, asked) = mpsc::channel(4);
     let (sender, receiver) = watch::channel(Arc::new(status()));
+    let feed = Feed::new().unwrap();
     let state = State {
         status: receiver,
         requests,
-        feed: Feed::new().unwrap(),
+        feed: feed.clone(),
         admin_group: None,
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -45,7 +50,7 @@ async fn server() -> (SocketAddr, mpsc::Receiver<crate::api::Request>) {
         let _sender = sender;
         serve_tcp(listener, router, ROOMY).await
     });
-    (address, asked)
+    (address, asked, feed)
 }
 
 async fn ask(address: SocketAddr, request: &str) -> String {
@@ -58,7 +63,7 @@ async fn ask(address: SocketAddr, request: &str) -> String {
 
 #[tokio::test]
 async fn the_page_is_whole_without_a_script_and_takes_nothing_from_elsewhere() {
-    let (address, _asked) = server().await;
+    let (address, _asked, _) = server().await;
     let host = address.to_string();
     let page = ask(address, &format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n")).await;
     assert!(page.starts_with("HTTP/1.1 200"), "{page}");
@@ -97,7 +102,7 @@ async fn the_page_is_whole_without_a_script_and_takes_nothing_from_elsewhere() {
 
 #[tokio::test]
 async fn nothing_can_be_changed_over_tcp() {
-    let (address, mut asked) = server().await;
+    let (address, mut asked, _) = server().await;
     for path in ["/v1/apply", "/v1/pause", "/v1/resume", "/v1/reload"] {
         let answer = ask(
             address,
@@ -112,7 +117,7 @@ async fn nothing_can_be_changed_over_tcp() {
 
 #[tokio::test]
 async fn another_name_for_this_host_is_not_answered_to() {
-    let (address, _asked) = server().await;
+    let (address, _asked, _) = server().await;
     for host in [
         "Host: evil.example",
         "Host: localhost.evil.example:8080",
@@ -129,4 +134,48 @@ fn nothing_that_is_shown_is_taken_for_markup() {
     let html = status_html(&status()) + &docs_html(OPENAPI);
     assert!(!html.contains("<b>") && !html.contains("<script"), "{html}");
     assert!(!html.contains("href=\"http"), "{html}");
+}
+
+/// Counts how often somebody looks at it.
+#[derive(Debug, Default)]
+struct Looked(AtomicUsize);
+
+impl Host for Looked {
+    fn node(&self) -> Result<Node, HostError> {
+        Ok(Node::default())
+    }
+    fn pfs(&self) -> Result<BTreeSet<PciAddress>, HostError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(BTreeSet::new())
+    }
+    fn pf_of(&self, _: PciAddress) -> Option<PciAddress> {
+        None
+    }
+    fn observe(&self, _: PciAddress, _: Look) -> Result<Option<PfSnapshot>, HostError> {
+        Ok(None)
+    }
+    fn apply(&self, _: &Action) -> Result<(), HostError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn the_picture_takes_a_look_when_something_has_happened() {
+    let (address, asked, feed) = server().await;
+    let host = Arc::new(Looked::default());
+    tokio::spawn(coordinate(Arc::clone(&host) as _, asked, Arc::default()));
+    let request = "GET /picture.svg HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    let picture = async || {
+        let answer = ask(address, request).await;
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        host.0.load(Ordering::SeqCst)
+    };
+    assert_eq!(picture().await, 1);
+    assert_eq!(picture().await, 1);
+    feed.tell(Happening::PfAppeared { pf: pf() });
+    assert_eq!(picture().await, 2);
+    // Who comes at the same time shares it.
+    feed.tell(Happening::PfVanished { pf: pf() });
+    let several = futures::future::join_all((0..4).map(|_| picture())).await;
+    assert_eq!(several.into_iter().max(), Some(3));
 }

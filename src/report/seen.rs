@@ -1,0 +1,30 @@
+//! What a pass leaves behind: what it saw, what is wanted of it, and what is not so.
+
+use super::{Problem, ProblemKind};
+use crate::model::{Holder, PfSnapshot};
+use crate::policy::resolve::{DesiredPf, Resolution};
+
+#[derive(Debug, PartialEq)]
+pub struct Seen {
+    pub pf: PfSnapshot,
+    pub resolution: Resolution,
+    pub problems: Vec<Problem>,
+}
+
+impl Seen {
+    /// None where no policy names the PF, or none can be told yet.
+    pub fn desired(&self) -> Option<&DesiredPf> {
+        match &self.resolution {
+            Resolution::Desired(desired) => Some(desired),
+            Resolution::Unmatched | Resolution::AwaitsName => None,
+        }
+    }
+
+    pub(crate) fn is_refused_for_vfio(&self) -> bool {
+        let in_use = |problem: &Problem| problem.kind == ProblemKind::InUse;
+        let is_vfio =
+            |by: &Holder| matches!(by, Holder::VfioGroup { .. } | Holder::UserspaceDevice);
+        let held = || self.pf.holders.iter().flat_map(|by_vf| by_vf.values());
+        self.problems.iter().any(in_use) && held().flatten().any(is_vfio)
+    }
+}
