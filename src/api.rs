@@ -51,7 +51,7 @@ pub use socket::listen;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-pub use tls::{Tls, TlsFiles};
+pub use tls::{Tls, TlsError, TlsFiles};
 use tokio::sync::{mpsc, oneshot, watch};
 
 /// Something that only the coordinator can do or knows.

@@ -20,7 +20,7 @@ mod triggers;
 mod watched;
 
 use crate::agent::{Listen, Settings, VfOperator};
-use crate::api::{self, Feed, Request, Tcp, Tls, TlsFiles};
+use crate::api::{self, Feed, Request, Tcp, Tls, TlsError, TlsFiles};
 use crate::attach::{AttachError, Collected, Lender};
 use crate::events::{Cause, Sources, Trigger};
 use crate::file;
@@ -41,7 +41,7 @@ use slot::Waiting;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -66,6 +66,8 @@ enum Message {
         loaded: Box<Loaded>,
         cause: Cause,
         unsaved: Option<LastGoodError>,
+        /// None where they were not read.
+        tls: Option<Result<(), TlsError>>,
     },
     Published(Box<Published>),
 }
@@ -90,7 +92,8 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
         &settings.all_policy_dirs(),
         settings.limits.receive_buffer,
     )?;
-    let shared = shared(settings, root)?;
+    let mut shared = shared(settings, root)?;
+    shared.tls = tls(&shared)?;
     let listener = api::listen(&file::under(&shared.root, &shared.settings.api.socket))?;
 
     let (triggers, mut triggered) = mpsc::channel(TRIGGER_QUEUE);
@@ -102,7 +105,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let posted = file::under(&coordinator.shared.root, &settings.posted_dir());
     let for_vf_operator = listen_for_vf_operator(&settings).await?;
     let vf_operator = serve_vf_operator(for_vf_operator, posted, state.clone());
-    let tcp = listen_on_tcp(&coordinator.shared.root, &settings).await?;
+    let tcp = listen_on_tcp(&coordinator.shared).await?;
     let serve = api::serve(listener, tcp, state);
     let work = coordinate(
         &mut coordinator,
@@ -130,27 +133,35 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn listen_on_tcp(root: &Path, settings: &Settings) -> anyhow::Result<Option<Tcp>> {
+fn tls(shared: &Shared) -> anyhow::Result<Option<Tls>> {
+    let Some(Listen::Tls(address, tls)) = &shared.settings.api.listen else {
+        return Ok(None);
+    };
+    let files = TlsFiles {
+        certificate: file::under(&shared.root, &tls.certificate),
+        key: file::under(&shared.root, &tls.key),
+        client_ca: file::under(&shared.root, &tls.client_ca),
+    };
+    let tls = Tls::load(files, &tls.admins);
+    tls.map(Some)
+        .with_context(|| format!("cannot listen on {address} with TLS"))
+}
+
+async fn listen_on_tcp(shared: &Shared) -> anyhow::Result<Option<Tcp>> {
     let bind = async |address: &SocketAddr| {
         let listener = TcpListener::bind(address).await;
         listener.with_context(|| format!("cannot listen on {address}"))
     };
-    Ok(match &settings.api.listen {
-        None => None,
-        Some(Listen::Local(address)) => Some(Tcp::Local(bind(address).await?)),
-        Some(Listen::Tls(address, tls)) => {
-            let files = [&tls.certificate, &tls.key, &tls.client_ca];
-            let [certificate, key, client_ca] = files.map(|path| file::under(root, path));
-            let files = TlsFiles {
-                certificate: &certificate,
-                key: &key,
-                client_ca: &client_ca,
-            };
-            let tls = Tls::load(&files, &tls.admins);
-            let tls = tls.with_context(|| format!("cannot listen on {address} with TLS"))?;
-            Some(Tcp::Tls(bind(address).await?, tls))
-        }
-    })
+    let (Some(Listen::Local(address) | Listen::Tls(address, _)), tls) =
+        (&shared.settings.api.listen, &shared.tls)
+    else {
+        return Ok(None);
+    };
+    let listener = bind(address).await?;
+    Ok(Some(match tls {
+        Some(tls) => Tcp::Tls(listener, tls.clone()),
+        None => Tcp::Local(listener),
+    }))
 }
 
 async fn listen_for_vf_operator(
@@ -198,6 +209,7 @@ fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
     }
     Ok(Shared {
         lender: Lender::new(root.clone()),
+        tls: None,
         feed: Feed::new().context("cannot set up counters")?,
         host,
         store,

@@ -132,6 +132,11 @@ impl Cause {
             Self::Start | Self::Reload | Self::PolicyFiles | Self::Resumed | Self::Request { .. }
         )
     }
+
+    /// Somebody said so, in place of changing something that is noticed by itself.
+    pub fn is_asked_for(&self) -> bool {
+        matches!(self, Self::Reload | Self::Request { .. })
+    }
 }
 
 impl Cause {

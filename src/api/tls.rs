@@ -2,67 +2,64 @@
 
 use super::peer::Peer;
 use anyhow::{Context, bail};
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::client::verify_server_name;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
 use tokio_rustls::rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 
 /// Who we are, and whom we believe.
-#[derive(Debug, Clone, Copy)]
-pub struct TlsFiles<'a> {
-    pub certificate: &'a Path,
-    pub key: &'a Path,
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
     /// Signs the certificates of clients.
-    pub client_ca: &'a Path,
+    pub client_ca: PathBuf,
+}
+
+/// Why the files cannot be used, and which of them it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("{reason:#}")]
+pub struct TlsError {
+    pub file: PathBuf,
+    reason: anyhow::Error,
 }
 
 #[derive(Clone)]
 pub struct Tls {
-    acceptor: TlsAcceptor,
+    files: Arc<TlsFiles>,
+    acceptor: Arc<RwLock<TlsAcceptor>>,
     /// In whose certificate one of these names is, may change what others may only read.
     admins: Arc<[ServerName<'static>]>,
 }
 
 impl Tls {
-    pub fn load(files: &TlsFiles<'_>, admins: &[ServerName<'static>]) -> anyhow::Result<Self> {
-        let shown = files.client_ca.display();
-        let mut clients = RootCertStore::empty();
-        for ca in certificates(files.client_ca)? {
-            let usable = clients.add(ca);
-            usable.with_context(|| format!("a certificate in {shown} cannot be that of a CA"))?;
-        }
-        let provider = Arc::new(ring::default_provider());
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(clients.into(), Arc::clone(&provider));
-        let verifier = verifier.build().with_context(|| {
-            format!("certificates of clients cannot be verified with the CA in {shown}")
-        })?;
-        let (certificate, key) = (files.certificate.display(), files.key.display());
-        let chain = certificates(files.certificate)?;
-        let secret = PrivateKeyDer::from_pem_file(files.key);
-        let secret = secret.with_context(|| format!("cannot read a private key from {key}"))?;
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_client_cert_verifier(verifier)
-            .with_single_cert(chain, secret)
-            .with_context(|| {
-                format!(
-                    "the key in {key} and the certificate in {certificate} cannot be used together"
-                )
-            })?;
+    pub fn load(files: TlsFiles, admins: &[ServerName<'static>]) -> Result<Self, TlsError> {
         Ok(Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
+            acceptor: Arc::new(RwLock::new(acceptor(&files)?)),
+            files: Arc::new(files),
             admins: admins.into(),
         })
+    }
+
+    /// Reads the files again, for connections from now on. Where they cannot be used, what they
+    /// were before stays.
+    pub fn reload(&self) -> Result<(), TlsError> {
+        let read = acceptor(&self.files)?;
+        *self
+            .acceptor
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = read;
+        Ok(())
     }
 
     /// `None` for whoever has no certificate that we believe, or takes too long.
@@ -71,7 +68,9 @@ impl Tls {
         stream: TcpStream,
         patience: Duration,
     ) -> Option<(TlsStream<TcpStream>, Peer)> {
-        let accepted = timeout(patience, self.acceptor.accept(stream)).await;
+        let acceptor = self.acceptor.read().map(|it| it.clone());
+        let acceptor = acceptor.unwrap_or_else(|poisoned| poisoned.into_inner().clone());
+        let accepted = timeout(patience, acceptor.accept(stream)).await;
         let stream = accepted.ok()?.ok()?;
         let certificates = stream.get_ref().1.peer_certificates();
         let peer = self.peer(certificates?.first()?)?;
@@ -86,6 +85,48 @@ impl Tls {
             None => Peer::Guest,
         })
     }
+}
+
+fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, TlsError> {
+    let about = |file: &Path| {
+        let file = file.to_owned();
+        move |reason: anyhow::Error| TlsError { file, reason }
+    };
+    let provider = Arc::new(ring::default_provider());
+    let clients = clients(&files.client_ca, &provider).map_err(about(&files.client_ca))?;
+    let chain = certificates(&files.certificate).map_err(about(&files.certificate))?;
+    let config = || {
+        let (certificate, key) = (files.certificate.display(), files.key.display());
+        let secret = PrivateKeyDer::from_pem_file(&files.key);
+        let secret = secret.with_context(|| format!("cannot read a private key from {key}"))?;
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_client_cert_verifier(clients)
+            .with_single_cert(chain, secret);
+        config.with_context(|| {
+            format!("the key in {key} and the certificate in {certificate} cannot be used together")
+        })
+    };
+    let config = config().map_err(about(&files.key))?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Who verifies the certificates of clients.
+fn clients(
+    path: &Path,
+    provider: &Arc<CryptoProvider>,
+) -> anyhow::Result<Arc<dyn ClientCertVerifier>> {
+    let shown = path.display();
+    let mut clients = RootCertStore::empty();
+    for ca in certificates(path)? {
+        let usable = clients.add(ca);
+        usable.with_context(|| format!("a certificate in {shown} cannot be that of a CA"))?;
+    }
+    let verifier =
+        WebPkiClientVerifier::builder_with_provider(clients.into(), Arc::clone(provider));
+    verifier.build().with_context(|| {
+        format!("certificates of clients cannot be verified with the CA in {shown}")
+    })
 }
 
 fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {

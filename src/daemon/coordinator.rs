@@ -7,7 +7,7 @@ use super::pausing::Current;
 use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
 use super::{Message, announce, job, journal};
 use crate::agent::Settings;
-use crate::api::{self, Feed, Remembers, Request, View};
+use crate::api::{self, Feed, Remembers, Request, Tls, View};
 use crate::attach::Lender;
 use crate::events::Cause;
 use crate::file;
@@ -37,6 +37,8 @@ pub(super) struct Shared {
     pub(super) node: Arc<Node>,
     pub(super) policies: Arc<PolicySet>,
     pub(super) feed: Feed,
+    /// Where other hosts can ask.
+    pub(super) tls: Option<Tls>,
 }
 
 impl Shared {
@@ -123,7 +125,11 @@ impl Coordinator {
                 loaded,
                 cause,
                 unsaved,
-            } => self.on_loaded(*loaded, &cause, unsaved.as_ref()),
+                tls,
+            } => {
+                self.loading.note_tls(tls);
+                self.on_loaded(*loaded, &cause, unsaved.as_ref());
+            }
             Message::Published(published) => self.on_published(*published),
         }
         self.tell_settled();

@@ -4,6 +4,7 @@ use super::coordinator::Shared;
 use super::slot::{Running, Waiting};
 use super::watched::Watched;
 use super::{Message, journal};
+use crate::api::Tls;
 use crate::events::Cause;
 use crate::model::PciAddress;
 use crate::plan::Blocked;
@@ -108,10 +109,13 @@ pub(super) fn load(
         let dirs = &shared.settings.all_policy_dirs();
         let loaded = load::load(&shared.root, dirs, Trust::Enforce, &known);
         let unsaved = unread.or(loaded.last_good.write(&directory).err());
+        let tls = shared.tls.as_ref().filter(|_| cause.is_asked_for());
+        let tls = tls.map(Tls::reload);
         drop(messages.send(Message::Loaded {
             loaded: Box::new(loaded),
             cause,
             unsaved,
+            tls,
         }));
     });
 }

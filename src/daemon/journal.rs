@@ -227,6 +227,15 @@ pub fn policy_restored(file: &Path) {
     );
 }
 
+pub fn tls_broken(file: &Path, error: &dyn Display) {
+    let shown = file.display();
+    error!(
+        MESSAGE_ID = id::TLS_BROKEN,
+        SRIOV_FILE = %shown,
+        "the certificates of before stay in force: {error}",
+    );
+}
+
 pub fn output_written(file: &Path) {
     let shown = file.display();
     info!(MESSAGE_ID = id::OUTPUT_WRITTEN, SRIOV_FILE = %shown, "{shown} written");

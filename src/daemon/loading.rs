@@ -4,7 +4,8 @@ use super::announce::Unsaved;
 use super::backoff::{Backoff, jitter};
 use super::coordinator::Coordinator;
 use super::slot::{Slot, Waiting, tell_done};
-use super::{announce, job};
+use super::{announce, job, journal};
+use crate::api::TlsError;
 use crate::events::Cause;
 use crate::model::PciAddress;
 use crate::policy::PolicySet;
@@ -23,6 +24,8 @@ pub(super) struct Loading {
     unsaved: Unsaved,
     backoff: Backoff,
     pub(super) retry_at: Option<Instant>,
+    /// Why the certificates of before are still in force.
+    pub(super) unusable_tls: Option<TlsError>,
 }
 
 #[derive(Debug)]
@@ -47,9 +50,25 @@ impl Load {
             tell: vec![done],
         }
     }
+
+    /// One reading for both. Only somebody's wish reads what no event tells of.
+    fn merge(&mut self, other: Self) {
+        if other.cause.is_asked_for() {
+            self.cause = other.cause;
+        }
+        self.tell.extend(other.tell);
+    }
 }
 
 impl Loading {
+    pub(super) fn note_tls(&mut self, read: Option<Result<(), TlsError>>) {
+        if let Some(read) = read {
+            self.unusable_tls = read.err();
+            let unusable = self.unusable_tls.iter();
+            unusable.for_each(|error| journal::tls_broken(&error.file, error));
+        }
+    }
+
     /// Tried again by reading again. Until then the last good texts are at hand only.
     fn note_unsaved(&mut self, unsaved: Option<&LastGoodError>) {
         self.unsaved.announce(unsaved.map(|error| error as _));
@@ -66,7 +85,7 @@ impl Coordinator {
     pub(super) fn load_policies(&mut self, load: impl Into<Load>) {
         let load = load.into();
         match &mut self.loading.next {
-            Some(next) => next.tell.extend(load.tell),
+            Some(next) => next.merge(load),
             none => *none = Some(load),
         }
         self.begin_loading();

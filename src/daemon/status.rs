@@ -2,6 +2,7 @@
 
 use super::coordinator::Coordinator;
 use crate::model::PciAddress;
+use crate::policy::load::FileState;
 use crate::report::{
     self, AbsentPf, FileReport, NetworkReport, PfReport, Present, Problem, Seen, Status, sentence,
 };
@@ -34,6 +35,12 @@ impl Coordinator {
             })
             .collect();
         let files = self.loaded.iter().flat_map(|loaded| &loaded.files);
+        let unusable_tls = self.loading.unusable_tls.iter().map(|error| FileReport {
+            path: error.file.clone(),
+            state: FileState::Broken {
+                kept_last_good: true,
+            },
+        });
         let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: sentence::status_line(&pfs),
@@ -45,6 +52,7 @@ impl Coordinator {
                     path: file.path.clone(),
                     state: file.state.clone(),
                 })
+                .chain(unusable_tls)
                 .collect(),
             pfs,
         };

@@ -222,6 +222,20 @@ fn reading_is_for_the_group_and_changing_for_admins() -> Result<()> {
         let answered = with(who, request)?;
         ensure!(answered.stdout == status, "{who} {request}: {answered}");
     }
+    // Certificates are renewed while it runs; what cannot be used changes nothing.
+    let key = format!("{CERTIFICATES}/localhost.key");
+    host.run(&format!("mv {key} {key}.good; echo x > {key}"))?;
+    let reloaded = host.try_run("sriovctl reload")?;
+    let why = format!("{key}  broken, its last good content is in force");
+    ensure!(
+        reloaded.status == 1 && reloaded.stdout.contains(&why),
+        "{reloaded}"
+    );
+    host.wait_for_journal(&format!("cannot read a private key from {key}"))?;
+    ensure!(with("reader", "/v1/status")?.stdout == "200");
+    put_certificates(&host)?;
+    host.run("sriovctl reload")?;
+    ensure!(with("reader", "/v1/status")?.stdout == "200");
     let unknown = host.try_run(&format!(
         "curl -sS --cacert {CERTIFICATES}/ca.pem https://localhost:8443/v1/status"
     ))?;

@@ -77,26 +77,28 @@ impl Files {
     }
 
     fn load(&self) -> anyhow::Result<Tls> {
-        let files = ["server.pem", "server.key", "ca.pem"].map(|name| self.path(name));
         let files = TlsFiles {
-            certificate: &files[0],
-            key: &files[1],
-            client_ca: &files[2],
+            certificate: self.path("server.pem"),
+            key: self.path("server.key"),
+            client_ca: self.path("ca.pem"),
         };
-        Tls::load(&files, &[ServerName::try_from(ADMIN).unwrap()])
+        Ok(Tls::load(files, &[ServerName::try_from(ADMIN).unwrap()])?)
     }
 }
 
 struct Server {
     address: SocketAddr,
     ca: Ca,
+    files: Files,
+    tls: Tls,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Server {
     async fn start(limits: Limits) -> Self {
         let ca = Ca::new();
-        let tls = Files::new(&ca, &ca.issue("localhost")).load().unwrap();
+        let files = Files::new(&ca, &ca.issue("localhost"));
+        let tls = files.load().unwrap();
         let host = SimHost::default();
         host.plug(SimPf::new(pf(), DriverModel::IGB));
         let (requests, asked) = (mpsc::channel(4), Arc::default());
@@ -110,11 +112,18 @@ impl Server {
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
+        let served = tls.clone();
         tokio::spawn(async move {
             let _sender = sender;
-            serve_tls(listener, tls, Api::new(state, limits)).await
+            serve_tls(listener, served, Api::new(state, limits)).await
         });
-        Self { address, ca, asked }
+        Self {
+            address,
+            ca,
+            files,
+            tls,
+            asked,
+        }
     }
 
     fn asked(&self) -> Vec<String> {
@@ -216,6 +225,39 @@ async fn who_does_not_greet_loses_the_place() {
     let answer = server.ask(Some(&guest), &request).await;
     assert!(answer.unwrap().starts_with("HTTP/1.1 200"));
     assert_eq!(silent.read(&mut [0; 16]).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn files_are_read_again_and_bad_ones_change_nothing() {
+    let server = Server::start(ROOMY).await;
+    let (before, after) = (Ca::new(), Ca::new());
+    let guests = [server.ca.issue("a"), before.issue("a"), after.issue("a")];
+    let status = request("GET", "/v1/status", "");
+    let answered = async || {
+        let mut answered = Vec::new();
+        for guest in &guests {
+            answered.push(server.ask(Some(guest), &status).await.is_ok());
+        }
+        answered
+    };
+    assert_eq!(answered().await, [true, false, false]);
+    let ca = server.files.path("ca.pem");
+    // During a change of the CA both are believed.
+    fs::write(&ca, server.ca.pem.clone() + &before.pem).unwrap();
+    assert_eq!(answered().await, [true, false, false]);
+    server.tls.reload().unwrap();
+    assert_eq!(answered().await, [true, true, false]);
+
+    fs::write(&ca, &after.pem).unwrap();
+    let key = server.files.path("server.key");
+    let good = fs::read(&key).unwrap();
+    fs::write(&key, "x").unwrap();
+    let error = server.tls.reload().unwrap_err();
+    assert_eq!(error.file, key);
+    assert_eq!(answered().await, [true, true, false]);
+    fs::write(&key, good).unwrap();
+    server.tls.reload().unwrap();
+    assert_eq!(answered().await, [false, false, true]);
 }
 
 #[test]

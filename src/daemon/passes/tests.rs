@@ -5,9 +5,12 @@ use super::super::coordinator::Shared;
 use super::super::ledger::StateLedger;
 use super::*;
 use crate::agent::Settings;
+use crate::api::{Tls, TlsFiles};
 use crate::attach::Lender;
 use crate::events::{Scope, Trigger};
 use crate::policy::PolicySet;
+use crate::policy::load::FileState;
+use crate::report::FileReport;
 use crate::sim::{DriverModel, SimHost, SimPf};
 use crate::state::Store;
 use tokio::sync::mpsc;
@@ -28,6 +31,7 @@ fn coordinator(
         root: Arc::new(root.to_owned()),
         node: Arc::default(),
         policies: Arc::new(PolicySet::default()),
+        tls: None,
     };
     let (messages, finished) = mpsc::unbounded_channel();
     (Coordinator::new(shared, messages), finished)
@@ -76,4 +80,36 @@ async fn an_event_that_shows_nothing_new_publishes_nothing() {
     coordinator.on_trigger(event());
     coordinator.on_message(finished.recv().await.unwrap());
     assert!(coordinator.is_busy(), "the new VFs are published");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_used_is_told_until_it_can() {
+    let root = tempfile::tempdir().unwrap();
+    let (mut coordinator, _) = coordinator(root.path(), &Arc::default());
+    let key = root.path().join("key.pem");
+    let files = TlsFiles {
+        certificate: key.clone(),
+        key: key.clone(),
+        client_ca: key.clone(),
+    };
+    let unusable = Tls::load(files, &[]).err().unwrap();
+    let mut told_after = |cause, tls| {
+        coordinator.on_message(Message::Loaded {
+            loaded: Box::default(),
+            cause,
+            unsaved: None,
+            tls,
+        });
+        coordinator.status_now().files
+    };
+    let broken = FileReport {
+        path: key,
+        state: FileState::Broken {
+            kept_last_good: true,
+        },
+    };
+    let told = told_after(Cause::Reload, Some(Err(unusable)));
+    assert_eq!(told, std::slice::from_ref(&broken));
+    assert_eq!(told_after(Cause::PolicyFiles, None), [broken]);
+    assert_eq!(told_after(Cause::Reload, Some(Ok(()))), []);
 }
