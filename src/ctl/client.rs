@@ -2,11 +2,13 @@
 
 use crate::api::ProblemDetails;
 use anyhow::{Context, anyhow};
+use futures::StreamExt as _;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::handshake;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
+use inotify::{EventStream, Inotify, WatchMask};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io::{self, ErrorKind};
@@ -95,7 +97,16 @@ pub(super) struct Conversation {
     socket: PathBuf,
 }
 
-const LOST: &str = "sriovd has ended the connection";
+/// It was there before, and may be again.
+#[derive(Debug, Clone, Copy, thiserror::Error)]
+#[error("sriovd has ended the connection")]
+pub(super) struct Lost;
+
+/// Whoever makes, mends or removes a socket is told of in its directory, and in those above.
+const MAKING: WatchMask = WatchMask::CREATE
+    .union(WatchMask::MOVED_TO)
+    .union(WatchMask::ATTRIB)
+    .union(WatchMask::DELETE_SELF);
 
 impl Conversation {
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
@@ -118,6 +129,38 @@ impl Conversation {
         Ok(Follower { body, pending })
     }
 
+    /// Returns when somebody listens there again, and may be talked to.
+    pub(super) async fn is_back(&self) -> anyhow::Result<()> {
+        loop {
+            let mut changes = self.changes().context("cannot wait for sriovd")?;
+            let error = match UnixStream::connect(&self.socket).await {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            match error.kind() {
+                ErrorKind::NotFound
+                | ErrorKind::ConnectionRefused
+                | ErrorKind::PermissionDenied => drop(changes.next().await),
+                _ => return Err(Unreachable::new(&self.socket, error.into()).into()),
+            }
+        }
+    }
+
+    /// What happens to the directory of the socket, or where that is not there, above it.
+    fn changes(&self) -> io::Result<EventStream<Vec<u8>>> {
+        let inotify = Inotify::init()?;
+        let mut result = Err(ErrorKind::NotFound.into());
+        for directory in self.socket.ancestors().skip(1) {
+            result = inotify.watches().add(directory, MAKING);
+            match &result {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                _ => break,
+            }
+        }
+        result?;
+        inotify.into_event_stream(vec![0; 4096])
+    }
+
     async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -125,7 +168,7 @@ impl Conversation {
         body: Vec<u8>,
     ) -> anyhow::Result<T> {
         let body = self.send(method, path, body).await?;
-        let bytes = body.collect().await.context(LOST)?.to_bytes();
+        let bytes = body.collect().await.context(Lost)?.to_bytes();
         serde_json::from_slice(&bytes).context("cannot make sense of sriovd's answer")
     }
 
@@ -140,13 +183,13 @@ impl Conversation {
             .header("host", "sriovd")
             .header("content-type", "application/json")
             .body(Full::<Bytes>::from(body))?;
-        let response = sender.send_request(request).await.context(LOST)?;
+        let response = sender.send_request(request).await.context(Lost)?;
         let status = response.status();
         let body = response.into_body();
         if status == StatusCode::OK {
             return Ok(body);
         }
-        let bytes = body.collect().await.context(LOST)?.to_bytes();
+        let bytes = body.collect().await.context(Lost)?.to_bytes();
         Err(refusal(status, &bytes))
     }
 }
@@ -171,7 +214,7 @@ impl Follower {
             match self.body.frame().await {
                 None => return Ok(None),
                 Some(frame) => {
-                    let frame = frame.context(LOST)?;
+                    let frame = frame.context(Lost)?;
                     self.pending
                         .extend(frame.into_data().unwrap_or_default().iter());
                 }

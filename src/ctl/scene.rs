@@ -137,6 +137,7 @@ impl Scene {
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: sentence::status_line(&pfs),
+            starting: false,
             pfs,
             absent: report::absent(&self.policies, &self.host.node, &present),
             networks: networks.collect(),

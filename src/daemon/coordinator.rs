@@ -89,7 +89,10 @@ impl Coordinator {
             settling: Vec::new(),
             shared,
             messages,
-            status: watch::Sender::default(),
+            status: watch::Sender::new(Arc::new(Status {
+                starting: true,
+                ..Status::default()
+            })),
             slots: BTreeMap::new(),
             loaded: None,
             loading: Loading::default(),

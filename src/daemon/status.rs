@@ -44,6 +44,7 @@ impl Coordinator {
         let status = Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: sentence::status_line(&pfs),
+            starting: self.is_starting(),
             pauses: self.pauses(),
             absent: self.absent(),
             networks: self.network_reports(),
@@ -65,9 +66,13 @@ impl Coordinator {
         });
     }
 
+    fn is_starting(&self) -> bool {
+        !self.first_look.as_ref().is_some_and(BTreeSet::is_empty)
+    }
+
     fn absent(&self) -> Vec<AbsentPf> {
         // Nothing is missing before it is known what is there.
-        if !self.first_look.as_ref().is_some_and(BTreeSet::is_empty) {
+        if self.is_starting() {
             return Vec::new();
         }
         let seen = self.slots.values().filter_map(|slot| slot.seen.as_ref());

@@ -13,6 +13,9 @@ pub struct Status {
     pub version: String,
     /// The sentence that `systemctl status` shows.
     pub summary: String,
+    /// The daemon has just started: not every PF that was there then has been looked at yet.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub starting: bool,
     pub pfs: Vec<PfReport>,
     /// What policies name and is not here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

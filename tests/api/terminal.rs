@@ -152,3 +152,20 @@ fn without_a_terminal_only_news_are_told() {
     let status: serde_json::Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status["pfs"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn who_watches_goes_on_when_the_agent_starts_again() {
+    let host = Host::start(1, 4);
+    let mut lines = Session::without_terminal(&host, &["status", "--watch"]);
+    let mut table = Session::on_terminal(&host, "status --watch 0000:01:00.0");
+    lines.wait_for("(0000:01:00.0) 4/4/256 VFs, ready\n");
+    table.wait_for("ready");
+    host.stop();
+    table.wait_for("; waiting for it to come back");
+    host.start_again();
+    table.wait_for("\x1b[2J");
+    host.plug(3);
+    let news = lines.wait_for("(0003:01:00.0) 4/4/256 VFs, ready\n");
+    // What is as it was is not told again.
+    assert!(!news.contains("0000:01:00.0"), "{news}");
+}

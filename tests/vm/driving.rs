@@ -110,8 +110,11 @@ fn a_pause_holds_changes_over_a_restart_and_ends_by_itself() -> Result<()> {
         "{}",
         host.status_text()?
     );
+    let mut watch = host.spawn("exec sriovctl status --watch 2>&1")?;
+    watch.wait_for("1 step waits", PATIENCE)?;
     host.run_for("systemctl restart sriovd", PATIENCE)?;
     host.wait("sriovctl status enp1s0 | grep -q '1 step waits'")?;
+    watch.wait_for("waiting for it to come back", PATIENCE)?;
     assert_eq!(host.vf("enp1s0", 1)?["trust"], json!(false));
     let plan = host.try_run("sriovctl apply enp1s0 --dry-run")?;
     assert_eq!(plan.status, 3, "{plan}");
@@ -125,6 +128,10 @@ fn a_pause_holds_changes_over_a_restart_and_ends_by_itself() -> Result<()> {
     host.wait("sriovctl status enp1s0 | grep -q '1 step waits'")?;
     let resumed = host.run("sriovctl resume")?;
     assert_eq!(resumed, "Nothing is paused.\n");
+    // Who watched before the restart sees it, and saw nothing vanish.
+    let watched = watch.wait_for("4/4/7 VFs, ready", PATIENCE)?;
+    ensure!(!watched.contains("is gone"), "{watched}");
+    watch.kill();
     host.wait_for_vf("enp1s0", 1, ".trust == true")?;
 
     // A short one ends without anybody.

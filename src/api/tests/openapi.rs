@@ -59,6 +59,7 @@ fn a_host_with_everything() -> (Arc<SimHost>, Status) {
     other.problems.push(problem);
     let status = Status {
         version: "1".to_owned(),
+        starting: true,
         pfs: vec![other],
         networks: vec![crate::report::NetworkReport {
             name: "f1-u".to_owned(),

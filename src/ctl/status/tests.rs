@@ -1,11 +1,12 @@
-//! Which PFs are told of, and what is told again.
+//! Which PFs are told of, and how.
 
 use super::*;
+use crate::report::PfName;
 
 const HERE: &str = "0000:01:00.0";
-const GONE: &str = "0000:09:00.0";
+pub(super) const GONE: &str = "0000:09:00.0";
 
-fn a_status() -> Status {
+pub(super) fn a_status() -> Status {
     let here = PfReport {
         interface: Some("enp1s0".to_owned()),
         state: PfState::Ready,
@@ -69,35 +70,4 @@ ADDRESS       INTERFACE  DRIVER  VFS    STATE      POLICIES   POOLS
 0000:09:00.0 absent: policy dataplane names it, and it is not here
 "
     );
-}
-
-#[test]
-fn who_watches_is_told_what_changes_and_nothing_else() {
-    let mut view = View {
-        as_json: false,
-        on_terminal: false,
-        told: BTreeMap::new(),
-        last: None,
-    };
-    let mut status = a_status();
-    assert_eq!(
-        view.news(&status),
-        "\
-enp1s0 (0000:01:00.0) 4/4/7 VFs, ready
-0000:02:00.0 0/0/0 VFs, unmanaged
-0000:09:00.0 absent: policy dataplane names it, and it is not here
-"
-    );
-    assert_eq!(view.news(&status), "");
-    // It is plugged in, another is pulled, and of the third nothing is new.
-    let plugged = PfReport {
-        state: PfState::Ready,
-        vfs_possible: 8,
-        ..PfReport::unseen(GONE.parse().unwrap())
-    };
-    status.absent.clear();
-    status.pfs.truncate(1);
-    status.pfs.push(plugged);
-    let expected = "0000:02:00.0 is gone\n0000:09:00.0 0/0/8 VFs, ready\n";
-    assert_eq!(view.news(&status), expected);
 }
