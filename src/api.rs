@@ -45,6 +45,7 @@ pub use feed::Feed;
 pub use input::read as read_body;
 pub use peer::is_for_this_host;
 pub use problem::ProblemDetails;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use server::{LIMITS, Limits, Tcp, serve, serve_tcp};
 pub use socket::listen;
@@ -178,7 +179,7 @@ pub struct PauseRequest {
 }
 
 /// The answer to `POST /v1/apply`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, JsonSchema, Serialize, Deserialize)]
 pub struct Applied {
     #[serde(flatten)]
     pub status: Status,

@@ -5,11 +5,12 @@ use super::explain::Explained;
 use super::list::Listing;
 use super::show::Shown;
 use crate::agent;
+use crate::api::Applied;
 use crate::forecast::Forecast;
 use crate::model::HostSnapshot;
 use crate::policy::file;
 use crate::render::picture::Picture;
-use crate::report::Status;
+use crate::report::{Event, Status};
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -29,6 +30,8 @@ pub(super) enum Document {
     Explain,
     Check,
     Draw,
+    Apply,
+    Monitor,
 }
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -46,6 +49,8 @@ pub(super) fn schema(document: Document) -> Value {
         Document::Explain => printed::<Explained>(),
         Document::Check => printed::<Checked>(),
         Document::Draw => printed::<Picture>(),
+        Document::Apply => printed::<Applied>(),
+        Document::Monitor => printed::<Event>(),
     }
 }
 

@@ -2,13 +2,14 @@
 
 use super::{Pause, Problem, ProblemKind, Progress, TakenVf};
 use crate::model::{PciAddress, Step, Timestamp, VfIndex};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 /// One thing that happened. Numbers ascend by one, so that a reader sees when it missed some.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Event {
     pub number: u64,
     pub time: Timestamp,
@@ -16,7 +17,7 @@ pub struct Event {
     pub happening: Happening,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
 pub enum Happening {
     /// Something said "look again".
@@ -121,7 +122,7 @@ pub enum Happening {
     },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PlannedStep {
     pub text: String,
     /// It takes VFs away from whoever uses them.

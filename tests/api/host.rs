@@ -6,7 +6,7 @@ use sriovd::model::{Holder, HostSnapshot, Node, PciAddress, VfIndex};
 use sriovd::plan::Memory;
 use sriovd::policy::resolve::resolve;
 use sriovd::policy::{PolicySet, file};
-use sriovd::report::{Happening, PfReport, Seen, Status, TakenVf, sentence};
+use sriovd::report::{Happening, PfReport, PfState, Seen, Status, TakenVf, sentence};
 use sriovd::sim::agent::SimAgent;
 use sriovd::sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeMap;
@@ -232,7 +232,11 @@ impl Serving {
                 agent.host.set_num_vfs_by_hand(pf, 0);
                 agent.host.set_num_vfs_by_hand(pf, 2);
                 agent.host.hold(pf, VfIndex(1), Holder::Namespace { name });
-                self.learn(Known::of(&agent));
+                let mut known = Known::of(&agent);
+                let status = Arc::make_mut(&mut known.status);
+                let pfs = status.pfs.iter_mut().filter(|it| it.address == pf);
+                pfs.for_each(|pf| pf.state = PfState::Refused);
+                self.learn(known);
                 self.agent = Some(agent);
                 let _ = done.send(());
                 None
