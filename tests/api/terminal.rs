@@ -18,9 +18,13 @@ struct Session {
 
 impl Session {
     fn on_terminal(host: &Host, arguments: &str) -> Self {
+        Self::on_terminal_with(host, "TERM=xterm", arguments)
+    }
+
+    fn on_terminal_with(host: &Host, environment: &str, arguments: &str) -> Self {
         let sriovctl = env!("CARGO_BIN_EXE_sriovctl");
         let socket = host.socket.display();
-        let command = format!("exec {sriovctl} --socket {socket} {arguments}");
+        let command = format!("exec env {environment} {sriovctl} --socket {socket} {arguments}");
         Self::start(Command::new("script").args(["-qefc", &command, "/dev/null"]))
     }
 
@@ -123,6 +127,23 @@ fn force_without_a_terminal_was_thought_about() {
     let (_, said) = session.end();
     assert!(!said.contains("Go on?"), "{said}");
     assert_eq!(host.asked().len(), 1);
+}
+
+#[test]
+fn colours_are_for_terminals_whose_user_wants_them() {
+    let host = Host::start(1, 4);
+    let green = "\x1b[32mready";
+    let (_, said) = Session::on_terminal(&host, "status").end();
+    assert!(said.contains(green), "{said:?}");
+    let plain = Session::on_terminal_with(&host, "TERM=xterm NO_COLOR=1", "status");
+    let piped = Session::without_terminal(&host, &["status"]);
+    for session in [plain, piped] {
+        let (_, said) = session.end();
+        assert!(
+            said.contains(" ready ") && !said.contains('\x1b'),
+            "{said:?}"
+        );
+    }
 }
 
 #[test]
