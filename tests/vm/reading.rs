@@ -1,9 +1,10 @@
 //! What sriovctl tells of a NIC that was plugged in, with the agent and without it.
 
-use crate::host::Host;
+use crate::host::{Host, PATIENCE};
 use crate::lab::Nic;
 use anyhow::{Result, ensure};
-use serde_json::Value;
+use std::fs;
+use std::path::Path;
 
 const POLICY: &str = r#"
 [[policy]]
@@ -21,52 +22,21 @@ name = "weak"
 num_vfs = 7
 match.vendor = "8086"
 
+[[policy]]
+name = "rest"
+num_vfs = 3
+vfs = "2"
+mac = "stable"
+match.pf_name = "enp1s0"
+
 [[network]]
 name = "f1-u"
 resource = "intelnics"
 vlan = 100
 "#;
 
-const EXPLAINED: &str = "\
-enp1s0 (0000:01:00.0): ready
-
-policy dataplane in force for VFs 0-1 (priority 10, /etc/sriov.d/10-test.toml:2)
-  yes  pf_name  wants enp1s0, is enp1s0, enx525400000000
-
-policy weak matches, and has no effect: dataplane is stronger and claims the same VFs (priority 99, /etc/sriov.d/10-test.toml:12)
-  yes  vendor  wants 8086, is 8086
-";
-
-const DRAWN: &str = "\
-no NUMA node
-\u{2514}\u{2500} enp1s0  0000:01:00.0, 3/7 VFs
-   \u{251c}\u{2500} VF 0  igbvf \u{2192} intelnics (f1-u)
-   \u{251c}\u{2500} VF 1  igbvf \u{2192} intelnics, used by network namespace blue
-   \u{2514}\u{2500} VF 2  igbvf
-
-pool intelnics: 2 VFs \u{2192} f1-u
-";
-
-/// Every command that only reads, with what it is to say at least.
-const SAYS: [(&str, &str); 14] = [
-    ("list", "0000:01:00.0  enp1s0     igb"),
-    ("list --json", "\"total_vfs\": 7"),
-    ("show enp1s0", "VF  ADDRESS       INTERFACE  DRIVER"),
-    ("show enp1s0v0", "VF 0 of enp1s0"),
-    ("show 0000:01:10.2 --json", "\"index\": 1"),
-    (
-        "explain enp1s0#0",
-        "claimed by policy dataplane (/etc/sriov.d/10-test.toml:2)",
-    ),
-    ("explain weak", "it is in force on no PF here"),
-    ("explain f1-u", "It takes a VF of the pool intelnics"),
-    ("check", "policy \"weak\" has no effect on enp1s0"),
-    ("render state", "SriovNetworkNodeState"),
-    ("draw --svg", "</svg>"),
-    ("discover", "match.pf_name = \"enp1s0\""),
-    ("snapshot", "\"pfs\": "),
-    ("plan", "Nothing to do."),
-];
+const CONFIG: &str = r#"{"resources": [{"name": "nics", "numVfs": 2,
+  "nicSelector": {"drivers": ["igb"], "pfNames": ["enp1s0"]}, "deviceType": "netdevice"}]}"#;
 
 #[test]
 fn whoever_reads_needs_no_agent_and_no_rights() -> Result<()> {
@@ -94,27 +64,30 @@ fn whoever_reads_needs_no_agent_and_no_rights() -> Result<()> {
     host.wait_for("enp1s0", "ready", 3)?;
     host.wait("test -e /etc/cni/net.d/99-sriovd-f1-u.conflist")?;
     host.run("udevadm settle")?;
-    says(&host, "with the agent")?;
+    host.put(CONFIG, "/srv/config.json", 0o644)?;
+    goes_as_kept(&host, "looks")?;
     let published = host.run("cat /etc/cni/net.d/99-sriovd-f1-u.conflist")?;
     assert_eq!(host.run("sriovctl render cni f1-u")?, published);
 
     host.run("ip netns add blue && ip link set enp1s0v1 netns blue")?;
     host.wait("sriovctl snapshot | jq -e '.pfs[].vfs | .[\"1\"].interface_elsewhere' | grep true")?;
-    assert_eq!(host.run("sriovctl explain enp1s0")?, EXPLAINED);
-    assert_eq!(host.run("sriovctl draw")?, DRAWN);
-    let shown = host.run("sriovctl show enp1s0")?;
-    assert!(shown.contains("network namespace blue"), "{shown}");
+    goes_as_kept(&host, "held")?;
     host.run("ip -n blue link set enp1s0v1 netns 1")?;
     host.wait("ip link show enp1s0v1")?;
-    host.run("udevadm settle")?;
 
-    // Somebody else's hand is seen at once by who looks alone.
-    host.run("systemctl stop sriovd && ip link set enp1s0 vf 0 vlan 7 trust off")?;
-    let shown = host.run("sriovctl show enp1s0")?;
-    assert!(shown.contains("off (wanted on)"), "{shown}");
-    host.run("ip link set enp1s0 vf 0 vlan 0 trust on")?;
-    says(&host, "without the agent")?;
+    let mut monitor = host.spawn("exec sriovctl monitor")?;
+    host.run("sriovctl pause enp1s0; ip link set enp1s0 vf 0 trust off")?;
+    host.wait("sriovctl status enp1s0 | grep -q '1 step waits'")?;
+    goes_as_kept(&host, "paused")?;
+    let told = monitor.wait_for("resumed by user 0", PATIENCE)?;
+    for text in ["enp1s0: ", "    + VF 0 trust on"] {
+        ensure!(told.contains(text), "{text}: {told}");
+    }
+    monitor.kill();
 
+    // Whoever looks without the agent sees the same.
+    host.run("udevadm settle; systemctl stop sriovd")?;
+    goes_as_kept(&host, "looks")?;
     host.start()?;
     host.wait_for("enp1s0", "ready", 3)?;
     let listed = host.try_run("runuser -u nobody -- sriovctl list")?;
@@ -123,17 +96,23 @@ fn whoever_reads_needs_no_agent_and_no_rights() -> Result<()> {
     host.assert_second_pass_is_empty()
 }
 
-fn says(host: &Host, when: &str) -> Result<()> {
-    for (command, text) in SAYS {
-        let output = host.try_run(&format!("sriovctl {command}"))?;
-        ensure!(output.status == 0, "{when}: {command}: {output}");
-        ensure!(output.stdout.contains(text), "{when}: {command}: {output}");
-        if command.ends_with("--json") {
-            serde_json::from_str::<Value>(&output.stdout)?;
-        }
+/// The commands of a kept session say what they said. `UPDATE=1` rewrites what is kept.
+fn goes_as_kept(host: &Host, session: &str) -> Result<()> {
+    let file = format!("tests/vm/reading/{session}.txt");
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let kept = fs::read_to_string(&file)?;
+    let mut script = String::from(
+        "try() { echo \"\\$ $1\"; eval \"$1\" 2>/tmp/errors; code=$?
+           sed 's/^/2> /' /tmp/errors; [ $code = 0 ] || echo \"[exit code $code]\"; }\n",
+    );
+    for command in kept.lines().filter_map(|line| line.strip_prefix("$ ")) {
+        ensure!(!command.contains('\''), "{command}");
+        script += &format!("try '{command}'\n");
     }
-    let words = "SRIOVCTL_COMPLETE=fish sriovctl -- sriovctl explain enp";
-    let words = host.run(words)?;
-    ensure!(words.contains("enp1s0v0"), "{when}: {words}");
+    let said = host.run_for(&script, PATIENCE)?;
+    if std::env::var_os("UPDATE").is_some() {
+        return Ok(fs::write(&file, &said)?);
+    }
+    assert_eq!(kept, said, "{session}");
     Ok(())
 }
