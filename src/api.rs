@@ -47,7 +47,7 @@ pub use peer::is_for_this_host;
 pub use problem::ProblemDetails;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub use server::{LIMITS, Limits, Tcp, serve, serve_tcp};
+pub use server::{LIMITS, Limits, Tcp, serve, serve_stream, serve_tcp};
 pub use socket::listen;
 use std::collections::BTreeMap;
 use std::fmt;

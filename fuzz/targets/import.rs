@@ -6,10 +6,12 @@ use sriovd::ctl::import::import_text;
 use sriovd::policy::file;
 use std::path::Path;
 
-fuzz_target!(|text: &str| match import_text(Path::new("fuzzed.yaml"), text) {
-    Ok(imported) => {
-        let reads = file::parse(Path::new("imported.toml"), &imported.text).is_ok();
-        assert!(reads || !imported.wrong.is_empty(), "wrong without a word");
+fuzz_target!(
+    |text: &str| match import_text(Path::new("fuzzed.yaml"), text) {
+        Ok(imported) => {
+            let reads = file::parse(Path::new("imported.toml"), &imported.text).is_ok();
+            assert!(reads || !imported.wrong.is_empty(), "wrong without a word");
+        }
+        Err(error) => assert!(format!("{error:#}").contains("fuzzed.yaml"), "{error:#}"),
     }
-    Err(error) => assert!(format!("{error:#}").contains("fuzzed.yaml"), "{error:#}"),
-});
+);

@@ -1,12 +1,15 @@
-//! A notification of rtnetlink of any kind and content.
+//! A notification of rtnetlink of any kind, which its first two bytes tell, and content.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader};
 use sriovd::events::link::Notification;
 
-fuzz_target!(|message: (u16, &[u8])| {
+fuzz_target!(|message: &[u8]| {
+    let Some((kind, body)) = message.split_first_chunk() else {
+        return;
+    };
     let mut header = NetlinkHeader::default();
-    header.message_type = message.0;
-    let _ = Notification::deserialize(&header, message.1);
+    header.message_type = u16::from_le_bytes(*kind);
+    let _ = Notification::deserialize(&header, body);
 });

@@ -92,6 +92,17 @@ pub(super) async fn serve_with(
     .await
 }
 
+/// One connection over any stream, of somebody who may change things. What the socket adds to it is who that is.
+pub async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    state: State,
+    limits: Limits,
+) {
+    let router = router(Api::new(state, limits));
+    let peer = Peer::Admin("who may".to_owned());
+    connection(stream, router.layer(Extension(peer)), limits.patience).await;
+}
+
 /// The same for any other router, on TCP.
 pub async fn serve_tcp(
     listener: TcpListener,

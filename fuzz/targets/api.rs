@@ -1,0 +1,158 @@
+//! Any bytes on the API's socket, from somebody who may change things: answered as HTTP or not at all, never with an error of
+//! ours, and what reaches the daemon makes sense.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use sriovd::api::{self, Feed, Limits, PauseScope, Request, State, View};
+use sriovd::host::Host;
+use sriovd::model::{Node, PciAddress, Timestamp};
+use sriovd::plan::Memory;
+use sriovd::policy::PolicySet;
+use sriovd::report::{Happening, PfReport, Status};
+use sriovd::sim::{DriverModel, SimHost, SimPf};
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, split};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{mpsc, watch};
+use tokio::time::timeout;
+
+const LIMITS: Limits = Limits {
+    connections: 1,
+    // All that will ever come is there at once.
+    patience: Duration::from_millis(2),
+    look: Duration::from_secs(10),
+};
+
+/// Longer than any pause with an end.
+const LATER: Duration = Duration::from_secs(367 * 24 * 60 * 60);
+
+/// What comes later than this does not come.
+const TIME: Duration = Duration::from_secs(5);
+
+static PF: LazyLock<PciAddress> = LazyLock::new(|| "0000:3b:00.0".parse().expect("an address"));
+
+fuzz_target!(|bytes: &[u8]| {
+    runtime().block_on(async {
+        let host = SimHost::default();
+        host.plug(SimPf::new(*PF, DriverModel::IGB));
+        let report = PfReport {
+            interface: Some("ens59".to_owned()),
+            ..PfReport::unseen(*PF)
+        };
+        let status = Status {
+            pfs: vec![report],
+            ..Status::default()
+        };
+        let (_told, status) = watch::channel(Arc::new(status));
+        let (requests, asked) = mpsc::channel(4);
+        let feed = Feed::new().expect("its counters have different names");
+        let state = State {
+            status,
+            requests,
+            feed: feed.clone(),
+            admin_group: None,
+        };
+        let (client, server) = tokio::io::duplex(4096);
+        let serve = api::serve_stream(server, state, LIMITS);
+        let daemon = coordinate(Arc::new(host), asked);
+        let talk = async {
+            let answer = talk(client, bytes).await;
+            // That who followed has hung up is seen with the next event at the latest.
+            feed.tell(Happening::PassBegun {
+                pf: *PF,
+                trigger: String::new(),
+            });
+            answer
+        };
+        let all = async { tokio::join!(talk, daemon, serve).0 };
+        let answer = timeout(TIME, all).await.expect("the connection is over");
+        let said = String::from_utf8_lossy(&answer);
+        let status = said.split(' ').nth(1).and_then(|it| it.parse().ok());
+        let in_order = |status: u16| [100, 200].contains(&status) || (400..500).contains(&status);
+        let is_answer = said.starts_with("HTTP/1.") && status.is_some_and(in_order);
+        assert!(said.is_empty() || is_answer, "{said}");
+    });
+});
+
+fn runtime() -> Runtime {
+    let runtime = Builder::new_current_thread().enable_time().build();
+    runtime.expect("the kernel gives an event queue")
+}
+
+/// How `/v1/events` begins.
+const FOLLOWS: &[u8] = b"\n: events from here on\n";
+
+/// Says it all, and listens until there is no more to be heard; who follows events hangs up.
+async fn talk(client: DuplexStream, bytes: &[u8]) -> Vec<u8> {
+    let (mut listen, mut say) = split(client);
+    // It may answer, and be gone, before it has read everything.
+    let say = async { drop(say.write_all(bytes).await) };
+    let listen = async {
+        let mut answer = Vec::new();
+        while listen
+            .read_buf(&mut answer)
+            .await
+            .is_ok_and(|read| read > 0)
+        {
+            if answer.windows(FOLLOWS.len()).any(|part| part == FOLLOWS) {
+                break;
+            }
+        }
+        answer
+    };
+    tokio::pin!(say, listen);
+    tokio::select! {
+        answer = &mut listen => answer,
+        () = &mut say => listen.await,
+    }
+}
+
+/// In the daemon's place, until the connection is over.
+async fn coordinate(host: Arc<dyn Host>, mut requests: mpsc::Receiver<Request>) {
+    let known = |pfs: &[PciAddress]| assert!(pfs.iter().all(|pf| *pf == *PF), "{pfs:?}");
+    let known_scope = |scope: &PauseScope| match scope {
+        PauseScope::All => {}
+        PauseScope::Pfs(pfs) => {
+            assert!(!pfs.is_empty(), "all PFs by naming none");
+            known(pfs);
+        }
+    };
+    while let Some(request) = requests.recv().await {
+        match request {
+            Request::View { reply } => drop(reply.send(View {
+                host: Arc::clone(&host),
+                node: Arc::new(Node::default()),
+                policies: Arc::new(PolicySet::default()),
+                memory: Memory::default(),
+            })),
+            Request::Pfs { reply } => drop(reply.send(Vec::new())),
+            Request::Apply {
+                pfs,
+                by_name,
+                force,
+                done,
+                ..
+            } => {
+                known(&pfs);
+                assert!(by_name || !force, "force for PFs that nobody named");
+                drop(done.send(Vec::new()));
+            }
+            Request::Pause { scope, pause, done } => {
+                known_scope(&scope);
+                let now = api::since_1970();
+                assert!(!pause.is_over(Timestamp::at(now)), "{pause}");
+                let ends = pause
+                    .until
+                    .is_none_or(|until| until <= Timestamp::at(now + LATER));
+                assert!(ends, "{pause}");
+                drop(done.send(Ok(())));
+            }
+            Request::Resume { scope, done, .. } => {
+                known_scope(&scope);
+                drop(done.send(Ok(())));
+            }
+            Request::Reload { done, .. } | Request::Settle { done } => drop(done.send(())),
+        }
+    }
+}
