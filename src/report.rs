@@ -111,6 +111,15 @@ impl Problem {
             None => self.reason.clone(),
         }
     }
+
+    /// What it is about. Another one in the same place is the same problem, changed.
+    pub fn place(&self) -> (ProblemKind, Option<VfIndex>, Option<&Step>, Option<&str>) {
+        use ProblemKind::{Awaits, Unsupported};
+        // Of these there may be several side by side, which nothing but the reason tells apart.
+        let several = matches!(self.kind, Awaits | Unsupported) && self.step.is_none();
+        let reason = several.then_some(self.reason.as_str());
+        (self.kind, self.vf, self.step.as_ref(), reason)
+    }
 }
 
 #[derive(
@@ -168,10 +177,9 @@ pub struct News<'a> {
 impl<'a> News<'a> {
     pub fn between(before: &'a [Problem], after: &'a [Problem]) -> Self {
         let appeared: Vec<_> = after.iter().filter(|it| !before.contains(it)).collect();
-        let place = |problem: &'a Problem| (problem.kind, problem.vf, &problem.step);
-        let has_changed = |old| appeared.iter().any(|&new| place(new) == place(old));
+        let has_changed = |old: &Problem| appeared.iter().any(|new| new.place() == old.place());
         let gone = before.iter().filter(|it| !after.contains(it));
-        let cleared = gone.filter(|&old| !has_changed(old)).collect();
+        let cleared = gone.filter(|old| !has_changed(old)).collect();
         Self { appeared, cleared }
     }
 }

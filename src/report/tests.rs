@@ -29,3 +29,15 @@ fn news_are_what_appeared_changed_or_cleared() {
         assert_eq!(News::between(before, after), News { appeared, cleared });
     }
 }
+
+#[test]
+fn an_attribute_that_is_no_longer_wanted_is_not_another_one_that_is() {
+    let unsupported = |attribute: &str| Problem {
+        kind: ProblemKind::Unsupported,
+        vf: None,
+        ..in_use(0, &format!("{attribute} is not supported by virtio-pci"))
+    };
+    let [vlan, trust] = ["vlan", "trust"].map(unsupported);
+    let news = News::between(std::slice::from_ref(&vlan), std::slice::from_ref(&trust));
+    assert_eq!((news.appeared, news.cleared), (vec![&trust], vec![&vlan]));
+}
