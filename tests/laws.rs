@@ -3,13 +3,23 @@
 
 #[path = "laws/check.rs"]
 mod check;
+#[path = "laws/crash.rs"]
+mod crash;
+#[path = "laws/files.rs"]
+mod files;
 #[path = "laws/generate.rs"]
 mod generate;
+#[path = "laws/listener.rs"]
+mod listener;
+#[path = "laws/outputs.rs"]
+mod outputs;
 #[path = "laws/run.rs"]
 mod run;
 #[path = "laws/world.rs"]
 mod world;
 
+use crash::Moments;
+use outputs::Reader;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use run::Run;
@@ -17,6 +27,7 @@ use sriovd::model::{Node, PciAddress};
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::policy::{Policy, PolicySet};
 use sriovd::reconcile::Outcome;
+use sriovd::report::ProblemKind;
 use world::{Event, World};
 
 /// Few enough to run with every build; `PROPTEST_CASES` asks for more.
@@ -79,6 +90,64 @@ proptest! {
         let told = |outcome: Option<Outcome>| outcome.map(check::told);
         prop_assert_eq!(told(one.0), told(two.0));
         prop_assert_eq!(one.1.map(check::essence), two.1.map(check::essence));
+    }
+}
+
+proptest! {
+    #![proptest_config(bounded(100))]
+
+    /// (5) What other programs read names only VFs that are there and ready, each for one network, and
+    /// a network keeps its VF.
+    #[test]
+    fn outputs_tell_of_what_is_ready(world in generate::world(), events in generate::events(30)) {
+        let (mut run, mut reader) = (Run::new(&world), Reader::default());
+        for event in &events {
+            run.happen(event);
+            if event.makes_a_pass() {
+                reader.check(&run)?;
+            }
+        }
+    }
+
+    /// (1) It ends where it would have, at whatever moment of a pass the agent dies.
+    #[test]
+    fn a_crash_leaves_no_trace(world in generate::world(), events in generate::events(12), slot in 0..3usize) {
+        let pf = world::slot(slot);
+        let before = || {
+            let mut run = Run::new(&world);
+            events.iter().filter(|event| !event.is_fault()).for_each(|event| run.happen(event));
+            run.happen(&Event::Policies(1));
+            run
+        };
+        let last = |mut run: Run| {
+            run.agent.restart();
+            let mut settled = run.settle().expect("still at work after several passes");
+            check::nobody_lost_a_vf(&run).unwrap();
+            let problems = settled.remove(&pf).map(check::told).unwrap_or_default();
+            let is_refusal = |kind| matches!(kind, ProblemKind::InUse | ProblemKind::DisruptionForbidden);
+            let refused = problems.iter().any(|(kind, ..)| is_refusal(*kind));
+            // What is refused depends on what was done before.
+            (!refused).then(|| run.agent.host.pf(pf).map(check::essence))
+        };
+        let moments = Moments::all();
+        let mut undisturbed = before();
+        undisturbed.watched_pass(pf, &moments);
+        let expected = last(undisturbed);
+        for moment in 0..=moments.seen() {
+            let mut run = before();
+            run.watched_pass(pf, &Moments::until(moment));
+            let after = last(run);
+            if after.is_some() && expected.is_some() {
+                prop_assert_eq!(&after, &expected, "died at {} of {}", moment, moments.seen());
+            }
+        }
+    }
+
+    /// (6) A file that cannot be read changes nothing for the others, and while it is remembered what
+    /// it said before, nothing at all.
+    #[test]
+    fn a_broken_file_stays_alone(files in files::files()) {
+        files::check(&files)?;
     }
 }
 

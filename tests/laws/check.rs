@@ -99,13 +99,7 @@ fn vf_mismatches(vf: &VfSnapshot, wanted: &DesiredVf, autoprobe: Option<bool>) -
         .filter(|setting| vf.settings.get(setting.attribute()) != Some(*setting))
         .map(|setting| setting.to_string())
         .collect();
-    let bound_as_wanted = match (&wanted.device_type, &vf.driver) {
-        _ if wanted.claim.is_none() => true,
-        (DeviceType::Driver(driver), bound) => bound.as_ref() == Some(driver),
-        (DeviceType::Netdevice, None) => autoprobe == Some(false),
-        (DeviceType::Netdevice, Some(bound)) => !bound.is_userspace(),
-    };
-    if !bound_as_wanted {
+    if wanted.claim.is_some() && !is_bound_as_wanted(vf, wanted, autoprobe) {
         missing.push(format!("driver {:?}", wanted.device_type));
     }
     if let Some(interface) = &vf.interface {
@@ -117,6 +111,18 @@ fn vf_mismatches(vf: &VfSnapshot, wanted: &DesiredVf, autoprobe: Option<bool>) -
         }
     }
     missing
+}
+
+pub(crate) fn is_bound_as_wanted(
+    vf: &VfSnapshot,
+    wanted: &DesiredVf,
+    autoprobe: Option<bool>,
+) -> bool {
+    match (&wanted.device_type, &vf.driver) {
+        (DeviceType::Driver(driver), bound) => bound.as_ref() == Some(driver),
+        (DeviceType::Netdevice, None) => autoprobe == Some(false),
+        (DeviceType::Netdevice, Some(bound)) => !bound.is_userspace(),
+    }
 }
 
 /// Without faults, only users, policies, hardware and cables stand in the way.

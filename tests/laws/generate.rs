@@ -122,6 +122,8 @@ fn matches() -> impl Strategy<Value = PfMatch> {
 }
 
 pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
+    // Several may feed one.
+    let pool = if name == "b" { "b" } else { "a" };
     let name: PolicyName = name.parse().unwrap();
     let num_vfs = prop_oneof![
         6 => (0..6u16).prop_map(NumVfs::Count),
@@ -168,6 +170,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
             Policy {
                 priority,
                 matches,
+                resource: Some(pool.parse().unwrap()),
                 num_vfs,
                 vfs,
                 mtu: mtu.map(|mtu| mtu.try_into().unwrap()),

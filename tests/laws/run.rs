@@ -1,5 +1,6 @@
 //! An agent among events.
 
+use super::listener::Listener;
 use super::world::*;
 use rustix::io::Errno;
 use sriovd::host::Host;
@@ -16,6 +17,15 @@ pub(crate) struct Run {
     netdevs: BTreeMap<PciAddress, PfInterface>,
     /// PFs that some policy named once.
     pub(crate) named: BTreeSet<PciAddress>,
+    /// PFs that are there, as the last pass that could look at them did.
+    seen: BTreeMap<PciAddress, Seen>,
+    pub(crate) listener: Listener,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Seen {
+    pub(crate) pf: PfSnapshot,
+    pub(crate) resolution: Resolution,
 }
 
 impl Run {
@@ -29,6 +39,8 @@ impl Run {
             policies: world.policies.clone(),
             netdevs: BTreeMap::new(),
             named: BTreeSet::new(),
+            seen: BTreeMap::new(),
+            listener: Listener::default(),
         };
         run.happen(&Event::Policies(0));
         run
@@ -139,7 +151,11 @@ impl Run {
     }
 
     /// A PF that no policy ever named must be left alone, and so must a VF that was lent.
-    fn watched_pass(&mut self, pf: PciAddress, progress: &dyn Progress) -> Option<Outcome> {
+    pub(crate) fn watched_pass(
+        &mut self,
+        pf: PciAddress,
+        progress: &dyn Progress,
+    ) -> Option<Outcome> {
         let lent = self.lent(pf);
         let known = self.agent.ledger.owned(pf);
         let present = self.agent.host.pf(pf);
@@ -152,6 +168,7 @@ impl Run {
         self.agent.host.take_attempts();
         let outcome = self.agent.pass_with(pf, progress, false);
         let attempts = self.agent.host.take_attempts();
+        self.remember(pf, &outcome.end);
         match &outcome.end {
             End::Seen {
                 resolution: Resolution::Desired(_),
@@ -170,6 +187,29 @@ impl Run {
             assert_eq!(touched, None, "a lent VF was touched: {step}");
         }
         Some(outcome).filter(|outcome| !matches!(outcome.end, End::Gone))
+    }
+
+    fn remember(&mut self, address: PciAddress, end: &End) {
+        match end {
+            End::Gone => {
+                self.seen.remove(&address);
+                self.listener.hear(address, &[]);
+            }
+            End::Unobservable(_) => {}
+            End::Seen {
+                pf,
+                resolution,
+                problems,
+            } => {
+                let (pf, resolution) = ((**pf).clone(), resolution.clone());
+                self.seen.insert(address, Seen { pf, resolution });
+                self.listener.hear(address, problems);
+            }
+        }
+    }
+
+    pub(crate) fn seen(&self) -> &BTreeMap<PciAddress, Seen> {
+        &self.seen
     }
 
     /// VFs that a CNI plugin lent to a container.

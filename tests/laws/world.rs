@@ -160,6 +160,10 @@ impl Event {
         }
     }
 
+    pub(crate) fn makes_a_pass(&self) -> bool {
+        matches!(self, Self::Pass(_) | Self::PassAll | Self::Crash(..))
+    }
+
     pub(crate) fn is_fault(&self) -> bool {
         matches!(self, Self::Fault(..))
     }
