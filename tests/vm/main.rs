@@ -34,6 +34,8 @@ mod policy_files;
 mod pulled;
 mod random;
 mod reading;
+mod recorded;
+mod recording;
 mod rivals;
 mod sharing;
 mod standing_still;
