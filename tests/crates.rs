@@ -1,0 +1,125 @@
+//! What sriovd is built from is what `deny.toml` allows. `cargo deny check` looks at more; this needs nothing but Cargo.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+fn cargo(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .args(arguments)
+        .arg("--locked")
+        .output()
+        .unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn rules() -> toml::Table {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deny.toml");
+    fs::read_to_string(file).unwrap().parse().unwrap()
+}
+
+fn texts(list: &toml::Value) -> BTreeSet<String> {
+    let list = list.as_array().unwrap().iter();
+    list.map(|it| it.as_str().unwrap().to_owned()).collect()
+}
+
+/// Every crate that takes part in a build, also those for tests.
+fn packages() -> Vec<Value> {
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let metadata = [
+        "metadata",
+        "--format-version",
+        "1",
+        "--filter-platform",
+        &platform,
+    ];
+    let metadata = cargo(&metadata);
+    let mut metadata: Value = serde_json::from_str(&metadata).unwrap();
+    let packages = metadata["packages"].as_array_mut().unwrap().drain(..);
+    packages.filter(|it| it["name"] != "sriovd").collect()
+}
+
+/// Whether what is allowed is enough for an SPDX expression. An older way to write "OR" is "/".
+fn is_allowed(expression: &str, allowed: &BTreeSet<String>) -> bool {
+    let spaced = expression.replace('/', " OR ");
+    let any = |part: &str| part.split(" OR ").any(|it| allowed.contains(it.trim()));
+    // Nobody nests deeper than this: a part in parentheses is a choice among others that all hold.
+    match spaced.contains('(') || spaced.contains(" AND ") {
+        true => spaced
+            .split(" AND ")
+            .all(|it| any(it.trim_matches(['(', ')', ' ']))),
+        false => any(&spaced),
+    }
+}
+
+#[test]
+fn every_licence_is_one_that_we_can_give_on() {
+    let allowed = texts(&rules()["licenses"]["allow"]);
+    let packages = packages();
+    assert!(packages.len() > 100);
+    let licence = |it: &Value| it["license"].as_str().unwrap_or_default().to_owned();
+    let foreign: Vec<_> = packages
+        .iter()
+        .filter(|it| !is_allowed(&licence(it), &allowed))
+        .collect();
+    let foreign: Vec<_> = foreign
+        .iter()
+        .map(|it| (&it["name"], licence(it)))
+        .collect();
+    assert!(foreign.is_empty(), "{foreign:#?}");
+    for (expression, is) in [
+        ("MIT OR GPL-2.0", true),
+        ("GPL-2.0", false),
+        ("MIT AND GPL-2.0", false),
+        ("(GPL-2.0 OR ISC) AND MIT", true),
+        ("Apache-2.0/GPL-2.0", true),
+        ("", false),
+    ] {
+        assert_eq!(is_allowed(expression, &allowed), is, "{expression}");
+    }
+}
+
+#[test]
+fn every_crate_comes_from_where_it_may() {
+    let allowed = texts(&rules()["sources"]["allow-registry"]);
+    for package in packages() {
+        let source = package["source"].as_str().unwrap_or_default();
+        let registry = source.strip_prefix("registry+").unwrap_or_default();
+        assert!(allowed.contains(registry), "{}: {source}", package["name"]);
+    }
+}
+
+#[test]
+fn nothing_is_linked_twice_but_what_must_be() {
+    let tree = [
+        "tree",
+        "--edges",
+        "normal,no-proc-macro",
+        "--prefix",
+        "none",
+        "--format",
+        "{p}",
+    ];
+    let tree = cargo(&tree);
+    let mut linked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for line in tree.lines() {
+        let mut words = line.split(' ');
+        let (name, version) = (words.next().unwrap(), words.next().unwrap());
+        linked.entry(name).or_default().insert(version);
+    }
+    assert!(linked.contains_key("tokio"));
+    let rules = rules();
+    let excused = rules["bans"]["skip"].as_array().unwrap().iter();
+    let excused: BTreeSet<_> = excused
+        .map(|it| it["crate"].as_str().unwrap().split('@').next().unwrap())
+        .collect();
+    let twice = linked.iter().filter(|(_, versions)| versions.len() > 1);
+    let twice: Vec<_> = twice.filter(|(name, _)| !excused.contains(*name)).collect();
+    assert!(twice.is_empty(), "{twice:#?}");
+}
