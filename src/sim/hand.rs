@@ -33,6 +33,11 @@ impl SimHost {
         self.edit(pf, |pf| pf.unbind(vf));
     }
 
+    /// The drivers of VFs have registered their netdevs.
+    pub fn finish_probing(&self, pf: PciAddress) {
+        self.edit(pf, SimPf::show_netdevs);
+    }
+
     /// The PF's driver lets it go: its VFs, its netdev and its settings are lost.
     pub fn unbind_pf(&self, pf: PciAddress) {
         self.edit(pf, SimPf::lose_driver);

@@ -16,6 +16,8 @@ pub struct SimPf {
     pub cable: Option<u32>,
     /// The kernel's VF list stops here; `None`: it is whole.
     pub listed_vfs: Option<u16>,
+    /// VFs get their netdevs some time after their driver, see `SimHost::finish_probing`.
+    pub late_netdevs: bool,
     /// The driver that let it go, and the netdev that it had made.
     lost: Option<(DriverName, Option<PfInterface>)>,
     pub(super) hidden: BTreeMap<VfIndex, Hidden>,
@@ -31,6 +33,8 @@ pub(super) struct Hidden {
     pub(super) holders: BTreeSet<Holder>,
     /// The netdev, while it is in another network namespace.
     away: Option<VfInterface>,
+    /// The netdev that its driver has yet to register.
+    coming: Option<VfInterface>,
 }
 
 /// What the kernel hands out, each only once.
@@ -226,6 +230,25 @@ impl SimPf {
         });
         let keeps_own = self.model.trusted_vf_keeps_mac && vf.settings.trust == Some(true);
         self.take_mac(index, keeps_own, supply);
+        if self.late_netdevs {
+            self.hide_netdev(index);
+        }
+    }
+
+    fn hide_netdev(&mut self, index: VfIndex) {
+        let vf = self.snapshot.vfs.get_mut(&index);
+        if let (Some(vf), Some(hidden)) = (vf, self.hidden.get_mut(&index)) {
+            hidden.coming = vf.interface.take();
+        }
+    }
+
+    pub(super) fn show_netdevs(&mut self) {
+        for (index, hidden) in &mut self.hidden {
+            let vf = self.snapshot.vfs.get_mut(index);
+            if let (Some(vf), Some(interface)) = (vf, hidden.coming.take()) {
+                vf.interface = Some(interface);
+            }
+        }
     }
 
     /// The VF's driver starts: with the PF's MAC if there is one, else with one that it makes up.
@@ -263,6 +286,7 @@ impl SimPf {
         }
         if let Some(hidden) = self.hidden.get_mut(&index) {
             hidden.away = None;
+            hidden.coming = None;
             // Only a record of it outlives what was used.
             hidden.holders.retain(Holder::is_allocation);
         }
@@ -331,15 +355,12 @@ impl From<PfSnapshot> for SimPf {
         let hidden = snapshot.vfs.iter().map(|(&index, vf)| {
             let own_mac = vf.interface.as_ref().map(|interface| interface.mac);
             let holders = holders.remove(&index).unwrap_or_default();
-            let away = None;
-            (
-                index,
-                Hidden {
-                    own_mac,
-                    holders,
-                    away,
-                },
-            )
+            let hidden = Hidden {
+                own_mac,
+                holders,
+                ..Hidden::default()
+            };
+            (index, hidden)
         });
         let hidden = hidden.collect();
         let driver = snapshot
@@ -355,6 +376,7 @@ impl From<PfSnapshot> for SimPf {
                 .as_ref()
                 .and_then(|nic| nic.speed.or(nic.carrier.then_some(1000))),
             listed_vfs,
+            late_netdevs: false,
             lost: None,
             hidden,
             busy: 0,

@@ -403,3 +403,26 @@ fn a_truncated_list_hides_what_the_vfs_are_set_to() {
     assert_ne!(pf.vfs[&VfIndex(1)].settings, VfSettings::default());
     assert_eq!(pf.vfs[&VfIndex(2)].settings, VfSettings::default());
 }
+
+#[test]
+fn netdevs_may_come_later_than_their_drivers() {
+    let host = host(DriverModel::IGB);
+    host.edit(at(PF), |pf| pf.late_netdevs = true);
+    count(&host, 0, 2).unwrap();
+    let netdevs = |host: &SimHost| {
+        let pf = host.pf(at(PF)).unwrap();
+        let vfs = pf.vfs.values();
+        vfs.map(|vf| {
+            (
+                vf.driver.is_some(),
+                vf.interface.is_some(),
+                vf.lacks_netdev(),
+            )
+        })
+        .collect::<Vec<_>>()
+    };
+    assert_eq!(netdevs(&host), [(true, false, true); 2]);
+    host.unbind_vf(at(PF), VfIndex(1));
+    host.finish_probing(at(PF));
+    assert_eq!(netdevs(&host), [(true, true, false), (false, false, false)]);
+}

@@ -29,14 +29,16 @@ fn nic(slot: usize) -> impl Strategy<Value = Nic> {
     drivers.push(DriverModel::GENERIC.name);
     let cable = option::weighted(0.8, select(vec![100u32, 1000, 10_000]));
     let named = prop::bool::weighted(0.8);
-    (select(drivers), 0..3u32, cable, any::<bool>(), named).prop_map(
-        move |(driver, busy_after_creation, cable, autoprobe, name_is_final)| Nic {
+    let late = prop::bool::weighted(0.2);
+    (select(drivers), 0..3u32, cable, any::<bool>(), named, late).prop_map(
+        move |(driver, busy_after_creation, cable, autoprobe, name_is_final, late_netdevs)| Nic {
             slot,
             driver,
             busy_after_creation,
             cable,
             autoprobe,
             name_is_final,
+            late_netdevs,
         },
     )
 }
@@ -254,6 +256,7 @@ fn event() -> BoxedStrategy<Event> {
         (slot(), option::of(select(vec![100, 1000]))).prop_map(|(slot, to)| Cable(slot, to)),
         (slot(), any::<bool>()).prop_map(|(slot, on)| Autoprobe(slot, on)),
         (slot(), any::<bool>()).prop_map(|(slot, named)| NameIsFinal(slot, named)),
+        slot().prop_map(NetdevsCome),
         (slot(), any::<bool>()).prop_map(|(slot, away)| NetdevElsewhere(slot, away)),
         (slot(), option::of(0..4u16)).prop_map(|(slot, end)| ShortList(slot, end)),
         any::<bool>().prop_map(Vfio),

@@ -87,6 +87,7 @@ impl Run {
                     interface.name_is_final = *named;
                 }
             }),
+            Event::NetdevsCome(_) => host.finish_probing(pf),
             Event::NetdevElsewhere(_, true) => {
                 let netdevs = &mut self.netdevs;
                 host.edit(pf, |pf| {
@@ -242,6 +243,8 @@ impl Run {
         for _ in 0..6 {
             self.agent.retry();
             let pfs = self.agent.host.pfs().unwrap();
+            pfs.iter()
+                .for_each(|&pf| self.agent.host.finish_probing(pf));
             let outcomes: BTreeMap<PciAddress, Outcome> = pfs
                 .into_iter()
                 .filter_map(|pf| Some((pf, self.pass(pf)?)))

@@ -57,6 +57,7 @@ pub(crate) struct Nic {
     pub(crate) cable: Option<u32>,
     pub(crate) autoprobe: bool,
     pub(crate) name_is_final: bool,
+    pub(crate) late_netdevs: bool,
 }
 
 impl fmt::Debug for Nic {
@@ -68,12 +69,16 @@ impl fmt::Debug for Nic {
             cable,
             autoprobe,
             name_is_final,
+            late_netdevs,
         } = self;
         write!(
             f,
             "slot {slot}: {driver}, busy {busy_after_creation}, cable {cable:?}, "
         )?;
-        write!(f, "autoprobe {autoprobe}, named {name_is_final}")
+        write!(
+            f,
+            "autoprobe {autoprobe}, named {name_is_final}, late {late_netdevs}"
+        )
     }
 }
 
@@ -87,6 +92,7 @@ impl Nic {
         };
         let mut pf = SimPf::new(slot(self.slot), model);
         pf.cable = self.cable;
+        pf.late_netdevs = self.late_netdevs;
         pf.snapshot.autoprobe = self.autoprobe;
         let interface = pf.snapshot.interface.as_mut().unwrap();
         interface.name_is_final = self.name_is_final;
@@ -109,6 +115,7 @@ pub(crate) enum Event {
     Cable(usize, Option<u32>),
     Autoprobe(usize, bool),
     NameIsFinal(usize, bool),
+    NetdevsCome(usize),
     NetdevElsewhere(usize, bool),
     ShortList(usize, Option<u16>),
     Hold(usize, u16, Holder),
@@ -149,6 +156,7 @@ impl Event {
             | Cable(slot, _)
             | Autoprobe(slot, _)
             | NameIsFinal(slot, _)
+            | NetdevsCome(slot)
             | NetdevElsewhere(slot, _)
             | ShortList(slot, _)
             | Hold(slot, ..)
