@@ -1,7 +1,7 @@
 //! What scenarios with containers have in common.
 
 use crate::host::{Host, PATIENCE};
-use crate::lab::{Files, Nic, PowerOn};
+use crate::lab::{Debian, Files, Nic, PowerOn};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -23,6 +23,20 @@ vendor = "8086"
 
 /// Podman starts a dozen programs for each of its own.
 pub(crate) const SLOW: Duration = Duration::from_secs(2 * PATIENCE.as_secs());
+
+/// The same, and a network of that pool which the agent describes.
+pub(crate) fn described() -> String {
+    format!(
+        "{POLICY}[[network]]\nname = \"f1-u\"\nresource = \"intelnics\"\nvlan = 7\nspoof_check = true\n\
+         ipam = {{ type = \"host-local\", subnet = \"10.56.217.0/24\" }}\n"
+    )
+}
+
+/// For who has CNI; the network of podman itself is no VF's.
+pub(crate) const CONFLIST: &str = "/etc/cni/net.d/99-sriovd-f1-u.conflist";
+
+/// What a host keeps when its power goes, as far as it matters here.
+const DISK: &str = "/etc/sriov.d /etc/containers /var/lib/containers /var/lib/cni /var/lib/sriovd";
 
 pub(crate) const RECORDS: &str = "/var/lib/sriovd/allocations";
 
@@ -97,9 +111,13 @@ impl Podman {
     }
 
     pub(crate) fn address(&self, name: &str) -> Result<String> {
+        Ok(self.addresses(name)?.trim().to_owned())
+    }
+
+    /// One a line.
+    fn addresses(&self, names: &str) -> Result<String> {
         let format = "'{{(index .NetworkSettings.Networks \"f1-u\").IPAddress}}'";
-        let address = self.podman(&format!("inspect -f {format} {name}"))?;
-        Ok(address.trim().to_owned())
+        self.podman(&format!("inspect -f {format} {names}"))
     }
 
     /// How many VFs are lent, by their records.
@@ -119,8 +137,9 @@ impl Podman {
         Ok(())
     }
 
-    /// Three containers share the pool, two of them talk, and a fourth is told who has it.
-    pub(crate) fn share_a_pool_of_three(&self) -> Result<()> {
+    /// Three containers share the pool, two of them talk, and a fourth is told who has it. Returns what one of them sees of
+    /// its interface.
+    pub(crate) fn share_a_pool_of_three(&self) -> Result<String> {
         for name in ["a", "b", "c"] {
             self.start(name)?;
         }
@@ -129,9 +148,12 @@ impl Podman {
             vfs.iter().all(|vf| vf["vlan_list"][0]["vlan"] == 7),
             "{vfs:#?}"
         );
-        let (a, b) = (self.address("a")?, self.address("b")?);
+        let addresses = self.addresses("a b")?;
+        let (a, b) = addresses.trim().split_once('\n').context("not two")?;
         ensure!(a.starts_with("10.56.217.") && a != b, "{a} {b}");
-        self.podman(&format!("exec a ping -c 1 -W 20 {b}"))?;
+        let seen = self.podman(&format!(
+            "exec a sh -c 'ping -c 1 -W 20 {b} && ip link show eth0'"
+        ))?;
 
         let error = self.refused("run --rm --name d --network f1-u box sleep 1")?;
         for says in [
@@ -145,7 +167,7 @@ impl Podman {
         assert_eq!(self.lent()?, 3);
         let left = self.podman("ps --all --format '{{.Names}}'")?;
         assert_eq!(left.split_whitespace().collect::<Vec<_>>(), ["a", "b", "c"]);
-        Ok(())
+        Ok(seen)
     }
 
     /// Each of them ends in its own way, and all VFs are as they were.
@@ -160,13 +182,75 @@ impl Podman {
         self.assert_as_before()
     }
 
-    /// Ends the guest at once. Another one boots, with the NIC in its slot and these files on its disk.
-    pub(crate) fn cut_the_power(self, files: &Files) -> Result<Self> {
+    /// As vf-operator's README has it: beside podman's own network, under a name of the user's choice or none.
+    pub(crate) fn join_a_second_network(&self) -> Result<()> {
+        let listed = self.podman("network ls --format '{{.Name}}'")?;
+        ensure!(listed.lines().any(|name| name == "f1-u"), "{listed}");
+        let links = |network: &str| {
+            self.podman(&format!(
+                "run --rm --net podman --net {network} box ip -o link"
+            ))
+        };
+        // Podman 4 numbers them in any order. That of podman's own network has a peer, and shows it.
+        let unnamed = links("f1-u")?;
+        let is_there = |text: &str| unnamed.contains(text);
+        ensure!(
+            is_there(" eth0: ") && is_there(" eth1@") || is_there(" eth1: ") && is_there(" eth0@"),
+            "{unnamed}"
+        );
+        let named = links("f1-u:interface_name=f1-u")?;
+        ensure!(named.contains(" f1-u: "), "{named}");
+        assert_eq!(self.lent()?, 0);
+        Ok(())
+    }
+
+    /// The NIC is pulled from under two running containers, and put back.
+    pub(crate) fn lose_the_nic(&self) -> Result<()> {
+        let host = &self.host;
+        self.start("a")?;
+        self.start("b")?;
+        host.unplug(&self.nic)?;
+        host.wait(&format!(
+            "test ! -e {CONFLIST} -a ! -e /etc/pcidp/config.json"
+        ))?;
+        self.wait_until_lent(0)?;
+        self.podman("rm -f -t 0 b")?;
+        host.plug_and_wait(self.nic.clone(), &self.nic.pci(), 3)?;
+        self.assert_as_before()?;
+        self.wait_until_published()
+    }
+
+    /// The power goes while two containers run: `a`, which is there, and `b`. Another guest boots, with the NIC in its
+    /// slot and the disk as it was.
+    pub(crate) fn lose_the_power(self, debian: Debian) -> Result<Self> {
+        self.podman("restart -t 0 a")?;
+        self.start("b")?;
+        assert_eq!(self.lent()?, 2);
+        let mut files = Files::sriovd()?.with_plugins()?;
+        self.host.run(&format!(
+            "tar --create --file /run/disk.tar {DISK} 2>/dev/null"
+        ))?;
+        files.add(self.host.get("/run/disk.tar")?, "/disk.tar", 0o600)?;
+        files.prepare("tar --extract --file /disk.tar --directory / && rm /disk.tar");
         let Self { host, nic, before } = self;
         drop(host);
-        let guest = PowerOn::new().nic(nic.clone()).files(files).boot()?;
-        let host = Host::from(guest);
-        Ok(Self { host, nic, before })
+        let power_on = PowerOn::new().debian(debian).nic(nic.clone());
+        let host = Host::from(power_on.files(&files).boot()?);
+        let again = Self { host, nic, before };
+        again.assert_as_before()?;
+        let host = &again.host;
+        host.wait_for_journal("taken back from container a (network f1-u)")?;
+        again.wait_until_published()?;
+        again.podman("start a")?;
+        assert_eq!(again.lent()?, 1);
+        again.podman("rm -f -t 0 a b")?;
+        again.assert_as_before()?;
+        Ok(again)
+    }
+
+    fn wait_until_published(&self) -> Result<()> {
+        self.host
+            .wait(&format!("test -e {CONFLIST} -a -e /etc/pcidp/config.json"))
     }
 
     pub(crate) fn wait_until_lent(&self, vfs: usize) -> Result<()> {

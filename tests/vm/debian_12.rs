@@ -1,28 +1,29 @@
 //! What has to work on Debian 12 too: Linux 6.1, systemd 252, and podman 4 with its CNI networks.
 
-use crate::containers::{POLICY, Podman};
+use crate::containers::{CONFLIST, Podman, described};
 use crate::document;
 use crate::host::{Host, PATIENCE};
 use crate::lab::{self, Debian, Guest, Nic};
 use anyhow::{Context, Result, ensure};
 use std::process::Command;
 
-const CONFLIST: &str = "/etc/cni/net.d/99-sriovd-f1-u.conflist";
-
 fn host() -> Result<Host> {
     Guest::resume_debian(Debian::Bookworm).map(Host::from)
 }
 
-#[test]
-fn podman_4_of_debian_12_gives_each_container_a_vf_of_a_cni_network() -> Result<()> {
-    let network = "[[network]]\nname = \"f1-u\"\nresource = \"intelnics\"\nvlan = 7\nspoof_check = true\n\
-                   ipam = { type = \"host-local\", subnet = \"10.56.217.0/24\" }\n";
+/// With podman, the agent and its plugins, and a network.
+fn podman() -> Result<Podman> {
     let host = host()?;
     host.install_sriovd()?;
     host.install_plugins()?;
-    host.policy("10-test.toml", &format!("{POLICY}{network}"))?;
+    host.policy("10-test.toml", &described())?;
     host.start()?;
-    let podman = Podman::on(host)?;
+    Podman::on(host)
+}
+
+#[test]
+fn podman_4_of_debian_12_gives_each_container_a_vf_of_a_cni_network() -> Result<()> {
+    let podman = podman()?;
     let host = &podman.host;
     host.wait(&format!("test -e {CONFLIST}"))?;
     let plugin = host.json(CONFLIST)?["plugins"][0].clone();
@@ -30,15 +31,27 @@ fn podman_4_of_debian_12_gives_each_container_a_vf_of_a_cni_network() -> Result<
         [&plugin["type"], &plugin["pool"]],
         ["sriovd-cni", "intelnics"]
     );
-    let backend = podman.podman("info --format '{{.Host.NetworkBackend}} {{.Version.Version}}'")?;
-    ensure!(backend.starts_with("cni 4."), "{backend}");
+    let version = podman.podman("--version")?;
+    ensure!(version.contains("version 4."), "{version}");
 
     podman.share_a_pool_of_three()?;
+    // Nobody but the IPAM plugin of a CNI network writes there.
     let addresses = "ls /var/lib/cni/networks/f1-u | grep -c '^10[.]' || true";
     assert_eq!(host.run(addresses)?, "3\n");
     podman.end_each_in_its_own_way()?;
     assert_eq!(host.run(addresses)?, "0\n");
+
+    podman.join_a_second_network()?;
+    podman.assert_as_before()?;
     host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn containers_of_debian_12_outlive_neither_their_nic_nor_a_power_cut() -> Result<()> {
+    let podman = podman()?;
+    podman.lose_the_nic()?;
+    let podman = podman.lose_the_power(Debian::Bookworm)?;
+    podman.host.assert_second_pass_is_empty()
 }
 
 #[test]
