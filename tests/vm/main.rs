@@ -1,5 +1,6 @@
 //! Scenarios on a real Debian kernel, systemd and udev with emulated SR-IOV NICs.
 
+mod attachment;
 mod attributes;
 mod bad_input;
 mod boot;
@@ -8,6 +9,7 @@ mod consumers;
 mod containers;
 mod cookbook;
 mod crashes;
+mod cycles;
 mod daemon_set;
 mod debian_12;
 #[path = "../examples/document.rs"]
