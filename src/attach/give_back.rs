@@ -7,6 +7,7 @@ use crate::host::namespace::{Namespace, Seen, look};
 use crate::host::netlink::Netlink;
 use crate::host::{Host as _, HostError, Look};
 use crate::model::{Allocation, PfSnapshot, VfInterface};
+use rustix::io::Errno;
 use std::fmt;
 use std::os::fd::AsFd as _;
 
@@ -174,6 +175,16 @@ fn rename(own: &VfInterface, before: &VfInterface) -> Result<(), HostError> {
     let renamed = netlink
         .set_down(own.index)
         .and_then(|()| netlink.rename(own.index, &before.name));
+    let renamed = match renamed {
+        // What udev would have called it is an alternative name by now, and in the way.
+        Err(error) if error.errno() == Some(Errno::EXIST) => {
+            match netlink.remove_altname(own.index, &before.name) {
+                Ok(()) => netlink.rename(own.index, &before.name),
+                Err(_) => Err(error),
+            }
+        }
+        renamed => renamed,
+    };
     renamed.map_err(|error| error.while_doing(format!("renaming {} to {}", own.name, before.name)))
 }
 

@@ -97,6 +97,8 @@ fn a_namespace_ends_before_its_teardown(podman: &Podman) -> Result<()> {
         "[ $(ls -d /sys/bus/pci/devices/{}/virtfn*/net/* | wc -l) = 3 ]",
         podman.nic.pci()
     ))?;
+    // What it is called by udev is then an alternative to the name that it had in the namespace.
+    host.run("udevadm settle")?;
     assert_eq!(call("teardown")?, "");
     assert_eq!(podman.lent()?, 0);
     host.start()?;

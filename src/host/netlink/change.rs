@@ -6,7 +6,7 @@ use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{
     AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope,
 };
-use netlink_packet_route::link::{LinkAttribute, LinkFlags};
+use netlink_packet_route::link::{LinkAttribute, LinkFlags, Prop};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
@@ -53,6 +53,15 @@ impl Netlink {
             .attributes
             .push(LinkAttribute::IfName(name.to_string()));
         self.set(request)
+    }
+
+    /// An alternative name, which no other link can have as its name meanwhile, nor this one.
+    pub fn remove_altname(&mut self, index: u32, name: &InterfaceName) -> Result<(), NetlinkError> {
+        let mut request = message(index);
+        let names = vec![Prop::AltIfName(name.to_string())];
+        request.attributes.push(LinkAttribute::PropList(names));
+        let request = RouteNetlinkMessage::DelLinkProp(request);
+        self.exchange(request, NLM_F_ACK, |_| Ok(())).map(drop)
     }
 
     pub fn set_mac(&mut self, index: u32, mac: MacAddress) -> Result<(), NetlinkError> {
