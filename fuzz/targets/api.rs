@@ -4,12 +4,14 @@
 
 use libfuzzer_sys::fuzz_target;
 use sriovd::api::{self, Feed, Limits, PauseScope, Request, State, View};
-use sriovd::host::Host;
+use sriovd::host::{Host, Look};
 use sriovd::model::{Node, PciAddress, Timestamp};
 use sriovd::plan::Memory;
 use sriovd::policy::PolicySet;
-use sriovd::report::{Happening, PfReport, Status};
+use sriovd::policy::resolve::Resolution;
+use sriovd::report::{Happening, PfReport, Seen, Status};
 use sriovd::sim::{DriverModel, SimHost, SimPf};
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, split};
@@ -108,6 +110,21 @@ async fn talk(client: DuplexStream, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
+/// What a pass would have seen.
+fn seen(host: &dyn Host) -> BTreeMap<PciAddress, Arc<Seen>> {
+    let pf = host.observe(*PF, Look::Plain);
+    let pf = pf.ok().flatten().into_iter();
+    pf.map(|pf| {
+        let seen = Seen {
+            pf,
+            resolution: Resolution::Unmatched,
+            problems: Vec::new(),
+        };
+        (*PF, Arc::new(seen))
+    })
+    .collect()
+}
+
 /// In the daemon's place, until the connection is over.
 async fn coordinate(host: Arc<dyn Host>, mut requests: mpsc::Receiver<Request>) {
     let known = |pfs: &[PciAddress]| assert!(pfs.iter().all(|pf| *pf == *PF), "{pfs:?}");
@@ -124,9 +141,9 @@ async fn coordinate(host: Arc<dyn Host>, mut requests: mpsc::Receiver<Request>) 
                 host: Arc::clone(&host),
                 node: Arc::new(Node::default()),
                 policies: Arc::new(PolicySet::default()),
-                memory: Memory::default(),
+                seen: seen(&*host),
+                memory: Arc::new(Memory::default()),
             })),
-            Request::Pfs { reply } => drop(reply.send(Vec::new())),
             Request::Apply {
                 pfs,
                 by_name,
