@@ -76,7 +76,7 @@ fn converge(host: &Host, vfs: u16) -> Result<String> {
 const LEFTOVERS: &str = "find /etc/cni /etc/pcidp /etc/sriov.d /run/sriovd /run/cdi /var/lib/sriovd -name '.*' ! -name '.'";
 
 /// How often it is killed, unless `SRIOVD_VM_KILLS` says otherwise.
-const KILLS: u64 = 6;
+const KILLS: u64 = 4;
 
 fn kills() -> Result<u64> {
     match std::env::var("SRIOVD_VM_KILLS") {

@@ -35,7 +35,7 @@ worker() {
   done
 }
 mkdir -p /run/held
-(while sleep 2; do systemctl restart sriovd; done) & restarts=$!
+(while sleep 5; do systemctl restart sriovd; done) & restarts=$!
 pids=
 for n in 1 2 3 4 5 6 7 8; do worker $n & pids="$pids $!"; done
 bad=0

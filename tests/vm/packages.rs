@@ -139,12 +139,11 @@ fn assert_nothing_changed(host: &Host, before: &str, pid_before: &str, events: J
     assert_silence(host, events)
 }
 
-#[test]
-fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Result<()> {
+/// All that a deb does on a host. Once it is installed, `look` sees the host.
+pub(super) fn live_with_the_deb(host: &Host, look: impl FnOnce(&Host) -> Result<()>) -> Result<()> {
     let [first, second] = packages("deb")?;
-    let host = Host::from(Guest::resume()?);
-    let clean = tree(&host)?;
-    put_package(&host, &first.1)?;
+    let clean = tree(host)?;
+    put_package(host, &first.1)?;
     let commands = installations().remove(0).text;
     let install = commands
         .lines()
@@ -155,28 +154,29 @@ fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Resul
     // The distribution's scripts do not wait for services.
     host.wait("systemctl is-active sriovd && systemctl is-enabled sriovd")?;
     assert_eq!(host.status_text()?, "no policy names a PF of this host\n");
+    look(host)?;
 
-    write_elsewhere(&host)?;
-    use_vfs(&host)?;
+    write_elsewhere(host)?;
+    use_vfs(host)?;
     let settings = host.run("cat /etc/sriovd.toml")?;
-    let (before, pid_before) = (vfs(&host)?, pid(&host)?);
-    let events = listen(&host)?;
-    put_package(&host, &second.1)?;
+    let (before, pid_before) = (vfs(host)?, pid(host)?);
+    let events = listen(host)?;
+    put_package(host, &second.1)?;
     host.run_for(&install, INSTALLATION)?;
     assert_eq!(host.run("dpkg-query -W -f '${Version}' sriovd")?, "0.1.0-2");
-    assert_nothing_changed(&host, &before, &pid_before, events)?;
+    assert_nothing_changed(host, &before, &pid_before, events)?;
     assert_eq!(host.run("cat /etc/sriovd.toml")?, settings);
 
     // Back to a version that does not know the state that it finds.
     host.run(
         "systemctl stop sriovd && sed -i 's/\"version\": 1/\"version\": 99/' /srv/state/state.json",
     )?;
-    let pid_before = pid(&host)?;
-    let events = listen(&host)?;
-    put_package(&host, &first.1)?;
+    let pid_before = pid(host)?;
+    let events = listen(host)?;
+    put_package(host, &first.1)?;
     let downgrade = install.replace("apt install", "apt install --yes --allow-downgrades");
     host.run_for(&downgrade, INSTALLATION)?;
-    assert_nothing_changed(&host, &before, &pid_before, events)?;
+    assert_nothing_changed(host, &before, &pid_before, events)?;
     host.wait_for_journal("was written by a newer sriovd (version 99, known is 1)")?;
     host.run("grep -q 99 /srv/state/state.json.version-99")?;
     let explained = host.run("journalctl -x -u sriovd | grep -A 8 'by a newer sriovd'")?;
@@ -191,7 +191,7 @@ fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Resul
         said.contains("the VFs, and the files that describe them, stay as they are"),
         "{said}"
     );
-    assert_eq!(vfs(&host)?, before);
+    assert_eq!(vfs(host)?, before);
     host.run(&format!(
         "test -e {CONFLIST} -a -e /etc/pcidp/config.json -a -e /srv/state/state.json -a -e /srv/manifests/*.json"
     ))?;
@@ -203,10 +203,15 @@ fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Resul
          rm -r /etc/sriov.d /etc/systemd/system/sriovd.service.d && rmdir /srv/state /srv/manifests",
         INSTALLATION,
     )?;
-    assert_eq!(vfs(&host)?, before);
-    let left: Vec<_> = tree(&host)?.difference(&clean).cloned().collect();
+    assert_eq!(vfs(host)?, before);
+    let left: Vec<_> = tree(host)?.difference(&clean).cloned().collect();
     assert!(left.is_empty(), "{left:#?}");
     Ok(())
+}
+
+#[test]
+fn the_deb_is_installed_upgraded_removed_and_purged_and_no_vf_is_lost() -> Result<()> {
+    live_with_the_deb(&Host::from(Guest::resume()?), |_| Ok(()))
 }
 
 /// What Fedora and RHEL have, as a package: the other packages by their names, the libraries as the rpm asks for them.
