@@ -10,10 +10,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::broadcast::{Receiver, error::RecvError};
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, mpsc};
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// So many may follow. They keep their connections, and others need some, too.
 pub(super) const FOLLOWERS: usize = 8;
+
+/// How long nothing is sent.
+const PATIENCES_OF_SILENCE: u32 = 6;
 
 /// Goes with the answer: told when the client has lost its place.
 #[derive(Debug, Clone)]
@@ -66,14 +69,15 @@ async fn forward(
             Ok(Err(_gone)) => break,
             Err(_too_slow) => break,
         }
-        let event = tokio::select! {
-            event = events.recv() => event,
+        next = tokio::select! {
+            event = events.recv() => match event {
+                Ok(event) => message(&event),
+                // It would have to guess what it missed.
+                Err(RecvError::Lagged(_) | RecvError::Closed) => break,
+            },
             () = chunks.closed() => break,
-        };
-        next = match event {
-            Ok(event) => message(&event),
-            // It would have to guess what it missed.
-            Err(RecvError::Lagged(_) | RecvError::Closed) => break,
+            // Not every client that is gone can be told from one that listens, before something is sent.
+            () = sleep(PATIENCES_OF_SILENCE * patience) => Bytes::from_static(b":\n\n"),
         };
     }
     drop(place);

@@ -100,3 +100,19 @@ async fn who_does_not_read_is_dropped_and_delays_nobody() {
     slow.read_to_end(&mut rest).await.unwrap();
     assert!(rest.len() < 20_000 * 4096, "{}", rest.len());
 }
+
+#[tokio::test]
+async fn who_goes_without_a_word_keeps_no_place() {
+    let daemon = Daemon::with(
+        Arc::new(SimHost::default()),
+        BRIEF,
+        crate::api::peer::Peer::of,
+        Default::default(),
+    );
+    let mut gone = follow(&daemon).await.into_inner().into_inner();
+    // What nobody reads hides from the server that the client hangs up.
+    gone.write_all(b"more than was asked for").await.unwrap();
+    drop(gone);
+    assert_eq!(daemon.ask("GET", "/v1/status", "").await.0, 200);
+    assert!(!daemon.feed.is_followed());
+}
