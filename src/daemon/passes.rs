@@ -15,6 +15,7 @@ use crate::report::{Happening, Pause, Performed, PfReport, Problem, ProblemKind,
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::oneshot;
 
 /// Holds everything until it is known what is there.
 const ONLY_LOOKING: Pause = Pause {
@@ -125,11 +126,26 @@ impl Coordinator {
             }
         };
         self.note_first_pass(pf);
+        let tell = running.tell;
+        let tell_all = move || {
+            for tell in tell {
+                tell_done(tell, taken.clone());
+            }
+        };
         if running.though_paused && self.paused.read(|pauses| pauses.of(pf).is_some()) {
-            self.ask(pf, Waiting::new(running.cause));
-        }
-        for tell in running.tell {
-            tell_done(tell, taken.clone());
+            // Whoever asked is told when it is seen again that the PF is paused.
+            let (told, seen) = oneshot::channel();
+            let again = Waiting {
+                tell: vec![told],
+                ..Waiting::new(running.cause)
+            };
+            self.ask(pf, again);
+            tokio::spawn(async move {
+                let _ = seen.await;
+                tell_all();
+            });
+        } else {
+            tell_all();
         }
         self.begin(pf);
         // What is published is a function of what is seen: an event that shows nothing new costs
