@@ -5,6 +5,7 @@
 //! of it was done, and the record goes last: what is written down is never forgotten before the VF
 //! is back. Nothing of this needs the daemon, which sees the records and keeps its hands off.
 
+mod announce;
 mod choose;
 mod give_back;
 mod inside;

@@ -30,7 +30,7 @@ use sriovd::reconcile::Outcome;
 use sriovd::report::ProblemKind;
 use world::{Event, World};
 
-/// Few enough to run with every build; `PROPTEST_CASES` asks for more.
+/// Few enough to run with every build; `PROPTEST_CASES` asks for more, `PROPTEST_RNG_SEED` for others.
 fn bounded(cases: u32) -> ProptestConfig {
     let chosen = std::env::var_os("PROPTEST_CASES").map(|_| ProptestConfig::default().cases);
     ProptestConfig {

@@ -1,6 +1,6 @@
 //! What is done to a netdev in its container's network namespace.
 
-use super::{AttachError, Lender, Lent, LentInterface};
+use super::{AttachError, Lender, Lent, LentInterface, announce};
 use crate::host::HostError;
 use crate::host::linux::LinuxHost;
 use crate::host::namespace::Namespace;
@@ -38,7 +38,7 @@ pub(super) fn settle(
         if let Some(mac) = wish.mac {
             set_mac(netlink, link.index, mac)?;
         }
-        announce_itself(&link.name);
+        announce::when_up(&link.name);
         seen(&find(host, netlink, vf)?)
     })
 }
@@ -68,17 +68,6 @@ pub(super) fn set_mac(netlink: &mut Netlink, index: u32, mac: MacAddress) -> Res
         what: format!("setting MAC {mac}"),
         found: "it reads back as before".to_owned(),
     })
-}
-
-/// Neighbours learn where an address moved when the link comes up. Best effort: without, they
-/// learn it when they ask.
-fn announce_itself(name: &str) {
-    for setting in [
-        format!("/proc/sys/net/ipv4/conf/{name}/arp_notify"),
-        format!("/proc/sys/net/ipv6/conf/{name}/ndisc_notify"),
-    ] {
-        drop(std::fs::write(setting, "1"));
-    }
 }
 
 impl Lender {
@@ -125,6 +114,7 @@ impl Lender {
                     error.while_doing(format!("adding the route to {destination}/{prefix_length}"))
                 })?;
             }
+            announce::to_neighbours(netlink, index, addressing);
             seen(&find(&self.host, netlink, vf)?)
         })?;
         Ok(Some(configured))

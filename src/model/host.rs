@@ -148,6 +148,11 @@ impl VfSnapshot {
         mac.is_some() && (self.settings.mac == mac || own == mac)
     }
 
+    /// Its netdev, here or elsewhere, is gone or was not there yet, and nothing else has taken it.
+    pub fn awaits_netdev(&self) -> bool {
+        self.driver.is_none() || self.lacks_netdev()
+    }
+
     /// Bound to a driver that makes netdevs, and without one, here or elsewhere.
     pub fn lacks_netdev(&self) -> bool {
         let driver = self.driver.as_ref();

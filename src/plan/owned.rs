@@ -68,6 +68,16 @@ pub struct OwnedVf {
     pub mtu: bool,
 }
 
+impl OwnedVf {
+    /// The value to go back to, for an attribute that we set. An address only where the VF goes by
+    /// it: its netdev may be still to come, and with another.
+    pub(super) fn undo(&self, attribute: VfAttribute, vf: &VfSnapshot) -> Option<VfSetting> {
+        let before = self.settings.get(&attribute)?;
+        let undone = attribute == VfAttribute::Mac && !vf.goes_by(self.mac);
+        value_before(attribute, *before).filter(|_| !undone)
+    }
+}
+
 /// Something that a driver can or cannot do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -105,7 +115,7 @@ pub struct Assignment {
 }
 
 /// What an attribute goes back to: what was there before us, else the field's usual default.
-pub(super) fn value_before(attribute: VfAttribute, before: Option<VfSetting>) -> Option<VfSetting> {
+fn value_before(attribute: VfAttribute, before: Option<VfSetting>) -> Option<VfSetting> {
     before.or_else(|| attribute.usual())
 }
 
@@ -142,8 +152,11 @@ pub fn still_owned(
                 // What the driver never tells could not be seen to go back either.
                 let hidden = is.is_none() && pf.vf_list_complete;
                 let away = match attribute {
-                    // Where it goes back to none its driver chooses one.
-                    VfAttribute::Mac => vf.goes_by(mine.mac),
+                    // Where it goes back to none its driver chooses one. A netdev that is still to
+                    // come may have ours.
+                    VfAttribute::Mac => {
+                        vf.goes_by(mine.mac) || mine.mac.is_some() && vf.awaits_netdev()
+                    }
                     _ => back.is_some_and(|back| is != Some(back)),
                 };
                 asked || !hidden && away

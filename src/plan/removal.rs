@@ -1,6 +1,6 @@
 //! A PF that we configured and no policy names any more: undo what is ours, and only that.
 
-use super::owned::{self, OwnedPf, OwnedVf};
+use super::owned::{OwnedPf, OwnedVf};
 use super::{Input, Plan, count, in_use};
 use crate::model::{BindTarget, Mtu, Step, VfAttribute, VfIndex, VfSnapshot};
 use crate::policy::{Disruption, OnRemoval};
@@ -40,8 +40,8 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
 
 fn undo_vf(input: &Input, index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan: &mut Plan) {
     let interface = input.pf.interface.as_ref().map(|interface| interface.index);
-    let before = owned.settings.iter().filter_map(|(&attribute, &before)| {
-        let value = owned::value_before(attribute, before)?;
+    let before = owned.settings.keys().filter_map(|&attribute| {
+        let value = owned.undo(attribute, vf)?;
         let is = vf.settings.get(attribute)?;
         (is != value).then_some(value)
     });

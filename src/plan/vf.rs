@@ -1,6 +1,6 @@
 //! Single VFs: attributes through the PF, driver, the MTU of their own netdev.
 
-use super::owned::{self, OwnedVf};
+use super::owned::OwnedVf;
 use super::{Capability, Input, Plan, count, in_use};
 use crate::model::{
     BindTarget, Holder, MacAddress, Mtu, Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot,
@@ -136,8 +136,7 @@ impl Vf<'_> {
 
     /// The value to go back to, for an attribute that we set and no policy wants any more.
     fn undo(&self, attribute: VfAttribute) -> Option<VfSetting> {
-        let before = self.owned?.settings.get(&attribute)?;
-        owned::value_before(attribute, *before)
+        self.owned?.undo(attribute, self.snapshot)
     }
 
     /// The address to have, or to go back to; zero leaves it to the VF's driver.

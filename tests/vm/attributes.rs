@@ -45,7 +45,9 @@ fn every_attribute_that_igb_has_reads_back_as_the_policy_says() -> Result<()> {
     host.set_link(&nic, false)?;
 
     // Without a link igb takes no rate: all else is done, and that waits.
+    host.wait("sriovctl status | grep -q 'changing: rates of VFs are set'")?;
     host.wait_for(&nic.pci(), "changing", 7)?;
+    host.run("udevadm settle")?;
     let waiting = host.status(&nic.pci())?["problems"].clone();
     ensure!(
         waiting.as_array().is_some_and(|all| all.len() == 1),

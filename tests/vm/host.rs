@@ -233,9 +233,12 @@ impl Host {
         self.run("journalctl -u sriovd -o short-monotonic --no-pager; sriovctl status; dmesg | grep -e igb -e vfio | tail -n 40")
     }
 
-    /// `ip -j -d link show` of one interface.
+    /// `ip -j -d link show` of one interface, which udev may be about to give its name.
     pub fn link(&self, interface: &str) -> Result<Value> {
-        let text = self.run(&format!("ip -j -d link show {interface}"))?;
+        let show = format!("ip -j -d link show {interface}");
+        let text = self.run(&format!(
+            "{show} 2>/dev/null || {{ udevadm settle; {show}; }}"
+        ))?;
         let mut links: Vec<Value> = serde_json::from_str(&text)?;
         links.pop().context("no such link")
     }

@@ -7,6 +7,7 @@ use netlink_packet_route::address::{
     AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope,
 };
 use netlink_packet_route::link::{LinkAttribute, LinkFlags, Prop};
+use netlink_packet_route::neighbour::{NeighbourAttribute, NeighbourFlags, NeighbourMessage};
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
@@ -128,6 +129,18 @@ impl Netlink {
             .extend(route.metric.map(RouteAttribute::Priority));
         request.attributes.push(RouteAttribute::Oif(index));
         self.add(RouteNetlinkMessage::NewRoute(request))
+    }
+
+    /// Lets the kernel ask who has this address: up to three times, a second apart
+    /// (`mcast_solicit` and `retrans_time`, Documentation/networking/ip-sysctl.rst).
+    pub fn solicit(&mut self, index: u32, neighbour: IpAddr) -> Result<(), NetlinkError> {
+        let mut request = NeighbourMessage::default();
+        request.header.family = family(neighbour);
+        request.header.ifindex = index;
+        request.header.flags = NeighbourFlags::Use;
+        let destination = NeighbourAttribute::Destination(neighbour.into());
+        request.attributes.push(destination);
+        self.add(RouteNetlinkMessage::NewNeighbour(request))
     }
 
     fn add(&mut self, request: RouteNetlinkMessage) -> Result<(), NetlinkError> {

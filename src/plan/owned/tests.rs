@@ -289,17 +289,25 @@ fn an_address_is_owned_until_the_vf_goes_by_another() {
         vf.settings.insert(VfAttribute::Mac, before);
         vf.mac = Some(ours);
     });
-    let mut owns = |told: MacAddress, own: MacAddress| {
+    let netdev = pf.vfs[&VF].interface.clone();
+    let mut owns = |told: MacAddress, own: Option<MacAddress>| {
         let vf = pf.vfs.get_mut(&VF).unwrap();
         vf.settings.mac = Some(told);
-        vf.interface.as_mut().unwrap().mac = own;
+        vf.interface = netdev.clone().zip(own).map(|(mut netdev, own)| {
+            netdev.mac = own;
+            netdev
+        });
         still(&owned, &Resolution::Unmatched, &pf).is_some()
     };
     let others = "02:00:00:00:00:02".parse().unwrap();
-    assert!(owns(ours, ours));
-    assert!(owns(MacAddress::ZERO, ours), "its driver still has it");
-    assert!(!owns(MacAddress::ZERO, others));
-    assert!(!owns(others, others), "its driver chose it");
+    assert!(owns(ours, Some(ours)));
+    assert!(
+        owns(MacAddress::ZERO, Some(ours)),
+        "its driver still has it"
+    );
+    assert!(!owns(MacAddress::ZERO, Some(others)));
+    assert!(!owns(others, Some(others)), "its driver chose it");
+    assert!(owns(MacAddress::ZERO, None), "a netdev may come with it");
 }
 
 #[test]
