@@ -342,6 +342,7 @@ fn a_shell_completes_commands_and_the_names_of_this_host() {
     };
     assert_eq!(asked(&["explain", "f"]), ["few", "f1-u"]);
     assert_eq!(asked(&["render", "cni", "f"]), ["f1-u"]);
+    assert_eq!(asked(&["pause", "a"]), ["all"]);
     // A file that is broken is nothing to tell while somebody types.
     root.put("etc/sriov.d/20-b.toml", "x");
     assert_eq!(asked(&["explain", "fe"]), ["few"]);

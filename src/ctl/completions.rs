@@ -41,6 +41,15 @@ pub(super) fn pfs() -> ArgValueCandidates {
     ArgValueCandidates::new(|| candidates(&[pf_names]))
 }
 
+/// PFs, or this word for all of them.
+pub(super) fn pfs_or(all: &'static str) -> ArgValueCandidates {
+    ArgValueCandidates::new(move || {
+        let mut candidates = candidates(&[pf_names]);
+        candidates.push(CompletionCandidate::new(all));
+        candidates
+    })
+}
+
 pub(super) fn functions() -> ArgValueCandidates {
     ArgValueCandidates::new(|| candidates(&[function_names]))
 }

@@ -13,7 +13,7 @@ const ALL: &str = "all";
 #[derive(Debug, Args)]
 pub(super) struct PauseArguments {
     /// Addresses or interface names, or "all".
-    #[arg(required = true, value_name = "PF|all", add = completions::pfs())]
+    #[arg(required = true, value_name = "PF|all", add = completions::pfs_or(ALL))]
     pfs: Vec<String>,
     /// After so long it ends by itself, such as 10m or 1h30m.
     #[arg(long = "for", value_name = "TIME", value_parser = length)]
@@ -23,7 +23,7 @@ pub(super) struct PauseArguments {
 #[derive(Debug, Args)]
 pub(super) struct ResumeArguments {
     /// Addresses or interface names. If none is given, everything that is paused.
-    #[arg(value_name = "PF|all", add = completions::pfs())]
+    #[arg(value_name = "PF|all", add = completions::pfs_or(ALL))]
     pfs: Vec<String>,
 }
 
