@@ -13,7 +13,7 @@ pub(super) fn when_up(name: &str) {
     ));
 }
 
-/// Of what the kernel announces before there is a carrier nobody hears. A question to a neighbour is
+/// Nobody hears what the kernel announces before there is a carrier. A question to a neighbour is
 /// repeated, and tells all who hear it who asks.
 pub(super) fn to_neighbours(netlink: &mut Netlink, index: u32, addressing: &Addressing) {
     for &(address, prefix) in &addressing.addresses {
