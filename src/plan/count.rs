@@ -62,6 +62,11 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
         return Next::Vfs;
     }
     if pf.num_vfs != 0 {
+        // Who writes numvfs while the PF is pulled may never come back: pciehp and sriov_del_vfs wait
+        // for each other (Linux 6.12).
+        if pf.count_is_changing {
+            return Next::Vfs;
+        }
         let change = format!("changing numvfs {} -> {wanted}", pf.num_vfs);
         if in_use::may_destroy(input, desired.disruption, &change, plan) {
             plan.steps.push(step);

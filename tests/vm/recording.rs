@@ -68,6 +68,7 @@ fn a_nic_goes_through_what_was_recorded() -> Result<()> {
         told: 0,
     };
     let nic = host.plug(Nic::igb(0))?;
+    host.wait_for_netdev(&nic.netdev())?;
     recorder.stage(PLUGGED, "unmanaged", 0)?;
     for (name, policy) in POLICIES {
         host.policy("10-test.toml", policy)?;

@@ -1,3 +1,5 @@
+//! Who is asked, so that neighbours hear of an address.
+
 use super::*;
 
 fn asked(address: &str, prefix: u8, gateways: &[&str]) -> Option<String> {

@@ -269,6 +269,19 @@ fn plan_repairs_nothing_from_a_short_list() {
 }
 
 #[test]
+fn plan_removes_no_vfs_that_come_or_go_by_themselves() {
+    let mut case = Case::new(2, count(3));
+    case.pf.vf_list_complete = false;
+    case.pf.count_is_changing = true;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+    // Once the last one is gone, there is nothing to wait for.
+    let mut case = Case::new(0, count(3));
+    case.pf.count_is_changing = true;
+    case.plans(&["numvfs 0 -> 3"]);
+}
+
+#[test]
 fn plan_does_nothing_before_the_name_is_final() {
     let mut case = Case::new(0, count(3));
     case.policies[0].matches.pf_name = vec![crate::policy::PfNamePattern {
