@@ -62,8 +62,7 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
         return Next::Vfs;
     }
     if pf.num_vfs != 0 {
-        // Who writes numvfs while the PF is pulled may never come back: pciehp and sriov_del_vfs wait
-        // for each other (Linux 6.12).
+        // Who wrote numvfs while the PF was being pulled was seen never to come back (Linux 6.12).
         if pf.count_is_changing {
             return Next::Vfs;
         }

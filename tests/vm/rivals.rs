@@ -62,7 +62,7 @@ fn a_rival_is_answered_less_and_less_often_and_told_of_once() -> Result<()> {
     let changes: usize = host.run("wc -l < /run/changes")?.trim().parse()?;
     let answers = host.count_in_journal("VF 0: vlan 100; in")?;
     ensure!(
-        answers <= 15 && changes > answers,
+        answers <= 10 && changes > answers,
         "{answers} answers to {changes} changes: {}",
         host.journal()?
     );
