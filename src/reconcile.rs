@@ -317,7 +317,7 @@ fn other_count(done: &[Step], pf: &PfSnapshot) -> Option<(Step, HostError)> {
         _ => None,
     })?;
     let made = pf.num_vfs;
-    (made != 0 && made != asked).then(|| {
+    (made != 0 && made != asked && !pf.count_is_changing).then(|| {
         let again = Step::SetNumVfs { from: made, to: 0 };
         let what = format!("making {asked} VFs");
         let found = format!("there are {made}");

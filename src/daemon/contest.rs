@@ -51,6 +51,13 @@ pub(super) struct Evidence<'a> {
     pub(super) ended: Instant,
 }
 
+impl Contest {
+    /// When it is over if nobody undoes the step: whoever rests for a moment is not gone.
+    fn over_at(&self) -> Instant {
+        self.until + self.hold
+    }
+}
+
 impl Contests {
     /// Steps that a pass that begins now leaves alone.
     pub(super) fn held(&self, now: Instant) -> BTreeSet<Step> {
@@ -59,8 +66,12 @@ impl Contests {
     }
 
     /// When a step is tried again, or its contest is over.
-    pub(super) fn next_time(&self) -> Option<Instant> {
-        self.contested.values().map(|contest| contest.until).min()
+    pub(super) fn next_time(&self, now: Instant) -> Option<Instant> {
+        let next = |contest: &Contest| match contest.until {
+            until if now < until => until,
+            _ => contest.over_at(),
+        };
+        self.contested.values().map(next).min()
     }
 
     /// When events alone are worth the next look, after one that is over now.
@@ -71,9 +82,9 @@ impl Contests {
     pub(super) fn note(&mut self, seen: &Evidence) {
         self.repairs
             .retain(|_, repairs| seen.ended.duration_since(repairs.since) < WINDOW);
-        // What could have been done and was not needed any more is over.
-        self.contested
-            .retain(|step, contest| seen.performed.contains(step) || seen.begun < contest.until);
+        self.contested.retain(|step, contest| {
+            seen.performed.contains(step) || seen.begun < contest.over_at()
+        });
         for step in seen.performed {
             if let Some(contest) = self.contested.get_mut(step) {
                 contest.hold = (contest.hold * 2).min(LONGEST);

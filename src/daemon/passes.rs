@@ -325,7 +325,8 @@ impl Slot {
             self.backoff.reset();
             None
         };
-        self.retry_at = soon.into_iter().chain(self.contests.next_time()).min();
+        let contests = self.contests.next_time(Instant::now());
+        self.retry_at = soon.into_iter().chain(contests).min();
         is_new
     }
 

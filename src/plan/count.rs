@@ -61,11 +61,13 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
         plan.steps.push(step);
         return Next::Vfs;
     }
+    // While a NIC is being removed, a write never comes back: it holds the PF and waits for
+    // pci_rescan_remove_lock, the removal the other way round (sriov_numvfs_store,
+    // drivers/pci/iov.c; seen on Linux 6.12).
+    if pf.count_is_changing {
+        return Next::Vfs;
+    }
     if pf.num_vfs != 0 {
-        // Who wrote numvfs while the PF was being pulled was seen never to come back (Linux 6.12).
-        if pf.count_is_changing {
-            return Next::Vfs;
-        }
         let change = format!("changing numvfs {} -> {wanted}", pf.num_vfs);
         if in_use::may_destroy(input, desired.disruption, &change, plan) {
             plan.steps.push(step);

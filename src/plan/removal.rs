@@ -12,6 +12,10 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
         return;
     }
     if owned.created_vfs && pf.num_vfs != 0 {
+        if pf.count_is_changing {
+            plan.unknown_vfs(pf);
+            return;
+        }
         let change = "resetting the PF, which no policy names any more,";
         if in_use::may_destroy(input, Disruption::WhenUnused, change, plan) {
             plan.steps.push(Step::SetNumVfs {

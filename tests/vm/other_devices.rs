@@ -58,6 +58,8 @@ fn vfs_that_do_not_bind_are_reported_once_and_the_others_are_published() -> Resu
     ))?;
     host.wait_for_journal("no driver made a network interface for VF")?;
 
+    // While an interface is renamed it has no name. One processor needs long for so many of udev's events.
+    host.run_for("udevadm settle --timeout=200", 2 * PATIENCE)?;
     let bound = format!(
         "ls -d /sys/bus/pci/devices/{}/virtfn*/virtio*/net/* | wc -l",
         virtio.pci()
@@ -78,7 +80,6 @@ fn vfs_that_do_not_bind_are_reported_once_and_the_others_are_published() -> Resu
     consumers::assert_device_plugin_takes(&host)?;
     host.wait_for(&igb.pci(), "ready", 2)?;
 
-    // One processor needs long for so many of udev's events.
     host.run_for("udevadm settle --timeout=200", 2 * PATIENCE)?;
     host.assert_second_pass_is_empty()?;
     let journal = host.journal()?;

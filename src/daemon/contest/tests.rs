@@ -38,6 +38,10 @@ impl Pf {
         self.now += time;
     }
 
+    fn wait_for_next_time(&mut self) {
+        self.now = self.contests.next_time(self.now).unwrap();
+    }
+
     /// A pass that finds this drift, and does what is not held. Says what it did.
     fn pass(&mut self, drift: &[Step], undone: &[Step]) -> BTreeSet<Step> {
         let begun = self.now;
@@ -98,18 +102,39 @@ fn a_contest_is_over_when_a_repair_lasts() {
         pf.pass(&[vlan(0)], &[]);
     }
     assert!(pf.is_contested());
-    pf.now = pf.contests.next_time().unwrap();
+    pf.wait_for_next_time();
     assert_eq!(pf.pass(&[vlan(0)], &[]), BTreeSet::from([vlan(0)]));
     // Not needed, but it may be again before the time is over.
     pf.pass(&[], &[]);
+    pf.wait_for_next_time();
+    pf.pass(&[], &[]);
     assert!(pf.is_contested());
-    pf.now = pf.contests.next_time().unwrap();
+    pf.wait_for_next_time();
     pf.pass(&[], &[]);
     assert!(!pf.is_contested());
-    assert_eq!(pf.contests.next_time(), None);
+    assert_eq!(pf.contests.next_time(pf.now), None);
     // A new one begins from the start.
     assert_eq!(pf.pass(&[vlan(0)], &[]).len(), 1);
     assert!(!pf.is_contested());
+}
+
+#[test]
+fn whoever_was_kept_from_it_for_a_while_is_still_answered_less_often() {
+    let mut pf = Pf::new();
+    for _ in 0..20 {
+        pf.pass(&[vlan(0)], &[]);
+    }
+    let mut answers = 0;
+    for _ in 0..10 {
+        // Late by half of what was waited for.
+        pf.wait_for_next_time();
+        answers += pf.pass(&[vlan(0)], &[]).len();
+        pf.wait_for_next_time();
+        assert!(pf.pass(&[], &[]).is_empty());
+        answers += pf.pass(&[vlan(0)], &[]).len();
+        assert!(pf.is_contested());
+    }
+    assert_eq!(answers, 20);
 }
 
 #[test]

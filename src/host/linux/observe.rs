@@ -74,14 +74,15 @@ fn observe_present(
     };
 
     let indexes = vf_indexes(tree, pf)?;
-    let count_is_changing = match (&own, &link) {
+    let listed_vfs = indexes.len();
+    let announced_otherwise = match (&own, &link) {
         (Some(own), Some(link)) => {
             // While VFs are made their links are there already and none are announced; while they
             // are removed it is the other way round. (A virtio device between PF and interface
             // announces none ever.)
             let stands_on_pf = own.directory.starts_with(device.join("net"));
             let announced = link.num_vf.and_then(|count| usize::try_from(count).ok());
-            stands_on_pf && announced.is_some_and(|announced| announced != indexes.len())
+            stands_on_pf && announced.is_some_and(|announced| announced != listed_vfs)
         }
         _ => false,
     };
@@ -101,6 +102,8 @@ fn observe_present(
             netdevs.extend(netdev.map(|netdev| (index, netdev)));
         }
     }
+    // Of VFs that go with their NIC the links stay until the PF goes.
+    let count_is_changing = announced_otherwise || vfs.len() != listed_vfs;
     let holders = match look {
         Look::Plain => None,
         Look::WithHolders => Some(holders::find(tree, links, &vfs, &netdevs)?),

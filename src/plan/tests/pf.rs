@@ -275,10 +275,11 @@ fn plan_removes_no_vfs_that_come_or_go_by_themselves() {
     case.pf.count_is_changing = true;
     case.plans(&[]);
     case.reports(&[(ProblemKind::Awaits, None)]);
-    // Once the last one is gone, there is nothing to wait for.
     let mut case = Case::new(0, count(3));
+    case.pf.vf_list_complete = false;
     case.pf.count_is_changing = true;
-    case.plans(&["numvfs 0 -> 3"]);
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
 }
 
 #[test]

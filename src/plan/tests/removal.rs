@@ -41,6 +41,15 @@ fn plan_destroys_the_vfs_that_it_made_and_then_undoes_the_rest() {
 }
 
 #[test]
+fn plan_leaves_vfs_alone_that_go_by_themselves() {
+    let mut case = abandoned(|owned| owned.created_vfs = true);
+    case.pf.vf_list_complete = false;
+    case.pf.count_is_changing = true;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+}
+
+#[test]
 fn plan_waits_for_the_users_of_what_it_would_destroy() {
     let mut case = abandoned(|owned| owned.created_vfs = true);
     case.hold(1, blue());

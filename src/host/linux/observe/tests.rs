@@ -150,6 +150,19 @@ fn a_vf_of_which_the_interface_was_not_told_yet_makes_the_list_short() {
 }
 
 #[test]
+fn vfs_that_go_with_their_nic_leave_their_links() {
+    let host = Prepared::with_pf();
+    let first = host.vf(0, "igbvf");
+    host.vf(1, "igbvf");
+    let whole = observe(&host, &mut Answers::with_vfs(2)).unwrap();
+    assert!(!whole.count_is_changing && whole.vf_list_complete);
+    host.remove(&first);
+    let seen = observe(&host, &mut Answers::with_vfs(2)).unwrap();
+    assert_eq!(seen.num_vfs, 1);
+    assert!(seen.count_is_changing && !seen.vf_list_complete);
+}
+
+#[test]
 fn the_pf_s_own_interface_is_not_a_vf_s_representor() {
     let host = Prepared::with_pf();
     let at = pci(PF);
