@@ -11,6 +11,7 @@ pub mod ledger;
 mod pf;
 pub mod sample;
 mod step;
+mod users;
 
 use crate::host::{Host, HostError, Look};
 use crate::model::{Action, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, Step, VfIndex};

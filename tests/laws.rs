@@ -1,4 +1,7 @@
 //! The laws of the program, over random policies, hosts, events and faults.
+//!
+//! Passes come at random among what happens, not after it: to the agent that is as if the kernel's
+//! events were late, lost, doubled or out of order, and a pass must be right whatever it finds.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "laws/check.rs"]

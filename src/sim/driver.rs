@@ -32,6 +32,9 @@ pub struct DriverModel {
     pub trusted_vf_keeps_mac: bool,
     /// Setting trust resets the VF: its driver reads its MAC again.
     pub trust_resets_vf: bool,
+    /// The netdev stands on a device of its own below the VF's driver, which keeps the VF even if
+    /// nothing drives that.
+    pub netdev_below_driver: bool,
     /// So many settings after VFs were made are answered with EAGAIN.
     pub busy_after_creation: u32,
     pub max_mtu: u32,
@@ -72,6 +75,7 @@ impl DriverModel {
         reports_own_mac: false,
         trusted_vf_keeps_mac: false,
         trust_resets_vf: false,
+        netdev_below_driver: false,
         busy_after_creation: 0,
         max_mtu: 9978,
     };
@@ -185,6 +189,7 @@ impl DriverModel {
         vf_offset: 1,
         reported: &[],
         settable: &[],
+        netdev_below_driver: true,
         max_mtu: 65535,
         ..Self::GENERIC
     };

@@ -29,6 +29,12 @@ impl SimHost {
         }
     }
 
+    /// The NIC is being pulled and has only its first VFs left, until `unplug`; or somebody removed
+    /// the others from the PCI bus.
+    pub fn lose_vfs_from(&self, pf: PciAddress, first: VfIndex) {
+        self.edit(pf, |pf| pf.lose_vfs_from(first));
+    }
+
     pub fn unbind_vf(&self, pf: PciAddress, vf: VfIndex) {
         self.edit(pf, |pf| pf.unbind(vf));
     }

@@ -18,6 +18,9 @@ pub struct SimPf {
     pub listed_vfs: Option<u16>,
     /// VFs get their netdevs some time after their driver, see `SimHost::finish_probing`.
     pub late_netdevs: bool,
+    /// VFs that the kernel's default driver does not get to work: it leaves them alone, or a virtio
+    /// device makes no netdev.
+    pub dead_vfs: BTreeSet<VfIndex>,
     /// The driver that let it go, and the netdev that it had made.
     lost: Option<(DriverName, Option<PfInterface>)>,
     pub(super) hidden: BTreeMap<VfIndex, Hidden>,
@@ -32,7 +35,7 @@ pub(super) struct Hidden {
     own_mac: Option<MacAddress>,
     pub(super) holders: BTreeSet<Holder>,
     /// The netdev, while it is in another network namespace.
-    away: Option<VfInterface>,
+    pub(super) away: Option<VfInterface>,
     /// The netdev that its driver has yet to register.
     coming: Option<VfInterface>,
 }
@@ -139,19 +142,13 @@ impl SimPf {
                 vf.1.settings = VfSettings::default();
             }
         }
+        seen.vf_list_complete &= !seen.count_is_changing;
         seen.holders = with_holders.then(|| {
             let held = self.hidden.iter().filter(|(_, vf)| !vf.holders.is_empty());
             held.map(|(&index, vf)| (index, vf.holders.clone()))
                 .collect()
         });
         seen
-    }
-
-    pub(super) fn holders(&self, vf: VfIndex) -> BTreeSet<Holder> {
-        self.hidden
-            .get(&vf)
-            .map(|vf| vf.holders.clone())
-            .unwrap_or_default()
     }
 
     pub(super) fn create_vfs(&mut self, count: u16, supply: &mut Supply) {
@@ -183,9 +180,21 @@ impl SimPf {
         self.busy = self.model.busy_after_creation;
     }
 
+    /// The kernel takes the last VF first when a NIC goes, and tells their old number until it is
+    /// gone, as after somebody removed single VFs.
+    pub(super) fn lose_vfs_from(&mut self, first: VfIndex) {
+        if self.snapshot.vfs.split_off(&first).is_empty() {
+            return;
+        }
+        self.hidden.split_off(&first);
+        self.snapshot.num_vfs = u16::try_from(self.snapshot.vfs.len()).unwrap_or(u16::MAX);
+        self.snapshot.count_is_changing = true;
+    }
+
     pub(super) fn destroy_vfs(&mut self) {
         self.snapshot.vfs.clear();
         self.snapshot.num_vfs = 0;
+        self.snapshot.count_is_changing = false;
         self.hidden.clear();
     }
 
@@ -214,9 +223,15 @@ impl SimPf {
             .as_ref()
             .is_some_and(|driver| driver.as_str() == self.model.vf_driver);
         let name = self.vf_name(index);
+        let is_dead = makes_netdev && self.dead_vfs.contains(&index);
         let Some(vf) = self.snapshot.vfs.get_mut(&index) else {
             return;
         };
+        if is_dead {
+            vf.half_bound = self.model.netdev_below_driver;
+            vf.driver = driver.filter(|_| vf.half_bound);
+            return;
+        }
         vf.driver = driver;
         let Some(name) = name.filter(|_| makes_netdev) else {
             return;
@@ -283,53 +298,13 @@ impl SimPf {
             vf.driver = None;
             vf.interface = None;
             vf.interface_elsewhere = false;
+            vf.half_bound = false;
         }
         if let Some(hidden) = self.hidden.get_mut(&index) {
             hidden.away = None;
             hidden.coming = None;
             // Only a record of it outlives what was used.
             hidden.holders.retain(Holder::is_allocation);
-        }
-    }
-
-    /// Does nothing where the VF cannot be used so: no netdev to move, no device to open.
-    pub(super) fn hold(&mut self, index: VfIndex, by: Holder) {
-        let (Some(vf), Some(hidden)) = (
-            self.snapshot.vfs.get_mut(&index),
-            self.hidden.get_mut(&index),
-        ) else {
-            return;
-        };
-        let possible = match by {
-            Holder::Namespace { .. } | Holder::Enslaved { .. } | Holder::Address { .. } => {
-                vf.interface.is_some()
-            }
-            Holder::VfioGroup { .. } | Holder::UserspaceDevice => {
-                vf.driver.as_ref().is_some_and(DriverName::is_userspace)
-            }
-            Holder::CniAllocation { .. } | Holder::Container { .. } | Holder::Child { .. } => true,
-        };
-        if !possible {
-            return;
-        }
-        if matches!(by, Holder::Namespace { .. }) {
-            hidden.away = vf.interface.take();
-            vf.interface_elsewhere = true;
-        }
-        hidden.holders.insert(by);
-    }
-
-    pub(super) fn release(&mut self, index: VfIndex) {
-        let (Some(vf), Some(hidden)) = (
-            self.snapshot.vfs.get_mut(&index),
-            self.hidden.get_mut(&index),
-        ) else {
-            return;
-        };
-        hidden.holders.clear();
-        if let Some(interface) = hidden.away.take() {
-            vf.interface = Some(interface);
-            vf.interface_elsewhere = false;
         }
     }
 
@@ -377,6 +352,7 @@ impl From<PfSnapshot> for SimPf {
                 .and_then(|nic| nic.speed.or(nic.carrier.then_some(1000))),
             listed_vfs,
             late_netdevs: false,
+            dead_vfs: BTreeSet::new(),
             lost: None,
             hidden,
             busy: 0,

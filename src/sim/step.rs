@@ -85,7 +85,7 @@ impl SimPf {
         if to > self.snapshot.total_vfs {
             return Err(refused(step, Errno::RANGE));
         }
-        if to == self.snapshot.num_vfs {
+        if to == self.snapshot.num_vfs && !self.snapshot.count_is_changing {
             return Ok(());
         }
         if self.snapshot.driver.is_none() {
@@ -95,7 +95,7 @@ impl SimPf {
             self.destroy_vfs();
             return Ok(());
         }
-        if self.snapshot.num_vfs != 0 {
+        if self.snapshot.num_vfs != 0 || self.snapshot.count_is_changing {
             return Err(refused(step, Errno::BUSY));
         }
         let up = self.snapshot.interface.as_ref().is_some_and(|nic| nic.up);
@@ -204,12 +204,13 @@ impl SimPf {
         });
         let driver = driver.filter(|driver| !around.missing_drivers.contains(driver));
         if driver.is_none() {
-            return Err(HostError::NoEffect {
-                what: step.to_string(),
-                found: "no driver is bound".to_owned(),
-            });
+            return Err(unbound(step));
         }
         self.probe(index, driver, &mut around.supply);
+        let vf = self.snapshot.vfs.get(&index);
+        if vf.is_some_and(|vf| vf.driver.is_none()) {
+            return Err(unbound(step));
+        }
         Ok(())
     }
 
@@ -217,6 +218,13 @@ impl SimPf {
         HostError::Unsupported {
             driver: self.model.name.to_owned(),
         }
+    }
+}
+
+fn unbound(step: &Step) -> HostError {
+    HostError::NoEffect {
+        what: step.to_string(),
+        found: "no driver is bound".to_owned(),
     }
 }
 

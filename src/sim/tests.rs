@@ -426,3 +426,42 @@ fn netdevs_may_come_later_than_their_drivers() {
     host.finish_probing(at(PF));
     assert_eq!(netdevs(&host), [(true, true, false), (false, false, false)]);
 }
+
+#[test]
+fn vfs_that_their_driver_fails_on_are_left_to_themselves() {
+    for (model, half_bound) in [(DriverModel::MLX5, false), (DriverModel::VIRTIO, true)] {
+        let mut pf = SimPf::new(at(PF), model);
+        pf.dead_vfs.insert(VfIndex(1));
+        let host = SimHost::new(Node::default());
+        host.plug(pf);
+        count(&host, 0, 3).unwrap();
+        assert!(vf(&host, 0).interface.is_some() && vf(&host, 2).interface.is_some());
+        let dead = vf(&host, 1);
+        assert_eq!(dead.interface, None);
+        assert_eq!(
+            (dead.half_bound, dead.driver.is_some()),
+            (half_bound, half_bound)
+        );
+        assert_eq!(bind(&host, 1, None).is_ok(), half_bound);
+        // What takes no part in the network takes it.
+        bind(&host, 1, Some("vfio-pci")).unwrap();
+        assert!(!vf(&host, 1).half_bound);
+    }
+}
+
+#[test]
+fn a_nic_that_goes_counts_the_vfs_that_are_gone() {
+    let host = host(DriverModel::IGB);
+    count(&host, 0, 4).unwrap();
+    host.lose_vfs_from(at(PF), VfIndex(4));
+    assert!(!host.pf(at(PF)).unwrap().count_is_changing);
+    host.lose_vfs_from(at(PF), VfIndex(1));
+    let seen = host.pf(at(PF)).unwrap();
+    assert_eq!(seen.num_vfs, 1);
+    assert!(seen.count_is_changing && !seen.vf_list_complete);
+    assert_eq!(errno(count(&host, 1, 4)), Errno::BUSY);
+    // As after the VFs were removed one by one, and the NIC stays.
+    count(&host, 1, 0).unwrap();
+    count(&host, 0, 4).unwrap();
+    assert!(host.pf(at(PF)).unwrap().vf_list_complete);
+}

@@ -30,15 +30,21 @@ fn nic(slot: usize) -> impl Strategy<Value = Nic> {
     let cable = option::weighted(0.8, select(vec![100u32, 1000, 10_000]));
     let named = prop::bool::weighted(0.8);
     let late = prop::bool::weighted(0.2);
-    (select(drivers), 0..3u32, cable, any::<bool>(), named, late).prop_map(
-        move |(driver, busy_after_creation, cable, autoprobe, name_is_final, late_netdevs)| Nic {
-            slot,
-            driver,
-            busy_after_creation,
-            cable,
-            autoprobe,
-            name_is_final,
-            late_netdevs,
+    let dead_vf = option::weighted(0.15, 0..4u16);
+    let nature = (select(drivers), 0..3u32, dead_vf);
+    (nature, cable, any::<bool>(), named, late).prop_map(
+        move |(nature, cable, autoprobe, name_is_final, late_netdevs)| {
+            let (driver, busy_after_creation, dead_vf) = nature;
+            Nic {
+                slot,
+                driver,
+                busy_after_creation,
+                cable,
+                autoprobe,
+                name_is_final,
+                late_netdevs,
+                dead_vf,
+            }
         },
     )
 }
@@ -249,6 +255,7 @@ fn event() -> BoxedStrategy<Event> {
         slot().prop_map(UnbindPf),
         slot().prop_map(BindPf),
         (slot(), 0..6u16).prop_map(|(slot, count)| NumVfs(slot, count)),
+        (slot(), vf()).prop_map(|(slot, first)| LoseVfs(slot, first)),
         (slot(), vf(), setting()).prop_map(|(slot, vf, setting)| SetVf(slot, vf, setting)),
         (slot(), vf()).prop_map(|(slot, vf)| UnbindVf(slot, vf)),
         (slot(), any::<bool>()).prop_map(|(slot, up)| PfUp(slot, up)),

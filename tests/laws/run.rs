@@ -68,6 +68,7 @@ impl Run {
             }
             Event::BindPf(_) => host.bind_pf(pf),
             Event::NumVfs(_, count) => host.set_num_vfs_by_hand(pf, *count),
+            Event::LoseVfs(_, first) => host.lose_vfs_from(pf, vf(first)),
             Event::SetVf(_, index, setting) => {
                 let told = host.pf(pf).and_then(|pf| {
                     let vf = pf.vfs.get(&vf(index))?;
@@ -161,11 +162,12 @@ impl Run {
         let known = self.agent.ledger.owned(pf);
         let present = self.agent.host.pf(pf);
         if known
-            .zip(present)
-            .is_some_and(|(known, pf)| known.is_of(&pf))
+            .zip(present.as_ref())
+            .is_some_and(|(known, pf)| known.is_of(pf))
         {
             self.named.insert(pf);
         }
+        let loses_vfs = present.is_some_and(|pf| pf.count_is_changing);
         self.agent.host.take_attempts();
         let outcome = self.agent.pass_with(pf, progress, false);
         let attempts = self.agent.host.take_attempts();
@@ -186,6 +188,8 @@ impl Run {
             let step = attempt.action.step;
             let touched = step.vf().filter(|vf| lent.contains(vf));
             assert_eq!(touched, None, "a lent VF was touched: {step}");
+            let hangs = loses_vfs && matches!(step, Step::SetNumVfs { .. });
+            assert!(!hangs, "{step} while the NIC goes: the kernel stands still");
         }
         Some(outcome).filter(|outcome| !matches!(outcome.end, End::Gone))
     }
@@ -235,6 +239,9 @@ impl Run {
             self.show(pf);
             let host = &self.agent.host;
             host.edit(pf, |pf| pf.listed_vfs = None);
+            if host.pf(pf).is_some_and(|pf| pf.count_is_changing) {
+                host.unplug(pf);
+            }
         }
     }
 

@@ -58,6 +58,8 @@ pub(crate) struct Nic {
     pub(crate) autoprobe: bool,
     pub(crate) name_is_final: bool,
     pub(crate) late_netdevs: bool,
+    /// Its driver fails.
+    pub(crate) dead_vf: Option<u16>,
 }
 
 impl fmt::Debug for Nic {
@@ -70,6 +72,7 @@ impl fmt::Debug for Nic {
             autoprobe,
             name_is_final,
             late_netdevs,
+            dead_vf,
         } = self;
         write!(
             f,
@@ -77,7 +80,7 @@ impl fmt::Debug for Nic {
         )?;
         write!(
             f,
-            "autoprobe {autoprobe}, named {name_is_final}, late {late_netdevs}"
+            "autoprobe {autoprobe}, named {name_is_final}, late {late_netdevs}, dead {dead_vf:?}"
         )
     }
 }
@@ -93,6 +96,7 @@ impl Nic {
         let mut pf = SimPf::new(slot(self.slot), model);
         pf.cable = self.cable;
         pf.late_netdevs = self.late_netdevs;
+        pf.dead_vfs = self.dead_vf.map(VfIndex).into_iter().collect();
         pf.snapshot.autoprobe = self.autoprobe;
         let interface = pf.snapshot.interface.as_mut().unwrap();
         interface.name_is_final = self.name_is_final;
@@ -108,6 +112,7 @@ pub(crate) enum Event {
     UnbindPf(usize),
     BindPf(usize),
     NumVfs(usize, u16),
+    LoseVfs(usize, u16),
     SetVf(usize, u16, VfSetting),
     UnbindVf(usize, u16),
     PfUp(usize, bool),
@@ -149,6 +154,7 @@ impl Event {
             | UnbindPf(slot)
             | BindPf(slot)
             | NumVfs(slot, _)
+            | LoseVfs(slot, _)
             | SetVf(slot, ..)
             | UnbindVf(slot, _)
             | PfUp(slot, _)

@@ -1,0 +1,55 @@
+//! Who uses a simulated VF, and where its netdev is meanwhile.
+
+use super::pf::SimPf;
+use crate::model::{DriverName, Holder, VfIndex};
+use std::collections::BTreeSet;
+
+impl SimPf {
+    pub(super) fn holders(&self, vf: VfIndex) -> BTreeSet<Holder> {
+        self.hidden
+            .get(&vf)
+            .map(|vf| vf.holders.clone())
+            .unwrap_or_default()
+    }
+
+    /// Does nothing where the VF cannot be used so: no netdev to move, no device to open.
+    pub(super) fn hold(&mut self, index: VfIndex, by: Holder) {
+        let (Some(vf), Some(hidden)) = (
+            self.snapshot.vfs.get_mut(&index),
+            self.hidden.get_mut(&index),
+        ) else {
+            return;
+        };
+        let possible = match by {
+            Holder::Namespace { .. } | Holder::Enslaved { .. } | Holder::Address { .. } => {
+                vf.interface.is_some()
+            }
+            Holder::VfioGroup { .. } | Holder::UserspaceDevice => {
+                vf.driver.as_ref().is_some_and(DriverName::is_userspace)
+            }
+            Holder::CniAllocation { .. } | Holder::Container { .. } | Holder::Child { .. } => true,
+        };
+        if !possible {
+            return;
+        }
+        if matches!(by, Holder::Namespace { .. }) {
+            hidden.away = vf.interface.take();
+            vf.interface_elsewhere = true;
+        }
+        hidden.holders.insert(by);
+    }
+
+    pub(super) fn release(&mut self, index: VfIndex) {
+        let (Some(vf), Some(hidden)) = (
+            self.snapshot.vfs.get_mut(&index),
+            self.hidden.get_mut(&index),
+        ) else {
+            return;
+        };
+        hidden.holders.clear();
+        if let Some(interface) = hidden.away.take() {
+            vf.interface = Some(interface);
+            vf.interface_elsewhere = false;
+        }
+    }
+}
