@@ -28,6 +28,7 @@ use cni::{Device, Unusable};
 use nad::NotForKubernetes;
 use podman::NotForPodman;
 use pools::Pools;
+use serde::Serialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -243,9 +244,12 @@ fn object<const N: usize>(entries: [(&str, Option<Value>); N]) -> Map<String, Va
     given.collect()
 }
 
-/// Indented, keys sorted, a newline at the end.
-fn pretty(value: &Value) -> String {
-    format!("{value:#}\n")
+/// Indented, a newline at the end. The keys of a `Value` come sorted; other types have theirs so.
+fn pretty(value: &impl Serialize) -> String {
+    // Only keys that are no text could not be written.
+    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
+    text.push('\n');
+    text
 }
 
 #[cfg(test)]

@@ -1,12 +1,16 @@
 //! This node as the SR-IOV network operator would describe it: `SriovNetworkNodeState`.
 
 use super::{MANAGER, MANAGER_LABEL, object, pretty};
-use crate::model::{HostSnapshot, LinkType, PciAddress, PfSnapshot, VfIndex, VfSnapshot};
+use crate::model::{
+    DriverName, HostSnapshot, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId,
+    PfSnapshot, VfIndex, VfSnapshot,
+};
 use crate::policy::DeviceType;
 use crate::policy::resolve::{Claim, DesiredPf, Resolution};
 use crate::report::{PfReport, PfState, Problem};
+use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub fn node_state(
     host: &HostSnapshot,
@@ -21,23 +25,41 @@ pub fn node_state(
     let spec: Vec<_> = wanted
         .map(|desired| spec_interface(desired, host.pfs.get(&desired.address)))
         .collect();
-    let status: Vec<_> = host
-        .pfs
-        .values()
-        .map(|pf| status_interface(pf, desired(&pf.address)))
-        .collect();
+    let pfs = host.pfs.values();
     let (sync_status, last_sync_error) = sync(reports);
-    pretty(&json!({
-        "apiVersion": "sriovnetwork.openshift.io/v1",
-        "kind": "SriovNetworkNodeState",
-        "metadata": {"name": host.node.hostname, "labels": {MANAGER_LABEL: MANAGER}},
-        "spec": {"interfaces": spec},
-        "status": {
-            "interfaces": status,
-            "syncStatus": sync_status,
-            "lastSyncError": last_sync_error,
+    pretty(&NodeState {
+        api_version: "sriovnetwork.openshift.io/v1",
+        kind: "SriovNetworkNodeState",
+        metadata: json!({"name": host.node.hostname, "labels": {MANAGER_LABEL: MANAGER}}),
+        spec: json!({"interfaces": spec}),
+        status: Status {
+            interfaces: pfs
+                .map(|pf| status_interface(pf, desired(&pf.address)))
+                .collect(),
+            last_sync_error,
+            sync_status,
         },
-    }))
+    })
+}
+
+/// Fields as they sort. Types of their own for what there is a lot of: a tree of values takes
+/// several times as long.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct NodeState<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    metadata: Value,
+    spec: Value,
+    status: Status<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status<'a> {
+    interfaces: Vec<StatusInterface<'a>>,
+    last_sync_error: String,
+    sync_status: &'static str,
 }
 
 fn spec_interface(desired: &DesiredPf, pf: Option<&PfSnapshot>) -> Map<String, Value> {
@@ -83,65 +105,100 @@ fn vf_group(claim: &Claim, (first, last): (VfIndex, VfIndex)) -> Map<String, Val
     ])
 }
 
-fn status_interface(pf: &PfSnapshot, desired: Option<&DesiredPf>) -> Map<String, Value> {
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusInterface<'a> {
+    #[serde(rename = "Vfs")]
+    vfs: Vec<StatusVf<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alt_names: Option<&'a BTreeSet<String>>,
+    #[serde(rename = "deviceID")]
+    device_id: PciId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    driver: Option<&'a DriverName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    externally_managed: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link_admin_state: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link_speed: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    link_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac: Option<MacAddress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mtu: Option<Mtu>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a InterfaceName>,
+    num_vfs: u16,
+    pci_address: PciAddress,
+    totalvfs: u16,
+    vendor: PciId,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StatusVf<'a> {
+    #[serde(rename = "Vlan", skip_serializing_if = "Option::is_none")]
+    vlan: Option<u16>,
+    #[serde(rename = "deviceID")]
+    device_id: PciId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    driver: Option<&'a DriverName>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mac: Option<MacAddress>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mtu: Option<Mtu>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a InterfaceName>,
+    pci_address: PciAddress,
+    vendor: PciId,
+    #[serde(rename = "vfID")]
+    vf_id: VfIndex,
+}
+
+fn status_interface<'a>(pf: &'a PfSnapshot, desired: Option<&DesiredPf>) -> StatusInterface<'a> {
     let interface = pf.interface.as_ref();
     let link_type = |link_type| match link_type {
         LinkType::Ether => "ETH",
         LinkType::Infiniband => "IB",
     };
     let up_down = |up| if up { "up" } else { "down" };
-    object([
-        ("name", interface.map(|it| json!(it.name))),
-        ("mac", interface.map(|it| json!(it.permanent_mac))),
-        ("driver", pf.driver.as_ref().map(|driver| json!(driver))),
-        ("pciAddress", Some(json!(pf.address))),
-        ("vendor", Some(json!(pf.vendor))),
-        ("deviceID", Some(json!(pf.device))),
-        ("mtu", interface.map(|it| json!(it.mtu))),
-        ("numVfs", Some(json!(pf.num_vfs))),
-        ("totalvfs", Some(json!(pf.total_vfs))),
-        (
-            "linkSpeed",
-            interface.and_then(|it| Some(json!(format!("{} Mb/s", it.speed?)))),
-        ),
-        (
-            "linkType",
-            interface.map(|it| json!(link_type(it.link_type))),
-        ),
-        ("linkAdminState", interface.map(|it| json!(up_down(it.up)))),
-        (
-            "externallyManaged",
-            desired.is_some_and(|pf| pf.external).then_some(json!(true)),
-        ),
-        (
-            "altNames",
-            interface
-                .filter(|it| !it.altnames.is_empty())
-                .map(|it| json!(it.altnames)),
-        ),
-        (
-            "Vfs",
-            Some(json!(pf.vfs.iter().map(status_vf).collect::<Vec<_>>())),
-        ),
-    ])
+    let alt_names = interface.map(|it| &it.altnames);
+    StatusInterface {
+        vfs: pf.vfs.iter().map(status_vf).collect(),
+        alt_names: alt_names.filter(|names| !names.is_empty()),
+        device_id: pf.device,
+        driver: pf.driver.as_ref(),
+        externally_managed: desired.is_some_and(|pf| pf.external).then_some(true),
+        link_admin_state: interface.map(|it| up_down(it.up)),
+        link_speed: interface.and_then(|it| Some(format!("{} Mb/s", it.speed?))),
+        link_type: interface.map(|it| link_type(it.link_type)),
+        mac: interface.map(|it| it.permanent_mac),
+        mtu: interface.map(|it| it.mtu),
+        name: interface.map(|it| &it.name),
+        num_vfs: pf.num_vfs,
+        pci_address: pf.address,
+        totalvfs: pf.total_vfs,
+        vendor: pf.vendor,
+    }
 }
 
-fn status_vf((index, vf): (&VfIndex, &VfSnapshot)) -> Map<String, Value> {
+fn status_vf<'a>((&index, vf): (&VfIndex, &'a VfSnapshot)) -> StatusVf<'a> {
     let interface = vf.interface.as_ref();
     let administrative = vf.settings.mac.filter(|mac| mac.is_unicast());
-    let mac = interface.map(|it| it.mac).or(administrative);
     let vlan = vf.settings.vlan.filter(|vlan| vlan.id != 0);
-    object([
-        ("name", interface.map(|it| json!(it.name))),
-        ("mac", mac.map(|mac| json!(mac))),
-        ("driver", vf.driver.as_ref().map(|driver| json!(driver))),
-        ("pciAddress", Some(json!(vf.address))),
-        ("vendor", Some(json!(vf.vendor))),
-        ("deviceID", Some(json!(vf.device))),
-        ("Vlan", vlan.map(|vlan| json!(vlan.id))),
-        ("mtu", interface.map(|it| json!(it.mtu))),
-        ("vfID", Some(json!(index))),
-    ])
+    StatusVf {
+        vlan: vlan.map(|vlan| vlan.id),
+        device_id: vf.device,
+        driver: vf.driver.as_ref(),
+        mac: interface.map(|it| it.mac).or(administrative),
+        mtu: interface.map(|it| it.mtu),
+        name: interface.map(|it| &it.name),
+        pci_address: vf.address,
+        vendor: vf.vendor,
+        vf_id: index,
+    }
 }
 
 fn sync(reports: &BTreeMap<PciAddress, PfReport>) -> (&'static str, String) {
