@@ -124,6 +124,13 @@ fn a_pause_holds_changes_over_a_restart_and_ends_by_itself() -> Result<()> {
     let applied = host.run("sriovctl apply enp1s0; sriovctl status enp1s0 --json || true")?;
     assert_eq!(host.vf("enp1s0", 1)?["trust"], json!(true), "{applied}");
     host.wait_for(PF, "paused", 4)?;
+    // Whoever waits sees how far it is.
+    let numvfs = "/sys/class/net/enp1s0/device/sriov_numvfs";
+    let shown = format!("echo 0 > {numvfs}; sriovctl apply --wait enp1s0 2>&1; cat {numvfs}");
+    let shown = host.run_for(&shown, PATIENCE)?;
+    assert!(shown.contains("enp1s0: VFs made "), "{shown}");
+    assert!(shown.ends_with("\n4\n"), "{shown}");
+    host.wait_for(PF, "paused", 4)?;
     host.run("ip link set enp1s0 vf 1 trust off")?;
     host.wait("sriovctl status enp1s0 | grep -q '1 step waits'")?;
     let resumed = host.run("sriovctl resume")?;
