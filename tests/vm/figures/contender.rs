@@ -52,13 +52,14 @@ pub(crate) fn install(guest: &Guest) -> Result<()> {
 impl Contender {
     pub(crate) const ALL: [Self; 3] = [Self::Reference, Self::Sriovd, Self::Link];
 
-    pub(crate) fn prepare(self, guest: &Guest) -> Result<()> {
+    /// At work, for so many NICs to come.
+    pub(crate) fn prepare(self, guest: &Guest, nics: usize) -> Result<()> {
         let script = match self {
-            Self::Reference => {
+            Self::Reference => &format!(
                 "rm -f /run/reference.*; systemd-run -q --unit reference \
-                 -p StandardOutput=file:/run/reference.out /usr/local/bin/reference
+                 -p StandardOutput=file:/run/reference.out /usr/local/bin/reference {nics}
                  until grep -q listening /run/reference.out; do sleep 0.05; done"
-            }
+            ),
             Self::Sriovd => "systemctl start sriovd",
             Self::Link => {
                 "cp /root/10-figures.link /etc/systemd/network/ && udevadm control --reload"
@@ -68,16 +69,17 @@ impl Contender {
     }
 
     /// A shell condition.
-    pub(crate) fn done(self) -> &'static str {
+    pub(crate) fn done(self, nics: usize) -> String {
         match self {
-            Self::Reference => "test -e /run/reference.done",
-            Self::Sriovd => {
-                "sriovctl status --json | grep -q '\"vfs_ready\": 7' && \
+            Self::Reference => "test -e /run/reference.done".to_owned(),
+            Self::Sriovd => format!(
+                "test \"$(sriovctl status --json | grep -c '\"vfs_ready\": 7')\" = {nics} && \
                  test -e /etc/cni/net.d/99-sriovd-figures.conflist -a -e /etc/pcidp/config.json"
-            }
-            Self::Link => {
-                "test \"$(ip link show 2>/dev/null | grep -c 'vlan 100.*checking off.*trust on')\" = 7"
-            }
+            ),
+            Self::Link => format!(
+                "test \"$(ip link show 2>/dev/null | grep -c 'vlan 100.*checking off.*trust on')\" = {}",
+                7 * nics
+            ),
         }
     }
 

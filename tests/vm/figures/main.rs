@@ -23,24 +23,26 @@ fn main() -> Result<()> {
     let mut runs: Vec<(Contender, Run)> = Vec::new();
     for round in 0..ROUNDS {
         for contender in Contender::ALL {
-            let run = measure(&guest, contender).with_context(|| format!("{contender:?}"))?;
+            let run = measure(&guest, contender, 1).with_context(|| format!("{contender:?}"))?;
             eprintln!("round {}: {contender:?} {run:?}", round + 1);
             runs.push((contender, run));
         }
     }
     print_plugs(&runs);
+    print_together(&guest, &runs)?;
     print_upkeep(&guest)?;
     attach::print(&guest)
 }
 
-fn measure(guest: &Guest, contender: Contender) -> Result<Run> {
-    contender.prepare(guest)?;
+fn measure(guest: &Guest, contender: Contender, nics: u8) -> Result<Run> {
+    contender.prepare(guest, nics.into())?;
     trace::clear(guest)?;
-    let nic = guest.plug(Nic::igb(0))?;
-    guest.wait_until(contender.done(), PATIENCE)?;
+    let nics: Result<Vec<Nic>> = (0..nics).map(|slot| guest.plug(Nic::igb(slot))).collect();
+    let nics = nics?;
+    guest.wait_until(&contender.done(nics.len()), PATIENCE)?;
     guest.run_for("udevadm settle --timeout=100", PATIENCE)?;
     let run = trace::read(guest, contender.threads())?;
-    guest.unplug(&nic)?;
+    nics.iter().try_for_each(|nic| guest.unplug(nic))?;
     guest.run_for("udevadm settle --timeout=100", PATIENCE)?;
     contender.finish(guest)?;
     Ok(run)
@@ -85,6 +87,31 @@ fn print_plugs(runs: &[(Contender, Run)]) {
         |run| run.last_state,
         |run| run.named,
     );
+}
+
+/// The reference has a thread for each NIC: what it does not do side by side, the kernel does not.
+fn print_together(guest: &Guest, alone: &[(Contender, Run)]) -> Result<()> {
+    const ROUNDS: usize = 5;
+    let both = [Contender::Reference, Contender::Sriovd];
+    let mut runs: Vec<(Contender, Run)> = Vec::new();
+    for round in 0..ROUNDS {
+        for contender in both {
+            let run = measure(guest, contender, 4).with_context(|| format!("{contender:?}"))?;
+            eprintln!("four NICs, round {}: {contender:?} {run:?}", round + 1);
+            runs.push((contender, run));
+        }
+    }
+    println!(
+        "\n| from the first plug to the last kernel write (ms, median) | one NIC | four at once (of {ROUNDS}) | ratio |"
+    );
+    println!("|---|---|---|---|");
+    for (contender, name) in both.into_iter().zip(["reference", "sriovd"]) {
+        let last_write = |runs| median(&values(runs, contender, |run| run.last_write));
+        let one = last_write(alone).context("no run")?;
+        let four = last_write(&runs).context("no run")?;
+        println!("| {name} | {one:.0} | {four:.0} | {:.2} |", four / one);
+    }
+    Ok(())
 }
 
 type Figure = fn(&Run) -> Option<f64>;
@@ -138,9 +165,9 @@ fn spread(runs: &[(Contender, Run)], contender: Contender, figure: Figure) -> St
 
 /// A converged host with one NIC: what the agent takes while nothing happens, and to start again.
 fn print_upkeep(guest: &Guest) -> Result<()> {
-    Contender::Sriovd.prepare(guest)?;
+    Contender::Sriovd.prepare(guest, 1)?;
     guest.plug(Nic::igb(0))?;
-    guest.wait_until(Contender::Sriovd.done(), PATIENCE)?;
+    guest.wait_until(&Contender::Sriovd.done(1), PATIENCE)?;
     let starts = guest.run_for(
         "udevadm settle --timeout=100
          for i in $(seq 9); do

@@ -1,7 +1,8 @@
 //! The least that a program can do: wait for the kernel's word that a NIC's driver is there, then make
-//! the kernel writes that sriovd makes, one after the other. No policy, no look first, no output.
+//! the kernel writes that sriovd makes, one after the other, for each NIC on a thread of its own. No
+//! policy, no look first, no output. Its argument says how many NICs to wait for.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use rustix::event::{PollFd, PollFlags, poll};
 use sriovd::host::Host;
 use sriovd::host::linux::LinuxHost;
@@ -16,7 +17,21 @@ fn main() -> Result<()> {
         .match_subsystem("pci")?
         .listen()?;
     println!("listening");
-    let pf = bound_pf(&monitor)?;
+    let nics: usize = match std::env::args().nth(1) {
+        Some(nics) => nics.parse()?,
+        None => 1,
+    };
+    std::thread::scope(|scope| {
+        let begin = |pf| scope.spawn(move || configure(pf));
+        let begun: Result<Vec<_>> = (0..nics).map(|_| Ok(begin(bound_pf(&monitor)?))).collect();
+        let mut all = begun?.into_iter();
+        all.try_for_each(|nic| nic.join().map_err(|_| anyhow!("a panic"))?)
+    })?;
+    std::fs::write("/run/reference.done", "done")?;
+    Ok(())
+}
+
+fn configure(pf: PciAddress) -> Result<()> {
     let host = LinuxHost::new(PathBuf::from("/"));
     let apply = |step| {
         host.apply(&Action {
@@ -55,7 +70,6 @@ fn main() -> Result<()> {
             to: BindTarget::Default,
         })?;
     }
-    std::fs::write("/run/reference.done", "done")?;
     Ok(())
 }
 
