@@ -29,8 +29,7 @@ impl SimHost {
         }
     }
 
-    /// The NIC is being pulled and has only its first VFs left, until `unplug`; or somebody removed
-    /// the others from the PCI bus.
+    /// The NIC is being pulled and has only its first VFs left, until `unplug`.
     pub fn lose_vfs_from(&self, pf: PciAddress, first: VfIndex) {
         self.edit(pf, |pf| pf.lose_vfs_from(first));
     }

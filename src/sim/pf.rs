@@ -181,7 +181,7 @@ impl SimPf {
     }
 
     /// The kernel takes the last VF first when a NIC goes, and tells their old number until it is
-    /// gone, as after somebody removed single VFs.
+    /// gone. (Single VFs cannot be removed: they have no `remove` in sysfs.)
     pub(super) fn lose_vfs_from(&mut self, first: VfIndex) {
         if self.snapshot.vfs.split_off(&first).is_empty() {
             return;
