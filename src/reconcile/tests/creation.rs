@@ -266,3 +266,24 @@ fn a_rate_waits_for_the_link_and_is_set_again_when_the_driver_dropped_it() {
     agent.host.set_cable(pf(), Some(100));
     assert_eq!(converge(&mut agent), ["VF 0 max_tx_rate 50"]);
 }
+
+#[test]
+fn a_count_that_was_reached_is_changed_at_once() {
+    let mut agent = agent(DriverModel::ICE, vec![policy("a", count(4))]);
+    agent.pass(pf());
+    edit(&mut agent, count(2));
+    agent.pass(pf());
+    assert_eq!(seen(&agent).num_vfs, 2);
+}
+
+#[test]
+fn vfs_that_go_with_their_nic_are_no_fault_of_its_driver() {
+    let made = [Step::SetNumVfs { from: 0, to: 4 }];
+    let agent = agent(DriverModel::ICE, vec![policy("a", count(4))]);
+    agent.host.set_num_vfs_by_hand(pf(), 4);
+    assert!(other_count(&made, &seen(&agent)).is_none());
+    agent.host.lose_vfs_from(pf(), VfIndex(3));
+    assert!(other_count(&made, &seen(&agent)).is_none());
+    agent.host.set_num_vfs_by_hand(pf(), 3);
+    assert!(other_count(&made, &seen(&agent)).is_some());
+}

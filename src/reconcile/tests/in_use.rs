@@ -1,6 +1,7 @@
 //! VFs in use: left alone, named, and seen to as soon as they are free.
 
 use super::*;
+use crate::model::BindTarget;
 use crate::policy::Disruption;
 
 fn created(policies: Vec<Policy>) -> SimAgent {
@@ -130,4 +131,24 @@ fn only_who_needs_to_know_looks_for_holders() {
     assert_settled(&mut agent);
     let plain = agent.host.observe(pf(), Look::Plain).unwrap().unwrap();
     assert_eq!(plain.holders, None);
+}
+
+#[test]
+fn only_what_was_done_took_something() {
+    let by = BTreeSet::from([Holder::UserspaceDevice]);
+    let planned: Taken = [0, 1].map(|vf| (VfIndex(vf), by.clone())).into();
+    let taken = |done: &[Step]| -> Vec<u16> {
+        taken_by(done, planned.clone())
+            .map(|(vf, _)| vf.0)
+            .collect()
+    };
+    let bind = Step::Bind {
+        vf: VfIndex(1),
+        address: at("0000:01:10.1"),
+        to: BindTarget::Default,
+    };
+    assert_eq!(taken(&[]), [0u16; 0]);
+    assert_eq!(taken(&[bind]), [1]);
+    assert_eq!(taken(&[Step::SetNumVfs { from: 2, to: 0 }]), [0, 1]);
+    assert_eq!(taken(&[Step::SetAutoprobe { on: true }]), [0u16; 0]);
 }
