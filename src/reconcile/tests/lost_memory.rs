@@ -62,3 +62,24 @@ fn what_no_policy_names_was_never_ours() {
     assert_eq!(seen(&agent).num_vfs, 3);
     assert_eq!(agent.ledger.owned(pf()), None);
 }
+
+#[test]
+fn what_is_presumed_ours_is_what_is_as_wanted() {
+    let mut agent = agent(DriverModel::MLX5, vec![policy("a", dataplane)]);
+    converge(&mut agent);
+    let mut found = seen(&agent);
+    let resolution = resolve(&agent.policies, &Default::default(), &found);
+    let presumed_of = |pf: &PfSnapshot| presumed(&resolution, pf).unwrap();
+    let ours = presumed_of(&found);
+    assert_eq!(ours.autoprobe_before, None);
+    let address = found.vfs[&VfIndex(0)].settings.mac;
+    assert!(address.is_some());
+    assert_eq!(ours.vfs[&VfIndex(0)].mac, address);
+
+    found.autoprobe = false;
+    let other = MacAddress([2, 0, 0, 0, 0, 9]);
+    found.vfs.get_mut(&VfIndex(0)).unwrap().settings.mac = Some(other);
+    let ours = presumed_of(&found);
+    assert_eq!(ours.autoprobe_before, Some(true));
+    assert_eq!(ours.vfs[&VfIndex(0)].mac, None);
+}
