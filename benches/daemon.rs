@@ -145,7 +145,7 @@ impl Host {
         Daemon { child, took }
     }
 
-    /// All that is kept is there then.
+    /// All that is kept is there then. What rendered the files is let go a moment after they are written.
     fn wait_for_outputs(&self, vfs: usize) {
         let until = Instant::now() + PATIENCE;
         let count = |path: &str, what: &str| {

@@ -61,7 +61,7 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
         plan.steps.push(step);
         return Next::Vfs;
     }
-    // While a NIC is being removed, a write never comes back: it holds the PF and waits for
+    // While a NIC is being removed, a write may never come back: it holds the PF and waits for
     // pci_rescan_remove_lock, the removal the other way round (sriov_numvfs_store,
     // drivers/pci/iov.c; seen on Linux 6.12).
     if pf.count_is_changing {

@@ -4,7 +4,7 @@ use super::run::Run;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use sriovd::model::*;
-use sriovd::plan::owned::OwnedPf;
+use sriovd::plan::owned::{OwnedPf, OwnedVf};
 use sriovd::policy::DeviceType;
 use sriovd::policy::resolve::{DesiredPf, DesiredVf, Resolution};
 use sriovd::reconcile::{End, Outcome};
@@ -175,18 +175,13 @@ fn is_beyond_the_hardware(problem: &Problem) -> bool {
 
 /// Of VFs without a driver it shows only when they have one again whether they still go by our address.
 fn waits_for_drivers(owned: &OwnedPf, pf: &PfSnapshot) -> bool {
+    let of_the_pf =
+        owned.created_vfs || owned.mtu_before.is_some() || owned.autoprobe_before.is_some();
     let unbound = |vf: &VfIndex| pf.vfs.get(vf).is_some_and(|vf| vf.driver.is_none());
-    let only_vfs = OwnedPf {
-        permanent_mac: owned.permanent_mac,
-        on_removal: owned.on_removal,
-        vfs: owned.vfs.clone(),
-        ..OwnedPf::default()
-    };
-    *owned == only_vfs
-        && owned
-            .vfs
-            .iter()
-            .all(|(vf, own)| unbound(vf) && own.mac.is_some())
+    let is_only_address =
+        |own: &OwnedVf| own.settings.keys().eq([&VfAttribute::Mac]) && !own.driver && !own.mtu;
+    let mut vfs = owned.vfs.iter();
+    !of_the_pf && vfs.all(|(vf, own)| unbound(vf) && is_only_address(own))
 }
 
 fn is_of_a_dead_vf(run: &Run, pf: PciAddress, problem: &Problem) -> bool {

@@ -83,16 +83,9 @@ impl Stage {
     /// What must be the same every time, and on every host: not the order of the triggers and of the steps, nor
     /// - the numbers that the kernel gives to interfaces and IOMMU groups,
     /// - the addresses that it makes up for VFs that were given none,
-    /// - which of a VF's interfaces are up,
-    /// - that a trusted VF made an address up because its PF was slow to answer, and is not trusted while it gets ours.
+    /// - which of a VF's interfaces are up.
     pub fn essence(mut self) -> Self {
         self.triggers.clear();
-        let trusted = self
-            .steps
-            .iter()
-            .filter_map(|it| it.strip_suffix("trust on"));
-        let repairs: Vec<String> = trusted.map(|vf| format!("{vf}trust off")).collect();
-        self.steps.retain(|step| !repairs.contains(step));
         let Some(pf) = &mut self.pf else {
             return self;
         };

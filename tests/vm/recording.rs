@@ -53,6 +53,13 @@ impl Recorder<'_> {
     }
 }
 
+/// A trusted VF makes an address up where its PF is slow to answer, and is not trusted while it gets ours.
+fn forget_repairs(steps: &mut BTreeSet<String>) {
+    let trusted = steps.iter().filter_map(|it| it.strip_suffix("trust on"));
+    let repairs: Vec<String> = trusted.map(|vf| format!("{vf}trust off")).collect();
+    steps.retain(|step| !repairs.contains(step));
+}
+
 #[test]
 fn a_nic_goes_through_what_was_recorded() -> Result<()> {
     let host = Host::installed()?;
@@ -109,7 +116,8 @@ fn a_nic_goes_through_what_was_recorded() -> Result<()> {
     let kept: Vec<Stage> = serde_json::from_slice(&fs::read(file())?)?;
     ensure!(kept.len() == stages.len());
     for (kept, now) in kept.into_iter().zip(stages) {
-        let (kept, now) = (kept.essence(), now.essence());
+        let (kept, mut now) = (kept.essence(), now.essence());
+        forget_repairs(&mut now.steps);
         ensure!(kept == now, "{now:#?}\ninstead of\n{kept:#?}");
     }
     host.assert_second_pass_is_empty()
