@@ -1,9 +1,11 @@
 //! Where changes come from. A trigger only says "look again, here": decisions never depend on it.
 
 pub mod files;
+pub mod kernel;
 pub mod link;
 mod socket;
 pub mod udev;
+pub mod uevent;
 
 use crate::model::PciAddress;
 use anyhow::Context as _;
@@ -11,7 +13,6 @@ use std::convert::Infallible;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc::Sender;
-use udev::Origin;
 
 /// What to look at again.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +86,7 @@ impl Trigger {
 
 /// Everything that is listened to, from `subscribe` on.
 pub struct Sources {
-    kernel: udev::Source,
+    kernel: kernel::Source,
     udev: udev::Source,
     links: link::Source,
     files: files::Source,
@@ -95,8 +96,8 @@ impl Sources {
     /// `buffer`: how many bytes the kernel may keep for each socket.
     pub fn subscribe(root: &Path, policy_dirs: &[PathBuf], buffer: usize) -> anyhow::Result<Self> {
         Ok(Self {
-            kernel: udev::Source::subscribe(Origin::Kernel, buffer)?,
-            udev: udev::Source::subscribe(Origin::Udev, buffer)?,
+            kernel: kernel::Source::subscribe(buffer)?,
+            udev: udev::Source::subscribe(buffer)?,
             links: link::Source::subscribe(buffer)?,
             files: files::Source::subscribe(files::Directories::new(root, policy_dirs))?,
         })

@@ -1,6 +1,7 @@
 //! What the tests of the sources share: a network namespace of their own, and a listener.
 
 use super::Trigger;
+use netlink_sys::{Socket, SocketAddr};
 use std::convert::Infallible;
 use std::future::Future;
 use std::process::Command;
@@ -41,6 +42,20 @@ pub(super) fn in_private_network(module: &str, test: &str, body: impl Future<Out
     let failed = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}{failed}");
     assert!(said.contains("1 passed"), "{said}");
+}
+
+/// As the kernel itself sends it; it adds a sequence number.
+pub(super) fn uevent(kernel: &Socket, action: &str, devpath: &str, subsystem: &str) {
+    let text =
+        format!("{action}@{devpath}\0ACTION={action}\0DEVPATH={devpath}\0SUBSYSTEM={subsystem}\0");
+    let length = u32::try_from(16 + text.len()).unwrap();
+    let mut message = Vec::new();
+    message.extend(length.to_ne_bytes());
+    message.extend(0x10_u16.to_ne_bytes());
+    message.extend(1_u16.to_ne_bytes());
+    message.extend([0; 8]);
+    message.extend(text.bytes());
+    kernel.send_to(&message, &SocketAddr::new(0, 0), 0).unwrap();
 }
 
 /// Runs a source beside a test that hears its triggers.

@@ -1,6 +1,9 @@
 //! The kernel's table of netlink sockets.
 
 use super::*;
+use crate::events::tests::{in_private_network, uevent};
+use netlink_sys::protocols::NETLINK_KOBJECT_UEVENT;
+use netlink_sys::{Socket, SocketAddr};
 
 const TABLE: &str = "\
 sk               Eth Pid        Groups   Rmem     Wmem     Dump  Locks    Drops    Inode
@@ -27,4 +30,21 @@ fn the_buffer_grows_as_far_as_it_may() {
     let possible = [2 * wanted, 2 * wanted.min(limit)];
     let size = rustix::net::sockopt::socket_recv_buffer_size(&socket).unwrap();
     assert!(possible.contains(&size), "{size}");
+}
+
+#[test]
+fn what_the_kernel_drops_is_counted() {
+    in_private_network(module_path!(), "what_the_kernel_drops_is_counted", async {
+        let mut listener = Socket::new(NETLINK_KOBJECT_UEVENT).unwrap();
+        set_receive_buffer(&listener, 2048).unwrap();
+        listener.bind(&SocketAddr::new(0, 1)).unwrap();
+        let mut drops = DropCounter::of(&listener).unwrap();
+        let kernel = Socket::new(NETLINK_KOBJECT_UEVENT).unwrap();
+        let send = || uevent(&kernel, "change", "/devices/pci0000:00/0000:01:00.0", "pci");
+        send();
+        assert!(!drops.has_risen().unwrap());
+        (0..500).for_each(|_| send());
+        assert!(drops.has_risen().unwrap());
+        assert!(!drops.has_risen().unwrap());
+    });
 }

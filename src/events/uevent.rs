@@ -1,0 +1,59 @@
+//! Which events of devices are worth a look.
+
+use super::{Cause, Scope, Trigger};
+
+/// Who tells of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// After its rules ran. Silent where `/run/udev/control` is missing.
+    Udev,
+    Kernel,
+}
+
+/// An event as the kernel writes it: `action@devpath`, then `KEY=value`, each with a zero byte behind it
+/// (`lib/kobject_uevent.c`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uevent<'a> {
+    action: &'a str,
+    devpath: &'a str,
+}
+
+impl<'a> Uevent<'a> {
+    /// `None` for anything but an event of a PCI device or a network interface.
+    pub fn parse(message: &'a [u8]) -> Option<Self> {
+        let mut parts = message.split(|byte| *byte == 0);
+        let head = std::str::from_utf8(parts.next()?).ok()?;
+        let subsystem = parts.find_map(|part| part.strip_prefix(b"SUBSYSTEM="))?;
+        if !matches!(subsystem, b"pci" | b"net") {
+            return None;
+        }
+        let (action, devpath) = head.split_once('@')?;
+        Some(Self { action, devpath })
+    }
+
+    pub fn trigger(&self) -> Option<Trigger> {
+        let (_, name) = self.devpath.rsplit_once('/')?;
+        trigger(Origin::Kernel, self.action, self.devpath, name)
+    }
+}
+
+/// What an event says to look at. `None` for devices that do not stand on a PCI function.
+pub fn trigger(origin: Origin, action: &str, devpath: &str, name: &str) -> Option<Trigger> {
+    // Before its driver is there nothing can be done with a PF: the kernel says "bind" then, and
+    // rtnetlink its interface. Where no driver comes, udev's own "add" is in time to say so.
+    if (origin, action) == (Origin::Kernel, "add") {
+        return None;
+    }
+    let function = devpath.rsplit('/').find_map(|part| part.parse().ok())?;
+    Some(Trigger {
+        scope: Scope::Device(function),
+        cause: Cause::Udev {
+            action: action.to_owned(),
+            device: name.to_owned(),
+            from_kernel: origin == Origin::Kernel,
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests;
