@@ -139,14 +139,15 @@ fn device(address: PciAddress) -> PathBuf {
     Path::new(PCI_DEVICES).join(address.to_string())
 }
 
-fn virtfn(pf: PciAddress, vf: VfIndex) -> PathBuf {
-    device(pf).join(format!("virtfn{vf}"))
+/// The link from a PF to a VF of it.
+fn virtfn(vf: VfIndex) -> String {
+    format!("virtfn{vf}")
 }
 
 /// The VFs that exist, by their links: unlike reading `sriov_numvfs`, this never waits for a
 /// change of their number to end.
-fn vf_indexes(tree: &Tree, pf: PciAddress) -> Result<BTreeSet<VfIndex>, HostError> {
-    let names = tree.list(device(pf))?;
+fn vf_indexes(tree: &Tree, pf: &Path) -> Result<BTreeSet<VfIndex>, HostError> {
+    let names = tree.list(pf)?;
     let index = |name: &str| name.strip_prefix("virtfn")?.parse().ok().map(VfIndex);
     Ok(names
         .iter()

@@ -5,7 +5,7 @@ use rustix::io::Errno;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 
 /// The files below a root directory, `/` on a real host.
@@ -80,6 +80,20 @@ impl Tree {
         std::fs::read_dir(&directory)
             .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
             .map_err(|error| not_opened(&error, "listing", &directory))
+    }
+
+    /// Where a link points to, if the directory that it is in is no link itself.
+    pub fn target(&self, path: impl AsRef<Path>) -> Result<PathBuf, HostError> {
+        let target = std::fs::read_link(self.path(&path))
+            .map_err(|error| not_opened(&error, "following", &self.path(&path)))?;
+        let mut place = path.as_ref().parent().unwrap_or(Path::new("")).to_owned();
+        for part in target.components() {
+            match part {
+                Component::ParentDir => drop(place.pop()),
+                part => place.push(part),
+            }
+        }
+        Ok(place)
     }
 
     /// The last component of what a link points to.

@@ -47,9 +47,13 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
         Step::SetVfMtu { vf, interface, mtu } => {
             let _lock = lock_by_index(tree, action, *vf)?;
             let what = format!("setting MTU {mtu}");
-            ask(tree, &virtfn(pf, *vf), *interface, what, |netlink| {
-                netlink.set_mtu(*interface, *mtu)
-            })
+            ask(
+                tree,
+                &device(pf).join(virtfn(*vf)),
+                *interface,
+                what,
+                |netlink| netlink.set_mtu(*interface, *mtu),
+            )
         }
     }
 }
@@ -69,7 +73,12 @@ pub(super) fn set_vf(
 }
 
 fn lock_by_index(tree: &Tree, action: &Action, vf: VfIndex) -> Result<Option<File>, HostError> {
-    lock_free(tree, action, vf, tree.link_as(virtfn(action.pf, vf))?)
+    lock_free(
+        tree,
+        action,
+        vf,
+        tree.link_as(device(action.pf).join(virtfn(vf)))?,
+    )
 }
 
 /// Under the lock no plugin lends a VF, and before it one may just have done so.
@@ -90,7 +99,7 @@ fn lock_free(
 fn set_num_vfs(tree: &Tree, action: &Action, to: u16) -> Result<(), HostError> {
     let pf = action.pf;
     let leaving = if to == 0 {
-        vf_indexes(tree, pf)?
+        vf_indexes(tree, &device(pf))?
     } else {
         BTreeSet::new()
     };
@@ -110,7 +119,7 @@ fn set_num_vfs(tree: &Tree, action: &Action, to: u16) -> Result<(), HostError> {
             other => other,
         })?;
     // Some drivers make fewer VFs than asked for, or none, and the write succeeds.
-    let there = vf_indexes(tree, pf)?.len();
+    let there = vf_indexes(tree, &device(pf))?.len();
     if there == usize::from(to) {
         return Ok(());
     }

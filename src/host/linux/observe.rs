@@ -19,13 +19,15 @@ pub(super) fn pfs(tree: &Tree) -> Result<BTreeSet<PciAddress>, HostError> {
     Ok(addresses.filter(|pf| is_pf(tree, *pf)).collect())
 }
 
-/// Of class "network controller": disks and GPUs may have VFs too.
 fn is_pf(tree: &Tree, address: PciAddress) -> bool {
     let device = device(address);
-    tree.exists(device.join("sriov_totalvfs"))
-        && tree
-            .read(device.join("class"))
-            .is_ok_and(|class| class.starts_with("0x02"))
+    tree.exists(device.join("sriov_totalvfs")) && is_network_controller(tree, &device)
+}
+
+/// Disks and GPUs may have VFs too.
+fn is_network_controller(tree: &Tree, device: &Path) -> bool {
+    let class = tree.read(device.join("class"));
+    class.is_ok_and(|class| class.starts_with("0x02"))
 }
 
 pub(super) fn pf_of(tree: &Tree, function: PciAddress) -> Option<PciAddress> {
@@ -40,10 +42,13 @@ pub(super) fn observe(
     pf: PciAddress,
     look: Look,
 ) -> Result<Option<PfSnapshot>, HostError> {
-    if !is_pf(tree, pf) {
+    // The kernel would follow the link again for each of the many files to be read.
+    let device = tree.target(device(pf)).unwrap_or_else(|_| self::device(pf));
+    let total_vfs = if_present(tree.read_as(device.join("sriov_totalvfs")))?;
+    let Some(total_vfs) = total_vfs.filter(|_| is_network_controller(tree, &device)) else {
         return Ok(None);
-    }
-    match observe_present(tree, links, pf, look) {
+    };
+    match observe_present(tree, links, (pf, &device, total_vfs), look) {
         Err(HostError::Gone { .. }) if !is_pf(tree, pf) => Ok(None),
         seen => seen.map(Some),
     }
@@ -52,12 +57,11 @@ pub(super) fn observe(
 fn observe_present(
     tree: &Tree,
     links: &mut dyn Links,
-    pf: PciAddress,
+    (pf, device, total_vfs): (PciAddress, &Path, u16),
     look: Look,
 ) -> Result<PfSnapshot, HostError> {
-    let device = device(pf);
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
-    let own = own_netdev(tree, pf, driver.as_ref())?;
+    let own = own_netdev(tree, device, driver.as_ref())?;
     // Before the link: when udev is done with an interface, it has its name.
     let name_is_final = own
         .as_ref()
@@ -73,7 +77,7 @@ fn observe_present(
         _ => None,
     };
 
-    let indexes = vf_indexes(tree, pf)?;
+    let indexes = vf_indexes(tree, device)?;
     let listed_vfs = indexes.len();
     let announced_otherwise = match (&own, &link) {
         (Some(own), Some(link)) => {
@@ -89,12 +93,12 @@ fn observe_present(
     let listed = link.as_ref().is_none_or(Link::vf_list_complete);
     let settings = link.and_then(|link| link.vfs).unwrap_or_default();
     // One look for all VFs, which have none without their PF's.
-    let has_rdma = tree.exists(device.join("infiniband"));
+    let has_rdma = !indexes.is_empty() && tree.exists(device.join("infiniband"));
     let mut vfs = BTreeMap::new();
     let mut netdevs = BTreeMap::new();
     for index in indexes {
         let settings = settings.get(&index).copied().unwrap_or_default();
-        if let Some((mut vf, netdev)) = if_present(observe_vf(tree, pf, index, settings))? {
+        if let Some((mut vf, netdev)) = if_present(observe_vf(tree, device, index, settings))? {
             if has_rdma {
                 vf.rdma = rdma(tree, &self::device(vf.address))?;
             }
@@ -117,11 +121,11 @@ fn observe_present(
         vendor_name: property(&record, "ID_VENDOR_FROM_DATABASE"),
         model_name: property(&record, "ID_MODEL_FROM_DATABASE"),
         driver,
-        initialized: !tree.exists(UDEV) || is_initialized(&record),
+        initialized: is_initialized(&record) || !tree.exists(UDEV),
         // -1 on hosts, and absent in kernels, without NUMA.
         numa_node: if_present(tree.read_as(device.join("numa_node")))?
             .and_then(|node: i32| u16::try_from(node).ok()),
-        total_vfs: tree.read_as(device.join("sriov_totalvfs"))?,
+        total_vfs,
         num_vfs: u16::try_from(vfs.len()).unwrap_or(u16::MAX),
         autoprobe: tree.read(device.join("sriov_drivers_autoprobe"))? == "1",
         interface,
@@ -145,10 +149,10 @@ fn rdma(tree: &Tree, device: &Path) -> Result<Vec<String>, HostError> {
 
 fn own_netdev(
     tree: &Tree,
-    pf: PciAddress,
+    pf: &Path,
     driver: Option<&DriverName>,
 ) -> Result<Option<Netdev>, HostError> {
-    let mut netdevs = netdev::list(tree, &device(pf), driver)?.unwrap_or_default();
+    let mut netdevs = netdev::list(tree, pf, driver)?.unwrap_or_default();
     if netdevs.len() > 1 {
         netdevs.retain(|netdev| !netdev.is_representor(tree));
     }
@@ -193,12 +197,17 @@ fn pf_interface(
 
 fn observe_vf(
     tree: &Tree,
-    pf: PciAddress,
+    pf: &Path,
     index: VfIndex,
     settings: VfSettings,
 ) -> Result<(VfSnapshot, Option<Netdev>), HostError> {
-    let address = tree.link_as(virtfn(pf, index))?;
-    let device = device(address);
+    let device = tree.target(pf.join(virtfn(index)))?;
+    let name = device.file_name().and_then(|name| name.to_str());
+    let address = name.and_then(|name| name.parse().ok());
+    let address: PciAddress = address.ok_or_else(|| HostError::Unreadable {
+        what: tree.path(pf.join(virtfn(index))).display().to_string(),
+        found: device.display().to_string(),
+    })?;
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
     let kernel_driver = driver.as_ref().is_some_and(|driver| !driver.is_userspace());
     let own = netdev::of_vf(tree, &device, driver.as_ref())?;
@@ -231,7 +240,7 @@ fn observe_vf(
 
 /// Whether udev has processed the interface, and with that renamed it. Without udev nobody does.
 fn name_is_final(tree: &Tree, index: u32) -> bool {
-    !tree.exists(UDEV) || is_initialized(&udev_record(tree, &format!("n{index}")))
+    is_initialized(&udev_record(tree, &format!("n{index}"))) || !tree.exists(UDEV)
 }
 
 /// There while udev runs.

@@ -56,7 +56,7 @@ fn other(tree: &Tree, address: PciAddress) -> Option<OtherDevice> {
         driver: if_present(tree.link_as(device.join("driver"))).ok()?,
         numa_node: numa_node.and_then(|node: i32| u16::try_from(node).ok()),
         total_vfs,
-        num_vfs: u16::try_from(vf_indexes(tree, address).ok()?.len()).unwrap_or(u16::MAX),
+        num_vfs: u16::try_from(vf_indexes(tree, &device).ok()?.len()).unwrap_or(u16::MAX),
     })
 }
 

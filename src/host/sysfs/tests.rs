@@ -73,3 +73,19 @@ fn a_link_s_last_component() {
     std::os::unix::fs::symlink("../../drivers/igb", root.path().join("driver")).unwrap();
     assert_eq!(tree.link("driver").unwrap(), "igb");
 }
+
+#[test]
+fn where_a_link_leads() {
+    let (tree, root) = tree();
+    let at = "sys/bus/pci/devices";
+    fs::create_dir_all(root.path().join(at)).unwrap();
+    let link = format!("{at}/0000:01:00.0");
+    let target = "../../../devices/pci0000:00/0000:00:02.0/0000:01:00.0";
+    std::os::unix::fs::symlink(target, root.path().join(&link)).unwrap();
+    let found = tree.target(format!("/{link}")).unwrap();
+    assert_eq!(
+        found.to_str(),
+        Some("/sys/devices/pci0000:00/0000:00:02.0/0000:01:00.0")
+    );
+    assert!(matches!(tree.target("absent"), Err(HostError::Gone { .. })));
+}
