@@ -61,7 +61,7 @@ struct Write {
 /// our files can lie without a record.
 pub fn prepare<'a>(
     root: &Path,
-    files: &BTreeMap<PathBuf, String>,
+    files: BTreeMap<PathBuf, String>,
     owned: &BTreeSet<PathBuf>,
     directories: impl IntoIterator<Item = &'a Path>,
 ) -> Prepared {
@@ -72,14 +72,15 @@ pub fn prepare<'a>(
         report: PublishReport::default(),
         recorded: BTreeSet::new(),
     };
+    let wanted: BTreeSet<PathBuf> = files.keys().cloned().collect();
     for (path, text) in files {
-        prepared.want(path, text, owned.contains(path));
+        prepared.want(&path, text, owned.contains(&path));
     }
-    for path in owned.iter().filter(|path| !files.contains_key(*path)) {
+    for path in owned.difference(&wanted) {
         prepared.drop(path);
     }
     for directory in directories {
-        prepared.find_leftovers(directory, files);
+        prepared.find_leftovers(directory, &wanted);
     }
     let planned = prepared.write.keys().chain(&prepared.remove);
     let recorded = planned.chain(&prepared.report.owned);
@@ -149,20 +150,19 @@ impl Prepared {
         file::replace(&place, text)
     }
 
-    fn want(&mut self, path: &Path, text: &str, recorded: bool) {
-        let mut write = |replaces| {
-            let text = text.to_owned();
+    fn want(&mut self, path: &Path, text: String, recorded: bool) {
+        let mut write = |text, replaces| {
             self.write.insert(path.to_owned(), Write { text, replaces });
         };
         match look(&self.root, path) {
-            Ok(Found::Nothing) => write(false),
+            Ok(Found::Nothing) => write(text, false),
             Ok(Found::File(content)) if content == text.as_bytes() => {
                 self.report.owned.insert(path.to_owned());
                 self.report.unchanged.push(path.to_owned());
             }
             Ok(Found::File(content)) => {
                 if recorded || is_ours_by_name(path) || is_marked_ours(&content) {
-                    write(true);
+                    write(text, true);
                 } else {
                     self.refuse(path, Refusal::Foreign);
                 }
@@ -194,7 +194,7 @@ impl Prepared {
     }
 
     /// What a crash or a lost record left behind.
-    fn find_leftovers(&mut self, directory: &Path, files: &BTreeMap<PathBuf, String>) {
+    fn find_leftovers(&mut self, directory: &Path, wanted: &BTreeSet<PathBuf>) {
         let place = under(&self.root, directory);
         let entries = match fs::read_dir(&place) {
             Ok(entries) => entries,
@@ -209,7 +209,7 @@ impl Prepared {
             let path = directory.join(entry.file_name());
             let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
             let ours = is_temporary(&path) || is_ours_by_name(&path);
-            if is_file && ours && !files.contains_key(&path) {
+            if is_file && ours && !wanted.contains(&path) {
                 self.remove.insert(path);
             }
         }

@@ -28,7 +28,7 @@ use cni::{Device, Unusable};
 use nad::NotForKubernetes;
 use podman::NotForPodman;
 use pools::Pools;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -224,16 +224,32 @@ fn conflist(
 
 /// How files that bear no name of ours say whose they are. Readers ignore keys they do not know.
 const MANAGER: &str = "sriovd";
+/// See `Mark`.
 const MANAGER_KEY: &str = "managedBy";
 const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
 
+/// What of a text may say whose it is. The rest, which may be long, is skipped.
+#[derive(Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct Mark {
+    kind: Value,
+    labels: Value,
+    managed_by: Value,
+    metadata: Value,
+}
+
 /// Whether a text says that sriovd wrote it.
 pub fn is_marked_ours(text: &[u8]) -> bool {
-    let value: Value = serde_json::from_slice(text).unwrap_or_default();
-    let labels = [&value["metadata"]["labels"], &value["labels"]];
-    value[MANAGER_KEY] == MANAGER
+    // A list would be taken for the fields in their order.
+    let is_object = text.trim_ascii_start().first() == Some(&b'{');
+    let mark: Mark = match serde_json::from_slice(text) {
+        Ok(mark) if is_object => mark,
+        _ => return false,
+    };
+    let labels = [&mark.metadata["labels"], &mark.labels];
+    mark.managed_by == MANAGER
         || labels.iter().any(|labels| labels[MANAGER_LABEL] == MANAGER)
-        || cdi::is_ours(&value)
+        || mark.kind.as_str().is_some_and(cdi::is_our_kind)
 }
 
 /// An object of those entries that have a value.

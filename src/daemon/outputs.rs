@@ -12,6 +12,7 @@ use crate::publish::{self, PublishReport, cni_directory};
 use crate::render::{self, CniDirectory, HeldBack, OutputSettings};
 use crate::report::Seen;
 use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -22,7 +23,7 @@ use tokio::task::spawn_blocking;
 pub(super) struct Publisher {
     running: bool,
     wanted: Wanted,
-    last: Option<BTreeMap<PathBuf, String>>,
+    last: Option<Digests>,
     backoff: Backoff,
     pub(super) retry_at: Option<Instant>,
 }
@@ -44,7 +45,22 @@ pub(super) struct Published {
     pub(super) held_back: Vec<HeldBack>,
     /// What is remembered is not on disk.
     pub(super) unsaved: Option<FileError>,
-    files: BTreeMap<PathBuf, String>,
+    files: Digests,
+}
+
+/// What was put on disk, as short as needed to tell whether it would be the same again.
+type Digests = BTreeMap<PathBuf, u64>;
+
+fn digests(files: &BTreeMap<PathBuf, String>) -> Digests {
+    let digest = |text: &String| {
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
+        hasher.finish()
+    };
+    let files = files.iter();
+    files
+        .map(|(path, text)| (path.clone(), digest(text)))
+        .collect()
 }
 
 impl Published {
@@ -127,7 +143,7 @@ impl Coordinator {
 struct Publication {
     seen: BTreeMap<PciAddress, Arc<Seen>>,
     shared: Shared,
-    last: Option<BTreeMap<PathBuf, String>>,
+    last: Option<Digests>,
 }
 
 impl Publication {
@@ -167,12 +183,12 @@ impl Publication {
             report: None,
             held_back: rendered.held_back,
             unsaved: None,
-            files: rendered.files,
+            files: digests(&rendered.files),
         };
         let mut owned = memory.files;
         if self.last.as_ref() != Some(&published.files) {
             let directories = outputs.directories();
-            let prepared = publish::prepare(&shared.root, &published.files, &owned, directories);
+            let prepared = publish::prepare(&shared.root, rendered.files, &owned, directories);
             let about_to_own = prepared.owned().clone();
             drop(shared.store.note(|memory| memory.files = about_to_own));
             let report = prepared.commit();

@@ -40,7 +40,7 @@ impl Disk {
         let file = |&(path, text): &(&str, &str)| (path.into(), text.to_owned());
         let files = files.iter().map(file).collect();
         let directories = [CNI, "/etc/pcidp"].map(Path::new);
-        prepare(self.root.path(), &files, &self.record, directories)
+        prepare(self.root.path(), files, &self.record, directories)
     }
 
     fn publish(&mut self, files: &[(&str, &str)]) -> PublishReport {
@@ -220,7 +220,7 @@ fn a_file_that_cannot_be_replaced_or_removed_stays_ours() {
     let record = owned(["/proc/self/comm"]);
     let other_text = BTreeMap::from([("/proc/self/comm".into(), String::new())]);
     for files in [other_text, BTreeMap::new()] {
-        let report = prepare(Path::new("/"), &files, &record, []).commit();
+        let report = prepare(Path::new("/"), files, &record, []).commit();
         assert_eq!(report.failed.len(), 1, "{report:?}");
         assert_eq!(report.owned, record);
         assert!(!report.changed());

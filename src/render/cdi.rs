@@ -5,8 +5,9 @@
 
 use super::pools::{Member, Pools};
 use super::pretty;
-use crate::model::{DriverName, ResourceName};
-use serde_json::{Value, json};
+use crate::model::{DriverName, PciAddress, ResourceName};
+use serde::Serialize;
+use std::borrow::Cow;
 
 const VENDOR: &str = "sriovd.io";
 
@@ -17,21 +18,52 @@ pub fn file_name(pool: &ResourceName) -> String {
     format!("{VENDOR}-{pool}.json")
 }
 
-/// Whether a text is one of ours: nobody else makes devices of this vendor.
-pub(super) fn is_ours(spec: &Value) -> bool {
-    spec["kind"]
-        .as_str()
-        .and_then(|kind| kind.split_once('/'))
-        .is_some_and(|(it, _)| it == VENDOR)
+/// Whether a spec is one of ours: nobody else makes devices of this vendor.
+pub(super) fn is_our_kind(kind: &str) -> bool {
+    kind.split_once('/')
+        .is_some_and(|(vendor, _)| vendor == VENDOR)
+}
+
+/// Fields as they sort: of a host's VFs there may be many, and a tree of values takes ten times the room.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Spec {
+    cdi_version: &'static str,
+    devices: Vec<Device>,
+    kind: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Device {
+    container_edits: ContainerEdits,
+    name: PciAddress,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ContainerEdits {
+    device_nodes: Vec<DeviceNode>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct DeviceNode {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    host_path: Option<String>,
+    path: Cow<'static, str>,
+    permissions: &'static str,
 }
 
 /// A text for each pool that has a device with something in it, and a name that CDI allows.
 pub fn specs(pools: &Pools<'_>) -> Vec<(ResourceName, String)> {
     let spec = |(&pool, members): (&&ResourceName, &Vec<Member<'_>>)| {
-        let devices: Vec<_> = members.iter().filter_map(device).collect();
-        let kind = format!("{VENDOR}/{pool}");
-        let spec = json!({"cdiVersion": VERSION, "kind": kind, "devices": devices});
-        (!devices.is_empty() && is_class(pool)).then(|| (pool.clone(), pretty(&spec)))
+        let spec = Spec {
+            cdi_version: VERSION,
+            devices: members.iter().filter_map(device).collect(),
+            kind: format!("{VENDOR}/{pool}"),
+        };
+        (!spec.devices.is_empty() && is_class(pool)).then(|| (pool.clone(), pretty(&spec)))
     };
     pools.iter().filter_map(spec).collect()
 }
@@ -43,17 +75,17 @@ fn is_class(pool: &ResourceName) -> bool {
         && text.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
-fn device(member: &Member<'_>) -> Option<Value> {
+fn device(member: &Member<'_>) -> Option<Device> {
     let vf = member.vf;
     let mut nodes = Vec::new();
     let is_vfio = vf.driver.as_ref().is_some_and(DriverName::is_vfio);
     if let Some(group) = vf.iommu_group.filter(|_| is_vfio) {
         nodes.push(node("/dev/vfio/vfio"));
-        let mut own = node(&format!("/dev/vfio/{group}"));
-        if vf.no_iommu {
-            own["hostPath"] = json!(format!("/dev/vfio/noiommu-{group}"));
-        }
-        nodes.push(own);
+        let without_iommu = || format!("/dev/vfio/noiommu-{group}");
+        nodes.push(DeviceNode {
+            host_path: vf.no_iommu.then(without_iommu),
+            ..node(format!("/dev/vfio/{group}"))
+        });
     }
     if member.claim.need_vhost_net {
         nodes.extend(["/dev/vhost-net", "/dev/net/tun"].map(node));
@@ -62,19 +94,23 @@ fn device(member: &Member<'_>) -> Option<Value> {
         // The connection manager is one for all.
         nodes.push(node("/dev/infiniband/rdma_cm"));
         let own = vf.rdma.iter();
-        nodes.extend(own.map(|name| node(&format!("/dev/infiniband/{name}"))));
+        nodes.extend(own.map(|name| node(format!("/dev/infiniband/{name}"))));
     }
     // Readers refuse a device without anything in it.
-    (!nodes.is_empty()).then(|| {
-        json!({
-            "name": vf.address,
-            "containerEdits": {"deviceNodes": nodes},
-        })
+    (!nodes.is_empty()).then_some(Device {
+        container_edits: ContainerEdits {
+            device_nodes: nodes,
+        },
+        name: vf.address,
     })
 }
 
-fn node(path: &str) -> Value {
-    json!({"path": path, "permissions": "rw"})
+fn node(path: impl Into<Cow<'static, str>>) -> DeviceNode {
+    DeviceNode {
+        host_path: None,
+        path: path.into(),
+        permissions: "rw",
+    }
 }
 
 #[cfg(test)]

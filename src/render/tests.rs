@@ -183,6 +183,7 @@ fn files_without_a_name_of_ours_say_that_they_are_ours() {
     for foreign in [
         "",
         "[]",
+        "[null, null, \"sriovd\"]",
         "{\"resourceList\": []}",
         "{\"managedBy\": \"me\"}",
         "\"sriovd\"",
