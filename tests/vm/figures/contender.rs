@@ -1,4 +1,5 @@
-//! Who configures the NIC: the agent, the least program that makes the same kernel writes, or systemd's
+//! Who configures the NIC: the agent, the least program that makes the same kernel writes (with an ordinary share of the
+//! processors, or with the agent's), or systemd's
 //! own `[SR-IOV]` sections in a `.link` file, which udevd applies.
 
 use crate::lab::Guest;
@@ -25,6 +26,8 @@ resource = "figures"
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Contender {
     Reference,
+    /// With the share of the processors that sriovd's unit asks for.
+    WeightedReference,
     Sriovd,
     Link,
 }
@@ -50,15 +53,24 @@ pub(crate) fn install(guest: &Guest) -> Result<()> {
 }
 
 impl Contender {
-    pub(crate) const ALL: [Self; 3] = [Self::Reference, Self::Sriovd, Self::Link];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Reference,
+        Self::WeightedReference,
+        Self::Sriovd,
+        Self::Link,
+    ];
 
     /// At work, for so many NICs to come.
     pub(crate) fn prepare(self, guest: &Guest, nics: usize) -> Result<()> {
         let script = match self {
-            Self::Reference => &format!(
-                "rm -f /run/reference.*; systemd-run -q --unit reference \
+            Self::Reference | Self::WeightedReference => &format!(
+                "rm -f /run/reference.*; systemd-run -q --unit reference -p CPUWeight={} \
                  -p StandardOutput=file:/run/reference.out /usr/local/bin/reference {nics}
-                 until grep -q listening /run/reference.out; do sleep 0.05; done"
+                 until grep -q listening /run/reference.out; do sleep 0.05; done",
+                match self {
+                    Self::Reference => "100",
+                    _ => "$(systemctl show sriovd -p CPUWeight --value)",
+                }
             ),
             Self::Sriovd => "systemctl start sriovd",
             Self::Link => {
@@ -71,7 +83,7 @@ impl Contender {
     /// A shell condition.
     pub(crate) fn done(self, nics: usize) -> String {
         match self {
-            Self::Reference => "test -e /run/reference.done".to_owned(),
+            Self::Reference | Self::WeightedReference => "test -e /run/reference.done".to_owned(),
             Self::Sriovd => format!(
                 "test \"$(sriovctl status --json | grep -c '\"vfs_ready\": 7')\" = {nics} && \
                  test -e /etc/cni/net.d/99-sriovd-figures.conflist -a -e /etc/pcidp/config.json"
@@ -86,7 +98,7 @@ impl Contender {
     /// The beginning of its threads' names, as the kernel cuts them.
     pub(crate) fn threads(self) -> &'static [&'static str] {
         match self {
-            Self::Reference => &["reference"],
+            Self::Reference | Self::WeightedReference => &["reference"],
             Self::Sriovd => &["sriovd", "tokio-r"],
             Self::Link => &["(udev-worker)", "systemd-udevd"],
         }
@@ -94,7 +106,9 @@ impl Contender {
 
     pub(crate) fn finish(self, guest: &Guest) -> Result<()> {
         let script = match self {
-            Self::Reference => "systemctl stop reference 2>/dev/null; true",
+            Self::Reference | Self::WeightedReference => {
+                "systemctl stop reference 2>/dev/null; true"
+            }
             Self::Sriovd => "systemctl stop sriovd; rm -f /var/lib/sriovd/state.json",
             Self::Link => "rm /etc/systemd/network/10-figures.link && udevadm control --reload",
         };

@@ -50,9 +50,9 @@ fn measure(guest: &Guest, contender: Contender, nics: u8) -> Result<Run> {
 
 fn print_plugs(runs: &[(Contender, Run)]) {
     println!(
-        "| from the plug to … (ms, median of {ROUNDS}, least to most) | reference | sriovd | `.link` |"
+        "| from the plug to … (ms, median of {ROUNDS}, least to most) | reference | with sriovd's weight | sriovd | `.link` |"
     );
-    println!("|---|---|---|---|");
+    println!("|---|---|---|---|---|");
     let row = |name: &str, figure: Figure| {
         let cell = |contender| spread(runs, contender, figure);
         let cells = Contender::ALL.map(cell).join(" | ");
@@ -125,14 +125,21 @@ fn ratio(runs: &[(Contender, Run)], name: &str, of_sriovd: Figure, of_reference:
         times.sort_by(f64::total_cmp);
         median(&times)
     };
-    if let (Some(sriovd), Some(reference)) = (
-        since_bound(Contender::Sriovd, of_sriovd),
-        since_bound(Contender::Reference, of_reference),
-    ) {
-        println!(
-            "\nsriovd to the reference, from bound to {name}: {:.3}",
-            sriovd / reference
-        );
+    let references = [
+        (Contender::Reference, "the reference"),
+        (
+            Contender::WeightedReference,
+            "the reference with its weight",
+        ),
+    ];
+    for (reference, of) in references {
+        if let (Some(sriovd), Some(reference)) = (
+            since_bound(Contender::Sriovd, of_sriovd),
+            since_bound(reference, of_reference),
+        ) {
+            let ratio = sriovd / reference;
+            println!("\nsriovd to {of}, from bound to {name}: {ratio:.3}");
+        }
     }
 }
 
