@@ -48,6 +48,12 @@ fn main() {
     }
 }
 
+/// As its unit gives it.
+fn environment() -> impl Iterator<Item = (&'static str, &'static str)> {
+    let unit = include_str!("../systemd/sriovd.service").lines();
+    unit.filter_map(|line| line.strip_prefix("Environment=")?.split_once('='))
+}
+
 /// A root directory.
 struct Host(TempDir);
 
@@ -130,6 +136,7 @@ impl Host {
             .arg("--root")
             .arg(self.0.path())
             .env("NOTIFY_SOCKET", &notified)
+            .envs(environment())
             .stderr(Stdio::null())
             .spawn();
         let child = child.expect("sriovd was built");

@@ -9,7 +9,7 @@ use sriovd::policy::PolicySet;
 use sriovd::policy::file;
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::reconcile::{End, Outcome};
-use sriovd::render::{self, CniDirectory, OutputSettings};
+use sriovd::render::{self, CniDirectory, OutputSettings, View};
 use sriovd::sim::{DriverModel, SimAgent, SimHost, SimPf};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,8 +62,7 @@ fn outputs_of_a_converged_host(bencher: Bencher<'_, '_>, host: (u16, u16)) {
     bencher.bench_local(|| {
         render::render(&render::Input {
             networks: &policies.networks,
-            resolutions: &resolutions,
-            host: &seen,
+            host: &View::new(&seen, &resolutions),
             previous: &BTreeMap::new(),
             reports: &BTreeMap::new(),
             cni_directory: CniDirectory::default(),

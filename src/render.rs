@@ -18,7 +18,7 @@ pub mod picture;
 pub mod podman;
 pub mod pools;
 
-use crate::model::{HostSnapshot, NetworkName, PciAddress};
+use crate::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot};
 use crate::plan::owned::Assignment;
 use crate::policy::Network;
 use crate::policy::resolve::Resolution;
@@ -70,11 +70,30 @@ pub struct CniDirectory {
     pub kubelet: bool,
 }
 
+/// A host as it was seen, with what is wanted of its PFs, borrowed from whoever keeps that.
+#[derive(Debug, Clone, Default)]
+pub struct View<'a> {
+    pub hostname: &'a str,
+    pub pfs: BTreeMap<PciAddress, (&'a PfSnapshot, &'a Resolution)>,
+}
+
+impl<'a> View<'a> {
+    pub fn new(host: &'a HostSnapshot, resolutions: &'a BTreeMap<PciAddress, Resolution>) -> Self {
+        const UNMATCHED: &Resolution = &Resolution::Unmatched;
+        let pfs = host.pfs.iter();
+        Self {
+            hostname: &host.node.hostname,
+            pfs: pfs
+                .map(|(at, pf)| (*at, (pf, resolutions.get(at).unwrap_or(UNMATCHED))))
+                .collect(),
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
     pub networks: &'a [Network],
-    pub resolutions: &'a BTreeMap<PciAddress, Resolution>,
-    pub host: &'a HostSnapshot,
+    pub host: &'a View<'a>,
     /// Which VF each network was given last.
     pub previous: &'a BTreeMap<NetworkName, Assignment>,
     pub reports: &'a BTreeMap<PciAddress, PfReport>,
@@ -117,9 +136,8 @@ pub enum Reason {
 }
 
 pub fn render(input: &Input<'_>) -> Outputs {
-    let pools = pools::pools(input.resolutions, input.host);
-    let coming =
-        |resource: &_, last: &_| pools::is_coming(resource, last, input.resolutions, input.host);
+    let pools = pools::pools(input.host);
+    let coming = |resource: &_, last: &_| pools::is_coming(resource, last, input.host);
     let settings = input.settings;
     let shares = |network: &Network| settings.own_cni_plugin && cni::is_for_our_plugin(network);
     let (sharing, pinned): (Vec<_>, Vec<_>) = input.networks.iter().cloned().partition(shares);
@@ -170,7 +188,7 @@ pub fn render(input: &Input<'_>) -> Outputs {
         outputs.files.insert(path.clone(), text);
     }
     if let Some(path) = &settings.node_state_file {
-        let text = node_state::node_state(input.host, input.resolutions, input.reports);
+        let text = node_state::node_state(input.host, input.reports);
         outputs.files.insert(path.clone(), text);
     }
     outputs

@@ -5,7 +5,7 @@ use super::own::Own;
 use super::scene::Scene;
 use crate::agent;
 use crate::publish::cni_directory;
-use crate::render::{self, CniDirectory, OutputSettings, cni, nad, podman};
+use crate::render::{self, CniDirectory, OutputSettings, View, cni, nad, podman};
 use anyhow::bail;
 use clap::ValueEnum;
 use std::collections::BTreeMap;
@@ -59,8 +59,7 @@ pub(super) fn render(
     });
     render::render(&render::Input {
         networks: &scene.policies.networks,
-        resolutions: &scene.resolutions,
-        host: &scene.host,
+        host: &View::new(&scene.host, &scene.resolutions),
         previous: &scene.memory.assignments,
         reports: &scene.reports,
         cni_directory,

@@ -6,10 +6,10 @@ use super::coordinator::{Coordinator, Shared};
 use super::status::pf_report;
 use crate::agent::{self, WhenInstalled};
 use crate::file::FileError;
-use crate::model::{HostSnapshot, PciAddress};
+use crate::model::PciAddress;
 use crate::publish::plugins::Plugins;
 use crate::publish::{self, PublishReport, cni_directory};
-use crate::render::{self, CniDirectory, HeldBack, OutputSettings};
+use crate::render::{self, CniDirectory, HeldBack, OutputSettings, View};
 use crate::report::Seen;
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -152,16 +152,13 @@ impl Publication {
         let plugins = Plugins::look(&shared.root);
         let outputs = &rendered_to(&shared.settings.outputs, plugins);
         let memory = shared.store.memory();
-        let pfs = self
-            .seen
-            .iter()
-            .map(|(&pf, seen)| (pf, seen.pf.clone()))
-            .collect();
-        let resolutions = self
-            .seen
-            .iter()
-            .map(|(&pf, seen)| (pf, seen.resolution.clone()))
-            .collect();
+        let seen = self.seen.iter();
+        let host = View {
+            hostname: &shared.node.hostname,
+            pfs: seen
+                .map(|(&pf, seen)| (pf, (&seen.pf, &seen.resolution)))
+                .collect(),
+        };
         let reports = self
             .seen
             .iter()
@@ -169,11 +166,7 @@ impl Publication {
             .collect();
         let rendered = render::render(&render::Input {
             networks: &shared.policies.networks,
-            resolutions: &resolutions,
-            host: &HostSnapshot {
-                node: (*shared.node).clone(),
-                pfs,
-            },
+            host: &host,
             previous: &memory.assignments,
             reports: &reports,
             cni_directory: self.cni_directory(outputs),

@@ -1,5 +1,6 @@
 //! Hosts and policies for the tests of this module, and generators of any.
 
+use super::View;
 use crate::model::*;
 use crate::plan::owned::Assignment;
 use crate::policy::network::{Description, NetworkBody, PluginType};
@@ -31,6 +32,10 @@ impl World {
             world.host.pfs.insert(pf.address, pf);
         }
         world
+    }
+
+    pub(super) fn view(&self) -> View<'_> {
+        View::new(&self.host, &self.resolutions)
     }
 }
 

@@ -1,9 +1,9 @@
 //! This node as the SR-IOV network operator would describe it: `SriovNetworkNodeState`.
 
-use super::{MANAGER, MANAGER_LABEL, object, pretty};
+use super::{MANAGER, MANAGER_LABEL, View, object, pretty};
 use crate::model::{
-    DriverName, HostSnapshot, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId,
-    PfSnapshot, VfIndex, VfSnapshot,
+    DriverName, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId, PfSnapshot, VfIndex,
+    VfSnapshot,
 };
 use crate::policy::DeviceType;
 use crate::policy::resolve::{Claim, DesiredPf, Resolution};
@@ -12,29 +12,21 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
-pub fn node_state(
-    host: &HostSnapshot,
-    resolutions: &BTreeMap<PciAddress, Resolution>,
-    reports: &BTreeMap<PciAddress, PfReport>,
-) -> String {
-    let desired = |address: &PciAddress| match resolutions.get(address) {
-        Some(Resolution::Desired(desired)) => Some(desired.as_ref()),
-        Some(Resolution::Unmatched | Resolution::AwaitsName) | None => None,
-    };
-    let wanted = resolutions.keys().filter_map(desired);
-    let spec: Vec<_> = wanted
-        .map(|desired| spec_interface(desired, host.pfs.get(&desired.address)))
-        .collect();
+pub fn node_state(host: &View<'_>, reports: &BTreeMap<PciAddress, PfReport>) -> String {
     let pfs = host.pfs.values();
+    let spec: Vec<_> = pfs
+        .clone()
+        .filter_map(|(pf, resolution)| Some(spec_interface(desired(resolution)?, pf)))
+        .collect();
     let (sync_status, last_sync_error) = sync(reports);
     pretty(&NodeState {
         api_version: "sriovnetwork.openshift.io/v1",
         kind: "SriovNetworkNodeState",
-        metadata: json!({"name": host.node.hostname, "labels": {MANAGER_LABEL: MANAGER}}),
+        metadata: json!({"name": host.hostname, "labels": {MANAGER_LABEL: MANAGER}}),
         spec: json!({"interfaces": spec}),
         status: Status {
             interfaces: pfs
-                .map(|pf| status_interface(pf, desired(&pf.address)))
+                .map(|(pf, resolution)| status_interface(pf, desired(resolution)))
                 .collect(),
             last_sync_error,
             sync_status,
@@ -62,8 +54,15 @@ struct Status<'a> {
     sync_status: &'static str,
 }
 
-fn spec_interface(desired: &DesiredPf, pf: Option<&PfSnapshot>) -> Map<String, Value> {
-    let interface = pf.and_then(|pf| pf.interface.as_ref());
+fn desired(resolution: &Resolution) -> Option<&DesiredPf> {
+    match resolution {
+        Resolution::Desired(desired) => Some(desired),
+        Resolution::Unmatched | Resolution::AwaitsName => None,
+    }
+}
+
+fn spec_interface(desired: &DesiredPf, pf: &PfSnapshot) -> Map<String, Value> {
+    let interface = pf.interface.as_ref();
     let count = u16::try_from(desired.vfs.len()).unwrap_or(u16::MAX);
     let groups = desired.policies.iter().flat_map(|claim| {
         let spans: Vec<(VfIndex, VfIndex)> = match &claim.vfs {

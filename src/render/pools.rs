@@ -1,8 +1,7 @@
 //! Which VFs are ready to be given away, by pool.
 
-use crate::model::{
-    HostSnapshot, MacAddress, PciAddress, PfSnapshot, ResourceName, VfIndex, VfSnapshot,
-};
+use super::View;
+use crate::model::{MacAddress, PfSnapshot, ResourceName, VfIndex, VfSnapshot};
 use crate::plan::owned::Assignment;
 use crate::policy::resolve::{Claim, Resolution};
 use std::collections::BTreeMap;
@@ -49,13 +48,10 @@ pub fn prefix(claim: &Claim) -> &str {
     prefix.map_or(DEFAULT_PREFIX, |prefix| prefix.as_str())
 }
 
-pub fn pools<'a>(
-    resolutions: &'a BTreeMap<PciAddress, Resolution>,
-    host: &'a HostSnapshot,
-) -> Pools<'a> {
+pub fn pools<'a>(host: &View<'a>) -> Pools<'a> {
     let mut pools = Pools::new();
-    for (address, resolution) in resolutions {
-        let (Resolution::Desired(desired), Some(pf)) = (resolution, host.pfs.get(address)) else {
+    for &(pf, resolution) in host.pfs.values() {
+        let Resolution::Desired(desired) = resolution else {
             continue;
         };
         for (&index, wanted) in &desired.vfs {
@@ -78,27 +74,23 @@ pub fn pools<'a>(
 }
 
 /// Whether a VF that a network of this pool had is still meant for it: ready, or about to be.
-pub fn is_coming(
-    resource: &ResourceName,
-    last: &Assignment,
-    resolutions: &BTreeMap<PciAddress, Resolution>,
-    host: &HostSnapshot,
-) -> bool {
+pub fn is_coming(resource: &ResourceName, last: &Assignment, host: &View<'_>) -> bool {
     let is_of = |pf: &PfSnapshot| match (nic_mac(pf), last.permanent_mac) {
         (Some(mac), Some(last)) => mac == last,
         _ => pf.address == last.pf,
     };
-    let is_meant = |pf: &PfSnapshot| match resolutions.get(&pf.address) {
-        Some(Resolution::Desired(desired)) => {
+    let is_meant = |pf: &PfSnapshot, resolution: &Resolution| match resolution {
+        Resolution::Desired(desired) => {
             let claim = desired.claim_of(last.vf);
             let is_back = claim.is_some_and(|claim| claim.resource.as_ref() == Some(resource));
             // How many VFs there will be is known to whoever makes them.
             is_back || (desired.external && pf.count_is_changing)
         }
-        Some(Resolution::AwaitsName) => true,
-        Some(Resolution::Unmatched) | None => false,
+        Resolution::AwaitsName => true,
+        Resolution::Unmatched => false,
     };
-    host.pfs.values().any(|pf| is_of(pf) && is_meant(pf))
+    let mut pfs = host.pfs.values();
+    pfs.any(|(pf, resolution)| is_of(pf) && is_meant(pf, resolution))
 }
 
 /// What tells the NIC from others, where it has something.

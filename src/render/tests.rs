@@ -27,8 +27,7 @@ fn outputs(
 ) -> Outputs {
     render(&Input {
         networks,
-        resolutions: &world.resolutions,
-        host: &world.host,
+        host: &world.view(),
         previous,
         reports: &BTreeMap::new(),
         cni_directory,
@@ -222,7 +221,7 @@ proptest! {
     ) {
         let outputs_only = OutputSettings { node_state_file: None, ..everything_on() };
         let found = outputs(&world, &networks, &previous, CniDirectory::default(), &outputs_only);
-        let pools = pools::pools(&world.resolutions, &world.host);
+        let pools = pools::pools(&world.view());
         let ready: Vec<_> = pools.values().flatten().map(|member| member.vf.address).collect();
         for vf in world.host.pfs.values().flat_map(|pf| pf.vfs.values()) {
             if !ready.contains(&vf.address) {

@@ -9,7 +9,7 @@ use sriovd::plan::owned::Assignment;
 use sriovd::policy::Network;
 use sriovd::policy::file;
 use sriovd::policy::resolve::Resolution;
-use sriovd::render::{self, CniDirectory, Input, OutputSettings, Outputs};
+use sriovd::render::{self, CniDirectory, Input, OutputSettings, Outputs, View};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
@@ -118,8 +118,7 @@ fn rendered(
 ) -> Outputs {
     render::render(&Input {
         networks: &NETWORKS,
-        resolutions,
-        host,
+        host: &View::new(host, resolutions),
         previous,
         reports: &BTreeMap::new(),
         cni_directory: CniDirectory::default(),

@@ -5,7 +5,7 @@ use sriovd::api::{Feed, Request, State, View};
 use sriovd::model::{HostSnapshot, PciAddress};
 use sriovd::policy::load::{self, LastGood, Loaded, Trust};
 use sriovd::policy::resolve::{Resolution, resolve};
-use sriovd::render::{assign, pools};
+use sriovd::render::{self, assign, pools};
 use sriovd::report::{FileReport, NetworkReport, Seen, Status};
 use sriovd::sim::agent::SimAgent;
 use sriovd::sim::{DriverModel, SimHost, SimPf};
@@ -181,7 +181,8 @@ fn passes(agent: &SimAgent) -> BTreeMap<PciAddress, Arc<Seen>> {
 
 fn now(agent: &SimAgent, loaded: &Loaded) -> Status {
     let (host, resolutions) = seen(agent);
-    let pools = pools::pools(&resolutions, &host);
+    let view = render::View::new(&host, &resolutions);
+    let pools = pools::pools(&view);
     let networks = &agent.policies.networks;
     let assigned = assign::assign(networks, &pools, &BTreeMap::new(), |_, _| false);
     let networks = networks.iter().map(|network| NetworkReport {

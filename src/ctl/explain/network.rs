@@ -5,7 +5,7 @@ use crate::ctl::scene::Scene;
 use crate::ctl::{colour, output};
 use crate::model::{NetworkName, PciAddress, PfSnapshot, PolicyName, ResourceName, VfIndex};
 use crate::policy::Network;
-use crate::render::{assign, cni, pools};
+use crate::render::{View, assign, cni, pools};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -36,9 +36,9 @@ struct Given {
 }
 
 pub(super) fn explain_network(scene: &Scene, network: &Network) -> ExplainedNetwork {
-    let pools = pools::pools(&scene.resolutions, &scene.host);
-    let coming =
-        |resource: &_, last: &_| pools::is_coming(resource, last, &scene.resolutions, &scene.host);
+    let host = View::new(&scene.host, &scene.resolutions);
+    let pools = pools::pools(&host);
+    let coming = |resource: &_, last: &_| pools::is_coming(resource, last, &host);
     let previous = &scene.memory.assignments;
     let is_shared = |network: &Network| scene.own_cni_plugin && cni::is_for_our_plugin(network);
     let mut pinned = scene.policies.networks.clone();

@@ -94,7 +94,7 @@ fn observe_present(
     let settings = link.and_then(|link| link.vfs).unwrap_or_default();
     // One look for all VFs, which have none without their PF's.
     let has_rdma = !indexes.is_empty() && tree.exists(device.join("infiniband"));
-    let mut vfs = BTreeMap::new();
+    let mut vfs = Vec::with_capacity(listed_vfs);
     let mut netdevs = BTreeMap::new();
     for index in indexes {
         let settings = settings.get(&index).copied().unwrap_or_default();
@@ -102,10 +102,12 @@ fn observe_present(
             if has_rdma {
                 vf.rdma = rdma(tree, &self::device(vf.address))?;
             }
-            vfs.insert(index, vf);
+            vfs.push((index, vf));
             netdevs.extend(netdev.map(|netdev| (index, netdev)));
         }
     }
+    // At once, which fills the map's nodes: it is kept, and one by one would leave them half empty.
+    let vfs: BTreeMap<_, _> = vfs.into_iter().collect();
     // Of VFs that go with their NIC the links stay until the PF goes.
     let count_is_changing = announced_otherwise || vfs.len() != listed_vfs;
     let holders = match look {

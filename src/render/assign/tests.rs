@@ -15,13 +15,12 @@ fn assign_in<'a>(
     networks: &'a [Network],
     previous: &Memory,
 ) -> Assignments<'a> {
-    let coming =
-        |resource: &_, last: &_| is_coming(resource, last, &world.resolutions, &world.host);
+    let coming = |resource: &_, last: &_| is_coming(resource, last, &world.view());
     assign(networks, pools, previous, coming)
 }
 
 fn run(world: &World, networks: &[Network], previous: &Memory) -> (Vec<String>, Memory) {
-    let pools = pools(&world.resolutions, &world.host);
+    let pools = pools(&world.view());
     let assigned = assign_in(world, &pools, networks, previous);
     let line = |(name, result): (&&NetworkName, &Result<Member<'_>, NoVf>)| match result {
         Ok(member) => format!("{name} {}", member.vf.address),
@@ -229,7 +228,7 @@ proptest! {
     fn every_vf_has_one_network_at_most_and_none_is_left_while_somebody_wants_it(
         world in any_world(), networks in any_networks(), previous in any_memory()
     ) {
-        let pools = pools(&world.resolutions, &world.host);
+        let pools = pools(&world.view());
         let assigned = assign_in(&world, &pools, &networks, &previous);
         let mut taken = BTreeSet::new();
         for network in &networks {
@@ -277,7 +276,7 @@ proptest! {
     fn networks_that_come_and_go_never_move_another(
         world in any_world(), networks in any_networks(), more in any_networks(), previous in any_memory()
     ) {
-        let pools = pools(&world.resolutions, &world.host);
+        let pools = pools(&world.view());
         let before = assign_in(&world, &pools, &networks, &previous);
         let memory = remember(&before, &previous);
         // Names that both have stay as they are; the rest is replaced.

@@ -25,7 +25,7 @@ fn specs_with(
     }
     pf.vfs.values_mut().for_each(change);
     let world = World::of([(pf, vec![claim])]);
-    let pools = pools(&world.resolutions, &world.host);
+    let pools = pools(&world.view());
     let specs = specs(&pools).into_iter();
     let read = |(pool, text): (ResourceName, String)| {
         (pool.to_string(), serde_json::from_str(&text).unwrap())

@@ -8,7 +8,7 @@ use crate::render::pools::pools;
 use proptest::prelude::*;
 
 fn config_of(world: &World) -> Option<String> {
-    config(&pools(&world.resolutions, &world.host))
+    config(&pools(&world.view()))
 }
 
 #[test]
@@ -299,7 +299,7 @@ fn handed_out(text: &str, world: &World) -> BTreeMap<String, BTreeSet<PciAddress
 proptest! {
     #[test]
     fn the_plugin_takes_everything_and_hands_out_the_ready_vfs(world in any_world()) {
-        let pools = pools(&world.resolutions, &world.host);
+        let pools = pools(&world.view());
         let mut expected: BTreeMap<String, BTreeSet<PciAddress>> = BTreeMap::new();
         for (resource, members) in &pools {
             for member in members {

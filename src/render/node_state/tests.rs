@@ -30,7 +30,7 @@ fn report(bus: u8, state: PfState, problems: &[(Option<u16>, &str)]) -> (PciAddr
 }
 
 fn render(world: &World, reports: &BTreeMap<PciAddress, PfReport>) -> Value {
-    let text = node_state(&world.host, &world.resolutions, reports);
+    let text = node_state(&world.view(), reports);
     assert!(text.ends_with("}\n"));
     serde_json::from_str(&text).unwrap()
 }

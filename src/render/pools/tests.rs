@@ -72,7 +72,7 @@ fn a_pool_gathers_the_ready_vfs_of_its_claims_over_all_pfs() {
         .resolutions
         .insert(pf(3, 1).address, Resolution::AwaitsName);
 
-    let pools = pools(&world.resolutions, &world.host);
+    let pools = pools(&world.view());
     let members = |name: &str| -> Vec<_> {
         let members = &pools[&parse::<ResourceName>(name)];
         members
@@ -90,5 +90,5 @@ fn a_wanted_vf_that_does_not_exist_yet_is_in_no_pool() {
     let mut world = World::of([(pf(1, 2), vec![claim("a", None)])]);
     let pf = world.host.pfs.values_mut().next().unwrap();
     pf.vfs.clear();
-    assert!(pools(&world.resolutions, &world.host).is_empty());
+    assert!(pools(&world.view()).is_empty());
 }
