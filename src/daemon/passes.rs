@@ -205,12 +205,17 @@ impl Coordinator {
             .map(|(&pf, _)| pf)
             .collect();
         for pf in retries {
+            let mut cause = Cause::Retry;
             if let Some(slot) = self.slots.get_mut(&pf) {
                 slot.retry_at = None;
+                if slot.looks_left != 0 {
+                    cause = slot.closing.clone().unwrap_or(cause);
+                }
             }
             let waiting = Waiting {
                 retry: Retry::Transient,
-                ..Waiting::new(Cause::Retry)
+                vfio_closed: false,
+                ..Waiting::new(cause)
             };
             self.ask(pf, waiting);
         }
@@ -315,6 +320,9 @@ impl Slot {
         let is_new = self.seen.as_deref() != Some(&seen);
         self.seen = Some(Arc::new(seen));
         self.coming.clear();
+        if running.vfio_closed {
+            self.closing = Some(running.cause.clone());
+        }
         // What failed for now is tried again after a while; so is what ends without an event.
         let seen = self.seen.as_deref();
         let ends_silently = seen.is_some_and(|seen| seen.pf.count_is_changing)

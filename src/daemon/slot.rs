@@ -27,6 +27,8 @@ pub(super) struct Slot {
     pub(super) not_before: Option<Instant>,
     /// How often to look again for the end of something whose end gives no event.
     pub(super) looks_left: u8,
+    /// What these looks are for.
+    pub(super) closing: Option<Cause>,
     /// Said in the journal and not ended yet.
     pub(super) told: Vec<Problem>,
     /// What is seen and told, for the status.

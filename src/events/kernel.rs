@@ -4,17 +4,17 @@
 //! Without libudev, which makes a device of every event before it looks whether anybody wants it:
 //! most of what a new NIC gives are events of its queues.
 
-use super::socket::set_receive_buffer;
+use super::socket::{CALM, DropCounter, set_receive_buffer};
 use super::uevent::Uevent;
 use super::{Trigger, send};
 use anyhow::Context as _;
-use futures::FutureExt as _;
 use netlink_sys::protocols::NETLINK_KOBJECT_UEVENT;
 use netlink_sys::{AsyncSocket as _, AsyncSocketExt as _, SocketAddr, TokioSocket};
 use rustix::io::Errno;
 use std::convert::Infallible;
 use std::io;
 use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, timeout_at};
 
 /// The multicast group for what the kernel says; udev talks in another.
 const KERNEL: u32 = 1;
@@ -25,51 +25,53 @@ const LONGEST: usize = 8 << 10;
 /// Hears everything from `subscribe` on.
 pub struct Source {
     socket: TokioSocket,
+    drops: DropCounter,
     message: Vec<u8>,
 }
 
 impl Source {
     pub fn subscribe(receive_buffer: usize) -> anyhow::Result<Self> {
-        let subscribe = || -> io::Result<TokioSocket> {
+        let subscribe = || -> io::Result<Self> {
             let mut socket = TokioSocket::new(NETLINK_KOBJECT_UEVENT)?;
             set_receive_buffer(socket.socket_ref(), receive_buffer)?;
             socket.socket_mut().bind(&SocketAddr::new(0, KERNEL))?;
-            Ok(socket)
+            Ok(Self {
+                drops: DropCounter::of(socket.socket_ref())?,
+                socket,
+                message: Vec::with_capacity(LONGEST),
+            })
         };
-        Ok(Self {
-            socket: subscribe().context("cannot listen to kernel events")?,
-            message: Vec::with_capacity(LONGEST),
-        })
+        subscribe().context("cannot listen to kernel events")
     }
 
     /// Runs until something is broken.
     pub async fn run(mut self, triggers: Sender<Trigger>) -> anyhow::Result<Infallible> {
-        let mut has_lost = false;
         loop {
-            let received = match self.next().now_or_never() {
-                Some(received) => received,
-                None => {
-                    // What came goes first.
-                    if std::mem::take(&mut has_lost) {
-                        send(&triggers, Trigger::overrun("kernel")).await?;
-                    }
-                    self.next().await
+            let mut event = self.next().await;
+            let calm = Instant::now() + CALM;
+            loop {
+                if let Some(trigger) = event.context("cannot receive")? {
+                    send(&triggers, trigger).await?;
                 }
-            };
-            match received {
-                Ok(Some(trigger)) => send(&triggers, trigger).await?,
-                Ok(None) => {}
-                Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => {
-                    has_lost = true;
-                }
-                Err(error) => return Err(error).context("cannot receive"),
+                event = match timeout_at(calm, self.next()).await {
+                    Ok(event) => event,
+                    Err(_) => break,
+                };
+            }
+            if self.drops.has_risen()? {
+                send(&triggers, Trigger::overrun("kernel")).await?;
             }
         }
     }
 
     async fn next(&mut self) -> io::Result<Option<Trigger>> {
         self.message.clear();
-        let sender = self.socket.recv_from(&mut self.message).await?;
+        let sender = match self.socket.recv_from(&mut self.message).await {
+            Ok(sender) => sender,
+            // What was dropped is counted, too, and what came goes first.
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => return Ok(None),
+            Err(error) => return Err(error),
+        };
         // Other programs can write to the group too.
         let is_kernel = sender.port_number() == 0;
         let event = Uevent::parse(&self.message).filter(|_| is_kernel);

@@ -5,6 +5,7 @@ use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_s
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::AsFd;
+use std::time::Duration;
 
 /// Beyond `net.core.rmem_max` only with CAP_NET_ADMIN; without it as far as that goes.
 pub(super) fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<()> {
@@ -14,6 +15,10 @@ pub(super) fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<
     }
     Ok(())
 }
+
+/// Counting what was dropped takes as long as a dozen events: so long after an event, not while there may be something
+/// to do.
+pub(super) const CALM: Duration = Duration::from_millis(100);
 
 /// How many messages the kernel dropped because the socket was full.
 ///

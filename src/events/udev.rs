@@ -1,18 +1,14 @@
 //! Devices that come, go or change, as udev tells it after its rules ran: names are final then.
 
-use super::socket::{DropCounter, set_receive_buffer};
+use super::socket::{CALM, DropCounter, set_receive_buffer};
 use super::uevent::{Origin, trigger};
 use super::{Trigger, send};
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use std::convert::Infallible;
-use std::time::Duration;
 use tokio::sync::mpsc::Sender;
 use tokio::time::{Instant, timeout_at};
 use tokio_udev::{AsyncMonitorSocket, Event, MonitorBuilder};
-
-/// Counting what was dropped takes as long as a dozen events: not while there may be something to do.
-const CALM: Duration = Duration::from_millis(100);
 
 /// Hears everything from `subscribe` on. Not `Send`: it belongs on a `LocalSet`.
 pub struct Source {

@@ -41,6 +41,11 @@ impl Circumstances {
         let vf = step.vf().and_then(|vf| pf.vfs.get(&vf));
         // Links come and go: what does not depend on them is not tried again for them.
         let (up, link) = match step {
+            // A driver that is bound again is to ask the PF for its address anew, and a PF that is
+            // still resetting gives none: it is done with that when it has a link.
+            Step::Bind { .. } if vf.is_some_and(|vf| vf.driver.is_some()) => {
+                (pf.interface.as_ref(), pf.interface.as_ref())
+            }
             Step::SetAutoprobe { .. } | Step::Bind { .. } => (None, None),
             Step::SetNumVfs { .. } => (pf.interface.as_ref(), None),
             Step::SetPfUp { .. }

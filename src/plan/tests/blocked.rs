@@ -62,3 +62,34 @@ fn plan_tries_again_what_failed_while_the_link_changed() {
     other_mtu.interface.as_mut().unwrap().mtu = Mtu::try_from(3000).unwrap();
     assert!(!failed_at(&other_mtu).stands(&step, after));
 }
+
+#[test]
+fn plan_binds_a_vf_again_when_the_pf_that_was_resetting_has_its_link() {
+    let case = Case::new(1, |_| {});
+    let step = Step::Bind {
+        vf: VfIndex(0),
+        address: case.pf.vfs[&VfIndex(0)].address,
+        to: BindTarget::Default,
+    };
+    let stands_with_link = |resetting: &PfSnapshot| {
+        let mut blocked = Blocked::default();
+        let persistence = Persistence::UntilChange;
+        blocked.insert(
+            step.clone(),
+            String::new(),
+            persistence,
+            resetting,
+            resetting,
+        );
+        assert!(blocked.stands(&step, resetting));
+        let mut done = resetting.clone();
+        done.interface.as_mut().unwrap().carrier = true;
+        blocked.stands(&step, &done)
+    };
+    let mut resetting = case.pf.clone();
+    resetting.interface.as_mut().unwrap().carrier = false;
+    assert!(!stands_with_link(&resetting));
+    // One that no driver took depends on the drivers that are there, not on the link.
+    resetting.vfs.get_mut(&VfIndex(0)).unwrap().driver = None;
+    assert!(stands_with_link(&resetting));
+}
