@@ -2,7 +2,7 @@
 
 use super::backoff::jitter;
 use super::coordinator::Coordinator;
-use super::slot::{Retry, Running, Slot, Waiting, tell_done};
+use super::slot::{Closing, Retry, Running, Slot, Waiting, tell_done};
 use super::status::pf_report;
 use super::{announce, job, journal};
 use crate::api::Feed;
@@ -208,8 +208,8 @@ impl Coordinator {
             let mut cause = Cause::Retry;
             if let Some(slot) = self.slots.get_mut(&pf) {
                 slot.retry_at = None;
-                if slot.looks_left != 0 {
-                    cause = slot.closing.clone().unwrap_or(cause);
+                if let Some(closing) = &slot.closing {
+                    cause = closing.cause.clone();
                 }
             }
             let waiting = Waiting {
@@ -320,13 +320,10 @@ impl Slot {
         let is_new = self.seen.as_deref() != Some(&seen);
         self.seen = Some(Arc::new(seen));
         self.coming.clear();
-        if running.vfio_closed {
-            self.closing = Some(running.cause.clone());
-        }
         // What failed for now is tried again after a while; so is what ends without an event.
         let seen = self.seen.as_deref();
-        let ends_silently = seen.is_some_and(|seen| seen.pf.count_is_changing)
-            || self.is_still_closing(running.vfio_closed);
+        let ends_silently =
+            seen.is_some_and(|seen| seen.pf.count_is_changing) || self.is_still_closing(running);
         let soon = if self.blocked.awaits_retry() || ends_silently {
             Some(Instant::now() + self.backoff.next(jitter()))
         } else {
@@ -340,16 +337,22 @@ impl Slot {
 
     /// The kernel tells of a closed VFIO device before the device is released (`__fput`), and not
     /// when: that is looked for a few times, until another event must come.
-    fn is_still_closing(&mut self, just_closed: bool) -> bool {
+    fn is_still_closing(&mut self, running: &Running) -> bool {
         const LOOKS: u8 = 8;
-        if !self.seen.as_deref().is_some_and(Seen::is_refused_for_vfio) {
-            self.looks_left = 0;
-        } else if just_closed {
-            self.looks_left = LOOKS;
-        } else {
-            self.looks_left = self.looks_left.saturating_sub(1);
-        }
-        self.looks_left != 0
+        let is_refused = self.seen.as_deref().is_some_and(Seen::is_refused_for_vfio);
+        let before = self.closing.take().filter(|_| is_refused);
+        self.closing = match before {
+            _ if is_refused && running.vfio_closed => Some(Closing {
+                cause: running.cause.clone(),
+                looks_left: LOOKS,
+            }),
+            Some(closing) if closing.looks_left > 1 => Some(Closing {
+                looks_left: closing.looks_left - 1,
+                ..closing
+            }),
+            _ => None,
+        };
+        self.closing.is_some()
     }
 
     fn could_not_look(&mut self, pf: PciAddress, error: &HostError, feed: &Feed) {

@@ -25,14 +25,19 @@ pub(super) struct Slot {
     pub(super) retry_at: Option<Instant>,
     /// Events wait until then.
     pub(super) not_before: Option<Instant>,
-    /// How often to look again for the end of something whose end gives no event.
-    pub(super) looks_left: u8,
-    /// What these looks are for.
-    pub(super) closing: Option<Cause>,
+    /// Something whose end gives no event.
+    pub(super) closing: Option<Closing>,
     /// Said in the journal and not ended yet.
     pub(super) told: Vec<Problem>,
     /// What is seen and told, for the status.
     pub(super) report: Option<PfReport>,
+}
+
+/// A VFIO device that was closed, and how often to look again for its release.
+#[derive(Debug)]
+pub(super) struct Closing {
+    pub(super) cause: Cause,
+    pub(super) looks_left: u8,
 }
 
 /// A pass that is to run, with everything that asked for it meanwhile.

@@ -4,9 +4,9 @@
 //! Without libudev, which makes a device of every event before it looks whether anybody wants it:
 //! most of what a new NIC gives are events of its queues.
 
-use super::socket::{CALM, DropCounter, set_receive_buffer};
+use super::Trigger;
+use super::socket::{DropCounter, set_receive_buffer};
 use super::uevent::Uevent;
-use super::{Trigger, send};
 use anyhow::Context as _;
 use netlink_sys::protocols::NETLINK_KOBJECT_UEVENT;
 use netlink_sys::{AsyncSocket as _, AsyncSocketExt as _, SocketAddr, TokioSocket};
@@ -14,7 +14,6 @@ use rustix::io::Errno;
 use std::convert::Infallible;
 use std::io;
 use tokio::sync::mpsc::Sender;
-use tokio::time::{Instant, timeout_at};
 
 /// The multicast group for what the kernel says; udev talks in another.
 const KERNEL: u32 = 1;
@@ -26,7 +25,6 @@ const LONGEST: usize = 8 << 10;
 pub struct Source {
     socket: TokioSocket,
     drops: DropCounter,
-    message: Vec<u8>,
 }
 
 impl Source {
@@ -38,45 +36,32 @@ impl Source {
             Ok(Self {
                 drops: DropCounter::of(socket.socket_ref())?,
                 socket,
-                message: Vec::with_capacity(LONGEST),
             })
         };
         subscribe().context("cannot listen to kernel events")
     }
 
     /// Runs until something is broken.
-    pub async fn run(mut self, triggers: Sender<Trigger>) -> anyhow::Result<Infallible> {
-        loop {
-            let mut event = self.next().await;
-            let calm = Instant::now() + CALM;
-            loop {
-                if let Some(trigger) = event.context("cannot receive")? {
-                    send(&triggers, trigger).await?;
-                }
-                event = match timeout_at(calm, self.next()).await {
-                    Ok(event) => event,
-                    Err(_) => break,
-                };
-            }
-            if self.drops.has_risen()? {
-                send(&triggers, Trigger::overrun("kernel")).await?;
-            }
-        }
+    pub async fn run(self, triggers: Sender<Trigger>) -> anyhow::Result<Infallible> {
+        let Self { socket, drops } = self;
+        let mut message = Vec::with_capacity(LONGEST);
+        let next = async || next(&socket, &mut message).await.context("cannot receive");
+        drops.forward("kernel", &triggers, next).await
     }
+}
 
-    async fn next(&mut self) -> io::Result<Option<Trigger>> {
-        self.message.clear();
-        let sender = match self.socket.recv_from(&mut self.message).await {
-            Ok(sender) => sender,
-            // What was dropped is counted, too, and what came goes first.
-            Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        // Other programs can write to the group too.
-        let is_kernel = sender.port_number() == 0;
-        let event = Uevent::parse(&self.message).filter(|_| is_kernel);
-        Ok(event.and_then(|event| event.trigger()))
-    }
+async fn next(socket: &TokioSocket, message: &mut Vec<u8>) -> io::Result<Option<Trigger>> {
+    message.clear();
+    let sender = match socket.recv_from(message).await {
+        Ok(sender) => sender,
+        // What was dropped is counted, too, and what came goes first.
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    // Other programs can write to the group too.
+    let is_kernel = sender.port_number() == 0;
+    let event = Uevent::parse(message).filter(|_| is_kernel);
+    Ok(event.and_then(|event| event.trigger()))
 }
 
 #[cfg(test)]

@@ -1,11 +1,19 @@
 //! What both kinds of netlink event sockets need: room for bursts, and how to know that it was not enough.
 
+use super::{Trigger, send};
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
+use std::convert::Infallible;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::fd::AsFd;
 use std::time::Duration;
+use tokio::sync::mpsc::Sender;
+use tokio::time::{Instant, timeout_at};
+
+/// After an event so long: counting what was dropped takes longer than reading many events, and there may be something to
+/// do.
+const CALM: Duration = Duration::from_millis(100);
 
 /// Beyond `net.core.rmem_max` only with CAP_NET_ADMIN; without it as far as that goes.
 pub(super) fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<()> {
@@ -15,10 +23,6 @@ pub(super) fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<
     }
     Ok(())
 }
-
-/// Counting what was dropped takes as long as a dozen events: so long after an event, not while there may be something
-/// to do.
-pub(super) const CALM: Duration = Duration::from_millis(100);
 
 /// How many messages the kernel dropped because the socket was full.
 ///
@@ -33,6 +37,34 @@ impl DropCounter {
         let inode = rustix::fs::fstat(socket)?.st_ino;
         let seen = drops(inode)?;
         Ok(Self { inode, seen })
+    }
+
+    /// Sends what `next` hears, and asks for a full look after messages were dropped. Runs until
+    /// something is broken.
+    pub(super) async fn forward(
+        mut self,
+        source: &'static str,
+        triggers: &Sender<Trigger>,
+        mut next: impl AsyncFnMut() -> anyhow::Result<Option<Trigger>>,
+    ) -> anyhow::Result<Infallible> {
+        loop {
+            let mut heard = next().await?;
+            let calm = Instant::now() + CALM;
+            loop {
+                if let Some(trigger) = heard {
+                    send(triggers, trigger).await?;
+                }
+                match timeout_at(calm, next()).await {
+                    Ok(more) => heard = more?,
+                    Err(_) => break,
+                }
+            }
+            // An empty socket takes any message, so a drop always leaves something to read
+            // before it: looking after each burst misses none.
+            if self.has_risen()? {
+                send(triggers, Trigger::overrun(source)).await?;
+            }
+        }
     }
 
     /// Whether messages were dropped since the last look.

@@ -19,16 +19,13 @@ pub struct Uevent<'a> {
 }
 
 impl<'a> Uevent<'a> {
-    /// `None` for anything but an event of a PCI device or a network interface.
+    /// `None` for anything but an event of a PCI device: of interfaces rtnetlink tells.
     pub fn parse(message: &'a [u8]) -> Option<Self> {
         let mut parts = message.split(|byte| *byte == 0);
         let head = std::str::from_utf8(parts.next()?).ok()?;
-        let subsystem = parts.find_map(|part| part.strip_prefix(b"SUBSYSTEM="))?;
-        if !matches!(subsystem, b"pci" | b"net") {
-            return None;
-        }
+        let is_pci = parts.any(|part| part == b"SUBSYSTEM=pci");
         let (action, devpath) = head.split_once('@')?;
-        Some(Self { action, devpath })
+        is_pci.then_some(Self { action, devpath })
     }
 
     pub fn trigger(&self) -> Option<Trigger> {

@@ -140,8 +140,8 @@ fn device(address: PciAddress) -> PathBuf {
 }
 
 /// The link from a PF to a VF of it.
-fn virtfn(vf: VfIndex) -> String {
-    format!("virtfn{vf}")
+fn virtfn(pf: &Path, vf: VfIndex) -> PathBuf {
+    pf.join(format!("virtfn{vf}"))
 }
 
 /// The VFs that exist, by their links: unlike reading `sriov_numvfs`, this never waits for a

@@ -168,6 +168,7 @@ fn a_count_waits_for_an_open_vfio_group_and_for_an_open_vfio_device() -> Result<
     assert_refused(&host, &holder)?;
 
     // Looking whether the group is open is not taken for somebody's closing it.
+    // What the sockets dropped is counted a moment after the last event.
     host.run("udevadm settle; sleep 0.5")?;
     let count = "journalctl -u sriovd -o cat | wc -l";
     let busy = "awk '{print $14 + $15}' /proc/$(systemctl show -P MainPID sriovd)/stat";

@@ -98,8 +98,7 @@ fn nics_plugged_at_once_take_few_passes_and_an_idle_agent_sleeps() -> Result<()>
         "{did_something} passes did something\n{}",
         story()
     );
-    // Some forty things happen to each of them.
-    ensure!(begun <= 25 * nics.len(), "{begun} passes\n{}", story());
+    ensure!(begun <= 15 * nics.len(), "{begun} passes\n{}", story());
     // Without telling of empty passes, as usual.
     host.run_for("rm /etc/sriovd.toml; systemctl restart sriovd", PATIENCE)?;
     host.assert_second_pass_is_empty()?;

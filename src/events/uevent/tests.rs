@@ -21,7 +21,7 @@ fn the_device_is_the_pci_function_deepest_in_the_path() {
 }
 
 #[test]
-fn what_the_kernel_says_of_devices_and_interfaces_is_heard() {
+fn what_the_kernel_says_of_pci_devices_is_heard() {
     let said = |action: &str, devpath: &str, subsystem: &str| {
         let message = format!(
             "{action}@{devpath}\0ACTION={action}\0DEVPATH={devpath}\0SUBSYSTEM={subsystem}\0SEQNUM=17\0"
@@ -33,10 +33,12 @@ fn what_the_kernel_says_of_devices_and_interfaces_is_heard() {
         ("bind", "", "pci", Some("kernel event bind 0000:01:00.0")),
         (
             "remove",
-            "/net/ens1",
-            "net",
-            Some("kernel event remove ens1"),
+            "",
+            "pci",
+            Some("kernel event remove 0000:01:00.0"),
         ),
+        // rtnetlink tells of it.
+        ("move", "/net/ens1", "net", None),
         // There is no driver yet.
         ("add", "", "pci", None),
         ("add", "/net/ens1/queues/rx-0", "queues", None),

@@ -49,7 +49,7 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             let what = format!("setting MTU {mtu}");
             ask(
                 tree,
-                &device(pf).join(virtfn(*vf)),
+                &virtfn(&device(pf), *vf),
                 *interface,
                 what,
                 |netlink| netlink.set_mtu(*interface, *mtu),
@@ -77,7 +77,7 @@ fn lock_by_index(tree: &Tree, action: &Action, vf: VfIndex) -> Result<Option<Fil
         tree,
         action,
         vf,
-        tree.link_as(device(action.pf).join(virtfn(vf)))?,
+        tree.link_as(virtfn(&device(action.pf), vf))?,
     )
 }
 

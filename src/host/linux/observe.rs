@@ -42,13 +42,14 @@ pub(super) fn observe(
     pf: PciAddress,
     look: Look,
 ) -> Result<Option<PfSnapshot>, HostError> {
-    // The kernel would follow the link again for each of the many files to be read.
+    // The kernel would follow the link again for each of the many files to be read. What is no link
+    // is the place itself.
     let device = tree.target(device(pf)).unwrap_or_else(|_| self::device(pf));
     let total_vfs = if_present(tree.read_as(device.join("sriov_totalvfs")))?;
     let Some(total_vfs) = total_vfs.filter(|_| is_network_controller(tree, &device)) else {
         return Ok(None);
     };
-    match observe_present(tree, links, (pf, &device, total_vfs), look) {
+    match observe_present(tree, links, pf, &device, total_vfs, look) {
         Err(HostError::Gone { .. }) if !is_pf(tree, pf) => Ok(None),
         seen => seen.map(Some),
     }
@@ -57,7 +58,9 @@ pub(super) fn observe(
 fn observe_present(
     tree: &Tree,
     links: &mut dyn Links,
-    (pf, device, total_vfs): (PciAddress, &Path, u16),
+    pf: PciAddress,
+    device: &Path,
+    total_vfs: u16,
     look: Look,
 ) -> Result<PfSnapshot, HostError> {
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
@@ -203,11 +206,12 @@ fn observe_vf(
     index: VfIndex,
     settings: VfSettings,
 ) -> Result<(VfSnapshot, Option<Netdev>), HostError> {
-    let device = tree.target(pf.join(virtfn(index)))?;
+    let link = virtfn(pf, index);
+    let device = tree.target(&link)?;
     let name = device.file_name().and_then(|name| name.to_str());
     let address = name.and_then(|name| name.parse().ok());
     let address: PciAddress = address.ok_or_else(|| HostError::Unreadable {
-        what: tree.path(pf.join(virtfn(index))).display().to_string(),
+        what: tree.path(&link).display().to_string(),
         found: device.display().to_string(),
     })?;
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;

@@ -1,6 +1,5 @@
 //! Who configures the NIC: the agent, the least program that makes the same kernel writes (with an ordinary share of the
-//! processors, or with the agent's), or systemd's
-//! own `[SR-IOV]` sections in a `.link` file, which udevd applies.
+//! processors, or with the agent's), or systemd's own `[SR-IOV]` sections in a `.link` file, which udevd applies.
 
 use crate::lab::Guest;
 use anyhow::{Context, Result};
