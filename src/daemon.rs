@@ -26,6 +26,7 @@ use crate::events::{Cause, Sources, Trigger};
 use crate::file;
 use crate::host::linux::LinuxHost;
 use crate::host::{Host, HostError};
+use crate::model::allocation::ALLOCATIONS;
 use crate::model::{Node, PciAddress};
 use crate::policy::PolicySet;
 use crate::policy::load::{LastGoodError, Loaded};
@@ -41,7 +42,7 @@ use slot::Waiting;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
@@ -86,6 +87,10 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
     journal::started(env!("CARGO_PKG_VERSION"));
+    // A directory that is missing is awaited where it will appear, and there our own files are heard.
+    for watched in [Path::new(ALLOCATIONS), &settings.posted_dir()] {
+        drop(file::create_directories(&file::under(&root, watched)));
+    }
     // Before the first look: what happens in between is looked at again.
     let sources = Sources::subscribe(
         &root,

@@ -155,7 +155,7 @@ impl Source {
         }
         let gone = event
             .mask
-            .intersects(EventMask::IGNORED | EventMask::UNMOUNT);
+            .intersects(EventMask::IGNORED | EventMask::UNMOUNT | EventMask::MOVE_SELF);
         let mut moved = false;
         let mut triggers = Vec::new();
         for (kind, role) in self.tree.roles(&event.wd) {
@@ -164,6 +164,7 @@ impl Source {
                 Role::Way { next } => {
                     event.mask.bits() & tree::WAY.bits() != 0 && event.name.as_ref() == Some(next)
                 }
+                Role::Step => false,
                 Role::Content { directory } => {
                     triggers.extend(kind.trigger(directory, event.name.as_deref(), event.mask));
                     false

@@ -1,8 +1,7 @@
 //! Devices that change, go or get a driver, as the kernel tells it: 0.2 s to 0.3 s before udev's rules are through, and
 //! also where no udev runs.
 //!
-//! Without libudev, which makes a device of every event before it looks whether anybody wants it:
-//! most of what a new NIC gives are events of its queues.
+//! Without libudev, which makes a device of every event before it looks whether anybody wants it.
 
 use super::Trigger;
 use super::socket::{DropCounter, set_receive_buffer};
@@ -11,6 +10,7 @@ use anyhow::Context as _;
 use netlink_sys::protocols::NETLINK_KOBJECT_UEVENT;
 use netlink_sys::{AsyncSocket as _, AsyncSocketExt as _, SocketAddr, TokioSocket};
 use rustix::io::Errno;
+use socket2::{SockFilter, SockRef};
 use std::convert::Infallible;
 use std::io;
 use tokio::sync::mpsc::Sender;
@@ -32,6 +32,7 @@ impl Source {
         let subscribe = || -> io::Result<Self> {
             let mut socket = TokioSocket::new(NETLINK_KOBJECT_UEVENT)?;
             set_receive_buffer(socket.socket_ref(), receive_buffer)?;
+            SockRef::from(socket.socket_ref()).attach_filter(&all_but_additions())?;
             socket.socket_mut().bind(&SocketAddr::new(0, KERNEL))?;
             Ok(Self {
                 drops: DropCounter::of(socket.socket_ref())?,
@@ -48,6 +49,20 @@ impl Source {
         let next = async || next(&socket, &mut message).await.context("cannot receive");
         drops.forward("kernel", &triggers, next).await
     }
+}
+
+/// Most of what a new NIC gives are additions of its queues, and no addition is worth a look (see
+/// `trigger`): the kernel does not even wake us for them. Classic BPF, `linux/filter.h`.
+fn all_but_additions() -> [SockFilter; 4] {
+    const LOAD_WORD: u16 = 0x20;
+    const JUMP_IF_EQUAL: u16 = 0x15;
+    const RETURN: u16 = 0x06;
+    [
+        SockFilter::new(LOAD_WORD, 0, 0, 0),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 1, u32::from_be_bytes(*b"add@")),
+        SockFilter::new(RETURN, 0, 0, 0),
+        SockFilter::new(RETURN, 0, 0, u32::MAX),
+    ]
 }
 
 async fn next(socket: &TokioSocket, message: &mut Vec<u8>) -> io::Result<Option<Trigger>> {

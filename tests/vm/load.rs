@@ -98,7 +98,9 @@ fn nics_plugged_at_once_take_few_passes_and_an_idle_agent_sleeps() -> Result<()>
         "{did_something} passes did something\n{}",
         story()
     );
-    ensure!(begun <= 15 * nics.len(), "{begun} passes\n{}", story());
+    // Of the events of a NIC and its three VFs, 20 say something new at most: one that comes during a pass makes no pass
+    // of its own.
+    ensure!(begun <= 20 * nics.len(), "{begun} passes\n{}", story());
     // Without telling of empty passes, as usual.
     host.run_for("rm /etc/sriovd.toml; systemctl restart sriovd", PATIENCE)?;
     host.assert_second_pass_is_empty()?;
@@ -108,9 +110,11 @@ fn nics_plugged_at_once_take_few_passes_and_an_idle_agent_sleeps() -> Result<()>
     let woken = host.run(
         "status=/proc/$(systemctl show -P MainPID sriovd)/status
          count() { awk '/ctxt_switches/ { sum += $2 } END { print sum }' $status; }
-         before=$(count); sleep 8; echo $(($(count) - before))",
+         before=$(count)
+         for file in $(seq 50); do touch /etc/$file /var/lib/sriovd/$file; mv /etc/$file /etc/$file.new; done
+         sleep 8; echo $(($(count) - before))",
     )?;
-    // The watchdog is fed every 30 seconds.
+    // The watchdog is fed every 30 seconds. Files of others, and its own, are none of its business.
     ensure!(
         woken.trim().parse::<u32>()? <= 2,
         "woken {woken} times in 8 s\n{}",

@@ -15,11 +15,18 @@ pub(super) const WAY: WatchMask = WatchMask::CREATE
     .union(WatchMask::DELETE)
     .union(WatchMask::MOVE);
 
+/// The directory itself goes, or is put elsewhere. Not where a symbolic link leads.
+const STEP: WatchMask = WatchMask::DELETE_SELF
+    .union(WatchMask::MOVE_SELF)
+    .union(WatchMask::DONT_FOLLOW);
+
 /// What a watch is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Role {
     /// The way to a directory goes through the entry `next`, if it is there.
     Way { next: OsString },
+    /// The way goes through this directory.
+    Step,
     /// This is the directory.
     Content { directory: PathBuf },
 }
@@ -69,11 +76,20 @@ impl Tree {
                 here.pop();
                 continue;
             }
-            let way = Role::Way { next: next.clone() };
+            let entry = here.join(&next);
+            let way = Role::Way { next };
+            // `/run` and its like change all the time: where a directory is there, only its end is
+            // of interest. Its removal is told where it was at once, even if somebody stands in it.
+            if !self.watch(watches, &here, WatchMask::DELETE, kind, way.clone())? {
+                return Ok(());
+            }
+            if self.watch(watches, &entry, STEP, kind, Role::Step)? {
+                here = entry;
+                continue;
+            }
             if !self.watch(watches, &here, WAY, kind, way)? {
                 return Ok(());
             }
-            let entry = here.join(next);
             match entry.symlink_metadata() {
                 Ok(found) if found.is_symlink() && links < LINKS => {
                     links += 1;

@@ -29,6 +29,33 @@ fn kernel_events_come_without_udev() {
 }
 
 #[test]
+fn additions_take_no_room() {
+    in_private_network(module_path!(), "additions_take_no_room", async {
+        let source = Source::subscribe(2048).unwrap();
+        let kernel = Socket::new(NETLINK_KOBJECT_UEVENT).unwrap();
+        for _ in 0..500 {
+            uevent(
+                &kernel,
+                "add",
+                "/devices/pci0000:00/0000:01:00.0/net/eth0/queues/rx-0",
+                "queues",
+            );
+        }
+        uevent(&kernel, "bind", "/devices/pci0000:00/0000:01:00.0", "pci");
+        uevent(&kernel, "change", "/devices/pci0000:00/0000:02:00.0", "pci");
+        hearing(
+            |sender| source.run(sender),
+            async |mut ear| {
+                let is_last = |trigger: &Trigger| trigger.cause.to_string().contains("change");
+                let before = ear.until(is_last).await;
+                assert_eq!(before.len(), 1, "{before:?}");
+            },
+        )
+        .await;
+    });
+}
+
+#[test]
 fn lost_events_ask_for_a_full_look() {
     in_private_network(module_path!(), "lost_events_ask_for_a_full_look", async {
         let source = Source::subscribe(2048).unwrap();
