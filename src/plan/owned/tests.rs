@@ -1,7 +1,7 @@
 //! What is remembered, and when it is forgotten.
 
 use super::*;
-use crate::model::Vlan;
+use crate::model::{TxRate, Vlan};
 use crate::policy::resolve::DesiredPf;
 use crate::policy::{NumVfs, Policy, PolicySet};
 use crate::sim::{DriverModel, SimHost, SimPf, sample};
@@ -124,6 +124,22 @@ fn what_was_there_first_stays_remembered() {
     ];
     let owned = about_to_own(Some(&first), &resolution, &pf, &plan(steps)).unwrap();
     assert_eq!(owned, first);
+}
+
+#[test]
+fn an_address_is_ours_if_the_vf_had_another() {
+    let mut pf = pf(1);
+    let resolution = desired(&pf, |_| ());
+    let addresses = [1, 2].map(|last| MacAddress([2, 0, 0, 0, 0, last]));
+    let given = |pf: &PfSnapshot| {
+        let steps = vec![set(VfSetting::Mac(addresses[0]))];
+        let owned = about_to_own(None, &resolution, pf, &plan(steps)).unwrap();
+        owned.vfs[&VF].mac
+    };
+    pf.vfs.get_mut(&VF).unwrap().settings.mac = Some(addresses[1]);
+    assert_eq!(given(&pf), Some(addresses[0]));
+    pf.vfs.get_mut(&VF).unwrap().settings.mac = Some(addresses[0]);
+    assert_eq!(given(&pf), None);
 }
 
 #[test]
@@ -365,4 +381,25 @@ fn the_mtu_of_a_netdev_is_forgotten_with_its_driver() {
     let wanted = desired(&pf, |policy| policy.mtu = Some(mtu(9000)));
     assert!(matches!(&wanted, Resolution::Desired(pf) if DesiredPf::clone(pf).mtu.is_some()));
     assert_eq!(still(&owned, &wanted, &pf).unwrap().mtu_before, None);
+}
+
+#[test]
+fn what_a_driver_lacks_is_learnt_anew_with_another_kernel() {
+    let mut memory = Memory::default();
+    memory.boot("6.12.1");
+    let lacks = BTreeSet::from([Capability::MinTxRate]);
+    memory.unsupported.insert("igb".parse().unwrap(), lacks);
+    let learnt = memory.clone();
+    memory.boot("6.12.1");
+    assert_eq!(memory, learnt);
+    memory.boot("6.12.2");
+    assert_eq!(memory.unsupported, BTreeMap::new());
+    assert_eq!(memory.kernel, "6.12.2");
+}
+
+#[test]
+fn a_driver_without_minimum_rates_may_know_maximum_rates() {
+    let needs = |min, max| Capability::needed_by(VfSetting::TxRate(TxRate { min, max }));
+    assert_eq!(needs(1, 100), Capability::MinTxRate);
+    assert_eq!(needs(0, 100), Capability::Attribute(VfAttribute::TxRate));
 }

@@ -26,6 +26,16 @@ fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
 }
 
 #[test]
+fn what_is_forgotten_is_planned_again() {
+    let mut case = Case::new(0, count(3));
+    let step = Step::SetNumVfs { from: 0, to: 3 };
+    case.block(step.clone());
+    assert!(!case.plan().steps.contains(&step));
+    case.blocked.forget(&step);
+    assert!(case.plan().steps.contains(&step));
+}
+
+#[test]
 fn plan_calls_it_no_failure_that_another_program_is_at_work() {
     let mut case = Case::new(0, count(3));
     let step = Step::SetNumVfs { from: 0, to: 3 };

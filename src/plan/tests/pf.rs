@@ -394,7 +394,9 @@ fn a_pause_holds_every_step_and_says_how_many_wait() {
     };
     assert_eq!(problem.reason, expected);
 
-    // What nobody asks anything of is not worth a word.
+    // It is said also of what is as wanted, but not of what nobody wants anything of.
+    case.policies[0].num_vfs = None;
+    case.reports(&[(ProblemKind::Paused, None)]);
     case.policies.clear();
     assert_eq!(case.plan(), Plan::default());
 }

@@ -112,6 +112,21 @@ fn plan_gives_vfs_their_default_driver_back() {
     case.plans(&["VF 0 driver default"]);
     case.pf.autoprobe = false;
     case.plans(&["sriov_drivers_autoprobe on", "VF 0 driver default"]);
+    // That takes no interface of the PF.
+    case.pf.interface = None;
+    case.reports(&[]);
+}
+
+#[test]
+fn plan_binds_a_vf_again_only_for_an_address_that_is_ours() {
+    let mut case = abandoned(own_vf(|vf| {
+        vf.settings.insert(VfAttribute::Mac, None);
+        vf.mac = Some(mac(1));
+    }));
+    case.vf(0).interface.as_mut().unwrap().mac = mac(1);
+    case.plans(&["VF 0 mac 00:00:00:00:00:00", "VF 0 driver default"]);
+    case.vf(0).interface.as_mut().unwrap().mac = mac(2);
+    case.plans(&[]);
 }
 
 #[test]

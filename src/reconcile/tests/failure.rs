@@ -2,6 +2,7 @@
 
 use super::*;
 use rustix::io::Errno;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn sets(vf: u16, attribute: VfAttribute) -> impl Fn(&Action) -> bool + Send + 'static {
     move |action| {
@@ -301,6 +302,50 @@ fn an_opponent_is_not_fought_without_end() {
     let again = pass.run(pf(), outcome.blocked);
     assert_eq!(done(&again), Vec::<String>::new(), "not at once");
     converge(&mut agent);
+}
+
+/// How often something was to be done.
+#[derive(Default)]
+struct Rounds {
+    planned: AtomicUsize,
+    cancelled: bool,
+}
+
+impl Progress for Rounds {
+    fn planned(&self, _: &[Step]) {
+        self.planned.fetch_add(1, Ordering::Relaxed);
+    }
+    fn step_begins(&self, _: &Step) {}
+    fn step_ends(&self, _: &Step, _: Result<Duration, &HostError>) {}
+    fn is_cancelled(&self) -> bool {
+        self.cancelled
+    }
+}
+
+#[test]
+fn a_pass_ends_with_nothing_to_do_or_when_it_is_told_to() {
+    let mut agent = agent(DriverModel::IGB, vec![policy("a", dataplane)]);
+    let cancelled = Rounds {
+        cancelled: true,
+        ..Rounds::default()
+    };
+    let outcome = agent.pass_with(pf(), &cancelled, false);
+    assert_eq!(cancelled.planned.into_inner(), 0);
+    assert_eq!(outcome.undone, BTreeSet::new());
+    converge(&mut agent);
+    let settled = Rounds::default();
+    agent.pass_with(pf(), &settled, false);
+    assert_eq!(settled.planned.into_inner(), 0);
+}
+
+#[test]
+fn vfs_that_stay_when_all_shall_go_are_no_other_count() {
+    let agent = agent(DriverModel::IGB, vec![]);
+    agent.host.set_num_vfs_by_hand(pf(), 2);
+    let asked = |from, to| other_count(&[Step::SetNumVfs { from, to }], &seen(&agent));
+    assert!(asked(0, 4).is_some());
+    assert!(asked(0, 2).is_none());
+    assert!(asked(4, 0).is_none(), "the rest may go with another try");
 }
 
 #[test]

@@ -152,3 +152,25 @@ fn only_what_was_done_took_something() {
     assert_eq!(taken(&[Step::SetNumVfs { from: 2, to: 0 }]), [0, 1]);
     assert_eq!(taken(&[Step::SetAutoprobe { on: true }]), [0u16; 0]);
 }
+
+#[test]
+fn a_vf_that_was_lent_meanwhile_is_changed_only_by_who_may_take_it() {
+    let may_take = |disruption, force| {
+        let mut agent = created(vec![policy("a", count(4))]);
+        agent.host.hold(pf(), VfIndex(3), blue());
+        edit(&mut agent, |policy| {
+            policy.settings.vlan = Some(vlan(7));
+            policy.device_type = DeviceType::Driver(vfio());
+            policy.disruption = disruption;
+        });
+        agent.host.take_attempts();
+        agent.pass_with(pf(), &crate::sim::Quiet, force);
+        let attempts = agent.host.take_attempts();
+        let may_take = attempts.iter().map(|attempt| attempt.action.though_lent);
+        may_take.collect::<BTreeSet<bool>>()
+    };
+    let (never, always) = (BTreeSet::from([false]), BTreeSet::from([true]));
+    assert_eq!(may_take(Disruption::WhenUnused, false), never);
+    assert_eq!(may_take(Disruption::WhenUnused, true), always);
+    assert!(may_take(Disruption::Always, false).contains(&true));
+}

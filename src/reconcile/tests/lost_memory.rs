@@ -83,3 +83,26 @@ fn what_is_presumed_ours_is_what_is_as_wanted() {
     assert_eq!(ours.autoprobe_before, Some(true));
     assert_eq!(ours.vfs[&VfIndex(0)].mac, None);
 }
+
+#[test]
+fn an_mtu_is_presumed_ours_if_it_is_as_wanted_and_not_the_usual_one() {
+    let presumed = |wanted: Option<u32>, is: u32| {
+        let mut agent = agent(DriverModel::MLX5, vec![policy("a", dataplane)]);
+        converge(&mut agent);
+        edit(&mut agent, |policy| {
+            policy.mtu = wanted.map(mtu);
+        });
+        let mut found = seen(&agent);
+        found.interface.as_mut().unwrap().mtu = mtu(is);
+        for vf in found.vfs.values_mut() {
+            vf.interface.as_mut().unwrap().mtu = mtu(is);
+        }
+        let resolution = resolve(&agent.policies, &Default::default(), &found);
+        let ours = presumed(&resolution, &found).unwrap();
+        (ours.mtu_before, ours.vfs[&VfIndex(0)].mtu)
+    };
+    assert_eq!(presumed(None, 1500), (None, false));
+    assert_eq!(presumed(Some(9000), 1500), (None, false));
+    assert_eq!(presumed(Some(1500), 1500), (None, true));
+    assert_eq!(presumed(Some(9000), 9000), (Some(Mtu::ETHERNET), true));
+}

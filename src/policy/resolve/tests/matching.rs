@@ -211,3 +211,16 @@ fn a_match_is_explained_key_by_key() {
         ]
     );
 }
+
+#[test]
+fn a_name_that_may_still_change_is_called_so_where_it_does_not_match() {
+    let found = |pattern: &str, is_final| {
+        let policy = policy("a", |policy| policy.matches.pf_name = named(pattern));
+        let mut pf = pf();
+        pf.interface.as_mut().unwrap().name_is_final = is_final;
+        explain(&policy, &node(), &pf).remove(0).found
+    };
+    assert_eq!(found("ens2", true), "ens1, uplink0");
+    assert_eq!(found("ens2", false), "ens1 (not final yet), uplink0");
+    assert_eq!(found("*", false), "ens1, uplink0");
+}
