@@ -319,8 +319,9 @@ impl Readiness {
             self.is_ready = true;
             self.deadline = None;
             coordinator.shared.ledger.is_complete();
-            told(notify::ready(&summary));
+            // Whatever waits for the agent comes after this in the journal, too.
             journal::ready(&summary);
+            told(notify::ready(&summary));
         } else if self.reloading && !coordinator.is_loading() {
             self.reloading = false;
             told(notify::ready(&summary));
