@@ -98,8 +98,7 @@ fn nics_plugged_at_once_take_few_passes_and_an_idle_agent_sleeps() -> Result<()>
         "{did_something} passes did something\n{}",
         story()
     );
-    // Of the events of a NIC and its three VFs, 20 say something new at most: one that comes during a pass makes no pass
-    // of its own.
+    // Each has an event of its own, of which a NIC with three VFs gave 16: one that comes during a pass makes none.
     ensure!(begun <= 20 * nics.len(), "{begun} passes\n{}", story());
     // Without telling of empty passes, as usual.
     host.run_for("rm /etc/sriovd.toml; systemctl restart sriovd", PATIENCE)?;

@@ -132,7 +132,11 @@ impl Tree {
             Ok(watch) => {
                 let id = watch.get_watch_descriptor_id();
                 let (_, roles) = self.0.entry(id).or_insert((watch, Vec::new()));
-                roles.push((kind, role));
+                // Ways meet, and what is missing is watched for twice: one event is one trigger.
+                let role = (kind, role);
+                if !roles.contains(&role) {
+                    roles.push(role);
+                }
                 Ok(true)
             }
             Err(error) if is_absence(&error) => Ok(false),
