@@ -8,19 +8,22 @@ mod evidence;
 mod job;
 pub mod journal;
 mod ledger;
+mod listen;
 mod loading;
 mod notify;
 mod once;
 mod outputs;
 mod passes;
 mod pausing;
+mod readiness;
 mod slot;
 mod status;
+mod timers;
 mod triggers;
 mod watched;
 
-use crate::agent::{Listen, Settings, VfOperator};
-use crate::api::{self, Feed, Request, Tcp, Tls, TlsError, TlsFiles};
+use crate::agent::Settings;
+use crate::api::{self, Feed, Request, TlsError};
 use crate::attach::{AttachError, Collected, Lender};
 use crate::events::{Cause, Sources, Trigger};
 use crate::file;
@@ -32,20 +35,18 @@ use crate::policy::PolicySet;
 use crate::policy::load::{LastGoodError, Loaded};
 use crate::reconcile::Outcome;
 use crate::state::Store;
-use crate::vf_operator;
 use anyhow::Context;
 use coordinator::{Coordinator, Shared};
 use ledger::StateLedger;
 pub use once::apply;
 use outputs::Published;
+use readiness::Readiness;
 use slot::Waiting;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
 use tokio::time::Interval;
@@ -98,7 +99,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
         settings.limits.receive_buffer,
     )?;
     let mut shared = shared(settings, root)?;
-    shared.tls = tls(&shared)?;
+    shared.tls = listen::tls(&shared)?;
     let listener = api::listen(&file::under(&shared.root, &shared.settings.api.socket))?;
 
     let (triggers, mut triggered) = mpsc::channel(TRIGGER_QUEUE);
@@ -108,9 +109,9 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let state = coordinator.api_state(requests);
     let settings = Arc::clone(&coordinator.shared.settings);
     let posted = file::under(&coordinator.shared.root, &settings.posted_dir());
-    let for_vf_operator = listen_for_vf_operator(&settings).await?;
-    let vf_operator = serve_vf_operator(for_vf_operator, posted, state.clone());
-    let tcp = listen_on_tcp(&coordinator.shared).await?;
+    let for_vf_operator = listen::for_vf_operator(&settings).await?;
+    let vf_operator = listen::serve_vf_operator(for_vf_operator, posted, state.clone());
+    let tcp = listen::on_tcp(&coordinator.shared).await?;
     let serve = api::serve(listener, tcp, state);
     let work = coordinate(
         &mut coordinator,
@@ -136,62 +137,6 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     // A step that is still at work then is the kernel's to finish.
     drop(tokio::time::timeout(STOP_PATIENCE, ending).await);
     Ok(())
-}
-
-fn tls(shared: &Shared) -> anyhow::Result<Option<Tls>> {
-    let Some(Listen::Tls(address, tls)) = &shared.settings.api.listen else {
-        return Ok(None);
-    };
-    let files = TlsFiles {
-        certificate: file::under(&shared.root, &tls.certificate),
-        key: file::under(&shared.root, &tls.key),
-        client_ca: file::under(&shared.root, &tls.client_ca),
-    };
-    let tls = Tls::load(files, &tls.admins);
-    tls.map(Some)
-        .with_context(|| format!("cannot listen on {address} with TLS"))
-}
-
-async fn listen_on_tcp(shared: &Shared) -> anyhow::Result<Option<Tcp>> {
-    let bind = async |address: &SocketAddr| {
-        let listener = TcpListener::bind(address).await;
-        listener.with_context(|| format!("cannot listen on {address}"))
-    };
-    let (Some(Listen::Local(address) | Listen::Tls(address, _)), tls) =
-        (&shared.settings.api.listen, &shared.tls)
-    else {
-        return Ok(None);
-    };
-    let listener = bind(address).await?;
-    Ok(Some(match tls {
-        Some(tls) => Tcp::Tls(listener, tls.clone()),
-        None => Tcp::Local(listener),
-    }))
-}
-
-async fn listen_for_vf_operator(
-    settings: &Settings,
-) -> anyhow::Result<Option<vf_operator::Listeners>> {
-    let VfOperator {
-        enabled,
-        rest,
-        grpc,
-    } = settings.vf_operator;
-    match enabled {
-        true => vf_operator::Listeners::bind(rest, grpc).await.map(Some),
-        false => Ok(None),
-    }
-}
-
-async fn serve_vf_operator(
-    listeners: Option<vf_operator::Listeners>,
-    directory: PathBuf,
-    state: api::State,
-) -> anyhow::Result<Infallible> {
-    match listeners {
-        Some(listeners) => listeners.serve(directory, state).await,
-        None => std::future::pending().await,
-    }
 }
 
 fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
@@ -254,8 +199,7 @@ async fn coordinate(
             Some(trigger) = triggered.recv() => coordinator.on_trigger(trigger),
             Some(request) = requested.recv() => coordinator.on_request(request),
             Some(()) = reload.recv() => {
-                told(notify::reloading());
-                readiness.reloading = true;
+                readiness.begin_reload();
                 coordinator.load_policies(Cause::Reload);
             }
             () = until(timer) => coordinator.on_time(Instant::now()),
@@ -290,45 +234,5 @@ async fn tick(interval: &mut Option<Interval>) {
     match interval {
         Some(interval) => drop(interval.tick().await),
         None => std::future::pending().await,
-    }
-}
-
-/// `READY=1` after the first look, or when it takes too long; and again after each reload.
-struct Readiness {
-    is_ready: bool,
-    deadline: Option<Instant>,
-    reloading: bool,
-    said: String,
-}
-
-impl Readiness {
-    fn new(patience: Duration) -> Self {
-        let deadline = Some(Instant::now() + patience);
-        Self {
-            is_ready: false,
-            deadline,
-            reloading: false,
-            said: String::new(),
-        }
-    }
-
-    fn update(&mut self, coordinator: &Coordinator) {
-        let summary = coordinator.summary();
-        let late = self.deadline.is_some_and(|at| at <= Instant::now());
-        if !self.is_ready && (coordinator.is_ready() || late) {
-            self.is_ready = true;
-            self.deadline = None;
-            coordinator.shared.ledger.is_complete();
-            // Whatever waits for the agent comes after this in the journal, too.
-            journal::ready(&summary);
-            told(notify::ready(&summary));
-        } else if self.reloading && !coordinator.is_loading() {
-            self.reloading = false;
-            told(notify::ready(&summary));
-            journal::reloaded(&summary);
-        } else if self.said != summary {
-            told(notify::status(&summary));
-        }
-        self.said = summary;
     }
 }

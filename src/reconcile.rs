@@ -1,22 +1,20 @@
 //! The pass over one PF: look, resolve, plan, apply, until the plan is empty. Order, no decisions.
 
+mod effect;
+
 use crate::host::{Host, HostError, Look};
-use crate::model::{
-    Action, DriverName, Holder, Node, PciAddress, Persistence, PfSnapshot, Step, VfIndex,
-};
+use crate::model::{Action, DriverName, Node, PciAddress, Persistence, PfSnapshot, Step};
 use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, resolve};
 use crate::report::{Pause, Performed, Problem};
+use effect::{other_count, taken_by, without_effect};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// Enough for: old VFs gone, new VFs there, attributes and drivers, MTUs, and a second try of each.
 const MAX_ROUNDS: usize = 10;
-
-/// How often a step is done for a VF before it counts as without effect.
-const TRIES_OF_A_VF: usize = 3;
 
 /// What must be remembered over passes and restarts. Implemented by the state file.
 pub trait Ledger: Sync {
@@ -271,58 +269,6 @@ impl Pass<'_> {
         }
         blocked.insert(step, error.to_string(), error.persistence(), before, pf);
     }
-}
-
-/// What was taken by the steps that were done.
-fn taken_by(done: &[Step], planned: Taken) -> impl Iterator<Item = (VfIndex, BTreeSet<Holder>)> {
-    let disrupts = |step: &Step, vf| step.is_disruptive() && step.vf().is_none_or(|it| it == vf);
-    planned
-        .into_iter()
-        .filter(move |(vf, _)| done.iter().any(|step| disrupts(step, *vf)))
-}
-
-/// Steps that the kernel said it did, and that are planned again all the same.
-///
-/// For a VF more often than once: while its PF resets, which it does after a change of their
-/// number, a VF driver makes up an address, and a trusted VF puts it in the place of ours.
-fn without_effect(
-    done: &[Step],
-    tries: &BTreeMap<Step, usize>,
-    plan: &Plan,
-) -> Vec<(Step, HostError)> {
-    let enough = |step: &Step| {
-        let tries = tries.get(step).copied().unwrap_or_default();
-        step.vf().is_none() || tries >= TRIES_OF_A_VF
-    };
-    let again = plan.steps.iter();
-    again
-        .filter(|step| done.contains(step) && enough(step))
-        .map(|step| {
-            let found = "it reads back as before".to_owned();
-            (
-                step.clone(),
-                HostError::NoEffect {
-                    what: step.to_string(),
-                    found,
-                },
-            )
-        })
-        .collect()
-}
-
-/// VFs were made, and not as many as were asked for: asking again would destroy those that came.
-fn other_count(done: &[Step], pf: &PfSnapshot) -> Option<(Step, HostError)> {
-    let asked = done.iter().find_map(|step| match step {
-        Step::SetNumVfs { to, .. } if *to != 0 => Some(*to),
-        _ => None,
-    })?;
-    let made = pf.num_vfs;
-    (made != 0 && made != asked && !pf.count_is_changing).then(|| {
-        let again = Step::SetNumVfs { from: made, to: 0 };
-        let what = format!("making {asked} VFs");
-        let found = format!("there are {made}");
-        (again, HostError::NoEffect { what, found })
-    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! One PF as the coordinator knows it: what was seen last, what runs, what waits.
 
+mod seen;
+
 use super::backoff::Backoff;
 use super::contest::Contests;
 use super::watched::Watched;
@@ -31,6 +33,13 @@ pub(super) struct Slot {
     pub(super) told: Vec<Problem>,
     /// What is seen and told, for the status.
     pub(super) report: Option<PfReport>,
+}
+
+impl Slot {
+    pub(super) fn is_hung(&self) -> bool {
+        let running = self.running.as_ref();
+        running.is_some_and(|running| running.hung.is_some())
+    }
 }
 
 /// A VFIO device that was closed, and how often to look again for its release.

@@ -7,12 +7,13 @@ use super::*;
 use crate::agent::Settings;
 use crate::api::{Tls, TlsFiles};
 use crate::attach::Lender;
-use crate::events::{Scope, Trigger};
+use crate::events::{Cause, Scope, Trigger};
 use crate::policy::PolicySet;
 use crate::policy::load::FileState;
 use crate::report::FileReport;
 use crate::sim::{DriverModel, SimHost, SimPf};
 use crate::state::Store;
+use std::sync::Arc;
 use tokio::sync::mpsc;
 
 fn coordinator(

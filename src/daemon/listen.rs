@@ -1,0 +1,68 @@
+//! Where the daemon can be asked besides its own socket: TCP, TLS, and the API of vf-operator.
+
+use super::coordinator::Shared;
+use crate::agent::{Listen, Settings, VfOperator};
+use crate::api::{self, Tcp, Tls, TlsFiles};
+use crate::file;
+use crate::vf_operator;
+use anyhow::Context;
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use tokio::net::TcpListener;
+
+pub(super) fn tls(shared: &Shared) -> anyhow::Result<Option<Tls>> {
+    let Some(Listen::Tls(address, tls)) = &shared.settings.api.listen else {
+        return Ok(None);
+    };
+    let files = TlsFiles {
+        certificate: file::under(&shared.root, &tls.certificate),
+        key: file::under(&shared.root, &tls.key),
+        client_ca: file::under(&shared.root, &tls.client_ca),
+    };
+    let tls = Tls::load(files, &tls.admins);
+    tls.map(Some)
+        .with_context(|| format!("cannot listen on {address} with TLS"))
+}
+
+pub(super) async fn on_tcp(shared: &Shared) -> anyhow::Result<Option<Tcp>> {
+    let bind = async |address: &SocketAddr| {
+        let listener = TcpListener::bind(address).await;
+        listener.with_context(|| format!("cannot listen on {address}"))
+    };
+    let (Some(Listen::Local(address) | Listen::Tls(address, _)), tls) =
+        (&shared.settings.api.listen, &shared.tls)
+    else {
+        return Ok(None);
+    };
+    let listener = bind(address).await?;
+    Ok(Some(match tls {
+        Some(tls) => Tcp::Tls(listener, tls.clone()),
+        None => Tcp::Local(listener),
+    }))
+}
+
+pub(super) async fn for_vf_operator(
+    settings: &Settings,
+) -> anyhow::Result<Option<vf_operator::Listeners>> {
+    let VfOperator {
+        enabled,
+        rest,
+        grpc,
+    } = settings.vf_operator;
+    match enabled {
+        true => vf_operator::Listeners::bind(rest, grpc).await.map(Some),
+        false => Ok(None),
+    }
+}
+
+pub(super) async fn serve_vf_operator(
+    listeners: Option<vf_operator::Listeners>,
+    directory: PathBuf,
+    state: api::State,
+) -> anyhow::Result<Infallible> {
+    match listeners {
+        Some(listeners) => listeners.serve(directory, state).await,
+        None => std::future::pending().await,
+    }
+}

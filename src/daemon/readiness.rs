@@ -1,0 +1,51 @@
+//! What the service manager is told of how far the daemon is.
+
+use super::coordinator::Coordinator;
+use super::{journal, notify, told};
+use std::time::{Duration, Instant};
+
+/// `READY=1` after the first look, or when it takes too long; and again after each reload.
+pub(super) struct Readiness {
+    is_ready: bool,
+    pub(super) deadline: Option<Instant>,
+    reloading: bool,
+    said: String,
+}
+
+impl Readiness {
+    pub(super) fn new(patience: Duration) -> Self {
+        let deadline = Some(Instant::now() + patience);
+        Self {
+            is_ready: false,
+            deadline,
+            reloading: false,
+            said: String::new(),
+        }
+    }
+
+    /// `update` says when it is over.
+    pub(super) fn begin_reload(&mut self) {
+        self.reloading = true;
+        told(notify::reloading());
+    }
+
+    pub(super) fn update(&mut self, coordinator: &Coordinator) {
+        let summary = coordinator.summary();
+        let late = self.deadline.is_some_and(|at| at <= Instant::now());
+        if !self.is_ready && (coordinator.is_ready() || late) {
+            self.is_ready = true;
+            self.deadline = None;
+            coordinator.shared.ledger.is_complete();
+            // Whatever waits for the agent comes after this in the journal, too.
+            journal::ready(&summary);
+            told(notify::ready(&summary));
+        } else if self.reloading && !coordinator.is_loading() {
+            self.reloading = false;
+            journal::reloaded(&summary);
+            told(notify::ready(&summary));
+        } else if self.said != summary {
+            told(notify::status(&summary));
+        }
+        self.said = summary;
+    }
+}

@@ -1,0 +1,109 @@
+//! What a pass saw of a PF: told, kept, and looked at again where no event would come.
+
+use super::super::backoff::jitter;
+use super::super::status::pf_report;
+use super::super::{announce, journal};
+use super::{Closing, Running, Slot};
+use crate::api::Feed;
+use crate::host::HostError;
+use crate::model::PciAddress;
+use crate::report::{Happening, Performed, PfReport, Problem, ProblemKind, Seen, TakenVf};
+use std::sync::Arc;
+use std::time::Instant;
+
+impl Slot {
+    /// Whether it was another than what was seen before.
+    pub(in crate::daemon) fn saw(
+        &mut self,
+        seen: Seen,
+        performed: &[Performed],
+        taken: &[TakenVf],
+        running: &Running,
+        feed: &Feed,
+    ) -> bool {
+        let report = pf_report(&seen, &seen.problems);
+        if self.seen.is_none() {
+            journal::pf_appeared(&report);
+            let pf = report.address;
+            feed.tell(Happening::PfAppeared { pf });
+        }
+        let took = running.since.elapsed();
+        journal::pass_done(&report, performed, &running.cause, took);
+        announce::pass(&report, performed, &running.cause, took, feed);
+        journal::vfs_taken(&report, taken, &running.cause);
+        let taken = taken.iter().cloned();
+        taken.for_each(|taken| feed.tell(Happening::VfTaken(taken)));
+        self.tell(&report, seen.problems.clone(), feed);
+        let is_new = self.seen.as_deref() != Some(&seen);
+        self.seen = Some(Arc::new(seen));
+        self.coming.clear();
+        // What failed for now is tried again after a while; so is what ends without an event.
+        let seen = self.seen.as_deref();
+        let ends_silently =
+            seen.is_some_and(|seen| seen.pf.count_is_changing) || self.is_still_closing(running);
+        let soon = if self.blocked.awaits_retry() || ends_silently {
+            Some(Instant::now() + self.backoff.next(jitter()))
+        } else {
+            self.backoff.reset();
+            None
+        };
+        let contests = self.contests.next_time(Instant::now());
+        self.retry_at = soon.into_iter().chain(contests).min();
+        is_new
+    }
+
+    /// The kernel tells of a closed VFIO device before the device is released (`__fput`), and not
+    /// when: that is looked for a few times, until another event must come.
+    fn is_still_closing(&mut self, running: &Running) -> bool {
+        const LOOKS: u8 = 8;
+        let is_refused = self.seen.as_deref().is_some_and(Seen::is_refused_for_vfio);
+        let before = self.closing.take().filter(|_| is_refused);
+        self.closing = match before {
+            _ if is_refused && running.vfio_closed => Some(Closing {
+                cause: running.cause.clone(),
+                looks_left: LOOKS,
+            }),
+            Some(closing) if closing.looks_left > 1 => Some(Closing {
+                looks_left: closing.looks_left - 1,
+                ..closing
+            }),
+            _ => None,
+        };
+        self.closing.is_some()
+    }
+
+    pub(in crate::daemon) fn could_not_look(
+        &mut self,
+        pf: PciAddress,
+        error: &HostError,
+        feed: &Feed,
+    ) {
+        self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
+        let problem = Problem {
+            kind: ProblemKind::Failed,
+            vf: None,
+            step: None,
+            reason: format!("it cannot be looked at: {error}"),
+            hint: None,
+        };
+        self.tell_also(pf, problem, feed);
+    }
+
+    /// Of a PF that is not seen just now: what was told of it before may still be so.
+    pub(in crate::daemon) fn tell_also(&mut self, pf: PciAddress, problem: Problem, feed: &Feed) {
+        let place = |it: &Problem| (it.kind, it.vf, it.step.clone());
+        let mut problems = self.told.clone();
+        problems.retain(|it| place(it) != place(&problem));
+        problems.push(problem);
+        problems.sort();
+        let report = self.seen.as_ref().map(|seen| pf_report(seen, &problems));
+        let report = report.unwrap_or_else(|| PfReport::unseen(pf));
+        self.tell(&report, problems, feed);
+    }
+
+    fn tell(&mut self, report: &PfReport, problems: Vec<Problem>, feed: &Feed) {
+        announce::problems(report, &self.told, &problems, feed);
+        self.told = problems;
+        self.report = Some(report.clone());
+    }
+}

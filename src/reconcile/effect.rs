@@ -1,0 +1,69 @@
+//! What came of the steps that the kernel said it did.
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
+
+use crate::host::HostError;
+use crate::model::{Holder, PfSnapshot, Step, VfIndex};
+use crate::plan::{Plan, Taken};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often a step is done for a VF before it counts as without effect.
+const TRIES_OF_A_VF: usize = 3;
+
+/// What was taken by the steps that were done.
+pub(super) fn taken_by(
+    done: &[Step],
+    planned: Taken,
+) -> impl Iterator<Item = (VfIndex, BTreeSet<Holder>)> {
+    let disrupts = |step: &Step, vf| step.is_disruptive() && step.vf().is_none_or(|it| it == vf);
+    planned
+        .into_iter()
+        .filter(move |(vf, _)| done.iter().any(|step| disrupts(step, *vf)))
+}
+
+/// Steps that the kernel said it did, and that are planned again all the same.
+///
+/// For a VF more often than once: while its PF resets, which it does after a change of their
+/// number, a VF driver makes up an address, and a trusted VF puts it in the place of ours.
+pub(super) fn without_effect(
+    done: &[Step],
+    tries: &BTreeMap<Step, usize>,
+    plan: &Plan,
+) -> Vec<(Step, HostError)> {
+    let enough = |step: &Step| {
+        let tries = tries.get(step).copied().unwrap_or_default();
+        step.vf().is_none() || tries >= TRIES_OF_A_VF
+    };
+    let again = plan.steps.iter();
+    again
+        .filter(|step| done.contains(step) && enough(step))
+        .map(|step| {
+            let found = "it reads back as before".to_owned();
+            (
+                step.clone(),
+                HostError::NoEffect {
+                    what: step.to_string(),
+                    found,
+                },
+            )
+        })
+        .collect()
+}
+
+/// VFs were made, and not as many as were asked for: asking again would destroy those that came.
+pub(super) fn other_count(done: &[Step], pf: &PfSnapshot) -> Option<(Step, HostError)> {
+    let asked = done.iter().find_map(|step| match step {
+        Step::SetNumVfs { to, .. } if *to != 0 => Some(*to),
+        _ => None,
+    })?;
+    let made = pf.num_vfs;
+    (made != 0 && made != asked && !pf.count_is_changing).then(|| {
+        let again = Step::SetNumVfs { from: made, to: 0 };
+        let what = format!("making {asked} VFs");
+        let found = format!("there are {made}");
+        (again, HostError::NoEffect { what, found })
+    })
+}
