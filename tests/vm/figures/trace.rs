@@ -1,20 +1,21 @@
 //! When things happen in the kernel, by its own clock: probes on the functions that do them.
 
 use crate::lab::Guest;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
-/// Name and function of each probe. A file's new name is `renamedata.new_dentry->d_name.name`; two
+/// Kind and name of each probe, and its function. A file's new name is `renamedata.new_dentry->d_name.name`; two
 /// directories up `/run` is the root of its file system.
 const PROBES: [(&str, &str); 8] = [
-    ("added", "pci_bus_add_device"),
-    ("bound", "driver_bound"),
-    ("told", "rtmsg_ifinfo"),
-    ("autoprobe", "sriov_drivers_autoprobe_store"),
-    ("numvfs", "sriov_numvfs_store"),
-    ("setlink", "do_setlink"),
-    ("named", "dev_change_name"),
+    ("p:added", "pci_bus_add_device"),
+    ("p:bound", "driver_bound"),
+    ("p:told", "rtmsg_ifinfo"),
+    ("p:autoprobe", "sriov_drivers_autoprobe_store"),
+    ("p:numvfs", "sriov_numvfs_store"),
+    // At its end: to bring a link up takes half a second.
+    ("r:setlink", "do_setlink"),
+    ("p:named", "dev_change_name"),
     (
-        "renamed",
+        "p:renamed",
         "vfs_rename file=+0(+40(+40($arg1))):string below=+0(+40(+24(+24(+40($arg1))))):string",
     ),
 ];
@@ -46,10 +47,11 @@ const TRACING: &str = "/sys/kernel/tracing";
 
 pub(crate) fn install(guest: &Guest) -> Result<()> {
     let probes =
-        PROBES.map(|(name, function)| format!("echo 'p:{name} {function}' >> kprobe_events"));
+        PROBES.map(|(probe, function)| format!("echo '{probe} {function}' >> kprobe_events"));
     let script = format!(
         "mountpoint -q {TRACING} || mount -t tracefs tracefs {TRACING}; cd {TRACING} || exit
          echo mono > trace_clock; echo 8192 > buffer_size_kb
+         echo 4096 > saved_cmdlines_size
          {}
          echo 1 > events/kprobes/enable",
         probes.join("\n")
@@ -65,6 +67,9 @@ pub(crate) fn clear(guest: &Guest) -> Result<()> {
 pub(crate) fn read(guest: &Guest, threads: &[&str]) -> Result<Run> {
     let text = guest.run(&format!("cat {TRACING}/trace"))?;
     let entries: Vec<Entry> = text.lines().filter_map(Entry::parse).collect();
+    // The kernel keeps only so many names: without its own a thread's doing would be nobody's.
+    let nameless = entries.iter().filter(|entry| entry.thread == "<...>");
+    ensure!(nameless.count() == 0, "the trace has lost names of threads");
     let plugged = entries
         .iter()
         .find(|entry| entry.probe == "added")
