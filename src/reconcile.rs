@@ -9,7 +9,7 @@ use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned}
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, resolve};
 use crate::report::{Pause, Performed, Problem};
-use effect::{other_count, taken_by, without_effect};
+use effect::{comes_too_early, other_count, taken_by, without_effect};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -223,6 +223,9 @@ impl Pass<'_> {
         for step in &round.plan.steps {
             if self.progress.is_cancelled() {
                 break;
+            }
+            if comes_too_early(step, round, &failed) {
+                continue;
             }
             self.progress.step_begins(step);
             let begin = Instant::now();

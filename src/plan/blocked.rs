@@ -113,6 +113,14 @@ impl Blocked {
         self.held.contains(step) || self.problem(step, pf).is_some()
     }
 
+    /// Whether it failed, as things still are, in a way that passes by itself.
+    pub(super) fn may_pass(&self, step: &Step, pf: &PfSnapshot) -> bool {
+        let block = self.failed.get(step);
+        block.is_some_and(|block| {
+            block.persistence.is_passing() && block.circumstances == Circumstances::of(step, pf)
+        })
+    }
+
     pub(super) fn problem(&self, step: &Step, pf: &PfSnapshot) -> Option<Problem> {
         let block = self.failed.get(step)?;
         (block.circumstances == Circumstances::of(step, pf)).then(|| Problem {

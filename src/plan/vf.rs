@@ -6,8 +6,8 @@ use crate::model::{
     BindTarget, Holder, MacAddress, Mtu, Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot,
     VlanProto,
 };
-use crate::policy::DeviceType;
 use crate::policy::resolve::{DesiredPf, DesiredVf};
+use crate::policy::{DeviceType, Disruption};
 use crate::report::ProblemKind;
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -48,6 +48,7 @@ impl Vf<'_> {
         let mut settings = self.settings(&mut mine);
         let new_mac = settings.iter().any(|&setting| self.is_new_mac(setting));
         let bind = self.bind(new_mac);
+        let bind = bind.filter(|_| !self.awaits_mac(&settings));
         let mtu = self.mtu().filter(|_| bind.is_none());
         if settings.is_empty() && bind.is_none() && mtu.is_none() {
             plan.problems.append(&mut mine.problems);
@@ -88,6 +89,19 @@ impl Vf<'_> {
     fn is_new_mac(&self, setting: VfSetting) -> bool {
         setting.attribute() == VfAttribute::Mac
             && self.set(setting).is_some_and(|step| self.is_untried(&step))
+    }
+
+    /// An address comes too late for a VF that is bound, where no VF is bound again: its first
+    /// driver waits for an address that is refused only for now.
+    fn awaits_mac(&self, settings: &[VfSetting]) -> bool {
+        let is_refused_for_now = |&setting: &VfSetting| {
+            let step = self.set(setting);
+            setting.attribute() == VfAttribute::Mac
+                && step.is_some_and(|step| self.input.blocked.may_pass(&step, self.input.pf))
+        };
+        self.snapshot.driver.is_none()
+            && self.desired.disruption == Disruption::Never
+            && settings.iter().any(is_refused_for_now)
     }
 
     fn may_disturb(&self, new_mac: bool, plan: &mut Plan) -> bool {

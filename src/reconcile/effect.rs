@@ -5,13 +5,37 @@
     clippy::disallowed_macros
 )]
 
+use super::Round;
 use crate::host::HostError;
-use crate::model::{Holder, PfSnapshot, Step, VfIndex};
+use crate::model::{Holder, PfSnapshot, Step, VfAttribute, VfIndex};
 use crate::plan::{Plan, Taken};
+use crate::policy::Disruption;
+use crate::policy::resolve::Resolution;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a step is done for a VF before it counts as without effect.
 const TRIES_OF_A_VF: usize = 3;
+
+/// A driver reads its VF's address when it is bound. Where it would not be bound again for an
+/// address that was refused, the next plan says whether to wait; and a bound one has no reason yet.
+pub(super) fn comes_too_early(step: &Step, round: &Round, failed: &[(Step, HostError)]) -> bool {
+    let Step::Bind { vf, .. } = step else {
+        return false;
+    };
+    let is_its_mac = |(failed, _): &(Step, HostError)| match failed {
+        Step::SetVf { setting, .. } => {
+            setting.attribute() == VfAttribute::Mac && failed.vf() == Some(*vf)
+        }
+        _ => false,
+    };
+    let snapshot = round.pf.vfs.get(vf);
+    let is_bound = snapshot.is_some_and(|vf| vf.driver.is_some());
+    let stays_bound = match &round.resolution {
+        Resolution::Desired(desired) => desired.disruption == Disruption::Never,
+        _ => false,
+    };
+    (is_bound || stays_bound) && failed.iter().any(is_its_mac)
+}
 
 /// What was taken by the steps that were done.
 pub(super) fn taken_by(

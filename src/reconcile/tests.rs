@@ -13,7 +13,7 @@ use crate::model::{
     DriverName, Holder, LinkState, MacAddress, Mtu, TxRate, VfAttribute, VfIndex, VfSetting,
     VfSnapshot, Vlan,
 };
-use crate::policy::{DeviceType, MacChoice, NumVfs, Policy};
+use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, Policy};
 use crate::report::ProblemKind;
 use crate::sim::{DriverModel, SimAgent, SimHost, SimPf, sample};
 

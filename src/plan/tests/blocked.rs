@@ -103,3 +103,49 @@ fn plan_binds_a_vf_again_when_the_pf_that_was_resetting_has_its_link() {
     resetting.vfs.get_mut(&VfIndex(0)).unwrap().driver = None;
     assert!(stands_with_link(&resetting));
 }
+
+/// Where no VF is bound again for an address that comes later.
+#[test]
+fn plan_binds_a_vf_without_its_address_only_if_that_would_not_come() {
+    let mac = MacAddress([2, 0, 0, 0, 0, 1]);
+    let vlan = Vlan {
+        id: 7,
+        ..Vlan::NONE
+    };
+    let case = |disruption| {
+        let mut case = Case::new(1, |policy| {
+            policy.num_vfs = Some(NumVfs::Count(1));
+            policy.mac = MacChoice::Fixed(mac);
+            policy.settings.vlan = Some(vlan);
+            policy.disruption = disruption;
+        });
+        let vf = case.vf(0);
+        (vf.driver, vf.interface) = (None, None);
+        case
+    };
+    let set = |setting| Step::SetVf {
+        interface: case(Disruption::Never).pf.interface.unwrap().index,
+        vf: VfIndex(0),
+        setting,
+    };
+    let failed = |disruption, setting, persistence| {
+        let mut case = case(disruption);
+        let pf = case.pf.clone();
+        case.blocked
+            .insert(set(setting), "refused".to_owned(), persistence, &pf, &pf);
+        case
+    };
+    let (mac, vlan) = (VfSetting::Mac(mac), VfSetting::Vlan(vlan));
+    let (set_mac, set_vlan) = (set(mac).to_string(), set(vlan).to_string());
+    let bind = "VF 0 driver default";
+
+    case(Disruption::Never).plans(&[&set_mac, &set_vlan, bind]);
+    let never = |setting, persistence| failed(Disruption::Never, setting, persistence);
+    never(mac, Persistence::Transient).plans(&[&set_vlan]);
+    never(mac, Persistence::UntilChange).plans(&[&set_vlan, bind]);
+    never(vlan, Persistence::Transient).plans(&[&set_mac, bind]);
+    failed(Disruption::WhenUnused, mac, Persistence::Transient).plans(&[&set_vlan, bind]);
+    let mut changed = never(mac, Persistence::Transient);
+    changed.interface().carrier ^= true;
+    changed.plans(&[&set_mac, &set_vlan, bind]);
+}
