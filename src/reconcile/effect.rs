@@ -16,8 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// How often a step is done for a VF before it counts as without effect.
 const TRIES_OF_A_VF: usize = 3;
 
-/// A driver reads its VF's address when it is bound. Where it would not be bound again for an
-/// address that was refused, the next plan says whether to wait; and a bound one has no reason yet.
+/// A driver reads its VF's address when it is bound. After a refused address a bound driver has
+/// nothing to read again, and where none is bound twice the next plan says whether to wait.
 pub(super) fn comes_too_early(step: &Step, round: &Round, failed: &[(Step, HostError)]) -> bool {
     let Step::Bind { vf, .. } = step else {
         return false;

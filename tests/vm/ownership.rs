@@ -120,6 +120,8 @@ fn a_pf_without_policy_is_as_it_was_before_and_one_that_never_had_any_is_not_tou
 #[test]
 fn a_policy_may_leave_everything_behind() -> Result<()> {
     let host = with_policy("on_removal = \"keep\"")?;
+    // The VFs are ready before their PF has its link.
+    host.wait("ip link show enp1s0 | grep -q 'state UP'")?;
     let before = state(&host)?;
     host.run("rm /etc/sriov.d/10-test.toml")?;
     host.wait_for(PF, "unmanaged", 0)?;
@@ -150,7 +152,7 @@ fn reload_stop_and_start_change_nothing_while_vfs_are_in_use() -> Result<()> {
         "test -e {CONFLIST} && test -e /etc/pcidp/config.json"
     ))?;
     host.assert_second_pass_is_empty()?;
-    host.wait("ip link show enp1s0 | grep -q LOWER_UP")?;
+    host.wait("ip link show enp1s0 | grep -q 'state UP'")?;
     // Interface indexes; everything that was ever announced; the files with their inodes.
     let everything = |host: &Host| {
         host.run(
