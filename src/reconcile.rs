@@ -101,7 +101,8 @@ impl Pass<'_> {
                 undone.insert(step.clone());
                 failed.push((step, error));
             }
-            failed.extend(other_count(&done, &round.pf));
+            let other_count = other_count(&done, &failed, &round.pf);
+            failed.extend(other_count);
             if !failed.is_empty() {
                 let before = before.as_ref().unwrap_or(&round.pf);
                 for (step, error) in failed.drain(..) {

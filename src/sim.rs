@@ -155,7 +155,11 @@ impl SimHost {
             Some(Effect::Fail(errno)) => return Err(as_error(pf, &action.step, errno)),
             Some(Effect::Nothing) => return Ok(()),
             Some(Effect::FewerVfs(to)) => {
-                return pf.apply(&Step::SetNumVfs { from: 0, to }, &mut state.around);
+                pf.apply(&Step::SetNumVfs { from: 0, to }, &mut state.around)?;
+                return Err(HostError::NoEffect {
+                    what: action.step.to_string(),
+                    found: format!("the number of VFs is {to}"),
+                });
             }
             Some(Effect::DoAndFail(_) | Effect::Vanish | Effect::Hang) | None => {}
         }

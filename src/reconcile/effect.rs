@@ -78,8 +78,17 @@ pub(super) fn without_effect(
 }
 
 /// VFs were made, and not as many as were asked for: asking again would destroy those that came.
-pub(super) fn other_count(done: &[Step], pf: &PfSnapshot) -> Option<(Step, HostError)> {
-    let asked = done.iter().find_map(|step| match step {
+pub(super) fn other_count(
+    done: &[Step],
+    failed: &[(Step, HostError)],
+    pf: &PfSnapshot,
+) -> Option<(Step, HostError)> {
+    let in_vain = |(step, error)| matches!(error, &HostError::NoEffect { .. }).then_some(step);
+    let in_vain = failed
+        .iter()
+        .map(|(step, error)| (step, error))
+        .filter_map(in_vain);
+    let asked = done.iter().chain(in_vain).find_map(|step| match step {
         Step::SetNumVfs { to, .. } if *to != 0 => Some(*to),
         _ => None,
     })?;

@@ -373,7 +373,7 @@ fn a_pass_ends_with_nothing_to_do_or_when_it_is_told_to() {
 fn vfs_that_stay_when_all_shall_go_are_no_other_count() {
     let agent = agent(DriverModel::IGB, vec![]);
     agent.host.set_num_vfs_by_hand(pf(), 2);
-    let asked = |from, to| other_count(&[Step::SetNumVfs { from, to }], &seen(&agent));
+    let asked = |from, to| other_count(&[Step::SetNumVfs { from, to }], &[], &seen(&agent));
     assert!(asked(0, 4).is_some());
     assert!(asked(0, 2).is_none());
     assert!(asked(4, 0).is_none(), "the rest may go with another try");
