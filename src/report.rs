@@ -145,10 +145,10 @@ pub enum ProblemKind {
     NoDriver,
     /// The kernel's list of VFs was short: nothing is repaired from it.
     ShortVfList,
-    /// The driver does not support an attribute.
-    Unsupported,
     /// Will go on when the link is up, or the name is final.
     Awaits,
+    /// The driver does not support an attribute.
+    Unsupported,
 }
 
 /// A step that was done, and how long the kernel took for it.
