@@ -193,7 +193,7 @@ fn plan(arguments: &Arguments, elsewhere: &Elsewhere) -> anyhow::Result<Forecast
     if elsewhere.policy_dir.is_some() {
         return Ok(Scene::look(arguments, elsewhere)?.forecast());
     }
-    if let Some(client) = running_daemon(arguments)? {
+    if let Some(client) = daemon_to_read(arguments)? {
         return client.get("/v1/plan");
     }
     let own = own(arguments);
@@ -205,7 +205,7 @@ fn plan(arguments: &Arguments, elsewhere: &Elsewhere) -> anyhow::Result<Forecast
 
 /// The daemon's, or our own look where none runs.
 fn snapshot(arguments: &Arguments) -> anyhow::Result<HostSnapshot> {
-    match running_daemon(arguments)? {
+    match daemon_to_read(arguments)? {
         Some(client) => client.get("/v1/snapshot"),
         None => own(arguments).snapshot(),
     }
@@ -222,12 +222,18 @@ fn daemon(arguments: &Arguments) -> Result<Client, Unreachable> {
 fn running_daemon(arguments: &Arguments) -> Result<Option<Client>, Unreachable> {
     match daemon(arguments) {
         Err(Unreachable::NotRunning { .. }) if arguments.socket.is_none() => Ok(None),
-        // Everybody may look, if not at what the daemon remembers.
+        client => client.map(Some),
+    }
+}
+
+/// Everybody may look, if not at what the daemon remembers.
+fn daemon_to_read(arguments: &Arguments) -> Result<Option<Client>, Unreachable> {
+    match running_daemon(arguments) {
         Err(forbidden @ Unreachable::Forbidden { .. }) if arguments.socket.is_none() => {
             output::note(&format!("{forbidden}; looking without it"));
             Ok(None)
         }
-        client => client.map(Some),
+        client => client,
     }
 }
 

@@ -3,7 +3,9 @@
 use super::client::{Client, Conversation};
 use super::monitor::Names;
 use super::status::{self, selected, settled};
-use super::{Arguments, Verdict, completions, output, own, running_daemon, show_plan};
+use super::{
+    Arguments, Verdict, completions, daemon_to_read, output, own, running_daemon, show_plan,
+};
 use crate::api::{Applied, ApplyRequest};
 use crate::daemon;
 use crate::forecast::{self, Forecast, PfForecast};
@@ -39,11 +41,16 @@ impl ApplyArguments {
 }
 
 pub(super) fn apply(arguments: &Arguments, asked: &ApplyArguments) -> anyhow::Result<Verdict> {
-    let client = running_daemon(arguments)?;
+    let client = match asked.dry_run {
+        true => daemon_to_read(arguments)?,
+        false => running_daemon(arguments)?,
+    };
     if asked.dry_run || asked.force {
         let forecast = forecast(arguments, client.as_ref(), asked)?;
         if asked.dry_run {
-            output::text(&losses(&forecast, "would be"))?;
+            if !arguments.json {
+                output::text(&losses(&forecast, "would be"))?;
+            }
             return show_plan(arguments, &forecast);
         }
         if !is_meant(&forecast)? {

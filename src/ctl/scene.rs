@@ -1,7 +1,7 @@
 //! What there is and what is wanted of it: of this host, or of another by a snapshot.
 
 use super::own::{self, Own};
-use super::{Arguments, output, running_daemon};
+use super::{Arguments, output, daemon_to_read};
 use crate::forecast::{self, Forecast};
 use crate::host::linux::OtherDevice;
 use crate::model::{HostSnapshot, PciAddress, PfSnapshot, VfIndex};
@@ -50,7 +50,7 @@ impl Scene {
             let (host, policies) = (own::read_snapshot(file)?, policies.unwrap_or_default());
             return Ok(Self::new(host, policies, Memory::default(), None));
         }
-        let daemon = running_daemon(arguments)?;
+        let daemon = daemon_to_read(arguments)?;
         let asks_daemon = daemon.is_some();
         let host = match daemon {
             Some(daemon) => daemon.get("/v1/snapshot")?,
@@ -68,7 +68,7 @@ impl Scene {
         }
         // A connection is for one request.
         let daemon = match asks_daemon {
-            true => running_daemon(arguments)?,
+            true => daemon_to_read(arguments)?,
             false => None,
         };
         let status = daemon.map(|daemon| daemon.get("/v1/status"));
