@@ -1,5 +1,7 @@
 //! Reading the policies: one reading at a time, else an older one could come after a newer.
 
+mod vanished;
+
 use super::announce::Unsaved;
 use super::backoff::{Backoff, jitter};
 use super::coordinator::Coordinator;
@@ -15,6 +17,7 @@ use crate::report::Happening;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::oneshot;
+use vanished::Vanished;
 
 /// The reading at work, and one more for whatever was asked meanwhile.
 #[derive(Debug, Default)]
@@ -23,6 +26,7 @@ pub(super) struct Loading {
     next: Option<Load>,
     unsaved: Unsaved,
     backoff: Backoff,
+    vanished: Vanished,
     pub(super) retry_at: Option<Instant>,
     /// Why the certificates of before are still in force.
     pub(super) unusable_tls: Option<TlsError>,
@@ -67,6 +71,26 @@ impl Loading {
             let unusable = self.unusable_tls.iter();
             unusable.for_each(|error| journal::tls_broken(&error.file, error));
         }
+    }
+
+    /// Why to read again when that is due.
+    pub(super) fn cause_of_retry(&self) -> Cause {
+        if self.vanished.is_doubted() {
+            Cause::PolicyFiles
+        } else {
+            Cause::Retry
+        }
+    }
+
+    /// Whether to read once more before this reading is believed.
+    fn is_doubtful(&mut self, in_force: &PolicySet, read: &PolicySet, cause: &Cause) -> bool {
+        if cause.is_asked_for() {
+            self.vanished.forget();
+            return false;
+        }
+        let again = self.vanished.read_again_at(in_force, read, Instant::now());
+        self.retry_at = again.or(self.retry_at);
+        again.is_some()
     }
 
     /// Tried again by reading again. Until then the last good texts are at hand only.
@@ -114,6 +138,11 @@ impl Coordinator {
         unsaved: Option<&LastGoodError>,
     ) {
         self.loading.note_unsaved(unsaved);
+        let in_force = &self.shared.policies;
+        if self.loading.is_doubtful(in_force, &loaded.set, cause) {
+            self.end_loading();
+            return;
+        }
         announce::policies(self.loaded.as_ref(), &loaded);
         self.shared.feed.tell(Happening::PoliciesLoaded {
             trigger: cause.to_string(),
@@ -135,12 +164,16 @@ impl Coordinator {
             }
             self.publish();
         }
+        self.end_loading();
+        self.refresh_status();
+    }
+
+    fn end_loading(&mut self) {
         let told = self.loading.at_work.take();
         for tell in told.into_iter().flatten() {
             tell_done(tell, ());
         }
         self.begin_loading();
-        self.refresh_status();
     }
 
     /// PFs of which the policies now say something else, and those that a pass looks at with the

@@ -35,7 +35,7 @@ impl Coordinator {
         }
         if is_due(self.loading.retry_at, now) {
             self.loading.retry_at = None;
-            self.load_policies(Cause::Retry);
+            self.load_policies(self.loading.cause_of_retry());
         }
     }
 
