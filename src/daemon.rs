@@ -4,6 +4,7 @@ mod announce;
 mod backoff;
 mod contest;
 mod coordinator;
+pub mod device_plugin;
 mod evidence;
 mod job;
 pub mod journal;

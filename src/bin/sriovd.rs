@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use sriovd::agent::Settings;
-use sriovd::daemon::{self, journal};
+use sriovd::daemon::{self, device_plugin, journal};
 use sriovd::policy::diagnostic::Diagnostic;
 use sriovd::policy::load::Trust;
 use std::path::PathBuf;
@@ -18,6 +18,10 @@ struct Arguments {
     /// Work below this directory instead of /.
     #[arg(long, default_value = "/")]
     root: PathBuf,
+
+    /// Restart the unit that device_plugin_unit names, as the daemon has requested, and end.
+    #[arg(long)]
+    restart_device_plugin: bool,
 }
 
 fn main() -> ExitCode {
@@ -27,7 +31,14 @@ fn main() -> ExitCode {
         Err(diagnostics) => return complain(&diagnostics, ExitCode::from(EX_CONFIG)),
     };
     complain(&warnings, ExitCode::SUCCESS);
-    match journal::start(settings.log_level).and_then(|()| run(settings, arguments.root)) {
+    if let Err(error) = journal::start(settings.log_level) {
+        journal::ended(&error);
+        return ExitCode::FAILURE;
+    }
+    if arguments.restart_device_plugin {
+        return device_plugin::restart(&settings, &arguments.root);
+    }
+    match run(settings, arguments.root) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             journal::ended(&error);

@@ -5,7 +5,7 @@ use super::loading::{Load, Loading};
 use super::outputs::{Published, Publisher};
 use super::pausing::Current;
 use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
-use super::{Message, announce, job, journal};
+use super::{Message, announce, device_plugin, journal};
 use crate::agent::Settings;
 use crate::api::{self, Feed, Remembers, Request, Tls, View};
 use crate::attach::Lender;
@@ -188,7 +188,7 @@ impl Coordinator {
         self.refresh_status();
         let outputs = &self.shared.settings.outputs;
         if let Some(unit) = outputs.device_plugin_unit.clone().filter(|_| plugin) {
-            job::restart_device_plugin(unit);
+            device_plugin::request_restart(&self.shared.root, unit);
         }
     }
 

@@ -1,9 +1,9 @@
 //! Work that may block: on threads of its own, its results come back as messages.
 
+use super::{Message, journal};
 use super::coordinator::Shared;
 use super::slot::{Running, Waiting};
 use super::watched::Watched;
-use super::{Message, journal};
 use crate::api::Tls;
 use crate::events::Cause;
 use crate::model::PciAddress;
@@ -11,7 +11,6 @@ use crate::plan::Blocked;
 use crate::policy::load::{self, LastGood, Trust};
 use crate::reconcile::Pass;
 use crate::report::{Happening, Pause};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc::UnboundedSender;
@@ -117,22 +116,5 @@ pub(super) fn load(
             unsaved,
             tls,
         }));
-    });
-}
-
-/// The device plugin reads its file once, at start.
-pub(super) fn restart_device_plugin(unit: String) {
-    spawn_blocking(move || {
-        let done = Command::new("systemctl")
-            .args(["--no-block", "try-restart", &unit])
-            .output();
-        match done {
-            Ok(output) if output.status.success() => {}
-            Ok(output) => {
-                let error = String::from_utf8_lossy(&output.stderr);
-                journal::unit_not_restarted(&unit, &error.trim());
-            }
-            Err(error) => journal::unit_not_restarted(&unit, &error),
-        }
     });
 }
