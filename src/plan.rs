@@ -44,8 +44,6 @@ pub struct Input<'a> {
     pub resolution: &'a Resolution,
     pub pf: &'a PfSnapshot,
     pub owned: Option<&'a OwnedPf>,
-    /// What the PF's driver was learnt not to support.
-    pub unsupported: &'a BTreeSet<Capability>,
     /// Steps that failed and are not tried again as things are.
     pub blocked: &'a Blocked,
     /// The administrator's word that VFs in use may be taken away.

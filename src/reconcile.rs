@@ -3,7 +3,7 @@
 mod effect;
 
 use crate::host::{Host, HostError, Look};
-use crate::model::{Action, DriverName, Node, PciAddress, Persistence, PfSnapshot, Step};
+use crate::model::{Action, Node, PciAddress, Persistence, PfSnapshot, Step};
 use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
@@ -22,8 +22,6 @@ pub trait Ledger: Sync {
     /// What was written down is lost, and not every PF has been looked at since.
     fn is_lost(&self) -> bool;
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>);
-    fn unsupported(&self, driver: &DriverName) -> BTreeSet<Capability>;
-    fn learn_unsupported(&self, driver: &DriverName, capability: Capability);
 }
 
 /// Told while the pass runs, so that others can see what it does and end it.
@@ -178,16 +176,10 @@ impl Pass<'_> {
         if owned != remembered {
             self.ledger.set_owned(pf.address, owned.clone());
         }
-        let unsupported = pf
-            .driver
-            .as_ref()
-            .map(|driver| self.ledger.unsupported(driver))
-            .unwrap_or_default();
         let plan = plan::plan(&Input {
             resolution: &resolution,
             pf: &pf,
             owned: owned.as_ref(),
-            unsupported: &unsupported,
             blocked,
             force: self.force,
             paused: self.paused,
@@ -265,11 +257,11 @@ impl Pass<'_> {
         pf: &PfSnapshot,
         blocked: &mut Blocked,
     ) {
-        if let (Persistence::Unsupported, Step::SetVf { setting, .. }, Some(driver)) =
-            (error.persistence(), &step, &pf.driver)
+        if let (Persistence::Unsupported, Step::SetVf { setting, .. }, Some(mut owned)) =
+            (error.persistence(), &step, self.ledger.owned(pf.address))
+            && owned.unsupported.insert(Capability::needed_by(*setting))
         {
-            self.ledger
-                .learn_unsupported(driver, Capability::needed_by(*setting));
+            self.ledger.set_owned(pf.address, Some(owned));
         }
         blocked.insert(step, error.to_string(), error.persistence(), before, pf);
     }

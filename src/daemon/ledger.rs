@@ -1,8 +1,8 @@
 //! The pass's memory: the state file, and beside it a mark for udev's rules on every PF that is ours.
 
 use crate::file::{self, FileError};
-use crate::model::{DriverName, PciAddress};
-use crate::plan::{Capability, OwnedPf};
+use crate::model::PciAddress;
+use crate::plan::OwnedPf;
 use crate::reconcile::Ledger;
 use crate::state::Store;
 use std::collections::BTreeSet;
@@ -100,22 +100,6 @@ impl Ledger for StateLedger {
         drop(self.store.note(|memory| match owned {
             Some(owned) => drop(memory.pfs.insert(pf, owned)),
             None => drop(memory.pfs.remove(&pf)),
-        }));
-    }
-
-    fn unsupported(&self, driver: &DriverName) -> BTreeSet<Capability> {
-        self.store
-            .read(|memory| memory.unsupported.get(driver).cloned())
-            .unwrap_or_default()
-    }
-
-    fn learn_unsupported(&self, driver: &DriverName, capability: Capability) {
-        drop(self.store.note(|memory| {
-            memory
-                .unsupported
-                .entry(driver.clone())
-                .or_default()
-                .insert(capability);
         }));
     }
 }

@@ -17,9 +17,6 @@ use std::path::PathBuf;
 pub struct Memory {
     #[serde(default)]
     pub pfs: BTreeMap<PciAddress, OwnedPf>,
-    /// Attributes that a driver answered it does not support, under this kernel.
-    #[serde(default)]
-    pub unsupported: BTreeMap<DriverName, BTreeSet<Capability>>,
     #[serde(default)]
     pub kernel: String,
     /// Which VF a network was given last.
@@ -37,7 +34,9 @@ impl Memory {
     /// Another kernel may have learnt what this one's drivers could not.
     pub fn boot(&mut self, kernel: &str) {
         if self.kernel != kernel {
-            self.unsupported.clear();
+            for pf in self.pfs.values_mut() {
+                pf.unsupported.clear();
+            }
             kernel.clone_into(&mut self.kernel);
         }
     }
@@ -53,6 +52,10 @@ pub struct OwnedPf {
     /// The PF's MTU before we raised it.
     pub mtu_before: Option<Mtu>,
     pub autoprobe_before: Option<bool>,
+    /// What its driver answered that it does not support. That may hang on the card or on the mode
+    /// of its switch, which changes only without VFs.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unsupported: BTreeSet<Capability>,
     pub vfs: BTreeMap<VfIndex, OwnedVf>,
 }
 
@@ -140,6 +143,7 @@ pub fn still_owned(
     }
     if pf.num_vfs == 0 {
         owned.vfs.clear();
+        owned.unsupported.clear();
         owned.created_vfs &= desired.is_some();
     }
     owned.vfs.retain(|index, mine| {

@@ -4,6 +4,7 @@ use super::owned::{OwnedPf, OwnedVf};
 use crate::model::{Mtu, PfSnapshot, VfSnapshot};
 use crate::policy::DeviceType;
 use crate::policy::resolve::{DesiredPf, DesiredVf, Resolution};
+use std::collections::BTreeSet;
 
 /// What was there before us is not known any more: it goes back to the usual defaults.
 pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
@@ -20,6 +21,7 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
         created_vfs: pf.num_vfs != 0 && desired.num_vfs == Some(pf.num_vfs),
         mtu_before: has_raised_mtu(desired, pf).then_some(Mtu::ETHERNET),
         autoprobe_before: (!pf.autoprobe && desired.driver_autoprobe != Some(true)).then_some(true),
+        unsupported: BTreeSet::new(),
         vfs: vfs.collect(),
     };
     (!owned.is_empty()).then_some(owned)

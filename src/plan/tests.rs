@@ -21,7 +21,6 @@ struct Case {
     policies: Vec<Policy>,
     pf: PfSnapshot,
     owned: Option<OwnedPf>,
-    unsupported: BTreeSet<Capability>,
     blocked: Blocked,
     force: bool,
     paused: Option<Pause>,
@@ -41,11 +40,15 @@ impl Case {
             policies: vec![policy],
             pf: host.observe(address, Look::WithHolders).unwrap().unwrap(),
             owned: None,
-            unsupported: BTreeSet::new(),
             blocked: Blocked::default(),
             force: false,
             paused: None,
         }
+    }
+
+    fn lacks(&mut self, capabilities: &[Capability]) {
+        let owned = self.owned.get_or_insert_default();
+        owned.unsupported = capabilities.iter().copied().collect();
     }
 
     fn resolution(&self) -> Resolution {
@@ -62,7 +65,6 @@ impl Case {
             pf: &self.pf,
             paused: self.paused.as_ref(),
             owned: self.owned.as_ref(),
-            unsupported: &self.unsupported,
             blocked: &self.blocked,
             force: self.force,
         })

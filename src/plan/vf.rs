@@ -200,7 +200,8 @@ impl Vf<'_> {
 
     fn lacks(&self, capability: Capability) -> bool {
         let driver = self.input.pf.driver.as_ref();
-        self.input.unsupported.contains(&capability)
+        let learnt = self.input.owned.map(|owned| &owned.unsupported);
+        learnt.is_some_and(|learnt| learnt.contains(&capability))
             || driver.is_some_and(|driver| capability.is_known_missing(driver))
     }
 

@@ -1,10 +1,9 @@
 //! What a pass needs besides a host: a memory that is not on disk, and somebody who watches.
 
 use crate::host::HostError;
-use crate::model::{DriverName, PciAddress, Step};
-use crate::plan::{Capability, Memory, OwnedPf};
+use crate::model::{PciAddress, Step};
+use crate::plan::{Memory, OwnedPf};
 use crate::reconcile::{Ledger, Progress};
-use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -68,17 +67,6 @@ impl Ledger for MemoryLedger {
             Some(owned) => memory.pfs.insert(pf, owned),
             None => memory.pfs.remove(&pf),
         };
-    }
-
-    fn unsupported(&self, driver: &DriverName) -> BTreeSet<Capability> {
-        let memory = self.lock();
-        memory.unsupported.get(driver).cloned().unwrap_or_default()
-    }
-
-    fn learn_unsupported(&self, driver: &DriverName, capability: Capability) {
-        let mut memory = self.write();
-        let learnt = memory.unsupported.entry(driver.clone()).or_default();
-        learnt.insert(capability);
     }
 }
 

@@ -42,12 +42,12 @@ fn full() -> Memory {
         created_vfs: true,
         mtu_before: Some(Mtu::ETHERNET),
         autoprobe_before: Some(true),
+        unsupported: BTreeSet::from([
+            Capability::Attribute(VfAttribute::TxRate),
+            Capability::Vlan8021ad,
+        ]),
         vfs: BTreeMap::from([(VfIndex(3), vf)]),
     };
-    let learnt = BTreeSet::from([
-        Capability::Attribute(VfAttribute::TxRate),
-        Capability::Vlan8021ad,
-    ]);
     let assignment = Assignment {
         permanent_mac: None,
         pf: parse("0000:3b:00.0"),
@@ -59,7 +59,6 @@ fn full() -> Memory {
     };
     Memory {
         pfs: BTreeMap::from([(parse("0000:3b:00.0"), pf)]),
-        unsupported: BTreeMap::from([(parse("iavf"), learnt)]),
         kernel: "6.12.1".to_owned(),
         assignments: BTreeMap::from([(parse("f1-u"), assignment)]),
         files: BTreeSet::from(["/etc/pcidp/config.json".into()]),

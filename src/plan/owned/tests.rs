@@ -100,6 +100,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
         created_vfs: true,
         mtu_before: Some(Mtu::ETHERNET),
         autoprobe_before: Some(true),
+        unsupported: BTreeSet::new(),
         vfs: [(VF, vf)].into(),
     };
     assert_eq!(owned, expected);
@@ -387,13 +388,17 @@ fn the_mtu_of_a_netdev_is_forgotten_with_its_driver() {
 fn what_a_driver_lacks_is_learnt_anew_with_another_kernel() {
     let mut memory = Memory::default();
     memory.boot("6.12.1");
-    let lacks = BTreeSet::from([Capability::MinTxRate]);
-    memory.unsupported.insert("igb".parse().unwrap(), lacks);
+    let igb = OwnedPf {
+        unsupported: [Capability::MinTxRate].into(),
+        ..OwnedPf::default()
+    };
+    let address = "0000:01:00.0".parse().unwrap();
+    memory.pfs.insert(address, igb);
     let learnt = memory.clone();
     memory.boot("6.12.1");
     assert_eq!(memory, learnt);
     memory.boot("6.12.2");
-    assert_eq!(memory.unsupported, BTreeMap::new());
+    assert_eq!(memory.pfs, BTreeMap::from([(address, OwnedPf::default())]));
     assert_eq!(memory.kernel, "6.12.2");
 }
 

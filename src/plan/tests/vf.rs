@@ -193,7 +193,7 @@ fn plan_probes_a_trusted_vf_again_without_trust() {
 #[test]
 fn plan_does_not_probe_again_for_a_mac_that_the_pf_does_not_have() {
     let mut case = Case::new(1, fixed);
-    case.unsupported = [Capability::Attribute(VfAttribute::Mac)].into();
+    case.lacks(&[Capability::Attribute(VfAttribute::Mac)]);
     case.plans(&[]);
     case.reports(&[(ProblemKind::Unsupported, None)]);
     let mut case = Case::new(1, |policy| {
@@ -275,7 +275,7 @@ fn plan_asks_no_driver_for_what_it_does_not_support() {
         // Nothing is known beforehand of this one.
         case.pf.driver = "ice".parse().ok();
         assert_eq!(case.plan().steps.len(), 2, "{setting}");
-        case.unsupported = [capability].into();
+        case.lacks(&[capability]);
         let rest: &[&str] = match capability {
             Capability::MinTxRate => &["VF 0 max_tx_rate 50", "VF 1 max_tx_rate 50"],
             _ => &[],
@@ -286,7 +286,7 @@ fn plan_asks_no_driver_for_what_it_does_not_support() {
         assert_eq!(Capability::needed_by(setting), capability);
     }
     let mut case = Case::new(1, wants(&[VfSetting::TxRate(rate(0))]));
-    case.unsupported = [Capability::MinTxRate, Capability::Vlan8021ad].into();
+    case.lacks(&[Capability::MinTxRate, Capability::Vlan8021ad]);
     case.plans(&["VF 0 max_tx_rate 50"]);
 }
 

@@ -84,7 +84,7 @@ fn where_no_vf_is_bound_again_its_first_driver_waits_for_the_address() {
 }
 
 #[test]
-fn what_a_driver_does_not_support_is_learnt_once_for_all_its_pfs() {
+fn what_a_pf_does_not_support_is_learnt_for_as_long_as_it_has_vfs() {
     let states = |policy: &mut Policy| {
         dataplane(policy);
         policy.settings.link_state = Some(LinkState::Enable);
@@ -92,13 +92,25 @@ fn what_a_driver_does_not_support_is_learnt_once_for_all_its_pfs() {
     let mut agent = agent(DriverModel::IGB, vec![policy("a", states)]);
     assert_eq!(kinds(&agent.pass(pf())), [(ProblemKind::Unsupported, None)]);
     assert_settled(&mut agent);
+    agent.restart();
+    assert_settled(&mut agent);
+
+    // Another card of the same driver may have it.
+    agent.host.take_attempts();
     agent.host.plug(SimPf::new(at(OTHER), DriverModel::IGB));
     let outcome = agent.pass(at(OTHER));
     assert_eq!(kinds(&outcome), [(ProblemKind::Unsupported, None)]);
-    let attempts = agent.host.take_attempts();
-    assert!(attempts.iter().all(|attempt| attempt.result.is_ok()));
-    agent.restart();
-    assert_settled(&mut agent);
+    let failed = |agent: &SimAgent| {
+        let attempts = agent.host.take_attempts();
+        attempts.iter().any(|attempt| attempt.result.is_err())
+    };
+    assert!(failed(&agent));
+
+    // So may the same card in another mode, which it takes up without VFs.
+    agent.host.set_num_vfs_by_hand(pf(), 0);
+    let outcome = agent.pass(pf());
+    assert_eq!(kinds(&outcome), [(ProblemKind::Unsupported, None)]);
+    assert!(failed(&agent));
     edit(&mut agent, |policy| policy.settings.link_state = None);
     converge(&mut agent);
 }
