@@ -225,7 +225,7 @@ impl Pass<'_> {
             let result = self.host.apply(&Action {
                 pf: pf.address,
                 step: step.clone(),
-                though_lent: self.force || !round.plan.taken.is_empty(),
+                though_in_use: self.force || !round.plan.taken.is_empty(),
             });
             let took = begin.elapsed();
             self.progress

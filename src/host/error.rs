@@ -30,6 +30,9 @@ pub enum HostError {
     /// A container plugin gave this VF away after it was looked at.
     #[error("{what} has just been lent by a container plugin")]
     Lent { what: String },
+    /// Somebody took this VF after it was looked at.
+    #[error("{what} has just come into use by {by}")]
+    InUse { what: String, by: String },
     /// An answer that does not have the form the kernel documents.
     #[error("{what}: cannot make sense of {found:?}")]
     Unreadable { what: String, found: String },
@@ -39,7 +42,10 @@ impl HostError {
     pub fn persistence(&self) -> Persistence {
         match self {
             Self::Gone { .. } => Persistence::Transient,
-            Self::Locked { .. } | Self::Unbinding { .. } | Self::Lent { .. } => Persistence::Busy,
+            Self::Locked { .. }
+            | Self::Unbinding { .. }
+            | Self::Lent { .. }
+            | Self::InUse { .. } => Persistence::Busy,
             Self::Unsupported { .. } => Persistence::Unsupported,
             Self::NoEffect { .. } | Self::Unreadable { .. } => Persistence::UntilChange,
             Self::Kernel { errno, .. } => match *errno {

@@ -9,9 +9,9 @@ use std::fmt;
 pub struct Action {
     pub pf: PciAddress,
     pub step: Step,
-    /// Also to VFs that a CNI plugin has lent, maybe after they were looked at.
+    /// Also to VFs in use, those included that were taken after they were looked at.
     #[serde(default)]
-    pub though_lent: bool,
+    pub though_in_use: bool,
 }
 
 #[derive(

@@ -261,7 +261,7 @@ fn actions_survive_being_written_down() {
         let action = Action {
             pf,
             step,
-            though_lent: false,
+            though_in_use: false,
         };
         let text = serde_json::to_string(&action).unwrap();
         assert_eq!(

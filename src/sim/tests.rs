@@ -22,7 +22,7 @@ fn act(host: &SimHost, step: Step) -> Result<(), HostError> {
     host.apply(&Action {
         pf: at(PF),
         step,
-        though_lent: false,
+        though_in_use: false,
     })
 }
 
@@ -351,7 +351,7 @@ fn a_hung_call_leaves_the_rest_of_the_host_alone() {
         host.apply(&Action {
             pf,
             step,
-            though_lent: false,
+            though_in_use: false,
         })
         .unwrap();
         host.release_hung();

@@ -3,9 +3,10 @@
 use super::bind::bind;
 use super::holders::lent;
 use super::lock::lock;
+use super::observe::observe;
 use super::{Tree, device, if_present, vf_indexes, virtfn};
-use crate::host::HostError;
 use crate::host::netlink::{self, Netlink, NetlinkError};
+use crate::host::{HostError, Look};
 use crate::model::{Action, PciAddress, Step, VfIndex, VfSetting};
 use rustix::io::Errno;
 use std::collections::BTreeSet;
@@ -42,6 +43,10 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
         }
         Step::Bind { vf, address, to } => {
             let _lock = lock_free(tree, action, *vf, *address)?;
+            // Without a driver nobody uses it.
+            if tree.exists(device(*address).join("driver")) {
+                still_free(tree, action, |index| index == *vf)?;
+            }
             bind(tree, *vf, *address, to)
         }
         Step::SetVfMtu { vf, interface, mtu } => {
@@ -89,11 +94,38 @@ fn lock_free(
     address: PciAddress,
 ) -> Result<Option<File>, HostError> {
     let lock = lock(tree, vf, address)?;
-    if !action.though_lent && lent(tree, address)?.is_some() {
+    if !action.though_in_use && lent(tree, address)?.is_some() {
         let what = format!("VF {vf} ({address})");
         return Err(HostError::Lent { what });
     }
     Ok(lock)
+}
+
+/// A round of many steps takes long, and meanwhile somebody may have taken a VF that nobody used when
+/// it was looked at.
+fn still_free(
+    tree: &Tree,
+    action: &Action,
+    concerns: impl Fn(VfIndex) -> bool,
+) -> Result<(), HostError> {
+    if action.though_in_use {
+        return Ok(());
+    }
+    let look = |links: &mut Netlink| observe(tree, links, action.pf, Look::WithHolders);
+    let seen = netlink::with_kept(look)
+        .map_err(|error| error.while_doing("opening netlink".to_owned()))??;
+    let holders = seen.and_then(|pf| pf.holders).unwrap_or_default();
+    let holders = holders.into_iter().filter(|(vf, _)| concerns(*vf));
+    match holders
+        .flat_map(|(vf, by)| by.into_iter().map(move |by| (vf, by)))
+        .next()
+    {
+        None => Ok(()),
+        Some((vf, by)) => Err(HostError::InUse {
+            what: format!("VF {vf}"),
+            by: by.to_string(),
+        }),
+    }
 }
 
 fn set_num_vfs(tree: &Tree, action: &Action, to: u16) -> Result<(), HostError> {
@@ -108,6 +140,9 @@ fn set_num_vfs(tree: &Tree, action: &Action, to: u16) -> Result<(), HostError> {
         .map(|vf| if_present(lock_by_index(tree, action, vf)))
         .collect();
     let _locks = locks?;
+    if to == 0 {
+        still_free(tree, action, |_| true)?;
+    }
     let path = device(pf).join("sriov_numvfs");
     tree.write(&path, &to.to_string())
         .map_err(|error| match error {

@@ -166,7 +166,7 @@ fn a_vf_that_was_lent_meanwhile_is_changed_only_by_who_may_take_it() {
         agent.host.take_attempts();
         agent.pass_with(pf(), &crate::sim::Quiet, force);
         let attempts = agent.host.take_attempts();
-        let may_take = attempts.iter().map(|attempt| attempt.action.though_lent);
+        let may_take = attempts.iter().map(|attempt| attempt.action.though_in_use);
         may_take.collect::<BTreeSet<bool>>()
     };
     let (never, always) = (BTreeSet::from([false]), BTreeSet::from([true]));

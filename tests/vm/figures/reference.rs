@@ -37,7 +37,7 @@ fn configure(pf: PciAddress) -> Result<()> {
         host.apply(&Action {
             pf,
             step,
-            though_lent: false,
+            though_in_use: false,
         })
     };
     apply(Step::SetAutoprobe { on: false })?;

@@ -2,7 +2,7 @@
 
 use crate::host::linux::prepared::{PF, Prepared, pci, pf, vf_address};
 use crate::host::{Host, HostError, linux::LinuxHost};
-use crate::model::{Action, Step, VfIndex, VfSetting};
+use crate::model::{Action, BindTarget, Step, VfIndex, VfSetting};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 
@@ -16,7 +16,7 @@ fn apply(host: &Prepared, step: Step) -> Result<(), HostError> {
     linux.apply(&Action {
         pf: pf(),
         step,
-        though_lent: false,
+        though_in_use: false,
     })
 }
 
@@ -138,11 +138,40 @@ fn a_vf_that_was_lent_since_it_was_looked_at_is_left_alone() {
     let forced = linux.apply(&Action {
         pf: pf(),
         step,
-        though_lent: true,
+        though_in_use: true,
     });
     assert!(
         matches!(forced, Err(HostError::NoEffect { .. })),
         "{forced:?}"
     );
+    assert_eq!(numvfs(), "0");
+}
+
+#[test]
+fn a_vf_that_came_into_use_since_it_was_looked_at_is_left_alone() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    host.vf(1, "vfio-pci");
+    let device = pci(&vf_address(1).to_string());
+    // As while somebody has it open.
+    host.file(&format!("{device}/enable"), "1");
+    host.pf_file("sriov_numvfs", "2");
+    let bind = Step::Bind {
+        vf: VfIndex(1),
+        address: vf_address(1),
+        to: BindTarget::Default,
+    };
+    let in_use = HostError::InUse {
+        what: "VF 1".to_owned(),
+        by: "VFIO group 21 (fuser -v /dev/vfio/21 names the process)".to_owned(),
+    };
+    for step in [Step::SetNumVfs { from: 2, to: 0 }, bind] {
+        assert_eq!(apply(&host, step), Err(in_use.clone()));
+    }
+    let numvfs = || host.text(&format!("{}/sriov_numvfs", pci(PF)));
+    assert_eq!(numvfs(), "2");
+    host.file(&format!("{device}/enable"), "0");
+    let step = Step::SetNumVfs { from: 2, to: 0 };
+    assert!(apply(&host, step).is_err_and(|error| error != in_use));
     assert_eq!(numvfs(), "0");
 }
