@@ -94,19 +94,23 @@ fn unused_pools(set: &PolicySet, places: &Places<'_>) -> Vec<Diagnostic> {
 
 /// Pairs of a policy and a stronger one that names the same PFs and takes the same VFs.
 fn shadowed_everywhere(set: &PolicySet) -> Vec<(&Policy, &Policy)> {
-    let strength = |at: usize, policy: &Policy| (policy.priority, Reverse(at));
+    let strength_of = |(at, policy): (usize, &Policy)| (policy.priority, Reverse(at));
     let enabled = || {
         let all = set.policies.iter().enumerate();
         all.filter(|(_, policy)| policy.enabled)
     };
     let stronger = |(at, weak): (usize, &Policy)| {
-        enabled()
-            .filter(|&(other, strong)| strength(other, strong) < strength(at, weak))
-            .find(|(_, strong)| {
-                let everywhere = strong.node == weak.node || strong.node == Default::default();
-                everywhere && strong.matches == weak.matches && overlap(strong, weak)
-            })
-            .map(|(_, strong)| strong)
+        let is_stronger = |one, other| strength_of(one) < strength_of(other);
+        let before = |than| enabled().filter(move |&one| is_stronger(one, than));
+        let mut candidates = before((at, weak));
+        let found = candidates.find(|&(at, strong)| {
+            let everywhere = strong.node == weak.node || strong.node == Default::default();
+            // What takes VFs of the strong one, and none of the weak one's, lets that live.
+            let spares = |it: &Policy| overlap(it, strong) && !overlap(it, weak);
+            let spared = before((at, strong)).any(|(_, it)| spares(it));
+            everywhere && strong.matches == weak.matches && overlap(strong, weak) && !spared
+        });
+        found.map(|(_, strong)| strong)
     };
     let pair = |(at, weak)| Some((weak, stronger((at, weak))?));
     enabled().filter_map(pair).collect()

@@ -78,6 +78,30 @@ fn a_policy_that_can_never_win_is_told_without_a_host() {
 }
 
 #[test]
+fn a_policy_that_a_shadowed_one_would_shadow_has_its_effect() {
+    let share = |name: &str, priority: u8, vfs: &str| {
+        let more = format!("num_vfs = 4\npriority = {priority}\nvfs = \"{vfs}\"");
+        policy(name, &more)
+    };
+    let chain = [
+        share("a", 0, "0-1"),
+        share("b", 1, "1-2"),
+        share("c", 2, "2-3"),
+    ];
+    let told = advice(&chain.concat(), None);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].contains("\"b\" has no effect; \"a\""), "{told:?}");
+    // One that takes the VFs of both leaves neither.
+    let both = [
+        share("a", 0, "1-2"),
+        share("b", 1, "1-2"),
+        share("c", 2, "2-3"),
+    ];
+    let told = advice(&both.concat(), None);
+    assert_eq!(told.len(), 2, "{told:?}");
+}
+
+#[test]
 fn on_a_host_it_is_told_which_pf_has_another_policy() {
     let by_driver = policy("weak", "num_vfs = 4").replace("vendor = \"8086\"", "driver = \"igb\"");
     let both = policy("strong", "num_vfs = 2\npriority = 10") + &by_driver;
