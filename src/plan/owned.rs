@@ -170,10 +170,11 @@ pub fn still_owned(
             }
             mine.driver &= vf.driver_override.is_some() || vf.driver.is_none();
             let mtu_wanted = wanted.is_some_and(|wanted| wanted.mtu.is_some());
+            // Out of sight it keeps what it has.
             let mtu_off = vf
                 .interface
                 .as_ref()
-                .is_some_and(|own| own.mtu != Mtu::ETHERNET);
+                .map_or(vf.interface_elsewhere, |own| own.mtu != Mtu::ETHERNET);
             mine.mtu = mine.mtu && (mtu_wanted || mtu_off);
             !mine.settings.is_empty() || mine.driver || mine.mtu
         })

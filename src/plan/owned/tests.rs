@@ -372,6 +372,19 @@ fn mtus_and_autoprobe_are_owned_until_they_are_back() {
 }
 
 #[test]
+fn the_mtu_of_a_vf_is_remembered_while_it_is_out_of_sight() {
+    let mut pf = pf(1);
+    let owned = with_vf(|vf| vf.mtu = true);
+    let unwanted = desired(&pf, |_| ());
+    let vf = pf.vfs.get_mut(&VF).unwrap();
+    vf.interface = None;
+    vf.interface_elsewhere = true;
+    assert_eq!(still(&owned, &unwanted, &pf).unwrap().vfs, owned.vfs);
+    pf.vfs.get_mut(&VF).unwrap().interface_elsewhere = false;
+    assert!(still(&owned, &unwanted, &pf).unwrap().vfs.is_empty());
+}
+
+#[test]
 fn the_mtu_of_a_netdev_is_forgotten_with_its_driver() {
     let mut pf = pf(0);
     pf.driver = None;
