@@ -3,8 +3,8 @@
 use super::owned::OwnedVf;
 use super::{Capability, Input, Plan, count, in_use};
 use crate::model::{
-    BindTarget, Holder, MacAddress, Mtu, Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot,
-    VlanProto,
+    BindTarget, DriverName, Holder, MacAddress, Mtu, Step, TxRate, VfAttribute, VfIndex, VfSetting,
+    VfSnapshot, VlanProto,
 };
 use crate::policy::resolve::{DesiredPf, DesiredVf};
 use crate::policy::{DeviceType, Disruption};
@@ -63,6 +63,10 @@ impl Vf<'_> {
             };
             let lent = |by: &BTreeSet<_>| by.iter().any(Holder::is_allocation);
             if holders.get(&self.index).is_some_and(lent) {
+                // What it has through the PF is its plugin's, and its driver is not.
+                let bind = bind.filter(|step| self.is_other_driver() && self.is_untried(step));
+                let allowed = bind.is_some() && self.may_disturb(false, plan);
+                plan.steps.extend(bind.filter(|_| allowed));
                 return;
             }
         }
@@ -225,10 +229,23 @@ impl Vf<'_> {
         Some(Step::Bind { vf, address, to })
     }
 
+    /// Whether what it is bound to is not what is wanted, whatever its address.
+    fn is_other_driver(&self) -> bool {
+        match &self.wanted.device_type {
+            DeviceType::Driver(driver) => self.snapshot.driver.as_ref() != Some(driver),
+            DeviceType::Netdevice => self.has_foreign_driver(),
+        }
+    }
+
+    fn has_foreign_driver(&self) -> bool {
+        let bound = self.snapshot.driver.as_ref();
+        bound.is_some_and(DriverName::is_userspace) || self.snapshot.driver_override.is_some()
+    }
+
     fn needs_default_driver(&self, new_mac: bool) -> bool {
         // An unclaimed VF keeps the driver that somebody else gave it, or took from it.
         let ours = self.wanted.claim.is_some() || self.owned.is_some_and(|owned| owned.driver);
-        let Some(bound) = &self.snapshot.driver else {
+        if self.snapshot.driver.is_none() {
             let created = self.input.owned.is_some_and(|owned| owned.created_vfs);
             let wanted = count::wanted_autoprobe(self.input, self.desired);
             return if ours {
@@ -236,9 +253,8 @@ impl Vf<'_> {
             } else {
                 created && wanted.unwrap_or(self.input.pf.autoprobe)
             };
-        };
-        let foreign = bound.is_userspace() || self.snapshot.driver_override.is_some();
-        (ours && foreign) || self.has_stale_mac(new_mac)
+        }
+        (ours && self.has_foreign_driver()) || self.has_stale_mac(new_mac)
     }
 
     /// An address set through the PF reaches the VF's netdev when its driver probes.

@@ -235,13 +235,29 @@ fn plan_leaves_the_driver_and_the_mac_of_a_vf_in_use_and_sets_the_rest() {
 
 #[test]
 fn plan_does_not_touch_what_a_cni_plugin_lent() {
+    let mut case = Case::new(2, wants(&[VfSetting::Vlan(vlan(5))]));
+    case.hold(0, lent());
+    case.plans(&["VF 1 vlan 5"]);
+    case.reports(&[]);
+}
+
+#[test]
+fn plan_tells_who_was_lent_a_vf_that_is_to_have_another_driver() {
     let mut case = Case::new(2, |policy| {
         wants(&[VfSetting::Vlan(vlan(5))])(policy);
         policy.device_type = vfio();
     });
     case.hold(0, lent());
     case.plans(&["VF 1 vlan 5", "VF 1 driver vfio-pci"]);
+    case.reports(&[(ProblemKind::InUse, Some(0))]);
+    case.policies[0].disruption = Disruption::Always;
+    case.plans(&[
+        "VF 0 driver vfio-pci",
+        "VF 1 vlan 5",
+        "VF 1 driver vfio-pci",
+    ]);
     case.reports(&[]);
+    assert!(case.plan().taken.contains_key(&VfIndex(0)));
 }
 
 #[test]
