@@ -35,7 +35,7 @@ pub enum PfState {
     Ready,
     /// Somebody works on the host: what is wanted of it is not done before they are finished.
     Paused,
-    /// A pass is at work, or waits for the interface's name or link.
+    /// A pass is at work, or waits for a driver, the interface's name or link.
     Changing,
     /// Something wanted is not done, for a reason that somebody else must clear.
     Refused,
@@ -141,10 +141,10 @@ pub enum ProblemKind {
     DisruptionForbidden,
     /// More VFs are wanted than the device offers.
     TooManyVfs,
-    /// The PF has no driver bound.
-    NoDriver,
     /// The kernel's list of VFs was short: nothing is repaired from it.
     ShortVfList,
+    /// The PF has no driver bound.
+    NoDriver,
     /// Will go on when the link is up, or the name is final.
     Awaits,
     /// The driver does not support an attribute.

@@ -41,3 +41,10 @@ fn an_attribute_that_is_no_longer_wanted_is_not_another_one_that_is() {
     let news = News::between(std::slice::from_ref(&vlan), std::slice::from_ref(&trust));
     assert_eq!((news.appeared, news.cleared), (vec![&trust], vec![&vlan]));
 }
+
+#[test]
+fn what_is_still_to_come_counts_more_than_what_cannot_be() {
+    assert!(ProblemKind::Awaits < ProblemKind::Unsupported);
+    assert!(ProblemKind::NoDriver < ProblemKind::Unsupported);
+    assert_eq!(ProblemKind::NoDriver.state(), PfState::Changing);
+}
