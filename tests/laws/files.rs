@@ -4,6 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
+use sriovd::policy::file::parse;
 use sriovd::policy::load::{LastGood, Loaded, Trust, load};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -49,13 +50,18 @@ pub(crate) fn files() -> impl Strategy<Value = Vec<File>> {
         select(vec!["x", "y"]),
     );
     let policy = policy.prop_map(|(name, num_vfs, pool)| {
-        format!("[[policy]]\nname = \"{name}\"\nnum_vfs = {num_vfs}\nresource = \"{pool}\"\n")
+        format!("[[policy]]\nname = \"{name}\"\nnum_vfs = {num_vfs}\nresource = \"{pool}\"\nmatch.pf_name = \"*\"\n")
     });
     let network = (select(vec!["n", "m"]), select(vec!["x", "y"]));
     let network = network.prop_map(|(name, pool)| {
         format!("[[network]]\nname = \"{name}\"\nresource = \"{pool}\"\n")
     });
-    let text = vec(prop_oneof![2 => policy, 1 => network], 0..3).prop_map(|items| items.concat());
+    let item = prop_oneof![2 => policy, 1 => network];
+    let good = item.prop_map(|item| match parse(Path::new("item.toml"), &item) {
+        Ok(_) => item,
+        Err(errors) => panic!("{errors:?}"),
+    });
+    let text = vec(good, 0..3).prop_map(|items| items.concat());
     let names = select(vec!["10-a.toml", "20-b.toml", "30-c.toml", "40-d.toml"]);
     let fault = prop::option::weighted(0.4, select(&FAULTS[..]));
     let file = (select(&DIRECTORIES[..]), names, text, fault).prop_map(
