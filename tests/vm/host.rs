@@ -87,8 +87,9 @@ impl Host {
         self.run_for("systemctl start sriovd", PATIENCE).map(drop)
     }
 
+    /// Fails for a file that cannot be used.
     fn reload(&self) -> Result<()> {
-        self.run_for("systemctl reload sriovd", PATIENCE).map(drop)
+        self.run_for("sriovctl reload", PATIENCE).map(drop)
     }
 
     /// Replaces a file in `/etc/sriov.d`, as an editor does.

@@ -12,7 +12,8 @@ const VF_LIST: &str = "/usr/local/bin/vf-list";
 
 #[test]
 fn long_vf_lists_are_read_whole_and_every_attribute_can_be_set() -> Result<()> {
-    let host = Host::with_policy("[[policy]]\nname = \"any\"\nnum_vfs = 1\n")?;
+    let host =
+        Host::with_policy("[[policy]]\nname = \"any\"\nnum_vfs = 1\nmatch.pf_name = \"*\"\n")?;
     install_vf_list(&host)?;
     let pf = host.load_netdevsim(220)?;
     every_attribute_can_be_set(&host, &pf)?;
