@@ -1,7 +1,7 @@
 //! What there is and what is wanted of it: of this host, or of another by a snapshot.
 
 use super::own::{self, Own};
-use super::{Arguments, output, daemon_to_read};
+use super::{Arguments, daemon_to_read, output};
 use crate::forecast::{self, Forecast};
 use crate::host::linux::OtherDevice;
 use crate::model::{HostSnapshot, PciAddress, PfSnapshot, VfIndex};

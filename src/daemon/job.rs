@@ -1,9 +1,9 @@
 //! Work that may block: on threads of its own, its results come back as messages.
 
-use super::{Message, journal};
 use super::coordinator::Shared;
 use super::slot::{Running, Waiting};
 use super::watched::Watched;
+use super::{Message, journal};
 use crate::api::Tls;
 use crate::events::Cause;
 use crate::model::PciAddress;

@@ -119,3 +119,35 @@ fn a_broken_file_keeps_its_last_good_content_in_force_also_across_a_restart() ->
     ensure!(host.count_in_journal(mended)? == 1, "{}", host.journal()?);
     host.assert_second_pass_is_empty()
 }
+
+/// As `install` and `cp` do it, and whoever takes longer.
+#[test]
+fn files_that_are_written_anew_take_no_vfs_away() -> Result<()> {
+    let files = ["10-test.toml", "20-more.toml", "30-most.toml"];
+    let host = Host::with_policy(&policy("base", 3, "0", 10))?;
+    for (at, file) in (1..).zip(&files[1..]) {
+        host.policy(
+            file,
+            &policy(file.trim_end_matches(".toml"), 3, &at.to_string(), 20),
+        )?;
+    }
+    host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    let end = host.journal_end()?;
+    host.run(
+        "cp -r /etc/sriov.d /tmp/policies
+         for _ in $(seq 20); do
+           install -m 644 /tmp/policies/10-test.toml /etc/sriov.d/10-test.toml
+           cp /tmp/policies/* /etc/sriov.d/
+         done
+         { sleep 0.3; cat /tmp/policies/10-test.toml; } >/etc/sriov.d/10-test.toml &
+         sleep 0.1
+         cp /tmp/policies/20-more.toml /etc/sriov.d/
+         wait",
+    )?;
+    host.assert_second_pass_is_empty()?;
+    let told = host.journal_after(&end)?;
+    ensure!(!told.contains("numvfs"), "{told}");
+
+    host.run("rm /etc/sriov.d/*.toml")?;
+    host.wait_for_news(&end, "numvfs 3 -> 0")
+}

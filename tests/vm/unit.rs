@@ -226,3 +226,51 @@ fn the_sandbox_leaves_what_is_needed_and_nothing_else() -> Result<()> {
     assert_eq!(outside, "", "the probe asks for the impossible");
     Ok(())
 }
+
+const POOL: &str = r#"
+[[policy]]
+name = "pool"
+resource = "intelnics"
+num_vfs = 2
+match.vendor = "8086"
+"#;
+
+#[test]
+fn the_device_plugin_is_restarted_after_a_change_although_the_agent_may_not() -> Result<()> {
+    let host = Host::with_policy(POOL)?;
+    let settings = |unit: &str| format!("[outputs]\ndevice_plugin_unit = \"{unit}\"\n");
+    host.put(settings("plugin.service"), "/etc/sriovd.toml", 0o644)?;
+    host.put(
+        "[Service]\nExecStart=sleep infinity\n",
+        "/etc/systemd/system/plugin.service",
+        0o644,
+    )?;
+    host.run_for(
+        "systemctl daemon-reload; systemctl start plugin; systemctl restart sriovd",
+        PATIENCE,
+    )?;
+    let process = "systemctl show --property MainPID --value plugin";
+    let before = host.run(process)?;
+    host.plug_and_wait(Nic::igb(0), "0000:01:00.0", 2)?;
+    let other = format!(
+        "[ $({process}) -gt 0 -a $({process}) != {} ]",
+        before.trim()
+    );
+    host.wait(&other)?;
+
+    // What does not run stays so, and of what is not there the journal tells.
+    host.run("systemctl stop plugin")?;
+    host.policy("10-test.toml", &POOL.replace("= 2", "= 3"))?;
+    host.wait_for("enp1s0", "ready", 3)?;
+    let idle =
+        "! test -e /run/sriovd/restart-device-plugin && ! systemctl is-active sriovd-device-plugin";
+    host.wait(idle)?;
+    assert_eq!(host.run(process)?, "0\n");
+    host.put(settings("nowhere.service"), "/etc/sriovd.toml", 0o644)?;
+    host.run_for("systemctl restart sriovd", PATIENCE)?;
+    host.policy("10-test.toml", POOL)?;
+    host.wait_for("enp1s0", "ready", 2)?;
+    host.wait(
+        "journalctl -u sriovd-device-plugin -o cat | grep -F 'nowhere.service was not restarted'",
+    )
+}
