@@ -49,8 +49,8 @@ fn bounded(cases: u32) -> ProptestConfig {
 proptest! {
     #![proptest_config(bounded(600))]
 
-    /// (1) Once faults stop, what the policies want is so, or it is said why not; (2) another pass
-    /// does nothing; (3) no VF in use is taken away; (4) no PF is touched that was never named.
+    /// Once faults stop, what the policies want is so, or it is said why not; another pass does
+    /// nothing; no VF in use is taken away; no PF is touched that was never named.
     #[test]
     fn an_agent_keeps_its_promises(world in generate::world(), events in generate::events(30)) {
         let mut run = Run::new(&world);
@@ -74,7 +74,7 @@ proptest! {
         check::nobody_lost_a_vf(&run)?;
     }
 
-    /// (8) Faults of one PF change nothing for another.
+    /// Faults of one PF change nothing for another.
     #[test]
     fn failures_stay_with_their_pf(world in generate::world(), events in generate::events(30)) {
         let (broken, other) = (world::slot(0), world::slot(1));
@@ -99,7 +99,7 @@ proptest! {
 proptest! {
     #![proptest_config(bounded(100))]
 
-    /// (5) What other programs read names only VFs that are there and ready, each for one network, and
+    /// What other programs read names only VFs that are there and ready, each for one network, and
     /// a network keeps its VF.
     #[test]
     fn outputs_tell_of_what_is_ready(world in generate::world(), events in generate::events(30)) {
@@ -112,7 +112,7 @@ proptest! {
         }
     }
 
-    /// (1) It ends where it would have, at whatever moment of a pass the agent dies.
+    /// It ends where it would have, at whatever moment of a pass the agent dies.
     #[test]
     fn a_crash_leaves_no_trace(world in generate::world(), events in generate::events(12), slot in 0..3usize) {
         let pf = world::slot(slot);
@@ -146,7 +146,7 @@ proptest! {
         }
     }
 
-    /// (6) A file that cannot be read changes nothing for the others, and while it is remembered what
+    /// A file that cannot be read changes nothing for the others, and while it is remembered what
     /// it said before, nothing at all.
     #[test]
     fn a_broken_file_stays_alone(files in files::files()) {
@@ -157,7 +157,7 @@ proptest! {
 proptest! {
     #![proptest_config(bounded(1000))]
 
-    /// (7) What a stronger policy gets does not depend on weaker ones.
+    /// What a stronger policy gets does not depend on weaker ones.
     #[test]
     fn a_weaker_policy_changes_nothing_for_the_stronger(
         world in generate::world(),
