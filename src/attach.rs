@@ -64,6 +64,8 @@ pub struct Lent {
     pub allocation: Allocation,
     /// The netdev in its new place. `None` for a VF that a user-space driver has.
     pub interface: Option<LentInterface>,
+    /// The VF's MAC by its PF, if that gave it one.
+    pub admin_mac: Option<MacAddress>,
     namespace: Namespace,
     _lock: File,
 }

@@ -9,7 +9,7 @@ use crate::host::namespace::Namespace;
 use crate::host::netlink::Netlink;
 use crate::host::{Host as _, HostError, Look};
 use crate::model::allocation::changes;
-use crate::model::{Allocation, Holder, PfSnapshot, VfSettings, VfSnapshot};
+use crate::model::{Allocation, Holder, MacAddress, PfSnapshot, VfSettings, VfSnapshot};
 use rustix::io::Errno;
 use std::fs::File;
 use std::os::fd::AsFd as _;
@@ -128,6 +128,7 @@ impl Lender {
             Ok(interface) => Ok(Try::Lent(Box::new(Lent {
                 allocation,
                 interface,
+                admin_mac: admin_mac(&request.settings, &snapshot.settings),
                 namespace,
                 _lock: lock,
             }))),
@@ -216,6 +217,11 @@ impl Lender {
     }
 }
 
+/// The one that was just set, else the one that was there. All zeros stand for none.
+fn admin_mac(set: &VfSettings, before: &VfSettings) -> Option<MacAddress> {
+    set.mac.or(before.mac).filter(|mac| mac.is_unicast())
+}
+
 pub(super) fn opening(error: crate::host::netlink::NetlinkError) -> HostError {
     error.while_doing("opening netlink".to_owned())
 }
@@ -239,3 +245,6 @@ fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
 }
+
+#[cfg(test)]
+mod tests;

@@ -54,16 +54,10 @@ impl Plugin {
         });
         match configured {
             Ok((given, interface)) => {
-                let allocation = &lent.allocation;
                 let version = &self.header.version;
-                let borrower = &allocation.borrower;
-                Ok(render(
-                    version,
-                    borrower,
-                    allocation.address,
-                    interface,
-                    &given,
-                ))
+                let mac = interface.map(|interface| interface.mac).or(lent.admin_mac);
+                let mtu = interface.map(|interface| interface.mtu);
+                Ok(render(version, &lent.allocation, mac, mtu, &given))
             }
             Err(error) => Err(match ipam.map(|ipam| ipam.run("DEL")) {
                 Some(Err(trouble)) => error.and(&trouble.to_string()),

@@ -1,9 +1,9 @@
 //! What an attachment has, in the words of each version of the protocol.
 
 use super::error::{CniError, Code};
-use crate::attach::{Addressing, LentInterface};
+use crate::attach::Addressing;
 use crate::host::netlink::Route;
-use crate::model::{Borrower, PciAddress};
+use crate::model::{Allocation, MacAddress, Mtu};
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
 
@@ -99,40 +99,39 @@ pub(super) fn network(value: &Value) -> Option<(IpAddr, u8)> {
     (prefix <= most).then_some((address, prefix))
 }
 
-/// The result of ADD.
+/// The result of ADD. Without a netdev the interface is listed, too: multus has one network status
+/// for each, and none without.
 pub(super) fn render(
     version: &str,
-    borrower: &Borrower,
-    vf: PciAddress,
-    interface: Option<LentInterface>,
+    allocation: &Allocation,
+    mac: Option<MacAddress>,
+    mtu: Option<Mtu>,
     given: &Given,
 ) -> String {
-    let newest = version == "1.1.0";
-    let interfaces: Vec<_> = interface
-        .iter()
-        .map(|interface| {
-            let mut object = json!({
-                "name": borrower.interface,
-                "mac": interface.mac,
-                "sandbox": borrower.namespace,
-            });
-            if newest {
-                object["mtu"] = json!(interface.mtu);
-                object["pciID"] = json!(vf);
-            }
-            object
-        })
-        .collect();
+    let borrower = &allocation.borrower;
+    let mut interface = json!({
+        "name": borrower.interface,
+        "sandbox": borrower.namespace,
+    });
+    if let Some(mac) = mac {
+        interface["mac"] = json!(mac);
+    }
+    if version == "1.1.0" {
+        interface["pciID"] = json!(allocation.address);
+        if let Some(mtu) = mtu {
+            interface["mtu"] = json!(mtu);
+        }
+    }
     let ips: Vec<_> = given
         .ips
         .iter()
         .map(|ip| {
-            let mut object = json!({"address": format!("{}/{}", ip.address, ip.prefix_length)});
+            let mut object = json!({
+                "address": format!("{}/{}", ip.address, ip.prefix_length),
+                "interface": 0,
+            });
             if let Some(gateway) = ip.gateway {
                 object["gateway"] = json!(gateway);
-            }
-            if interface.is_some() {
-                object["interface"] = json!(0);
             }
             if matches!(version, "0.3.1" | "0.4.0") {
                 object["version"] = json!(if ip.address.is_ipv4() { "4" } else { "6" });
@@ -142,10 +141,13 @@ pub(super) fn render(
         .collect();
     let result = json!({
         "cniVersion": version,
-        "interfaces": interfaces,
+        "interfaces": [interface],
         "ips": ips,
         "routes": given.routes,
         "dns": given.dns.clone().unwrap_or_else(|| json!({})),
     });
     format!("{result}\n")
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,15 @@
 //! Calls that are refused before anything is touched, and the words of the refusal.
 
 use super::*;
+use crate::host::linux::prepared::{PF, Prepared, pci};
 use serde_json::Value;
 
 fn call(command: &str, conf: &[u8], environment: &[(&str, &str)]) -> (bool, Value) {
     let root = tempfile::tempdir().unwrap();
+    call_at(root.path(), command, conf, environment)
+}
+
+fn call_at(root: &Path, command: &str, conf: &[u8], environment: &[(&str, &str)]) -> (bool, Value) {
     let usual = [
         ("CNI_COMMAND", command),
         ("CNI_CONTAINERID", "box"),
@@ -17,7 +22,7 @@ fn call(command: &str, conf: &[u8], environment: &[(&str, &str)]) -> (bool, Valu
         let found = all.find(|(it, _)| *it == name);
         found.map(|(_, value)| OsString::from(value))
     };
-    let answer = run(root.path(), variable, conf);
+    let answer = run(root, variable, conf);
     let value = serde_json::from_str(&answer.stdout).unwrap_or_default();
     (answer.is_error, value)
 }
@@ -203,4 +208,26 @@ fn deleting_what_is_not_there_succeeds_whatever_became_of_the_configuration() {
     let broken = conf(&json!({"trust": "yes", "pool": 7}));
     let (is_error, answer) = call("DEL", broken.to_string().as_bytes(), &[("CNI_NETNS", "")]);
     assert_eq!((is_error, answer), (false, Value::Null));
+}
+
+#[test]
+fn a_vf_for_user_space_is_told_as_an_interface_and_checked_without_one() {
+    let host = Prepared::with_pf();
+    // The kernel would answer for one of this machine's.
+    host.remove(&format!("{}/net", pci(PF)));
+    let vf = host.vf(0, "vfio-pci");
+    host.file(&format!("{vf}/enable"), "0\n");
+    let device = json!({"deviceID": "0000:01:10.0"});
+    let call = |command: &str, more: &Value| {
+        let mut conf = conf(&device);
+        conf["prevResult"] = more.clone();
+        let (is_error, answer) = call_at(&host.path(""), command, conf.to_string().as_bytes(), &[]);
+        assert!(!is_error, "{command}: {answer}");
+        answer
+    };
+    let result = call("ADD", &Value::Null);
+    let interface = json!([{"name": "net1", "sandbox": "/proc/self/ns/net"}]);
+    assert_eq!(result["interfaces"], interface);
+    assert_eq!(call("CHECK", &result), Value::Null);
+    assert_eq!(call("DEL", &result), Value::Null);
 }
