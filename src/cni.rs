@@ -1,6 +1,6 @@
 //! The CNI plugin: what a container runtime asks for, done with the VFs of a host.
 //!
-//! The protocol is that of <https://www.cni.dev/docs/spec/>, versions 0.3.1 to 1.1.0; the
+//! The protocol is that of <https://www.cni.dev/docs/spec/>, versions 0.3.0 to 1.1.0; the
 //! configuration is the SR-IOV CNI plugin's, with `pool` beside `deviceID`.
 
 mod add;
@@ -27,7 +27,7 @@ use std::path::Path;
 pub const LONGEST: u64 = 1 << 20;
 
 /// Versions of the protocol, oldest first.
-const VERSIONS: [&str; 4] = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+const VERSIONS: [&str; 5] = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
 /// What is printed, and whether it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub fn run(root: &Path, variable: impl Fn(&str) -> Option<OsString>, input: &[u8
     let header = Header::read(input);
     let version = header
         .as_ref()
-        .map_or(VERSIONS[2], |header| header.version.as_str())
+        .map_or(VERSIONS[3], |header| header.version.as_str())
         .to_owned();
     let mut log = Log::default();
     let answered = Call::read(variable).and_then(|call| {

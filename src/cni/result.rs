@@ -133,7 +133,7 @@ pub(super) fn render(
             if let Some(gateway) = ip.gateway {
                 object["gateway"] = json!(gateway);
             }
-            if matches!(version, "0.3.1" | "0.4.0") {
+            if matches!(version, "0.3.0" | "0.3.1" | "0.4.0") {
                 object["version"] = json!(if ip.address.is_ipv4() { "4" } else { "6" });
             }
             object

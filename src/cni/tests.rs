@@ -64,7 +64,7 @@ fn the_version_is_told_and_asked_for() {
         &old,
         &[],
         1,
-        "is not one of 0.3.1, 0.4.0, 1.0.0, 1.1.0",
+        "is not one of 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0",
     );
     refuses("GC", &conf(&json!({})), &[], 1, "of cniVersion 1.1.0");
     refuses("STATUS", &conf(&json!({})), &[], 1, "of cniVersion 1.1.0");
@@ -156,6 +156,7 @@ fn what_is_no_configuration_at_all_cannot_be_decoded() {
         let (is_error, object) = call("ADD", input, &[]);
         assert!(is_error);
         assert_eq!(object["code"], 6, "{object}");
+        assert_eq!(object["cniVersion"], "1.0.0");
     }
 }
 

@@ -13,7 +13,7 @@ fn every_version_of_the_protocol_attaches_checks_and_gives_back() -> Result<()> 
     let nic = host.plug_and_wait(Nic::igb(0), "0000:01:00.0", 3)?;
     host.wait("jq -e '.status.interfaces[0].Vfs | length == 3' /run/sriovd/state.json")?;
     let before = as_they_are(&host, &nic)?;
-    for version in ["0.3.1", "0.4.0", "1.0.0", "1.1.0"] {
+    for version in ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] {
         let container = Attachment::new(&host, "box", conf(version))?;
         let result = container.add().context(version)?;
         assert_eq!(result["cniVersion"], version);
@@ -34,7 +34,7 @@ fn every_version_of_the_protocol_attaches_checks_and_gives_back() -> Result<()> 
         assert_eq!(lent.count(), 1, "{vfs:#?}");
 
         let was = json!({"prevResult": result});
-        if version != "0.3.1" {
+        if !version.starts_with("0.3") {
             let (status, answer) = container.call("CHECK", &was)?;
             assert_eq!((status, answer), (0, Value::Null));
         }

@@ -1,8 +1,7 @@
 //! Results as each version of the protocol has them.
 
+use super::super::VERSIONS;
 use super::*;
-
-const VERSIONS: [&str; 4] = ["0.3.1", "0.4.0", "1.0.0", "1.1.0"];
 
 fn rendered(version: &str, mac: Option<&str>, mtu: Option<u32>) -> Value {
     let allocation = serde_json::from_value(json!({
