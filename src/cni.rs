@@ -17,6 +17,7 @@ use crate::attach::Lender;
 use crate::model::VfSettings;
 use call::{Call, Command};
 use error::{CniError, Code};
+use ipam::Ipam;
 use log::{Level, Log};
 use netconf::{Header, NetConf};
 use serde_json::json;
@@ -125,14 +126,14 @@ impl Plugin {
 
     /// Whether an ADD could succeed. Of a VF that is only named with the ADD nothing can be said.
     fn status(&self, conf: &NetConf) -> Result<String, CniError> {
-        match conf
-            .choice
-            .as_ref()
-            .map(|choice| self.lender.has_free(choice, true))
-        {
-            None | Some(Ok(())) => Ok(String::new()),
-            Some(Err(error)) => Err(CniError::new(Code::NotAvailable, chain(&error))),
+        if let Some(choice) = &conf.choice {
+            let free = self.lender.has_free(choice, true);
+            free.map_err(|error| CniError::new(Code::NotAvailable, chain(&error)))?;
         }
+        if let Some(ipam) = Ipam::of(&self.header.raw, &self.call.path)? {
+            ipam.forward("STATUS")?;
+        }
+        Ok(String::new())
     }
 }
 

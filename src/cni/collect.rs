@@ -53,15 +53,15 @@ impl Plugin {
                 .iter()
                 .filter_map(|it| it.as_ref().err().map(|error| chain(error))),
         );
-        // Old ones do not know the command, and have nothing to say here.
-        if let Some(ipam) = Ipam::of(&self.header.raw, &self.call.path)?
-            && let Err(error) = ipam.run("GC")
-        {
-            log.write(Level::Debug, &error);
+        let released = Ipam::of(&self.header.raw, &self.call.path)
+            .and_then(|ipam| ipam.map_or(Ok(()), |ipam| ipam.forward("GC")));
+        if failed.is_empty() {
+            return released.map(|()| String::new());
         }
-        match failed.is_empty() {
-            true => Ok(String::new()),
-            false => Err(CniError::new(Code::CannotDetach, failed.join("; "))),
-        }
+        let error = CniError::new(Code::CannotDetach, failed.join("; "));
+        Err(match released {
+            Ok(()) => error,
+            Err(trouble) => error.and(&trouble.to_string()),
+        })
     }
 }

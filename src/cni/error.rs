@@ -63,6 +63,17 @@ impl CniError {
         self.code == Code::IncompatibleVersion as u32
     }
 
+    /// Whether the plugin knows neither STATUS nor GC. These name no container, which an old one
+    /// misses before it looks at the command.
+    pub(super) fn is_unknown_command(&self) -> bool {
+        let codes = [
+            Code::IncompatibleVersion,
+            Code::UnknownContainer,
+            Code::InvalidEnvironment,
+        ];
+        codes.into_iter().any(|code| self.code == code as u32)
+    }
+
     /// The same, and what else went wrong on the way back.
     pub(super) fn and(mut self, also: &str) -> Self {
         self.message = format!("{}; {also}", self.message);

@@ -232,3 +232,49 @@ fn a_vf_for_user_space_is_told_as_an_interface_and_checked_without_one() {
     assert_eq!(call("CHECK", &result), Value::Null);
     assert_eq!(call("DEL", &result), Value::Null);
 }
+
+/// A plugin that answers so. Another process writes it: of what this one has open, a third that
+/// just starts would have a copy, and what is open for writing cannot be run.
+fn ipam(directory: &Path, status: i32, answer: &str) {
+    let text = format!(
+        "#!/bin/sh\necho $CNI_COMMAND >> $0.calls\nprintf '%s' '{answer}'\nexit {status}\n"
+    );
+    let draft = directory.join("draft");
+    std::fs::write(&draft, text).unwrap();
+    let mut install = std::process::Command::new("install");
+    let installed = install.args(["-m", "755"]).arg(draft);
+    let installed = installed.arg(directory.join("addresses")).status();
+    assert!(installed.unwrap().success());
+}
+
+#[test]
+fn what_the_ipam_plugin_says_of_status_and_gc_is_passed_on_if_it_knows_them() {
+    let conf = json!({"cniVersion": "1.1.0", "pool": null, "ipam": {"type": "addresses"}});
+    let conf = self::conf(&conf).to_string();
+    for (status, answer, code) in [
+        (0, "", None),
+        (
+            1,
+            r#"{"code": 1, "msg": "incompatible CNI versions"}"#,
+            None,
+        ),
+        (1, r#"{"code": 3, "msg": "missing containerID"}"#, None),
+        (1, r#"{"code": 4, "msg": "unknown CNI_COMMAND: GC"}"#, None),
+        (1, r#"{"code": 50, "msg": "none is left"}"#, Some(50)),
+        (1, r#"{"code": 999, "msg": "none is left"}"#, Some(999)),
+        (1, "", Some(104)),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        ipam(directory.path(), status, answer);
+        let path = [("CNI_PATH", directory.path().to_str().unwrap())];
+        for command in ["STATUS", "GC"] {
+            let (is_error, object) = call(command, conf.as_bytes(), &path);
+            assert_eq!(is_error, code.is_some(), "{command} {answer}: {object}");
+            assert_eq!(object["code"].as_u64(), code, "{command} {answer}");
+        }
+        let calls = std::fs::read_to_string(directory.path().join("addresses.calls"));
+        assert_eq!(calls.unwrap(), "STATUS\nGC\n");
+    }
+    let (is_error, object) = call("STATUS", conf.as_bytes(), &[]);
+    assert!(is_error && object["code"] == 7, "{object}");
+}
