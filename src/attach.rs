@@ -30,6 +30,7 @@ pub use inspect::Inspection;
 use pools::NoPools;
 use records::Records;
 pub use stale::Collected;
+use stale::Life;
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -141,11 +142,19 @@ impl Lender {
         self.records.all()
     }
 
-    /// What this container has under this name.
+    /// What this container has under this name; of several, what it lives with.
     pub fn find(&self, container: &str, interface: &str) -> Option<Allocation> {
-        self.records.all().into_iter().find(|allocation| {
+        let found = self.find_all(container, interface).into_iter();
+        found.max_by_key(|it| matches!(self.life(it), Ok(Life::Lives)))
+    }
+
+    /// Also what it had before it started again, if nobody took that back yet.
+    fn find_all(&self, container: &str, interface: &str) -> Vec<Allocation> {
+        let mut found = self.records.all();
+        found.retain(|allocation| {
             let borrower = &allocation.borrower;
             borrower.container == container && borrower.interface.as_str() == interface
-        })
+        });
+        found
     }
 }

@@ -2,6 +2,7 @@
 
 use super::inside::{find, set_mac};
 use super::lend::opening;
+use super::records::Record;
 use super::{AttachError, Lender, lock};
 use crate::host::namespace::{Namespace, Seen, look};
 use crate::host::netlink::Netlink;
@@ -41,20 +42,29 @@ enum Back {
 }
 
 impl Lender {
-    /// Takes back what a container has under this name. `None`: it has nothing.
+    /// Takes back all that a container has under this name.
     pub fn give_back(
         &self,
         container: &str,
         interface: &str,
-    ) -> Result<Option<GivenBack>, AttachError> {
-        let Some(found) = self.find(container, interface) else {
-            return Ok(None);
-        };
+    ) -> Result<Vec<GivenBack>, AttachError> {
+        let found = self.find_all(container, interface);
+        // Each of them, before one that failed is told.
+        let given_back: Vec<_> = found.iter().map(|it| self.give_back_this(it)).collect();
+        given_back
+            .into_iter()
+            .filter_map(Result::transpose)
+            .collect()
+    }
+
+    /// Takes this one back. `None`: somebody was quicker.
+    pub fn give_back_this(&self, found: &Allocation) -> Result<Option<GivenBack>, AttachError> {
         let _lock = lock::take(&self.root, found.address)?;
-        // Somebody may have been quicker.
-        match self.find(container, interface) {
-            Some(allocation) => self.give_back_locked(&allocation).map(Some),
-            None => Ok(None),
+        match self.records.read(found.address) {
+            Record::Of(allocation) if *allocation == *found => {
+                self.give_back_locked(found).map(Some)
+            }
+            Record::None | Record::Of(_) | Record::Damaged => Ok(None),
         }
     }
 

@@ -44,13 +44,15 @@ impl Lender {
         // Before anything is touched: it is what callers get wrong.
         Namespace::open(&borrower.namespace)?;
         let interface = borrower.interface.as_str();
-        if let Some(had) = self.find(&borrower.container, interface)
-            && self.life(&had)? == Life::Lives
-        {
-            return Err(AttachError::Already {
-                container: borrower.display_name().to_owned(),
-                interface: interface.to_owned(),
-            });
+        for had in self.find_all(&borrower.container, interface) {
+            if self.life(&had)? == Life::Lives {
+                return Err(AttachError::Already {
+                    container: borrower.display_name().to_owned(),
+                    interface: interface.to_owned(),
+                });
+            }
+            // First, so that it can get this one again.
+            self.collect_vf(had.address, None)?;
         }
         let mut held = Held::default();
         let mut locked = Vec::new();

@@ -66,7 +66,7 @@ impl Lender {
             .collect()
     }
 
-    fn collect_vf(
+    pub(super) fn collect_vf(
         &self,
         vf: PciAddress,
         pf: Option<PciAddress>,

@@ -36,10 +36,7 @@ impl Plugin {
             if borrower.network != self.header.name || valid.contains(&attachment) {
                 continue;
             }
-            match self
-                .lender
-                .give_back(&attachment.container, &attachment.ifname)
-            {
+            match self.lender.give_back_this(&allocation) {
                 Ok(given_back) => {
                     let troubles = given_back.into_iter().flat_map(|it| it.troubles);
                     troubles.for_each(|trouble| log.write(Level::Warning, &trouble));

@@ -1,7 +1,7 @@
 //! Calls that are refused before anything is touched, and the words of the refusal.
 
 use super::*;
-use crate::host::linux::prepared::{PF, Prepared, pci};
+use crate::host::linux::prepared::{PF, Prepared, pci, vf_address};
 use serde_json::Value;
 
 fn call(command: &str, conf: &[u8], environment: &[(&str, &str)]) -> (bool, Value) {
@@ -277,4 +277,33 @@ fn what_the_ipam_plugin_says_of_status_and_gc_is_passed_on_if_it_knows_them() {
     }
     let (is_error, object) = call("STATUS", conf.as_bytes(), &[]);
     assert!(is_error && object["code"] == 7, "{object}");
+}
+
+#[test]
+fn gc_takes_back_what_the_network_lent_and_nothing_of_another() {
+    let host = Prepared::with_pf();
+    for (vf, network) in [(0, "other"), (1, "f1-u")] {
+        host.vf(vf, "vfio-pci");
+        let record = json!({
+            "address": vf_address(vf),
+            "pf": PF,
+            "vf": vf,
+            "borrower": {
+                "container": "box",
+                "network": network,
+                "namespace": "/proc/self/ns/net",
+                "interface": "net1",
+            },
+            "lent_at": 0,
+        });
+        let file = format!("var/lib/sriovd/allocations/{}", vf_address(vf));
+        host.file(&file, &record.to_string());
+    }
+    host.directory("var/lib/sriovd/allocations/released");
+    let newest = conf(&json!({"cniVersion": "1.1.0"})).to_string();
+    let answer = call_at(&host.path(""), "GC", newest.as_bytes(), &[]);
+    assert_eq!(answer, (false, Value::Null));
+    let left = Lender::new(host.path("")).allocations();
+    let left: Vec<_> = left.into_iter().map(|it| it.borrower.network).collect();
+    assert_eq!(left, ["other"]);
 }

@@ -5,11 +5,7 @@ use crate::attach::records::tests::{allocation, records};
 use crate::host::linux::prepared::{Prepared, pci};
 use crate::model::MacAddress;
 
-#[test]
-fn a_vf_whose_netdev_is_on_its_way_keeps_its_record() {
-    let host = Prepared::with_pf();
-    host.vf(0, "igbvf");
-    let records = records(&host.path(""));
+fn with_netdev() -> Allocation {
     let mut lent = allocation(0, "box");
     lent.interface_before = Some(VfInterface {
         index: 7,
@@ -18,16 +14,45 @@ fn a_vf_whose_netdev_is_on_its_way_keeps_its_record() {
         mtu: crate::model::Mtu::try_from(1500).unwrap(),
         up: false,
     });
+    lent
+}
+
+#[test]
+fn a_vf_whose_netdev_is_on_its_way_keeps_its_record() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    let records = records(&host.path(""));
+    let lent = with_netdev();
     records.create(&lent).unwrap();
     let lender = Lender::new(host.path(""));
 
-    let later = lender.give_back("box", "eth0").unwrap().unwrap();
+    let later = lender.give_back("box", "eth0").unwrap().remove(0);
     assert!(later.is_coming && !later.troubles.is_empty(), "{later:?}");
-    assert_eq!(records.all(), [lent.clone()]);
+    assert_eq!(records.all(), std::slice::from_ref(&lent));
 
     // Without a driver there is none to wait for.
     host.remove(&format!("{}/driver", pci(&lent.address.to_string())));
-    let back = lender.give_back("box", "eth0").unwrap().unwrap();
-    assert_eq!(back, GivenBack::default());
+    let back = lender.give_back("box", "eth0").unwrap();
+    assert_eq!(back, [GivenBack::default()]);
     assert_eq!(records.all(), []);
+}
+
+#[test]
+fn a_container_that_started_again_is_known_by_what_it_lives_with_and_gives_all_back() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    host.vf(1, "vfio-pci");
+    let records = records(&host.path(""));
+    let (old, mut new) = (with_netdev(), allocation(1, "box"));
+    new.borrower.namespace = "/proc/self/ns/net".into();
+    for lent in [&old, &new] {
+        records.create(lent).unwrap();
+    }
+    let lender = Lender::new(host.path(""));
+    assert_eq!(lender.find("box", "eth0"), Some(new));
+
+    let back = lender.give_back("box", "eth0").unwrap();
+    let is_coming: Vec<_> = back.iter().map(|it| it.is_coming).collect();
+    assert_eq!(is_coming, [true, false]);
+    assert_eq!(records.all(), [old]);
 }

@@ -1,6 +1,51 @@
-//! What lending comes to.
+//! VFs of a prepared tree, lent.
 
 use super::*;
+use crate::attach::records::tests::{allocation, records};
+use crate::host::linux::prepared::{PF, Prepared, vf_address};
+use serde_json::json;
+
+#[test]
+fn a_container_that_starts_again_gets_its_vf_again_and_has_no_other() {
+    let host = Prepared::with_pf();
+    for vf in 0..3 {
+        let vf = host.vf(vf, "vfio-pci");
+        host.file(&format!("{vf}/enable"), "0\n");
+    }
+    let vfs: Vec<_> = (0..3)
+        .map(|vf| json!({"vfID": vf, "pciAddress": vf_address(vf)}))
+        .collect();
+    let groups = json!([{"resourceName": "intelnics", "vfRange": "0-2"}]);
+    let state = json!({
+        "spec": {"interfaces": [{"pciAddress": PF, "vfGroups": groups}]},
+        "status": {"interfaces": [{"pciAddress": PF, "Vfs": vfs}]},
+    });
+    host.file("run/sriovd/state.json", &state.to_string());
+    let records = records(&host.path(""));
+    let mut ended = allocation(1, "box");
+    ended.borrower.namespace = host.path("ended");
+    records.create(&ended).unwrap();
+
+    let mut borrower = ended.borrower;
+    borrower.namespace = "/proc/self/ns/net".into();
+    let request = Request {
+        borrower,
+        choice: Choice::OfPool {
+            pool: "intelnics".parse().unwrap(),
+            index: None,
+        },
+        settings: VfSettings::default(),
+        mtu: None,
+        userspace: true,
+    };
+    let lender = Lender::new(host.path(""));
+    let lent = lender.lend(&request).unwrap();
+    assert_eq!(lent.allocation.address, vf_address(1));
+    assert_eq!(records.all(), [lent.allocation]);
+
+    let again = lender.lend(&request);
+    assert!(matches!(again, Err(AttachError::Already { .. })));
+}
 
 #[test]
 fn the_mac_that_a_pf_gave_is_the_one_set_or_the_one_before_but_never_all_zeros() {
