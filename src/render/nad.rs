@@ -48,7 +48,7 @@ fn resource_name(prefix: Option<&str>, resource: &ResourceName) -> String {
     format!("{}/{resource}", prefix.unwrap_or(pools::DEFAULT_PREFIX))
 }
 
-/// A plugin alone is not a list, and always says a VLAN, if only 0. multus puts the device in.
+/// A plugin alone is not a list. multus puts the device in.
 fn config(network: &Network) -> Result<Value, NotForKubernetes> {
     let text = cni::conflist(network, cni::Device::None)?;
     let mut list: Map<String, Value> = serde_json::from_str(&text).unwrap_or_default();
@@ -60,11 +60,10 @@ fn config(network: &Network) -> Result<Value, NotForKubernetes> {
         _ => Vec::new(),
     };
     if let Some(first) = plugins.first_mut() {
-        if description.plugin == PluginType::Sriov {
-            for key in ["vlan", "vlanQoS"] {
-                let is = first[key].take();
-                first[key] = if is.is_null() { json!(0) } else { is };
-            }
+        // The operator says one always, if only 0, which clears the one that the policy gave the VF.
+        if description.plugin == PluginType::Sriov && description.settings.vlan.is_some() {
+            let qos = first["vlanQoS"].take();
+            first["vlanQoS"] = if qos.is_null() { json!(0) } else { qos };
         }
         let ipam = first["ipam"].take();
         first["ipam"] = if ipam.is_null() { json!({}) } else { ipam };

@@ -37,14 +37,12 @@ fn a_manifest_names_the_resource_that_its_pods_get() {
 }
 
 #[test]
-fn the_configuration_is_the_operators() {
+fn the_configuration_is_the_operators_but_for_a_vlan_that_nobody_asked_for() {
     let base = |more: Value| {
         let mut config = json!({
             "cniVersion": "1.0.0",
             "name": "net1",
             "type": "sriov",
-            "vlan": 0,
-            "vlanQoS": 0,
             "ipam": {},
         });
         let more = more.as_object().unwrap().clone();
@@ -59,6 +57,19 @@ fn the_configuration_is_the_operators() {
         config_of(&network),
         base(json!({"min_tx_rate": 10, "max_tx_rate": 100}))
     );
+    let network = with(|it| it.settings.vlan = Some(Vlan::NONE));
+    assert_eq!(config_of(&network), base(json!({"vlan": 0, "vlanQoS": 0})));
+    let network = with(|it| {
+        it.settings.vlan = Some(Vlan {
+            id: 100,
+            qos: 3,
+            ..Vlan::NONE
+        });
+    });
+    assert_eq!(
+        config_of(&network),
+        base(json!({"vlan": 100, "vlanQoS": 3}))
+    );
     let network = with(|it| {
         it.settings.vlan = Some(Vlan {
             id: 200,
@@ -69,7 +80,12 @@ fn the_configuration_is_the_operators() {
     });
     assert_eq!(
         config_of(&network),
-        base(json!({"vlan": 200, "vlanProto": "802.1ad", "ipam": {"type": "dhcp"}}))
+        base(json!({
+            "vlan": 200,
+            "vlanQoS": 0,
+            "vlanProto": "802.1ad",
+            "ipam": {"type": "dhcp"},
+        }))
     );
 }
 
@@ -119,7 +135,7 @@ fn further_plugins_make_a_list() {
         json!({
             "cniVersion": "1.0.0",
             "name": "net1",
-            "plugins": [{"type": "sriov", "vlan": 0, "vlanQoS": 0, "ipam": {}}, tuning],
+            "plugins": [{"type": "sriov", "ipam": {}}, tuning],
         })
     );
 }
