@@ -20,8 +20,8 @@ pub mod pools;
 
 use crate::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot};
 use crate::plan::owned::Assignment;
-use crate::policy::Network;
 use crate::policy::resolve::Resolution;
+use crate::policy::{Network, Policy};
 use crate::report::PfReport;
 use assign::{Assignments, NoVf};
 use cni::{Device, Unusable};
@@ -92,6 +92,7 @@ impl<'a> View<'a> {
 
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
+    pub policies: &'a [Policy],
     pub networks: &'a [Network],
     pub host: &'a View<'a>,
     /// Which VF each network was given last.
@@ -169,7 +170,7 @@ pub fn render(input: &Input<'_>) -> Outputs {
         }
         if let Some(directory) = &settings.manifests_dir {
             let path = directory.join(nad::file_name(network));
-            let prefix = prefix_of(network, &pools);
+            let prefix = prefix_of(network, input);
             outputs.add(
                 network,
                 path,
@@ -223,9 +224,8 @@ fn pool_of<'a>(network: &'a Network, pools: &Pools<'_>) -> Result<Device<'a>, Re
     }
 }
 
-fn prefix_of<'a>(network: &Network, pools: &Pools<'a>) -> Option<&'a str> {
-    let members = pools.get(network.resource.as_ref()?)?;
-    members.first().map(|member| pools::prefix(member.claim))
+fn prefix_of<'a>(network: &Network, input: &Input<'a>) -> Option<&'a str> {
+    pools::wanted_prefix(network.resource.as_ref()?, input.host, input.policies)
 }
 
 fn conflist(

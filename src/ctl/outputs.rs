@@ -58,6 +58,7 @@ pub(super) fn render(
         cni_directory::look(&arguments.root, dir)
     });
     render::render(&render::Input {
+        policies: &scene.policies.policies,
         networks: &scene.policies.networks,
         host: &View::new(&scene.host, &scene.resolutions),
         previous: &scene.memory.assignments,

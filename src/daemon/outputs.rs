@@ -165,6 +165,7 @@ impl Publication {
             .map(|(&pf, seen)| (pf, pf_report(seen, &seen.problems)))
             .collect();
         let rendered = render::render(&render::Input {
+            policies: &shared.policies.policies,
             networks: &shared.policies.networks,
             host: &host,
             previous: &memory.assignments,

@@ -1,9 +1,11 @@
 //! Which VFs are ready to be given away, by pool.
 
 use super::View;
-use crate::model::{MacAddress, PfSnapshot, ResourceName, VfIndex, VfSnapshot};
+use crate::model::{MacAddress, PfSnapshot, ResourceName, ResourcePrefix, VfIndex, VfSnapshot};
 use crate::plan::owned::Assignment;
+use crate::policy::Policy;
 use crate::policy::resolve::{Claim, Resolution};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// The device plugin's own default. Written out, because a policy that names it and one that names
@@ -44,8 +46,34 @@ impl Member<'_> {
 
 /// The domain under which a claim's VFs are known to Kubernetes.
 pub fn prefix(claim: &Claim) -> &str {
-    let prefix = claim.resource_prefix.as_ref();
+    or_default(claim.resource_prefix.as_ref())
+}
+
+fn or_default(prefix: Option<&ResourcePrefix>) -> &str {
     prefix.map_or(DEFAULT_PREFIX, |prefix| prefix.as_str())
+}
+
+/// The domain of a pool: that of its first VF, ready or not, and where it has no PF here, of the
+/// strongest policy that forms it. `None`: there is no such policy.
+pub fn wanted_prefix<'a>(
+    resource: &ResourceName,
+    host: &View<'a>,
+    policies: &'a [Policy],
+) -> Option<&'a str> {
+    let is_it = |other: &Option<ResourceName>| other.as_ref() == Some(resource);
+    let here = host.pfs.values().find_map(|&(_, resolution)| {
+        let Resolution::Desired(desired) = resolution else {
+            return None;
+        };
+        let claims = desired.policies.iter();
+        let claims = claims.filter(|claim| is_it(&claim.resource));
+        claims.min_by_key(|claim| &claim.vfs)
+    });
+    let policies = policies.iter().enumerate();
+    let forming = policies.filter(|(_, policy)| policy.enabled && is_it(&policy.resource));
+    let strongest = forming.min_by_key(|&(position, policy)| (policy.priority, Reverse(position)));
+    let strongest = strongest.map(|(_, policy)| or_default(policy.resource_prefix.as_ref()));
+    here.map(prefix).or(strongest)
 }
 
 pub fn pools<'a>(host: &View<'a>) -> Pools<'a> {

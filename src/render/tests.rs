@@ -1,7 +1,9 @@
 //! Outputs together: what is on, what is held back, and that equal worlds give equal bytes.
 
 use super::*;
+use crate::policy;
 use crate::policy::network::NetworkBody;
+use crate::policy::resolve::Claim;
 use fixture::*;
 use proptest::prelude::*;
 use serde_json::json;
@@ -26,6 +28,7 @@ fn outputs(
     settings: &OutputSettings,
 ) -> Outputs {
     render(&Input {
+        policies: &[],
         networks,
         host: &world.view(),
         previous,
@@ -129,6 +132,39 @@ fn the_only_network_of_a_kubernetes_node_is_held_back() {
         );
         // It keeps its VF for the day on which another network is there.
         assert_eq!(found.assignments.len(), 1);
+    }
+}
+
+#[test]
+fn a_manifest_names_the_same_resource_wherever_its_vfs_are() {
+    let claim = Claim {
+        resource_prefix: Some(parse("example.com")),
+        ..claim("a", None)
+    };
+    let policy = "[[policy]]\nname = \"dataplane\"\nresource = \"a\"\nnum_vfs = 2\n\
+                  resource_prefix = \"example.com\"\nmatch.vendor = \"8086\"\n";
+    let policies = policy::file::parse(Path::new(""), policy).unwrap().policies;
+    let ready = World::of([(pf(1, 2), vec![claim])]);
+    let mut without_vfs = ready.clone();
+    without_vfs
+        .host
+        .pfs
+        .values_mut()
+        .for_each(|pf| pf.vfs.clear());
+    for world in [ready, without_vfs, World::default()] {
+        let found = render(&Input {
+            policies: &policies,
+            networks: &[network("f1-u", Some("a"))],
+            host: &world.view(),
+            previous: &BTreeMap::new(),
+            reports: &BTreeMap::new(),
+            cni_directory: CniDirectory::default(),
+            settings: &everything_on(),
+        });
+        let path = Path::new("/var/lib/sriovd/manifests/default.f1-u.json");
+        let manifest: Value = serde_json::from_str(&found.files[path]).unwrap();
+        let resource = &manifest["metadata"]["annotations"]["k8s.v1.cni.cncf.io/resourceName"];
+        assert_eq!(resource, "example.com/a", "{:?}", world.host);
     }
 }
 

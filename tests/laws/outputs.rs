@@ -117,6 +117,7 @@ fn rendered(
     previous: &BTreeMap<NetworkName, Assignment>,
 ) -> Outputs {
     render::render(&Input {
+        policies: &[],
         networks: &NETWORKS,
         host: &View::new(host, resolutions),
         previous,

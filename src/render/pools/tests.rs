@@ -1,9 +1,10 @@
 //! A VF is ready when its driver is as wanted, whatever its attributes.
 
 use super::*;
-use crate::policy::DeviceType;
 use crate::policy::resolve::DesiredVf;
+use crate::policy::{DeviceType, file};
 use crate::render::fixture::*;
+use std::path::Path;
 
 fn wanted(device_type: DeviceType) -> DesiredVf {
     DesiredVf {
@@ -83,6 +84,89 @@ fn a_pool_gathers_the_ready_vfs_of_its_claims_over_all_pfs() {
     assert_eq!(members("a"), [("ens1f0".into(), 0), ("ens2f0".into(), 1)]);
     assert_eq!(members("b"), [("ens1f0".into(), 3)]);
     assert_eq!(pools.len(), 2);
+}
+
+fn offered(resource: &str, vfs: Option<&str>, prefix: Option<&str>) -> Claim {
+    Claim {
+        resource_prefix: prefix.map(parse),
+        ..claim(resource, vfs)
+    }
+}
+
+#[test]
+fn the_prefix_of_a_pool_is_that_of_its_first_vf_ready_or_not() {
+    let ours = |vfs| offered("a", vfs, Some("example.com"));
+    let theirs = |vfs| offered("a", vfs, Some("example.org"));
+    let foreign = |vfs| offered("b", vfs, Some("example.net"));
+    let cases = [
+        (vec![(1, vec![ours(None)])], Some("example.com")),
+        (vec![(1, vec![offered("a", None, None)])], Some("intel.com")),
+        (
+            vec![(
+                1,
+                vec![theirs(Some("2-3")), ours(Some("1")), foreign(Some("0"))],
+            )],
+            Some("example.com"),
+        ),
+        (
+            vec![
+                (3, vec![theirs(None)]),
+                (2, vec![ours(None)]),
+                (1, vec![foreign(None)]),
+            ],
+            Some("example.com"),
+        ),
+        (vec![(1, vec![foreign(None)])], None),
+    ];
+    for (pfs, expected) in cases {
+        for are_there in [true, false] {
+            let pfs = pfs
+                .iter()
+                .map(|(bus, claims)| (pf(*bus, 4), claims.clone()));
+            let mut world = World::of(pfs);
+            if !are_there {
+                world.host.pfs.values_mut().for_each(|pf| pf.vfs.clear());
+            }
+            let found = wanted_prefix(&parse("a"), &world.view(), &[]);
+            assert_eq!(found, expected, "{are_there}: {:?}", world.resolutions);
+        }
+    }
+}
+
+#[test]
+fn the_prefix_of_a_pool_without_a_pf_here_is_that_of_its_strongest_policy() {
+    let policies = |texts: &[&str]| {
+        let policies = (0..).zip(texts);
+        let texts = policies.map(|(at, text)| {
+            format!("[[policy]]\nname = \"p{at}\"\nnum_vfs = 1\nmatch.vendor = \"8086\"\n{text}\n")
+        });
+        let content = file::parse(Path::new(""), &texts.collect::<String>());
+        content.unwrap().policies
+    };
+    let ours = "resource = \"a\"\nresource_prefix = \"example.com\"";
+    let theirs = "resource = \"a\"\nresource_prefix = \"example.org\"";
+    let foreign = "resource = \"b\"\nresource_prefix = \"example.net\"";
+    let strong = &format!("{ours}\npriority = 10");
+    let off = &format!("{theirs}\nenabled = false\npriority = 0");
+    let cases: [(&[&str], _); 6] = [
+        (&[], None),
+        (&[foreign, off], None),
+        (&["resource = \"a\""], Some("intel.com")),
+        (&[off, ours, foreign], Some("example.com")),
+        (&[theirs, ours], Some("example.com")),
+        (&[strong, theirs], Some("example.com")),
+    ];
+    let mut world = World::of([(pf(1, 1), vec![offered("a", None, None)])]);
+    for resolution in world.resolutions.values_mut() {
+        *resolution = Resolution::AwaitsName;
+    }
+    for (texts, expected) in cases {
+        let policies = policies(texts);
+        for host in [&World::default(), &world] {
+            let found = wanted_prefix(&parse("a"), &host.view(), &policies);
+            assert_eq!(found, expected, "{texts:?}");
+        }
+    }
 }
 
 #[test]
