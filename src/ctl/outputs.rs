@@ -45,14 +45,16 @@ pub(super) fn render(
     wanted: Option<Output>,
 ) -> render::Outputs {
     let settings = Own::new(&arguments.root).output_settings();
-    let settings = ALL
-        .into_iter()
-        .fold(OutputSettings::default(), |all, output| {
-            match wanted.is_none_or(|wanted| wanted == output) {
-                true => switched_on(all, output, &settings),
-                false => all,
-            }
-        });
+    let nothing = OutputSettings {
+        own_cni_plugin: scene.own_cni_plugin,
+        ..OutputSettings::default()
+    };
+    let settings = ALL.into_iter().fold(nothing, |all, output| {
+        match wanted.is_none_or(|wanted| wanted == output) {
+            true => switched_on(all, output, &settings),
+            false => all,
+        }
+    });
     let cni_dir = settings.cni_dir.as_deref().filter(|_| is_this_host);
     let cni_directory = cni_dir.map_or_else(CniDirectory::default, |dir| {
         cni_directory::look(&arguments.root, dir)
@@ -136,3 +138,6 @@ pub(super) fn text(files: &BTreeMap<PathBuf, String>) -> String {
     let files = files.map(|(path, text)| format!("==> {} <==\n{text}", path.display()));
     files.collect::<Vec<_>>().join("\n")
 }
+
+#[cfg(test)]
+mod tests;
