@@ -30,7 +30,8 @@ use podman::NotForPodman;
 use pools::Pools;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 
 /// Which outputs are on, and where they go.
@@ -38,7 +39,8 @@ use std::path::{Path, PathBuf};
 pub struct OutputSettings {
     pub cni_dir: Option<PathBuf>,
     pub device_plugin_file: Option<PathBuf>,
-    pub node_state_file: Option<PathBuf>,
+    /// The same in each.
+    pub node_state_files: BTreeSet<PathBuf>,
     pub podman_dir: Option<PathBuf>,
     pub manifests_dir: Option<PathBuf>,
     pub cdi_dir: Option<PathBuf>,
@@ -49,8 +51,8 @@ pub struct OutputSettings {
 impl OutputSettings {
     /// The directories in which files of ours can lie.
     pub fn directories(&self) -> Vec<&Path> {
-        let files = [&self.device_plugin_file, &self.node_state_file];
-        let parents = files.into_iter().flatten().filter_map(|file| file.parent());
+        let files = self.device_plugin_file.iter().chain(&self.node_state_files);
+        let parents = files.filter_map(|file| file.parent());
         let own = [
             &self.cni_dir,
             &self.podman_dir,
@@ -188,9 +190,12 @@ pub fn render(input: &Input<'_>) -> Outputs {
     {
         outputs.files.insert(path.clone(), text);
     }
-    if let Some(path) = &settings.node_state_file {
+    let paths = &settings.node_state_files;
+    if !paths.is_empty() {
         let text = node_state::node_state(input.host, input.reports);
-        outputs.files.insert(path.clone(), text);
+        // It may be long: the last place gets the text itself.
+        let texts = repeat_n(text, paths.len());
+        outputs.files.extend(paths.iter().cloned().zip(texts));
     }
     outputs
 }

@@ -93,7 +93,7 @@ fn switched_on(all: OutputSettings, output: Output, paths: &agent::Outputs) -> O
             ..all
         },
         Output::State => OutputSettings {
-            node_state_file: Some(paths.node_state_file.clone()),
+            node_state_files: [paths.node_state_file.clone()].into(),
             ..all
         },
     }

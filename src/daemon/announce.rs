@@ -3,6 +3,7 @@
 use super::journal;
 use super::outputs::Published;
 use crate::api::Feed;
+use crate::attach::pools::NODE_STATE;
 use crate::attach::{AttachError, Collected};
 use crate::events::Cause;
 use crate::policy::diagnostic::Diagnostic;
@@ -145,7 +146,7 @@ impl Outputs {
         report
             .written
             .iter()
-            .filter(|file| *file != node_state)
+            .filter(|file| *file != node_state && *file != Path::new(NODE_STATE))
             .for_each(|file| {
                 journal::output_written(file);
                 let file = file.clone();

@@ -5,6 +5,7 @@ use super::backoff::{Backoff, jitter};
 use super::coordinator::{Coordinator, Shared};
 use super::status::pf_report;
 use crate::agent::{self, WhenInstalled};
+use crate::attach::pools::NODE_STATE;
 use crate::file::FileError;
 use crate::model::PciAddress;
 use crate::publish::plugins::Plugins;
@@ -216,18 +217,28 @@ fn rendered_to(settings: &agent::Outputs, plugins: Plugins) -> OutputSettings {
         cdi,
         ..
     } = settings;
+    let podman = match settings.podman {
+        WhenInstalled::Auto => plugins.netavark,
+        WhenInstalled::Always => true,
+        WhenInstalled::Never => false,
+    };
+    let own_cni_plugin = settings.cni_plugin.is_ours(plugins.cni);
+    // They look nowhere else, and networks made by hand name them, too.
+    let for_plugins = plugins.cni || plugins.netavark || own_cni_plugin || podman;
+    let node_states = [
+        node_state.then(|| settings.node_state_file.clone()),
+        for_plugins.then(|| NODE_STATE.into()),
+    ];
     OutputSettings {
         cni_dir: cni.then(|| settings.cni_dir.clone()),
         device_plugin_file: device_plugin.then(|| settings.device_plugin_file.clone()),
-        node_state_file: node_state.then(|| settings.node_state_file.clone()),
-        podman_dir: match settings.podman {
-            WhenInstalled::Auto => plugins.netavark,
-            WhenInstalled::Always => true,
-            WhenInstalled::Never => false,
-        }
-        .then(|| settings.podman_dir.clone()),
+        node_state_files: node_states.into_iter().flatten().collect(),
+        podman_dir: podman.then(|| settings.podman_dir.clone()),
         manifests_dir: manifests.then(|| settings.manifests_dir.clone()),
         cdi_dir: cdi.then(|| settings.cdi_dir.clone()),
-        own_cni_plugin: settings.cni_plugin.is_ours(plugins.cni),
+        own_cni_plugin,
     }
 }
+
+#[cfg(test)]
+mod tests;

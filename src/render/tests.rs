@@ -12,7 +12,7 @@ fn everything_on() -> OutputSettings {
     OutputSettings {
         cni_dir: Some("/etc/cni/net.d".into()),
         device_plugin_file: Some("/etc/pcidp/config.json".into()),
-        node_state_file: Some("/run/sriovd/state.json".into()),
+        node_state_files: ["/run/sriovd/state.json".into()].into(),
         podman_dir: Some("/etc/containers/networks".into()),
         manifests_dir: Some("/var/lib/sriovd/manifests".into()),
         cdi_dir: Some("/run/cdi".into()),
@@ -79,6 +79,21 @@ fn every_output_has_its_place() {
     for file in found.files.keys() {
         assert!(directories.contains(&file.parent().unwrap()));
     }
+}
+
+#[test]
+fn the_node_state_is_the_same_in_each_of_its_places() {
+    let places = ["/run/sriovd/state.json", "/srv/state.json"].map(PathBuf::from);
+    let settings = OutputSettings {
+        node_state_files: places.clone().into(),
+        ..OutputSettings::default()
+    };
+    let (world, none) = (small_world(), BTreeMap::new());
+    let found = outputs(&world, &[], &none, CniDirectory::default(), &settings);
+    assert_eq!(found.files.len(), 2);
+    assert_eq!(found.files[&places[0]], found.files[&places[1]]);
+    let directories = settings.directories();
+    assert_eq!(directories, ["/run/sriovd", "/srv"].map(Path::new));
 }
 
 #[test]
@@ -255,7 +270,7 @@ proptest! {
     fn only_vfs_that_are_ready_are_described(
         world in any_world(), networks in any_networks(), previous in any_memory()
     ) {
-        let outputs_only = OutputSettings { node_state_file: None, ..everything_on() };
+        let outputs_only = OutputSettings { node_state_files: [].into(), ..everything_on() };
         let found = outputs(&world, &networks, &previous, CniDirectory::default(), &outputs_only);
         let pools = pools::pools(&world.view());
         let ready: Vec<_> = pools.values().flatten().map(|member| member.vf.address).collect();
