@@ -11,6 +11,7 @@ pub mod journal;
 mod ledger;
 mod listen;
 mod loading;
+mod neighbours;
 mod notify;
 mod once;
 mod outputs;
@@ -26,7 +27,7 @@ mod watched;
 use crate::agent::Settings;
 use crate::api::{self, Feed, Request, TlsError};
 use crate::attach::{AttachError, Collected, Lender};
-use crate::events::{Cause, Sources, Trigger};
+use crate::events::{Cause, Neighbour, Sources, Trigger};
 use crate::file;
 use crate::host::linux::LinuxHost;
 use crate::host::{Host, HostError};
@@ -95,8 +96,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     }
     // Before the first look: what happens in between is looked at again.
     let sources = Sources::subscribe(
-        &root,
-        &settings.all_policy_dirs(),
+        neighbours::directories(&settings, &root),
         settings.limits.receive_buffer,
     )?;
     let mut shared = shared(settings, root)?;
@@ -104,6 +104,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let listener = api::listen(&file::under(&shared.root, &shared.settings.api.socket))?;
 
     let (triggers, mut triggered) = mpsc::channel(TRIGGER_QUEUE);
+    let (neighbours, mut neighbourhood) = mpsc::channel(TRIGGER_QUEUE);
     let (messages, mut finished) = mpsc::unbounded_channel();
     let (requests, mut requested) = mpsc::channel(REQUEST_QUEUE);
     let mut coordinator = Coordinator::new(shared, messages);
@@ -117,6 +118,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let work = coordinate(
         &mut coordinator,
         &mut triggered,
+        &mut neighbourhood,
         &mut finished,
         &mut requested,
         &mut reload,
@@ -125,7 +127,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
         // What is at hand is done before more is taken in.
         biased;
         ended = work => match ended {},
-        ended = sources.run(triggers) => return Err(error_of(ended)),
+        ended = sources.run(triggers, neighbours) => return Err(error_of(ended)),
         ended = serve => return Err(error_of(ended).context("the API ended")),
         ended = vf_operator => return Err(error_of(ended)),
         _ = terminate.recv() => {}
@@ -182,6 +184,7 @@ fn error_of(ended: anyhow::Result<Infallible>) -> anyhow::Error {
 async fn coordinate(
     coordinator: &mut Coordinator,
     triggered: &mut Receiver<Trigger>,
+    neighbourhood: &mut Receiver<Neighbour>,
     finished: &mut UnboundedReceiver<Message>,
     requested: &mut Receiver<Request>,
     reload: &mut Signal,
@@ -198,6 +201,7 @@ async fn coordinate(
         tokio::select! {
             Some(message) = finished.recv() => coordinator.on_message(message),
             Some(trigger) = triggered.recv() => coordinator.on_trigger(trigger),
+            Some(neighbour) = neighbourhood.recv() => coordinator.on_neighbour(&neighbour),
             Some(request) = requested.recv() => coordinator.on_request(request),
             Some(()) = reload.recv() => {
                 readiness.begin_reload();
@@ -237,3 +241,6 @@ async fn tick(interval: &mut Option<Interval>) {
         None => std::future::pending().await,
     }
 }
+
+#[cfg(test)]
+mod tests;

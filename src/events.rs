@@ -10,8 +10,8 @@ pub mod uevent;
 use crate::model::PciAddress;
 use anyhow::Context as _;
 use std::convert::Infallible;
+use std::ffi::OsString;
 use std::fmt;
-use std::path::{Path, PathBuf};
 use tokio::sync::mpsc::Sender;
 
 /// What to look at again.
@@ -75,6 +75,15 @@ pub enum Cause {
     },
 }
 
+/// Nothing to look at on the host, but it may decide about outputs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Neighbour {
+    /// Where outputs lie, an entry of this name came, went or was written.
+    Entry(OsString),
+    /// A directory came or went.
+    Directory,
+}
+
 impl Trigger {
     fn overrun(source: &'static str) -> Self {
         Self {
@@ -94,17 +103,21 @@ pub struct Sources {
 
 impl Sources {
     /// `buffer`: how many bytes the kernel may keep for each socket.
-    pub fn subscribe(root: &Path, policy_dirs: &[PathBuf], buffer: usize) -> anyhow::Result<Self> {
+    pub fn subscribe(directories: files::Directories, buffer: usize) -> anyhow::Result<Self> {
         Ok(Self {
             kernel: kernel::Source::subscribe(buffer)?,
             udev: udev::Source::subscribe(buffer)?,
             links: link::Source::subscribe(buffer)?,
-            files: files::Source::subscribe(files::Directories::new(root, policy_dirs))?,
+            files: files::Source::subscribe(directories)?,
         })
     }
 
     /// Runs until one of them is broken. Not `Send`: libudev belongs to one thread.
-    pub async fn run(self, triggers: Sender<Trigger>) -> anyhow::Result<Infallible> {
+    pub async fn run(
+        self,
+        triggers: Sender<Trigger>,
+        neighbours: Sender<Neighbour>,
+    ) -> anyhow::Result<Infallible> {
         let Self {
             kernel,
             udev,
@@ -115,14 +128,14 @@ impl Sources {
             ended = kernel.run(triggers.clone()) => ended.context("kernel events ended"),
             ended = udev.run(triggers.clone()) => ended.context("udev events ended"),
             ended = links.run(triggers.clone()) => ended.context("rtnetlink events ended"),
-            ended = files.run(triggers) => ended.context("inotify events ended"),
+            ended = files.run(triggers, neighbours) => ended.context("inotify events ended"),
         }
     }
 }
 
-async fn send(triggers: &Sender<Trigger>, trigger: Trigger) -> anyhow::Result<()> {
-    let sent = triggers.send(trigger).await;
-    sent.context("nobody takes triggers any more")
+async fn send<T: Send + Sync + 'static>(to: &Sender<T>, what: T) -> anyhow::Result<()> {
+    let sent = to.send(what).await;
+    sent.context("nobody takes what is heard any more")
 }
 
 impl Cause {

@@ -12,7 +12,8 @@ use crate::publish::plugins::Plugins;
 use crate::publish::{self, PublishReport, cni_directory};
 use crate::render::{self, CniDirectory, HeldBack, OutputSettings, View};
 use crate::report::Seen;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,6 +26,8 @@ pub(super) struct Publisher {
     running: bool,
     wanted: Wanted,
     last: Option<Digests>,
+    /// Where something of somebody else is.
+    refused: BTreeSet<PathBuf>,
     backoff: Backoff,
     pub(super) retry_at: Option<Instant>,
 }
@@ -86,7 +89,18 @@ impl Publisher {
         self.wanted = Wanted::Everything;
     }
 
+    /// Whether something of that name stands in the place of ours.
+    pub(super) fn is_refused(&self, name: &OsStr) -> bool {
+        self.refused
+            .iter()
+            .any(|path| path.file_name() == Some(name))
+    }
+
     pub(super) fn ended(&mut self, published: Published) {
+        if let Some(report) = &published.report {
+            let refused = report.refused.iter();
+            self.refused = refused.map(|(path, _)| path.clone()).collect();
+        }
         let incomplete = |report: PublishReport| !report.failed.is_empty();
         let failed = published.unsaved.is_some() || published.report.is_some_and(incomplete);
         self.running = false;

@@ -1,10 +1,10 @@
-//! Files that matter: policies, records of lent VFs, and VFIO groups that somebody closes.
+//! Files that matter: policies, records of lent VFs, VFIO groups that somebody closes, and what lies beside our outputs.
 //!
 //! None of the directories must exist: one that is made, removed or replaced later is noticed.
 
 mod tree;
 
-use super::{Cause, Scope, Trigger, send};
+use super::{Cause, Neighbour, Scope, Trigger, send};
 use crate::model::PciAddress;
 use crate::model::allocation::ALLOCATIONS;
 use anyhow::Context as _;
@@ -34,6 +34,16 @@ enum Kind {
     VfioDevices,
     /// Records of VFs that are lent, sriov-cni's and ours, named by the VF's PCI address.
     Allocations,
+    /// Where outputs of ours lie beside other files.
+    Outputs,
+    /// That it is there, or not, matters; what is in it does not.
+    Landmark,
+}
+
+/// What is told of an event.
+enum Heard {
+    Trigger(Trigger),
+    Neighbour(Neighbour),
 }
 
 impl Directories {
@@ -51,6 +61,14 @@ impl Directories {
         ];
         Self(policies.chain(others).collect())
     }
+
+    /// Also where outputs lie, and what else decides about them by being there.
+    pub fn and_neighbours(mut self, outputs: Vec<PathBuf>, landmarks: Vec<PathBuf>) -> Self {
+        let of = |kind, paths: Vec<PathBuf>| paths.into_iter().map(move |path| (kind, path));
+        self.0.extend(of(Kind::Outputs, outputs));
+        self.0.extend(of(Kind::Landmark, landmarks));
+        self
+    }
 }
 
 impl Kind {
@@ -66,11 +84,15 @@ impl Kind {
             // Whoever uses a device opens it for writing; our own look at a group does not.
             Self::VfioGroups | Self::VfioDevices => WatchMask::CLOSE_WRITE,
             Self::Allocations => WatchMask::CLOSE_WRITE | WatchMask::DELETE | WatchMask::MOVE,
+            Self::Outputs => {
+                WatchMask::CLOSE_WRITE | WatchMask::CREATE | WatchMask::DELETE | WatchMask::MOVE
+            }
+            Self::Landmark => WatchMask::DELETE_SELF,
         }
     }
 
-    /// What an event in the directory asks for.
-    fn trigger(self, directory: &Path, name: Option<&OsStr>, mask: EventMask) -> Option<Trigger> {
+    /// What an event in the directory says.
+    fn heard(self, directory: &Path, name: Option<&OsStr>, mask: EventMask) -> Option<Heard> {
         // The watch may serve others too, who asked for more.
         if mask.bits() & self.mask().bits() == 0 {
             return None;
@@ -91,9 +113,35 @@ impl Kind {
                 let vf: PciAddress = text?.parse().ok()?;
                 (Scope::Device(vf), Cause::Allocation { vf })
             }
+            Self::Outputs => {
+                let name = name.filter(|name| is_whole(directory, name, mask))?;
+                return Some(Heard::Neighbour(Neighbour::Entry(name.to_owned())));
+            }
+            Self::Landmark => return None,
         };
-        Some(Trigger { scope, cause })
+        Some(Heard::Trigger(Trigger { scope, cause }))
     }
+
+    /// What it says that the directory itself may have come or gone.
+    fn heard_on_the_way(self) -> Option<Heard> {
+        match self {
+            Self::Policies => Some(Heard::Trigger(Trigger {
+                scope: Scope::Policies,
+                cause: Cause::PolicyFiles,
+            })),
+            Self::Outputs | Self::Landmark => Some(Heard::Neighbour(Neighbour::Directory)),
+            Self::VfioGroups | Self::VfioDevices | Self::Allocations => None,
+        }
+    }
+}
+
+/// Whoever has just made a file is still to write it, and then closes it.
+fn is_whole(directory: &Path, name: &OsStr, mask: EventMask) -> bool {
+    !mask.contains(EventMask::CREATE)
+        || directory
+            .join(name)
+            .symlink_metadata()
+            .is_ok_and(|found| found.len() != 0)
 }
 
 fn is_policy_change(directory: &Path, name: Option<&OsStr>, mask: EventMask) -> bool {
@@ -136,28 +184,35 @@ impl Source {
     }
 
     /// Runs until something is broken.
-    pub async fn run(mut self, triggers: Sender<Trigger>) -> anyhow::Result<Infallible> {
+    pub async fn run(
+        mut self,
+        triggers: Sender<Trigger>,
+        neighbours: Sender<Neighbour>,
+    ) -> anyhow::Result<Infallible> {
         loop {
             let event = self.stream.next().await.context("inotify ended")?;
             let found = event
                 .and_then(|event| self.look(&event))
                 .context("cannot watch files")?;
-            for trigger in found {
-                send(&triggers, trigger).await?;
+            for heard in found {
+                match heard {
+                    Heard::Trigger(trigger) => send(&triggers, trigger).await?,
+                    Heard::Neighbour(neighbour) => send(&neighbours, neighbour).await?,
+                }
             }
         }
     }
 
-    fn look(&mut self, event: &EventOwned) -> io::Result<Vec<Trigger>> {
+    fn look(&mut self, event: &EventOwned) -> io::Result<Vec<Heard>> {
         if event.mask.contains(EventMask::Q_OVERFLOW) {
             self.replant()?;
-            return Ok(vec![Trigger::overrun("inotify")]);
+            return Ok(vec![Heard::Trigger(Trigger::overrun("inotify"))]);
         }
         let gone = event
             .mask
             .intersects(EventMask::IGNORED | EventMask::UNMOUNT | EventMask::MOVE_SELF);
         let mut moved = false;
-        let mut triggers = Vec::new();
+        let mut all = Vec::new();
         for (kind, role) in self.tree.roles(&event.wd) {
             let on_the_way = match role {
                 _ if gone => true,
@@ -166,22 +221,19 @@ impl Source {
                 }
                 Role::Step => false,
                 Role::Content { directory } => {
-                    triggers.extend(kind.trigger(directory, event.name.as_deref(), event.mask));
+                    all.extend(kind.heard(directory, event.name.as_deref(), event.mask));
                     false
                 }
             };
             moved |= on_the_way;
-            if on_the_way && *kind == Kind::Policies {
-                triggers.push(Trigger {
-                    scope: Scope::Policies,
-                    cause: Cause::PolicyFiles,
-                });
+            if on_the_way {
+                all.extend(kind.heard_on_the_way());
             }
         }
         if moved {
             self.replant()?;
         }
-        Ok(triggers)
+        Ok(all)
     }
 
     fn replant(&mut self) -> io::Result<()> {

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 /// Where every kubelet keeps its state.
-const KUBELET: &str = "/var/lib/kubelet";
+pub const KUBELET: &str = "/var/lib/kubelet";
 
 /// A directory that cannot be read counts as empty: then nothing of ours is put there.
 pub fn look(root: &Path, directory: &Path) -> CniDirectory {

@@ -166,3 +166,37 @@ fn own(host: &Host, nic: &Nic) -> Result<(serde_json::Value, serde_json::Value)>
     ensure!(own.0 != json!(null), "{link}");
     Ok(own)
 }
+
+#[test]
+fn lists_wait_for_the_clusters_own_and_files_for_whatever_is_in_their_place() -> Result<()> {
+    const CONFIG: &str = "/etc/pcidp/config.json";
+    const CLUSTERS: &str = "/etc/cni/net.d/10-cluster.conflist";
+    let host = Host::with_policy(POLICY)?;
+    host.run(&format!("echo '{{}}' > {CONFIG}"))?;
+    host.plug_and_wait(Nic::igb(0), "0000:01:00.0", 2)?;
+    host.wait(&format!("test -e {CONFLIST}"))?;
+    host.wait_for_journal("config.json not written: a file that sriovd did not write")?;
+    let moved = format!("mv {CONFIG} /etc/pcidp/by-hand.json");
+    host.run(&moved)?;
+    host.wait(&format!("jq -e .resourceList {CONFIG}"))?;
+    assert_device_plugin_takes(&host)?;
+
+    // The kubelet comes before the network of its cluster.
+    host.run("mkdir -p /var/lib/kubelet")?;
+    host.wait(&format!("! test -e {CONFLIST}"))?;
+    host.wait_for_journal("held back: a kubelet runs here")?;
+    for _ in 0..2 {
+        host.run(&format!("echo '{{}}' > {CLUSTERS}"))?;
+        host.wait(&format!("test -e {CONFLIST}"))?;
+        host.run(&format!("rm {CLUSTERS}"))?;
+        host.wait(&format!("! test -e {CONFLIST}"))?;
+    }
+    host.run("rmdir /var/lib/kubelet")?;
+    host.wait(&format!("test -e {CONFLIST}"))?;
+    let end = host.journal_end()?;
+    host.run("mkdir /etc/cni/other.d && echo '{}' > /etc/cni/net.d/zz-later.conflist")?;
+    host.assert_second_pass_is_empty()?;
+    let said = host.journal_after(&end)?;
+    ensure!(said.is_empty(), "{said}");
+    Ok(())
+}

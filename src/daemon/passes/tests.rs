@@ -1,42 +1,14 @@
 //! When a pass begins, and when it does not.
 
 use super::super::Message;
-use super::super::coordinator::Shared;
-use super::super::ledger::StateLedger;
+use super::super::tests::coordinator;
 use super::*;
-use crate::agent::Settings;
 use crate::api::{Tls, TlsFiles};
-use crate::attach::Lender;
 use crate::events::{Cause, Scope, Trigger};
-use crate::policy::PolicySet;
 use crate::policy::load::FileState;
 use crate::report::FileReport;
 use crate::sim::{DriverModel, SimHost, SimPf};
-use crate::state::Store;
 use std::sync::Arc;
-use tokio::sync::mpsc;
-
-fn coordinator(
-    root: &std::path::Path,
-    host: &Arc<SimHost>,
-) -> (Coordinator, mpsc::UnboundedReceiver<Message>) {
-    let (store, lost) = Store::open(root);
-    let store = Arc::new(store);
-    let shared = Shared {
-        feed: crate::api::Feed::new().unwrap(),
-        host: Arc::clone(host) as _,
-        lender: Lender::new(root.to_owned()),
-        ledger: StateLedger::new(Arc::clone(&store), root, lost.is_some()),
-        store,
-        settings: Arc::new(Settings::default()),
-        root: Arc::new(root.to_owned()),
-        node: Arc::default(),
-        policies: Arc::new(PolicySet::default()),
-        tls: None,
-    };
-    let (messages, finished) = mpsc::unbounded_channel();
-    (Coordinator::new(shared, messages), finished)
-}
 
 /// As if there were no policies, every PF of ours would be reset.
 #[test]

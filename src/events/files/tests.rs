@@ -5,10 +5,12 @@ use crate::events::tests::{Ear, hearing};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
+use tokio::sync::mpsc::{Receiver, channel};
 
 struct Host {
     root: TempDir,
     ear: Ear,
+    neighbours: Receiver<Neighbour>,
 }
 
 const MARK: Scope = Scope::VfioGroup(77);
@@ -46,6 +48,12 @@ impl Host {
         heard.into_iter().map(|trigger| trigger.scope).collect()
     }
 
+    /// Nothing else may be heard.
+    async fn neighbours(&mut self) -> Vec<Neighbour> {
+        assert_eq!(self.heard().await, []);
+        std::iter::from_fn(|| self.neighbours.try_recv().ok()).collect()
+    }
+
     async fn policies_changed(&mut self) -> bool {
         let heard = self.heard().await;
         assert!(
@@ -65,10 +73,25 @@ async fn on_host(policies: bool, test: impl AsyncFnOnce(Host)) {
     if policies {
         fs::create_dir(&directory).unwrap();
     }
-    let directories = Directories::new(root.path(), &[directory]);
+    let directories = Directories::new(root.path(), &[directory]).and_neighbours(
+        vec![root.path().join("etc/cni/net.d")],
+        vec![root.path().join("var/lib/kubelet")],
+    );
     let source = Source::subscribe(directories).unwrap();
-    let test = async |ear| test(Host { root, ear }).await;
-    hearing(|sender| source.run(sender), test).await;
+    let (sender, neighbours) = channel(16);
+    let test = async |ear| {
+        let host = Host {
+            root,
+            ear,
+            neighbours,
+        };
+        test(host).await;
+    };
+    hearing(|triggers| source.run(triggers, sender), test).await;
+}
+
+fn entry(name: &str) -> Neighbour {
+    Neighbour::Entry(name.into())
 }
 
 #[tokio::test]
@@ -253,6 +276,51 @@ async fn a_vfio_directory_that_comes_with_the_module_is_noticed() {
         host.write("etc/sriov.d/10.toml", "x");
         assert_eq!(host.ear.next().await.scope, Scope::Policies);
         assert_eq!(host.heard().await, []);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_lies_beside_outputs_is_told_once_it_is_whole() {
+    on_host(true, async |mut host| {
+        host.mkdir("etc/cni/net.d");
+        host.neighbours().await;
+        let file = File::create(host.path("etc/cni/net.d/10-a.conf")).unwrap();
+        assert_eq!(host.neighbours().await, []);
+        drop(file);
+        assert_eq!(host.neighbours().await, [entry("10-a.conf")]);
+        symlink("/srv/b.conf", host.path("etc/cni/net.d/20-b.conf")).unwrap();
+        assert_eq!(host.neighbours().await, [entry("20-b.conf")]);
+        host.rename("etc/cni/net.d/10-a.conf", "etc/10-a.conf");
+        assert_eq!(host.neighbours().await, [entry("10-a.conf")]);
+        host.rename("etc/10-a.conf", "etc/cni/net.d/30-c.conf");
+        assert_eq!(host.neighbours().await, [entry("30-c.conf")]);
+        fs::remove_file(host.path("etc/cni/net.d/30-c.conf")).unwrap();
+        assert_eq!(host.neighbours().await, [entry("30-c.conf")]);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn directories_beside_outputs_are_noticed_and_what_is_in_a_kubelets_is_not() {
+    on_host(true, async |mut host| {
+        for _ in 0..2 {
+            for directory in ["etc/cni/net.d", "var/lib/kubelet"] {
+                host.mkdir(directory);
+                let found = host.neighbours().await;
+                assert!(found.contains(&Neighbour::Directory), "{found:?}");
+            }
+            host.mkdir("var/lib/kubelet/pods/1");
+            host.write("var/lib/kubelet/config.yaml", "");
+            fs::remove_dir_all(host.path("var/lib/kubelet/pods")).unwrap();
+            host.write("var/lib/other", "");
+            assert_eq!(host.neighbours().await, []);
+            for directory in ["etc/cni", "var/lib/kubelet"] {
+                fs::remove_dir_all(host.path(directory)).unwrap();
+                let found = host.neighbours().await;
+                assert!(found.contains(&Neighbour::Directory), "{found:?}");
+            }
+        }
     })
     .await;
 }

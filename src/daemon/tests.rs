@@ -1,0 +1,51 @@
+//! A coordinator over a simulated host, for the tests of its parts.
+
+use super::*;
+use crate::policy::file::parse;
+use crate::sim::SimHost;
+
+pub(super) fn coordinator(
+    root: &Path,
+    host: &Arc<SimHost>,
+) -> (Coordinator, UnboundedReceiver<Message>) {
+    let (store, lost) = Store::open(root);
+    let store = Arc::new(store);
+    let shared = Shared {
+        feed: Feed::new().unwrap(),
+        host: Arc::clone(host) as _,
+        lender: Lender::new(root.to_owned()),
+        ledger: StateLedger::new(Arc::clone(&store), root, lost.is_some()),
+        store,
+        settings: Arc::new(Settings::default()),
+        root: Arc::new(root.to_owned()),
+        node: Arc::default(),
+        policies: Arc::new(PolicySet::default()),
+        tls: None,
+    };
+    let (messages, finished) = mpsc::unbounded_channel();
+    (Coordinator::new(shared, messages), finished)
+}
+
+/// The first look, with these policies in force.
+pub(super) fn start(coordinator: &mut Coordinator, policies: &str) {
+    let file = parse(Path::new("10-test.toml"), policies).unwrap();
+    let mut loaded = Loaded::default();
+    loaded.set.policies = file.policies;
+    loaded.set.networks = file.networks;
+    coordinator.on_message(Message::Loaded {
+        loaded: Box::new(loaded),
+        cause: Cause::Start,
+        unsaved: None,
+        tls: None,
+    });
+}
+
+pub(super) async fn until(
+    coordinator: &mut Coordinator,
+    finished: &mut UnboundedReceiver<Message>,
+    is_over: impl Fn(&Coordinator) -> bool,
+) {
+    while !is_over(coordinator) {
+        coordinator.on_message(finished.recv().await.unwrap());
+    }
+}
