@@ -347,3 +347,36 @@ fn a_shell_completes_commands_and_the_names_of_this_host() {
     root.put("etc/sriov.d/20-b.toml", "x");
     assert_eq!(asked(&["explain", "fe"]), ["few"]);
 }
+
+#[test]
+fn a_pf_that_hangs_delays_an_apply_of_ones_own_no_longer_than_it_may() {
+    let root = Root::new();
+    root.put("etc/sriovd.toml", "limits = { step_deadline = 1 }\n");
+    let device = |pf: &str, file: &str| format!("sys/bus/pci/devices/{pf}/{file}");
+    let (hanging, other) = ("0000:01:00.0", "0000:02:00.0");
+    for pf in [hanging, other] {
+        root.put(&device(pf, "class"), "0x020000\n");
+        root.put(&device(pf, "vendor"), "0x8086\n");
+        root.put(&device(pf, "device"), "0x1592\n");
+        root.put(&device(pf, "sriov_drivers_autoprobe"), "0\n");
+    }
+    root.put(&device(other, "sriov_totalvfs"), "8\n");
+    // Whoever opens it waits for somebody to write.
+    let pipe = root.path(&device(hanging, "sriov_totalvfs"));
+    let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+    assert!(made.success());
+    let output = Command::new("timeout")
+        .args(["30", env!("CARGO_BIN_EXE_sriovctl"), "--root"])
+        .arg(root.0.path())
+        .arg("apply")
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 3, "{}", err(&output));
+    let said = out(&output);
+    assert!(
+        said.contains("the kernel has not come back from looking at the PF"),
+        "{said}"
+    );
+    let state = fs::read_to_string(root.path("run/sriovd/state.json")).unwrap();
+    assert!(state.contains(other) && !state.contains(hanging), "{state}");
+}

@@ -239,7 +239,7 @@ impl Coordinator {
         self.slots.values().any(stuck) || !self.publisher.is_idle()
     }
 
-    fn tell_settled(&mut self) {
+    pub(super) fn tell_settled(&mut self) {
         if !self.settling.is_empty() && !self.is_busy() && !self.is_loading() {
             for done in self.settling.drain(..) {
                 tell_done(done, ());

@@ -3,6 +3,7 @@
 use super::Message;
 use super::backoff::{Backoff, jitter};
 use super::coordinator::{Coordinator, Shared};
+use super::slot::Slot;
 use super::status::pf_report;
 use crate::agent::{self, WhenInstalled};
 use crate::attach::pools::NODE_STATE;
@@ -127,8 +128,10 @@ impl Coordinator {
     }
 
     pub(super) fn publish_if_wanted(&mut self) {
-        // Before every PF that is there was seen once, a file would leave out what it must have.
-        let seen_once = |slot: &super::slot::Slot| slot.seen.is_some() || slot.running.is_none();
+        // Before every PF that is there was seen once, a file would leave out what it must have. One
+        // that hangs may never be: the others' files do not wait for it.
+        let seen_once =
+            |slot: &Slot| slot.seen.is_some() || slot.running.is_none() || slot.is_hung();
         let all_seen = self.slots.values().all(seen_once) && self.loaded.is_some();
         let publisher = &mut self.publisher;
         if publisher.running || publisher.wanted == Wanted::Nothing || !all_seen || self.only_looks

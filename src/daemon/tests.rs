@@ -28,13 +28,17 @@ pub(super) fn coordinator(
 
 /// The first look, with these policies in force.
 pub(super) fn start(coordinator: &mut Coordinator, policies: &str) {
+    load(coordinator, policies, Cause::Start);
+}
+
+pub(super) fn load(coordinator: &mut Coordinator, policies: &str, cause: Cause) {
     let file = parse(Path::new("10-test.toml"), policies).unwrap();
     let mut loaded = Loaded::default();
     loaded.set.policies = file.policies;
     loaded.set.networks = file.networks;
     coordinator.on_message(Message::Loaded {
         loaded: Box::new(loaded),
-        cause: Cause::Start,
+        cause,
         unsaved: None,
         tls: None,
     });
@@ -46,6 +50,8 @@ pub(super) async fn until(
     is_over: impl Fn(&Coordinator) -> bool,
 ) {
     while !is_over(coordinator) {
-        coordinator.on_message(finished.recv().await.unwrap());
+        let message = tokio::time::timeout(Duration::from_secs(30), finished.recv());
+        let message = message.await.expect("something to be over within 30 s");
+        coordinator.on_message(message.unwrap());
     }
 }

@@ -25,7 +25,9 @@ impl Coordinator {
             self.report_hung(pf);
         }
         if !hung.is_empty() {
+            self.publish_if_wanted();
             self.refresh_status();
+            self.tell_settled();
         }
         self.end_pauses();
         if is_due(self.publisher.retry_at, now) {
@@ -103,3 +105,6 @@ impl Coordinator {
 fn is_due(at: Option<Instant>, now: Instant) -> bool {
     at.is_some_and(|at| at <= now)
 }
+
+#[cfg(test)]
+mod tests;

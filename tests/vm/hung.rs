@@ -154,9 +154,12 @@ fn a_nic_that_hangs_for_good_delays_no_other_nor_the_end_nor_the_next_start() ->
     let took = begin.elapsed();
     ensure!(took < Duration::from_secs(30), "{took:?} to stop");
     host.start()?;
-    // It hangs before it was seen.
+    // It hangs before it was seen, and the files tell of the other all the same.
     host.wait_for(PF, "hung", 0)?;
     host.wait_for(OTHER_PF, "ready", 2)?;
+    host.wait(&format!(
+        "jq -e '[.status.interfaces[].pciAddress] == [\"{OTHER_PF}\"]' /run/sriovd/state.json"
+    ))?;
     host.run("ip link set enp2s0 vf 1 vlan 7")?;
     wait_for_vlan_of_second(&host, 10)?;
     host.assert_second_pass_is_empty()
