@@ -15,6 +15,9 @@ use tokio::time::{Instant, timeout_at};
 /// do.
 const CALM: Duration = Duration::from_millis(100);
 
+/// How often the table is read for a socket that was not in it.
+const READINGS: usize = 3;
+
 /// Beyond `net.core.rmem_max` only with CAP_NET_ADMIN; without it as far as that goes.
 pub(super) fn set_receive_buffer(socket: impl AsFd, bytes: usize) -> io::Result<()> {
     match set_socket_recv_buffer_size_force(&socket, bytes) {
@@ -35,7 +38,8 @@ pub(super) struct DropCounter {
 impl DropCounter {
     pub(super) fn of(socket: impl AsFd) -> io::Result<Self> {
         let inode = rustix::fs::fstat(socket)?.st_ino;
-        let seen = drops(inode)?;
+        // A socket begins with none.
+        let seen = drops(inode, table)?.unwrap_or(0);
         Ok(Self { inode, seen })
     }
 
@@ -67,23 +71,32 @@ impl DropCounter {
         }
     }
 
-    /// Whether messages were dropped since the last look.
+    /// Whether messages were dropped since the last look, or may have been.
     pub(super) fn has_risen(&mut self) -> io::Result<bool> {
-        let now = drops(self.inode)?;
-        Ok(std::mem::replace(&mut self.seen, now) != now)
+        let now = drops(self.inode, table)?;
+        Ok(now.is_none_or(|now| std::mem::replace(&mut self.seen, now) != now))
     }
 }
 
-fn drops(inode: u64) -> io::Result<u64> {
+/// The kernel gives the table a page at a time, counts its way to the next one anew, and so leaves
+/// a socket out when one before it was closed meanwhile.
+fn drops(inode: u64, mut table: impl FnMut() -> io::Result<String>) -> io::Result<Option<u64>> {
+    for _ in 0..READINGS {
+        let found = drops_in(&table()?, inode);
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
+}
+
+fn table() -> io::Result<String> {
     // A line of 100 bytes for each socket of the host; asked for in pieces, the kernel makes it
     // anew for each.
     let mut table = String::with_capacity(1 << 14);
     let file = File::open("/proc/self/net/netlink")?;
     file.take(u64::MAX).read_to_string(&mut table)?;
-    drops_in(&table, inode).ok_or_else(|| {
-        let message = format!("/proc/self/net/netlink does not list socket {inode}");
-        io::Error::new(io::ErrorKind::NotFound, message)
-    })
+    Ok(table)
 }
 
 /// Columns: sk Eth Pid Groups Rmem Wmem Dump Locks Drops Inode.

@@ -20,6 +20,27 @@ fn drops_are_those_of_the_socket_with_that_inode() {
 }
 
 #[test]
+fn a_table_that_leaves_the_socket_out_is_read_again() {
+    let without = TABLE.replace("22611", "22613");
+    let mut tables = [&without, &without, TABLE].into_iter();
+    let table = || Ok(tables.next().unwrap().to_owned());
+    assert_eq!(drops(22611, table).unwrap(), Some(17));
+    assert_eq!(drops(22611, || Ok(without.clone())).unwrap(), None);
+    let broken = || Err(io::Error::from(io::ErrorKind::PermissionDenied));
+    assert!(drops(22611, broken).is_err());
+}
+
+#[test]
+fn a_socket_that_is_not_listed_may_have_lost_something() {
+    let mut socket = Socket::new(NETLINK_KOBJECT_UEVENT).unwrap();
+    socket.bind(&SocketAddr::new(0, 1)).unwrap();
+    let mut drops = DropCounter::of(&socket).unwrap();
+    assert!(!drops.has_risen().unwrap());
+    drop(socket);
+    assert!(drops.has_risen().unwrap());
+}
+
+#[test]
 fn the_buffer_grows_as_far_as_it_may() {
     let socket = netlink_sys::Socket::new(netlink_sys::protocols::NETLINK_ROUTE).unwrap();
     let wanted = 4 << 20;
