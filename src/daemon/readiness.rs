@@ -4,6 +4,9 @@ use super::coordinator::Coordinator;
 use super::{journal, notify, told};
 use std::time::{Duration, Instant};
 
+/// What the service manager waits longer than we do.
+const MARGIN: Duration = Duration::from_secs(30);
+
 /// `READY=1` after the first look, or when it takes too long; and again after each reload.
 pub(super) struct Readiness {
     is_ready: bool,
@@ -14,6 +17,7 @@ pub(super) struct Readiness {
 
 impl Readiness {
     pub(super) fn new(patience: Duration) -> Self {
+        told(notify::starting(patience + MARGIN));
         let deadline = Some(Instant::now() + patience);
         Self {
             is_ready: false,

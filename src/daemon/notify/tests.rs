@@ -1,5 +1,6 @@
 //! Datagrams as systemd gets them. The socket is named by the environment, so the test runs itself again.
 
+use super::super::readiness::Readiness;
 use super::*;
 use std::os::unix::net::UnixDatagram;
 use std::process::Command;
@@ -9,6 +10,8 @@ const TEST: &str = "daemon::notify::tests::every_word_is_one_datagram";
 #[test]
 fn every_word_is_one_datagram() {
     if std::env::var_os("SRIOVD_TEST_INSIDE").is_some() {
+        let day = Duration::from_secs(86_400);
+        drop(Readiness::new(day));
         ready("3 PFs,\n24 VFs ready").unwrap();
         status("1 PF").unwrap();
         reloading().unwrap();
@@ -38,6 +41,8 @@ fn every_word_is_one_datagram() {
         let length = socket.recv(&mut buffer).unwrap();
         String::from_utf8_lossy(&buffer[..length]).into_owned()
     };
+    // A day, and what being late may take.
+    assert_eq!(next(), "EXTEND_TIMEOUT_USEC=86430000000\n");
     assert_eq!(next(), "READY=1\nSTATUS=3 PFs, 24 VFs ready\n");
     assert_eq!(next(), "STATUS=1 PF\n");
     let reload = next();
