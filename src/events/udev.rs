@@ -45,7 +45,7 @@ fn heard(event: &Event) -> Option<Trigger> {
     trigger(
         Origin::Udev,
         event.action()?.to_str()?,
-        event.devpath().to_str()?,
-        event.sysname().to_str()?,
+        event.devpath(),
+        event.sysname(),
     )
 }

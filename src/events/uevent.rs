@@ -1,6 +1,7 @@
 //! Which events of devices are worth a look.
 
 use super::{Cause, Scope, Trigger};
+use std::ffi::OsStr;
 
 /// Who tells of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,19 +35,26 @@ impl<'a> Uevent<'a> {
     }
 }
 
-/// What an event says to look at. `None` for devices that do not stand on a PCI function.
-pub fn trigger(origin: Origin, action: &str, devpath: &str, name: &str) -> Option<Trigger> {
+/// What an event says to look at. `None` for devices that do not stand on a PCI function. The name of
+/// an interface may be any bytes.
+pub fn trigger(
+    origin: Origin,
+    action: &str,
+    devpath: impl AsRef<OsStr>,
+    name: impl AsRef<OsStr>,
+) -> Option<Trigger> {
     // Before its driver is there nothing can be done with a PF: the kernel says "bind" then, and
     // rtnetlink its interface. Where no driver comes, udev's own "add" is in time to say so.
     if (origin, action) == (Origin::Kernel, "add") {
         return None;
     }
+    let devpath = devpath.as_ref().to_string_lossy();
     let function = devpath.rsplit('/').find_map(|part| part.parse().ok())?;
     Some(Trigger {
         scope: Scope::Device(function),
         cause: Cause::Udev {
             action: action.to_owned(),
-            device: name.to_owned(),
+            device: name.as_ref().to_string_lossy().into_owned(),
             from_kernel: origin == Origin::Kernel,
         },
     })

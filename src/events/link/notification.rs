@@ -80,7 +80,7 @@ fn link(payload: &[u8]) -> Option<Link> {
     };
     for attribute in NlasIterator::new(attributes).map_while(Result::ok) {
         match attribute.kind() {
-            IFLA_IFNAME => link.name = text(&attribute)?.to_owned(),
+            IFLA_IFNAME => link.name = name(attribute.value()),
             IFLA_PARENT_DEV_NAME => link.function = text(&attribute)?.parse().ok(),
             IFLA_LINKINFO if is_software(attribute.value()) => return None,
             IFLA_WIRELESS => return None,
@@ -88,6 +88,12 @@ fn link(payload: &[u8]) -> Option<Link> {
         }
     }
     Some(link)
+}
+
+/// The kernel takes nearly any bytes for one. For people only.
+fn name(bytes: &[u8]) -> String {
+    let name = String::from_utf8_lossy(bytes);
+    name.trim_end_matches('\0').to_owned()
 }
 
 /// Whether the interface was made by software: veth, bridge, VLAN, tunnel. Of the drivers of real

@@ -40,8 +40,10 @@ fn a_link_is_known_by_its_index_and_if_possible_its_function() {
     let virtio: &[(u16, &[u8])] = &[(3, b"eth0\0"), (56, b"virtio3\0")];
     let port: &[(u16, &[u8])] = &[(3, b"ens1\0"), (18, &nested(&[(4, b"bond\0")]))];
     let ipoib: &[(u16, &[u8])] = &[(3, b"ib0\0"), (18, &nested(&[(1, b"ipoib\0")]))];
+    let bytes: &[(u16, &[u8])] = &[(3, b"ens\xff\0"), (56, b"0000:01:00.0\0")];
     for (attributes, name, function) in [
         (named, "ens1", function),
+        (bytes, "ens\u{fffd}", function),
         (virtio, "eth0", None),
         (port, "ens1", None),
         (ipoib, "ib0", None),

@@ -1,6 +1,8 @@
 //! Which events become triggers.
 
 use super::*;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
 
 const PF: &str = "/devices/pci0000:00/0000:00:10.0/0000:01:00.0";
 
@@ -18,6 +20,15 @@ fn the_device_is_the_pci_function_deepest_in_the_path() {
         let wanted = function.map(|function| Scope::Device(function.parse().unwrap()));
         assert_eq!(found, wanted, "{devpath}");
     }
+}
+
+#[test]
+fn an_interface_may_have_any_bytes_for_a_name() {
+    let name = OsStr::from_bytes(b"ens\xff");
+    let devpath = Path::new(PF).join("net").join(name);
+    let heard = trigger(Origin::Udev, "move", devpath, name).unwrap();
+    assert_eq!(heard.scope, Scope::Device("0000:01:00.0".parse().unwrap()));
+    assert_eq!(heard.cause.to_string(), "udev event move ens\u{fffd}");
 }
 
 #[test]
