@@ -146,8 +146,8 @@ fn files_that_are_written_anew_take_no_vfs_away() -> Result<()> {
     )?;
     host.assert_second_pass_is_empty()?;
     let told = host.journal_after(&end)?;
-    ensure!(!told.contains("numvfs"), "{told}");
+    ensure!(!told.contains("VFs removed"), "{told}");
 
     host.run("rm /etc/sriov.d/*.toml")?;
-    host.wait_for_news(&end, "numvfs 3 -> 0")
+    host.wait_for_news(&end, "3 VFs removed")
 }

@@ -1,5 +1,5 @@
 //! Measures what the agent costs, in one guest, alternating with programs that do the same without it.
-//! Prints the tables of `docs/performance.md`.
+//! Prints what `docs/performance.md` tells of a guest.
 
 mod attach;
 mod contender;
