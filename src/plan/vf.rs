@@ -64,9 +64,10 @@ impl Vf<'_> {
             let lent = |by: &BTreeSet<_>| by.iter().any(Holder::is_allocation);
             if holders.get(&self.index).is_some_and(lent) {
                 // What it has through the PF is its plugin's, and its driver is not.
-                let bind = bind.filter(|step| self.is_other_driver() && self.is_untried(step));
-                let allowed = bind.is_some() && self.may_disturb(false, plan);
-                plan.steps.extend(bind.filter(|_| allowed));
+                let bind = bind.filter(|_| self.is_other_driver());
+                let allowed = |step: &Step| !self.is_untried(step) || self.may_disturb(false, plan);
+                let bind = bind.filter(allowed);
+                plan.steps.extend(bind);
                 return;
             }
         }

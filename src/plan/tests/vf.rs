@@ -258,6 +258,21 @@ fn plan_tells_who_was_lent_a_vf_that_is_to_have_another_driver() {
     ]);
     case.reports(&[]);
     assert!(case.plan().taken.contains_key(&VfIndex(0)));
+    // What failed is told of as ever.
+    let bind = case.plan().steps.remove(0);
+    case.block(bind);
+    case.policies[0].disruption = Disruption::WhenUnused;
+    case.reports(&[(ProblemKind::Failed, Some(0))]);
+}
+
+#[test]
+fn plan_does_not_bind_a_lent_vf_again_for_its_address() {
+    let mut case = Case::new(1, fixed);
+    case.vf(0).settings.mac = Some(mac(1));
+    case.plans(&["VF 0 driver default"]);
+    case.hold(0, lent());
+    case.plans(&[]);
+    case.reports(&[]);
 }
 
 #[test]
