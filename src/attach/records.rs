@@ -79,26 +79,37 @@ impl Records {
     /// False: somebody else was quicker.
     pub(super) fn create(&self, allocation: &Allocation) -> Result<bool, FileError> {
         file::create_directories(&self.directory.join(RELEASED))?;
-        let path = self.path(allocation.address);
-        // By the lock's holder only, so one name is enough for each VF.
-        let new = self
-            .directory
-            .join(format!(".sriovd-{}.tmp", allocation.address));
-        let text = format!("{}\n", serde_json::json!(allocation));
-        fs::write(&new, text).map_err(FileError::new("write", &new))?;
-        match renameat_with(CWD, &new, CWD, &path, RenameFlags::NOREPLACE) {
-            Ok(()) => {}
-            Err(Errno::EXIST) => {
-                fs::remove_file(&new).map_err(FileError::new("remove", &new))?;
-                return Ok(false);
-            }
-            Err(errno) => return Err(FileError::new("create", &path)(errno.into())),
+        if !self.make(allocation)? {
+            return Ok(false);
         }
         if let Err(error) = self.tell_plugin(allocation) {
             self.remove(allocation.address)?;
             return Err(error);
         }
         Ok(true)
+    }
+
+    /// Whole or not at all, on a full file system too.
+    fn make(&self, allocation: &Allocation) -> Result<bool, FileError> {
+        let path = self.path(allocation.address);
+        // By the lock's holder only, so one name is enough for each VF.
+        let new = self
+            .directory
+            .join(format!(".sriovd-{}.tmp", allocation.address));
+        let text = format!("{}\n", serde_json::json!(allocation));
+        let written = fs::write(&new, text).map_err(FileError::new("write", &new));
+        let made = written.and_then(|()| {
+            let moved = renameat_with(CWD, &new, CWD, &path, RenameFlags::NOREPLACE);
+            match moved {
+                Ok(()) => Ok(true),
+                Err(Errno::EXIST) => Ok(false),
+                Err(errno) => Err(FileError::new("create", &path)(errno.into())),
+            }
+        });
+        if !matches!(made, Ok(true)) {
+            if_there(fs::remove_file(&new)).map_err(FileError::new("remove", &new))?;
+        }
+        made
     }
 
     /// The VF is back. Its last record is kept, for who comes back to it.
@@ -109,7 +120,9 @@ impl Records {
             .directory
             .join(RELEASED)
             .join(allocation.address.to_string());
-        if_there(fs::rename(&path, released)).map_err(FileError::new("release", &path))
+        // Who had it last is worth nothing beside a VF that stays taken: a full file system lets a
+        // file go, not change its place.
+        fs::rename(&path, released).or_else(|_| self.remove(allocation.address))
     }
 
     pub(super) fn remove(&self, vf: PciAddress) -> Result<(), FileError> {
@@ -121,7 +134,7 @@ impl Records {
     fn tell_plugin(&self, allocation: &Allocation) -> Result<(), FileError> {
         let path = self.plugin.join(allocation.address.to_string());
         let namespace = allocation.borrower.namespace.as_os_str();
-        fs::write(&path, namespace.as_encoded_bytes()).map_err(FileError::new("write", &path))
+        file::replace_unsynced(&path, &namespace.to_string_lossy())
     }
 
     fn untell_plugin(&self, allocation: &Allocation) -> Result<(), FileError> {

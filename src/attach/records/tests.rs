@@ -80,3 +80,36 @@ fn a_record_that_was_cut_short_is_seen_as_such() {
     assert_eq!(records.read(lent.address), Record::Damaged);
     assert_eq!((records.all(), records.vfs()), (vec![], vec![lent.address]));
 }
+
+#[test]
+fn what_cannot_be_written_down_leaves_nothing_behind() {
+    let files = |directory: &Path| {
+        let entries = fs::read_dir(directory).unwrap();
+        let mut names: Vec<_> = entries.map(|it| it.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let root = tempfile::tempdir().unwrap();
+    let records = records(root.path());
+    let lent = allocation(0, "first");
+    // As a full file system: the kernel's own.
+    let new = records.directory.join(".sriovd-0000:01:10.0.tmp");
+    fs::create_dir_all(records.directory.join(RELEASED)).unwrap();
+    std::os::unix::fs::symlink("/dev/full", &new).unwrap();
+    let error = records.create(&lent).unwrap_err();
+    assert_eq!(error.source.kind(), ErrorKind::StorageFull);
+    assert_eq!(files(&records.directory), [RELEASED]);
+
+    // The other plugin cannot be told.
+    fs::remove_dir(&records.plugin).unwrap();
+    records.create(&lent).unwrap_err();
+    assert_eq!(files(&records.directory), [RELEASED]);
+
+    // There is no place for the last record of a VF that is back.
+    fs::create_dir(&records.plugin).unwrap();
+    records.create(&lent).unwrap();
+    fs::remove_dir(records.directory.join(RELEASED)).unwrap();
+    records.release(&lent).unwrap();
+    assert_eq!(records.read(lent.address), Record::None);
+    assert!(files(&records.directory).is_empty());
+}
