@@ -104,12 +104,12 @@ pub struct View {
 
 /// Who knows what the agent remembers.
 pub trait Remembers: Send + Sync {
-    fn memory(&self) -> Memory;
+    fn memory(&self) -> Arc<Memory>;
 }
 
 impl Remembers for Memory {
-    fn memory(&self) -> Memory {
-        self.clone()
+    fn memory(&self) -> Arc<Memory> {
+        Arc::new(self.clone())
     }
 }
 

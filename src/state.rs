@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 const FILE: &str = "state.json";
 const VERSION: u64 = 1;
@@ -23,20 +24,32 @@ struct Header {
     version: u64,
 }
 
-/// What is remembered, on disk and at hand. It stays at hand when the disk refuses.
+/// What is remembered, at hand as a value that is replaced and never changed in place, and on disk.
+/// Whoever reads waits for no disk; whoever changes it waits for his own change to be written. It
+/// stays at hand when the disk refuses.
 #[derive(Debug)]
 pub struct Store {
     directory: PathBuf,
-    inner: Mutex<Inner>,
+    current: Mutex<Current>,
+    file: Mutex<StateFile>,
+    /// The generation that the disk has for certain.
+    synced: AtomicU64,
 }
 
+/// Locked for as long as it takes to point to it, or to change it.
 #[derive(Debug, Default)]
-struct Inner {
-    memory: Memory,
-    /// The text in the file, so that nothing is written twice.
-    saved: Option<String>,
-    /// The file does not say all, or would not be whole if the host lost its power now.
-    unsynced: bool,
+struct Current {
+    memory: Arc<Memory>,
+    /// Counts the changes.
+    generation: u64,
+}
+
+/// What is in the file, so that nothing is written twice. Locked while it is written, not while it
+/// is synced.
+#[derive(Debug, Default)]
+struct StateFile {
+    text: Option<String>,
+    generation: u64,
 }
 
 /// Why there is no memory, though there was a file. It was moved aside if `kept` says where.
@@ -67,8 +80,8 @@ impl Store {
     pub fn open(directory: &Path) -> (Self, Option<Lost>) {
         sweep(directory);
         let path = directory.join(FILE);
-        let (inner, lost) = match read(&path) {
-            Ok(inner) => (inner, None),
+        let (saved, lost) = match read(&path) {
+            Ok(saved) => (saved, None),
             Err(reason) => {
                 let aside = directory.join(match reason {
                     LostReason::Newer(version) => format!("{FILE}.version-{version}"),
@@ -76,76 +89,93 @@ impl Store {
                 });
                 let kept = fs::rename(&path, &aside).is_ok().then_some(aside);
                 let lost = Lost { path, reason, kept };
-                (Inner::default(), Some(lost))
+                (Saved::default(), Some(lost))
             }
         };
         let store = Self {
             directory: directory.to_owned(),
-            inner: Mutex::new(inner),
+            current: Mutex::new(Current {
+                memory: Arc::new(saved.memory),
+                generation: 0,
+            }),
+            file: Mutex::new(StateFile {
+                text: saved.text,
+                generation: 0,
+            }),
+            synced: AtomicU64::new(0),
         };
         (store, lost)
     }
 
-    pub fn memory(&self) -> Memory {
-        self.lock().memory.clone()
+    /// As it is now. Waits for no disk.
+    pub fn memory(&self) -> Arc<Memory> {
+        Arc::clone(&lock(&self.current).memory)
     }
 
-    pub fn read<T>(&self, read: impl FnOnce(&Memory) -> T) -> T {
-        read(&self.lock().memory)
-    }
-
-    /// Changes and saves as one. On an error the change holds in memory, and the next update tries
-    /// to save it again.
+    /// Changes, and saves so that it lasts. On an error the change holds in memory, and the next
+    /// update tries to save it again.
     pub fn update(&self, change: impl FnOnce(&mut Memory)) -> Result<(), FileError> {
-        let mut inner = self.lock();
-        change(&mut inner.memory);
-        inner.save(&self.directory)?;
-        inner.sync(&self.directory)
+        self.change(change);
+        self.write()?;
+        self.sync()
     }
 
     /// Like `update`, for what a host that loses its power loses with it, such as its VFs: it lasts
-    /// over a crash of the program, and is synced with the next `update`. Waits for no disk.
+    /// over a crash of the program, and is synced with the next `update`, for which it never waits.
     pub fn note(&self, change: impl FnOnce(&mut Memory)) -> Result<(), FileError> {
-        let mut inner = self.lock();
-        change(&mut inner.memory);
-        inner.save(&self.directory)
+        self.change(change);
+        self.write()
     }
 
     /// Something was noted, or could not be saved: the next update sees to it.
     pub fn is_unsaved(&self) -> bool {
-        self.lock().unsynced
+        lock(&self.current).generation > self.synced.load(Ordering::Relaxed)
     }
 
     pub fn save(&self, memory: &Memory) -> Result<(), FileError> {
         self.update(|own| own.clone_from(memory))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn change(&self, change: impl FnOnce(&mut Memory)) {
+        let mut current = lock(&self.current);
+        let before = Arc::clone(&current.memory);
+        change(Arc::make_mut(&mut current.memory));
+        if current.memory != before {
+            current.generation += 1;
+        }
+    }
+
+    fn write(&self) -> Result<(), FileError> {
+        let path = self.directory.join(FILE);
+        let mut file = lock(&self.file);
+        // What is newest by now, so that nothing older is ever written over it.
+        let (memory, generation) = {
+            let current = lock(&self.current);
+            (Arc::clone(&current.memory), current.generation)
+        };
+        let text = write(&memory).map_err(|error| FileError::new("write", &path)(error.into()))?;
+        if file.text.as_ref() != Some(&text) {
+            file::create_directories(&self.directory)?;
+            file::replace_unsynced(&path, &text)?;
+            file.text = Some(text);
+        }
+        file.generation = generation;
+        Ok(())
+    }
+
+    fn sync(&self) -> Result<(), FileError> {
+        let written = lock(&self.file).generation;
+        if self.synced.load(Ordering::Relaxed) < written {
+            // Of what is written meanwhile it may sync more, and never less.
+            file::sync(&self.directory.join(FILE))?;
+            self.synced.fetch_max(written, Ordering::Relaxed);
+        }
+        Ok(())
     }
 }
 
-impl Inner {
-    fn save(&mut self, directory: &Path) -> Result<(), FileError> {
-        let path = directory.join(FILE);
-        let text =
-            write(&self.memory).map_err(|error| FileError::new("write", &path)(error.into()))?;
-        if self.saved.as_ref() != Some(&text) {
-            self.unsynced = true;
-            file::create_directories(directory)?;
-            file::replace_unsynced(&path, &text)?;
-            self.saved = Some(text);
-        }
-        Ok(())
-    }
-
-    fn sync(&mut self, directory: &Path) -> Result<(), FileError> {
-        if self.unsynced {
-            file::sync(&directory.join(FILE))?;
-            self.unsynced = false;
-        }
-        Ok(())
-    }
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// What was saved last, for those who only look; nothing where it cannot be read.
@@ -162,16 +192,22 @@ fn sweep(directory: &Path) {
     }
 }
 
-fn read(path: &Path) -> Result<Inner, LostReason> {
+/// What was found.
+#[derive(Debug, Default)]
+struct Saved {
+    memory: Memory,
+    text: Option<String>,
+}
+
+fn read(path: &Path) -> Result<Saved, LostReason> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Inner::default()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Saved::default()),
         Err(error) => return Err(LostReason::Unreadable(error)),
     };
-    Ok(Inner {
+    Ok(Saved {
         memory: parse(&text)?,
-        saved: Some(text),
-        unsynced: false,
+        text: Some(text),
     })
 }
 

@@ -48,7 +48,7 @@ impl Shared {
 }
 
 impl Remembers for Store {
-    fn memory(&self) -> Memory {
+    fn memory(&self) -> Arc<Memory> {
         self.memory()
     }
 }
@@ -83,7 +83,7 @@ pub(super) struct Coordinator {
 
 impl Coordinator {
     pub(super) fn new(shared: Shared, messages: mpsc::UnboundedSender<Message>) -> Self {
-        let remembered = shared.store.read(|memory| memory.pauses.clone());
+        let remembered = shared.store.memory().pauses.clone();
         Self {
             paused: Current::new(remembered),
             settling: Vec::new(),

@@ -39,9 +39,7 @@ impl StateLedger {
 
     /// As remembered: marks do not survive a reboot, what is ours does.
     pub(super) fn restore_marks(&self) -> Result<(), FileError> {
-        let owned: BTreeSet<_> = self
-            .store
-            .read(|memory| memory.pfs.keys().copied().collect());
+        let owned = self.store.memory().pfs.keys().copied().collect();
         self.set_marks(&owned)
             .map_err(FileError::new("write the marks in", &self.marks))
     }
@@ -82,7 +80,7 @@ impl StateLedger {
 /// (see `Store::update`), tries again to save what the disk refused, and reports that.
 impl Ledger for StateLedger {
     fn owned(&self, pf: PciAddress) -> Option<OwnedPf> {
-        self.store.read(|memory| memory.pfs.get(&pf).cloned())
+        self.store.memory().pfs.get(&pf).cloned()
     }
 
     fn is_lost(&self) -> bool {

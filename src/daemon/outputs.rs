@@ -197,7 +197,7 @@ impl Publication {
             unsaved: None,
             files: digests(&rendered.files),
         };
-        let mut owned = memory.files;
+        let mut owned = memory.files.clone();
         if self.last.as_ref() != Some(&published.files) {
             let directories = outputs.directories();
             let prepared = publish::prepare(&shared.root, rendered.files, &owned, directories);

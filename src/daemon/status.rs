@@ -84,8 +84,7 @@ impl Coordinator {
     }
 
     fn network_reports(&self) -> Vec<NetworkReport> {
-        let store = &self.shared.store;
-        let assignments = store.read(|memory| memory.assignments.clone());
+        let memory = self.shared.store.memory();
         let vf_of = |assignment: &crate::plan::owned::Assignment| {
             let seen = self.slots.get(&assignment.pf)?.seen.as_ref()?;
             Some(seen.pf.vfs.get(&assignment.vf)?.address)
@@ -101,7 +100,10 @@ impl Coordinator {
                     .iter()
                     .find(|held| held.network == network.name)
                     .map(|held| held.reason.to_string()),
-                ..NetworkReport::of(network, assignments.get(&network.name).and_then(vf_of))
+                ..NetworkReport::of(
+                    network,
+                    memory.assignments.get(&network.name).and_then(vf_of),
+                )
             });
         networks.collect()
     }

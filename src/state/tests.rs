@@ -5,8 +5,11 @@ use crate::model::*;
 use crate::plan::owned::{Assignment, Capability, OwnedPf, OwnedVf};
 use crate::policy::OnRemoval;
 use crate::report::{Pause, Pauses};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
+use std::sync::mpsc;
+use std::time::Duration;
 
 fn parse<T: std::str::FromStr<Err = Malformed>>(text: &str) -> T {
     text.parse().unwrap()
@@ -80,9 +83,9 @@ fn everything_survives_a_restart() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("sriovd");
     let store = opened(&path);
-    assert_eq!(store.memory(), Memory::default());
+    assert_eq!(*store.memory(), Memory::default());
     store.save(&full()).unwrap();
-    assert_eq!(opened(&path).memory(), full());
+    assert_eq!(*opened(&path).memory(), full());
 }
 
 #[test]
@@ -107,10 +110,46 @@ fn what_is_noted_lasts_over_a_crash_and_is_synced_by_the_next_update() {
     let directory = tempfile::tempdir().unwrap();
     let store = opened(directory.path());
     store.note(|memory| memory.clone_from(&full())).unwrap();
-    assert_eq!(opened(directory.path()).memory(), full());
-    assert!(store.lock().unsynced);
+    assert_eq!(*opened(directory.path()).memory(), full());
+    assert!(store.is_unsaved());
     store.update(|_| {}).unwrap();
-    assert!(!store.lock().unsynced);
+    assert!(!store.is_unsaved());
+}
+
+#[test]
+fn nobody_waits_for_a_disk_that_syncs() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = &opened(directory.path());
+    store.note(|memory| memory.clone_from(&full())).unwrap();
+    // Whoever opens this to sync it waits until it is opened for writing.
+    let path = directory.path().join(FILE);
+    fs::remove_file(&path).unwrap();
+    mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let other_end = directory.path().join("other end");
+    fs::hard_link(&path, &other_end).unwrap();
+    std::thread::scope(|threads| {
+        let update = threads.spawn(|| store.update(|_| {}));
+        let (tell, told) = mpsc::channel();
+        threads.spawn(move || {
+            // Once it is at the sync, which comes after the text has been compared.
+            std::thread::sleep(Duration::from_millis(100));
+            let kernel = store.memory().kernel.clone();
+            let unsaved = store.is_unsaved();
+            let noted = store.note(|memory| "6.13".clone_into(&mut memory.kernel));
+            tell.send((kernel, unsaved, noted)).unwrap();
+        });
+        let seen = told.recv_timeout(Duration::from_secs(20));
+        drop(fs::OpenOptions::new().write(true).open(&other_end));
+        let (kernel, unsaved, noted) = seen.expect("an answer while the disk works");
+        assert_eq!(kernel, "6.12.1");
+        assert!(unsaved);
+        noted.unwrap();
+        let failed = update.join().unwrap().unwrap_err().to_string();
+        assert!(failed.starts_with("cannot sync"), "{failed}");
+    });
+    store.update(|_| {}).unwrap();
+    assert!(!store.is_unsaved());
+    assert_eq!(opened(directory.path()).memory().kernel, "6.13");
 }
 
 #[test]
@@ -119,7 +158,7 @@ fn what_a_crash_left_unfinished_is_removed() {
     opened(directory.path()).save(&full()).unwrap();
     let leftover = directory.path().join(".sriovd-state.json.tmp");
     fs::write(&leftover, "{").unwrap();
-    assert_eq!(opened(directory.path()).memory(), full());
+    assert_eq!(*opened(directory.path()).memory(), full());
     assert!(!leftover.exists());
 }
 
@@ -137,14 +176,14 @@ fn a_damaged_file_is_set_aside() {
         let path = directory.path().join(FILE);
         fs::write(&path, text).unwrap();
         let (store, lost) = Store::open(directory.path());
-        assert_eq!(store.memory(), Memory::default());
+        assert_eq!(*store.memory(), Memory::default());
         let lost = lost.unwrap();
         let sentence = lost.to_string();
         assert!(sentence.contains("is damaged"), "{sentence}");
         assert!(sentence.ends_with("state.json.broken"), "{sentence}");
         assert_eq!(fs::read_to_string(lost.kept.unwrap()).unwrap(), text);
         store.save(&full()).unwrap();
-        assert_eq!(opened(directory.path()).memory(), full());
+        assert_eq!(*opened(directory.path()).memory(), full());
     }
 }
 
@@ -176,9 +215,9 @@ fn when_the_disk_refuses_the_change_holds_and_is_saved_later() {
         error.to_string().starts_with("cannot create directory"),
         "{error}"
     );
-    assert_eq!(store.memory(), full());
+    assert_eq!(*store.memory(), full());
 
     fs::remove_file(&path).unwrap();
     store.update(|_| {}).unwrap();
-    assert_eq!(opened(&path).memory(), full());
+    assert_eq!(*opened(&path).memory(), full());
 }
