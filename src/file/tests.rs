@@ -93,7 +93,7 @@ fn modes_do_not_depend_on_the_umask() {
     ];
     // In a process of its own: the umask is one for all threads.
     let output = std::process::Command::new("sh")
-        .args(["-c", "umask 0277; exec \"$@\"", "sh"])
+        .args(["-c", "umask 0077; exec \"$@\"", "sh"])
         .arg(std::env::current_exe().unwrap())
         .arg("--exact")
         .args(tests)
