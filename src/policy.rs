@@ -84,12 +84,15 @@ pub enum NumVfs {
     Max,
 }
 
-/// What the VFs are for: `netdevice` means the kernel's default driver.
+/// What the VFs are for, which says what driver they have.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceType {
+    /// The kernel's default driver.
     #[default]
     Netdevice,
+    /// The drivers are not sriovd's affair: a new VF gets the default one, and no VF another.
+    Any,
     Driver(DriverName),
 }
 

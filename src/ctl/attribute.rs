@@ -65,9 +65,10 @@ pub(super) fn compare(vf: Option<&VfSnapshot>, wanted: Option<&DesiredVf>) -> Ve
 
 fn driver(vf: Option<&VfSnapshot>, wanted: Option<&DesiredVf>) -> Compared {
     let is = vf.and_then(|vf| vf.driver.as_ref());
-    let wish = wanted.map(|wanted| match &wanted.device_type {
-        DeviceType::Netdevice => "netdevice".to_owned(),
-        DeviceType::Driver(driver) => driver.to_string(),
+    let wish = wanted.and_then(|wanted| match &wanted.device_type {
+        DeviceType::Netdevice => Some("netdevice".to_owned()),
+        DeviceType::Any => None,
+        DeviceType::Driver(driver) => Some(driver.to_string()),
     });
     let wish = wish.filter(|_| wanted.is_some_and(|wanted| wanted.claim.is_some()));
     let ready = vf.is_some_and(|vf| wanted.is_some_and(|wanted| wanted.is_ready(vf)));

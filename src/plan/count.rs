@@ -90,10 +90,10 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
 /// VFs that are to get a driver of our choice or attributes do not meet the default driver first:
 /// else it probes them twice, and reads an address that is not theirs yet.
 fn is_configured_before_probe(desired: &DesiredPf) -> bool {
-    desired
-        .vfs
-        .values()
-        .any(|vf| vf.device_type != DeviceType::Netdevice || vf.settings.iter().next().is_some())
+    desired.vfs.values().any(|vf| {
+        let has_driver = matches!(vf.device_type, DeviceType::Driver(_));
+        has_driver || vf.settings.iter().next().is_some()
+    })
 }
 
 /// bnxt answers success and makes no VF while its PF is down (bnxt_sriov_configure), others refuse.

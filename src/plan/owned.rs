@@ -5,8 +5,8 @@ use crate::model::{
     BindTarget, DriverName, MacAddress, Mtu, NetworkName, PciAddress, PfSnapshot, Step,
     VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
 };
-use crate::policy::OnRemoval;
 use crate::policy::resolve::Resolution;
+use crate::policy::{DeviceType, OnRemoval};
 use crate::report::Pauses;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +56,9 @@ pub struct OwnedPf {
     /// of its switch, which changes only without VFs.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unsupported: BTreeSet<Capability>,
+    /// VFs that we made and that had no driver since.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub unprobed: BTreeSet<VfIndex>,
     pub vfs: BTreeMap<VfIndex, OwnedVf>,
 }
 
@@ -146,6 +149,10 @@ pub fn still_owned(
         owned.unsupported.clear();
         owned.created_vfs &= desired.is_some();
     }
+    owned.unprobed.retain(|index| {
+        let is_bound = pf.vfs.get(index).is_some_and(|vf| vf.driver.is_some());
+        index.0 < pf.num_vfs && !is_bound
+    });
     owned.vfs.retain(|index, mine| {
         let wanted = desired.and_then(|desired| desired.vfs.get(index));
         pf.vfs.get(index).is_some_and(|vf| {
@@ -168,7 +175,8 @@ pub fn still_owned(
             if !mine.settings.contains_key(&VfAttribute::Mac) {
                 mine.mac = None;
             }
-            mine.driver &= vf.driver_override.is_some() || vf.driver.is_none();
+            let is_theirs = wanted.is_some_and(|wanted| wanted.device_type == DeviceType::Any);
+            mine.driver &= !is_theirs && (vf.driver_override.is_some() || vf.driver.is_none());
             let mtu_wanted = wanted.is_some_and(|wanted| wanted.mtu.is_some());
             // Out of sight it keeps what it has.
             let mtu_off = vf
@@ -241,7 +249,10 @@ impl OwnedPf {
                 to: BindTarget::Default,
                 ..
             } => {}
-            Step::SetNumVfs { .. } => self.created_vfs = true,
+            Step::SetNumVfs { to, .. } => {
+                self.created_vfs = true;
+                self.unprobed = (0..*to).map(VfIndex).collect();
+            }
             Step::SetAutoprobe { .. } => {
                 self.autoprobe_before.get_or_insert(pf.autoprobe);
             }

@@ -15,13 +15,19 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
         let owned = presumed_vf(wanted, pf.vfs.get(&index)?);
         (owned != OwnedVf::default()).then_some((index, owned))
     });
+    let created_vfs = pf.num_vfs != 0 && desired.num_vfs == Some(pf.num_vfs);
+    let unprobed = pf
+        .vfs
+        .iter()
+        .filter(|(_, vf)| created_vfs && vf.driver.is_none());
     let owned = OwnedPf {
         permanent_mac: pf.permanent_mac(),
         on_removal: desired.on_removal,
-        created_vfs: pf.num_vfs != 0 && desired.num_vfs == Some(pf.num_vfs),
+        created_vfs,
         mtu_before: has_raised_mtu(desired, pf).then_some(Mtu::ETHERNET),
         autoprobe_before: (!pf.autoprobe && desired.driver_autoprobe != Some(true)).then_some(true),
         unsupported: BTreeSet::new(),
+        unprobed: unprobed.map(|(&index, _)| index).collect(),
         vfs: vfs.collect(),
     };
     (!owned.is_empty()).then_some(owned)
@@ -46,7 +52,7 @@ fn presumed_vf(wanted: &DesiredVf, vf: &VfSnapshot) -> OwnedVf {
             .mac
             .filter(|mac| vf.settings.mac == Some(*mac)),
         driver: match &wanted.device_type {
-            DeviceType::Netdevice => false,
+            DeviceType::Netdevice | DeviceType::Any => false,
             DeviceType::Driver(driver) => vf.driver_override.as_ref() == Some(driver),
         },
         mtu: wanted.mtu.is_some() && wanted.mtu == mtu,

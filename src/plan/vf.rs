@@ -6,8 +6,8 @@ use crate::model::{
     BindTarget, DriverName, Holder, MacAddress, Mtu, Step, TxRate, VfAttribute, VfIndex, VfSetting,
     VfSnapshot, VlanProto,
 };
+use crate::policy::DeviceType;
 use crate::policy::resolve::{DesiredPf, DesiredVf};
-use crate::policy::{DeviceType, Disruption};
 use crate::report::ProblemKind;
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -105,7 +105,7 @@ impl Vf<'_> {
                 && step.is_some_and(|step| self.input.blocked.may_pass(&step, self.input.pf))
         };
         self.snapshot.driver.is_none()
-            && self.desired.disruption == Disruption::Never
+            && self.desired.binds_only_once(self.index)
             && settings.iter().any(is_refused_for_now)
     }
 
@@ -224,7 +224,8 @@ impl Vf<'_> {
             DeviceType::Driver(driver) if bound == Some(driver) => return None,
             DeviceType::Driver(driver) => BindTarget::Driver(driver.clone()),
             DeviceType::Netdevice if self.needs_default_driver(new_mac) => BindTarget::Default,
-            DeviceType::Netdevice => return None,
+            DeviceType::Any if self.needs_first_driver() => BindTarget::Default,
+            DeviceType::Netdevice | DeviceType::Any => return None,
         };
         let (vf, address) = (self.index, self.snapshot.address);
         Some(Step::Bind { vf, address, to })
@@ -235,6 +236,7 @@ impl Vf<'_> {
         match &self.wanted.device_type {
             DeviceType::Driver(driver) => self.snapshot.driver.as_ref() != Some(driver),
             DeviceType::Netdevice => self.has_foreign_driver(),
+            DeviceType::Any => false,
         }
     }
 
@@ -243,16 +245,22 @@ impl Vf<'_> {
         bound.is_some_and(DriverName::is_userspace) || self.snapshot.driver_override.is_some()
     }
 
+    /// What another gave it since then, or took from it, is that one's affair.
+    fn needs_first_driver(&self) -> bool {
+        let is_new = (self.input.owned).is_some_and(|owned| owned.unprobed.contains(&self.index));
+        let wanted = count::wanted_autoprobe(self.input, self.desired);
+        is_new
+            && self.snapshot.driver.is_none()
+            && self.snapshot.driver_override.is_none()
+            && wanted.unwrap_or(self.input.pf.autoprobe)
+    }
+
     fn needs_default_driver(&self, new_mac: bool) -> bool {
-        // An unclaimed VF keeps the driver that somebody else gave it, or took from it.
         let ours = self.wanted.claim.is_some() || self.owned.is_some_and(|owned| owned.driver);
         if self.snapshot.driver.is_none() {
-            let created = self.input.owned.is_some_and(|owned| owned.created_vfs);
-            let wanted = count::wanted_autoprobe(self.input, self.desired);
-            return if ours {
-                self.desired.driver_autoprobe != Some(false)
-            } else {
-                created && wanted.unwrap_or(self.input.pf.autoprobe)
+            return match ours {
+                true => self.desired.driver_autoprobe != Some(false),
+                false => self.needs_first_driver(),
             };
         }
         (ours && self.has_foreign_driver()) || self.has_stale_mac(new_mac)

@@ -79,6 +79,14 @@ impl DesiredPf {
     pub fn claim_of(&self, vf: VfIndex) -> Option<&Claim> {
         self.policies.get(self.vfs.get(&vf)?.claim?)
     }
+
+    /// Whether a VF that is bound is never bound again, so that what a driver reads when it is
+    /// bound must be there before.
+    pub fn binds_only_once(&self, vf: VfIndex) -> bool {
+        let wanted = self.vfs.get(&vf);
+        self.disruption == Disruption::Never
+            || wanted.is_some_and(|wanted| wanted.device_type == DeviceType::Any)
+    }
 }
 
 impl DesiredVf {
@@ -88,8 +96,9 @@ impl DesiredVf {
         match (&self.device_type, &vf.driver) {
             (_, None) => false,
             (DeviceType::Driver(wanted), Some(driver)) => driver == wanted,
+            (DeviceType::Any, Some(driver)) if driver.is_userspace() => true,
             // Lent to a container it is out of sight, and still what it should be.
-            (DeviceType::Netdevice, Some(driver)) => {
+            (DeviceType::Netdevice | DeviceType::Any, Some(driver)) => {
                 !driver.is_userspace() && (vf.interface.is_some() || vf.interface_elsewhere)
             }
         }

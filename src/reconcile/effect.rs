@@ -9,7 +9,6 @@ use super::Round;
 use crate::host::HostError;
 use crate::model::{Holder, PfSnapshot, Step, VfAttribute, VfIndex};
 use crate::plan::{Plan, Taken};
-use crate::policy::Disruption;
 use crate::policy::resolve::Resolution;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,7 +30,7 @@ pub(super) fn comes_too_early(step: &Step, round: &Round, failed: &[(Step, HostE
     let snapshot = round.pf.vfs.get(vf);
     let is_bound = snapshot.is_some_and(|vf| vf.driver.is_some());
     let stays_bound = match &round.resolution {
-        Resolution::Desired(desired) => desired.disruption == Disruption::Never,
+        Resolution::Desired(desired) => desired.binds_only_once(*vf),
         _ => false,
     };
     (is_bound || stays_bound) && failed.iter().any(is_its_mac)

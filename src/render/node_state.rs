@@ -88,15 +88,17 @@ fn spec_interface(desired: &DesiredPf, pf: &PfSnapshot) -> Map<String, Value> {
 /// The operator's groups are one span each.
 fn vf_group(claim: &Claim, (first, last): (VfIndex, VfIndex)) -> Map<String, Value> {
     let device_type = match &claim.device_type {
-        DeviceType::Netdevice => "netdevice",
-        DeviceType::Driver(driver) => driver.as_str(),
+        DeviceType::Netdevice => Some("netdevice"),
+        // The operator has no word for it, and takes none.
+        DeviceType::Any => None,
+        DeviceType::Driver(driver) => Some(driver.as_str()),
     };
     object([
         (
             "resourceName",
             claim.resource.as_ref().map(|name| json!(name)),
         ),
-        ("deviceType", Some(json!(device_type))),
+        ("deviceType", device_type.map(|it| json!(it))),
         ("vfRange", Some(json!(format!("{first}-{last}")))),
         ("policyName", Some(json!(claim.policy))),
         ("mtu", claim.mtu.map(|mtu| json!(mtu))),

@@ -49,6 +49,7 @@ fn full() -> Memory {
             Capability::Attribute(VfAttribute::TxRate),
             Capability::Vlan8021ad,
         ]),
+        unprobed: BTreeSet::from([VfIndex(5)]),
         vfs: BTreeMap::from([(VfIndex(3), vf)]),
     };
     let assignment = Assignment {

@@ -104,7 +104,9 @@ fn vf_mismatches(vf: &VfSnapshot, wanted: &DesiredVf, autoprobe: Option<bool>) -
         missing.push(format!("driver {:?}", wanted.device_type));
     }
     if let Some(interface) = &vf.interface {
-        if wanted.settings.mac.is_some_and(|mac| mac != interface.mac) {
+        // An address reaches it with the next driver, which is somebody else's affair then.
+        let is_told = wanted.device_type != DeviceType::Any;
+        if is_told && wanted.settings.mac.is_some_and(|mac| mac != interface.mac) {
             missing.push("MAC of the netdev".to_owned());
         }
         if wanted.mtu.is_some_and(|mtu| mtu != interface.mtu) {
@@ -121,6 +123,7 @@ pub(crate) fn is_bound_as_wanted(
 ) -> bool {
     match (&wanted.device_type, &vf.driver) {
         (DeviceType::Driver(driver), bound) => bound.as_ref() == Some(driver),
+        (DeviceType::Any, _) => true,
         (DeviceType::Netdevice, None) => autoprobe == Some(false),
         (DeviceType::Netdevice, Some(bound)) => !bound.is_userspace(),
     }

@@ -139,7 +139,11 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
         1 => Just(NumVfs::Max),
     ];
     let vfio = || DeviceType::Driver("vfio-pci".parse().unwrap());
-    let driver = prop_oneof![3 => Just(DeviceType::Netdevice), 1 => Just(vfio())];
+    let driver = prop_oneof![
+        3 => Just(DeviceType::Netdevice),
+        1 => Just(vfio()),
+        1 => Just(DeviceType::Any),
+    ];
     let mac = prop_oneof![Just(MacChoice::Kernel), Just(MacChoice::Stable)];
     let special = (0..4u16, settings()).prop_map(|(vf, settings)| {
         let mac = None;

@@ -5,8 +5,8 @@ use super::world::*;
 use rustix::io::Errno;
 use sriovd::host::Host;
 use sriovd::model::*;
-use sriovd::policy::resolve::Resolution;
-use sriovd::policy::{Policy, PolicySet};
+use sriovd::policy::resolve::{Resolution, resolve};
+use sriovd::policy::{DeviceType, Policy, PolicySet};
 use sriovd::reconcile::{End, Ledger, Outcome, Progress};
 use sriovd::sim::{Quiet, SimAgent, SimHost, SimPf, StopAfter};
 use std::collections::{BTreeMap, BTreeSet};
@@ -159,6 +159,7 @@ impl Run {
         progress: &dyn Progress,
     ) -> Option<Outcome> {
         let lent = self.lent(pf);
+        let of_others = self.with_drivers_of_others(pf);
         let known = self.agent.ledger.owned(pf);
         let present = self.agent.host.pf(pf);
         if known
@@ -184,10 +185,16 @@ impl Run {
             }
             _ => {}
         }
+        let new_vfs = attempts
+            .iter()
+            .any(|attempt| matches!(attempt.action.step, Step::SetNumVfs { .. }));
         for attempt in attempts {
             let step = attempt.action.step;
             let touched = step.vf().filter(|vf| lent.contains(vf));
             assert_eq!(touched, None, "a lent VF was touched: {step}");
+            let is_bind = matches!(step, Step::Bind { .. }) && !new_vfs;
+            let bound = step.vf().filter(|vf| is_bind && of_others.contains(vf));
+            assert_eq!(bound, None, "a driver that is another's affair: {step}");
             let hangs = loses_vfs && matches!(step, Step::SetNumVfs { .. });
             assert!(!hangs, "{step} while the NIC goes: the kernel stands still");
         }
@@ -229,6 +236,23 @@ impl Run {
             })
         });
         lent.collect()
+    }
+
+    /// VFs that have a driver, and whose drivers no policy has a say in.
+    fn with_drivers_of_others(&self, pf: PciAddress) -> BTreeSet<VfIndex> {
+        let Some(pf) = self.agent.host.pf(pf) else {
+            return BTreeSet::new();
+        };
+        let node = Node::default();
+        let Resolution::Desired(desired) = resolve(&self.agent.policies, &node, &pf) else {
+            return BTreeSet::new();
+        };
+        let wanted = desired.vfs.into_iter();
+        let theirs = wanted.filter(|(index, wanted)| {
+            let is_bound = pf.vfs.get(index).is_some_and(|vf| vf.driver.is_some());
+            is_bound && wanted.device_type == DeviceType::Any
+        });
+        theirs.map(|(index, _)| index).collect()
     }
 
     pub(crate) fn end_faults(&mut self) {

@@ -16,6 +16,7 @@ mod debian_12;
 #[allow(clippy::unwrap_used, reason = "shared with the tests of the documents")]
 mod document;
 mod drift;
+mod drivers_of_others;
 mod driving;
 mod file_systems;
 mod forecast;

@@ -101,6 +101,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
         mtu_before: Some(Mtu::ETHERNET),
         autoprobe_before: Some(true),
         unsupported: BTreeSet::new(),
+        unprobed: [VfIndex(0)].into(),
         vfs: [(VF, vf)].into(),
     };
     assert_eq!(owned, expected);

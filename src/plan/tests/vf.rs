@@ -115,11 +115,59 @@ fn plan_lets_unclaimed_vfs_that_it_made_meet_their_driver() {
         created_vfs: true,
         ..OwnedPf::default()
     });
+    case.plans(&[]);
+    case.owned.as_mut().unwrap().unprobed = [VfIndex(1)].into();
     case.plans(&["VF 1 driver default"]);
     case.pf.autoprobe = false;
     case.plans(&[]);
     case.owned.as_mut().unwrap().autoprobe_before = Some(true);
     case.plans(&["sriov_drivers_autoprobe on", "VF 1 driver default"]);
+}
+
+#[test]
+fn plan_leaves_every_driver_where_drivers_are_not_its_affair() {
+    let mut case = Case::new(4, |policy| {
+        policy.device_type = DeviceType::Any;
+        wants(&[VfSetting::Vlan(vlan(5))])(policy);
+    });
+    case.vf(1).driver = "vfio-pci".parse().ok();
+    case.vf(1).driver_override = "vfio-pci".parse().ok();
+    for between_two in [2, 3] {
+        case.vf(between_two).driver = None;
+        case.vf(between_two).interface = None;
+    }
+    case.vf(3).driver_override = "vfio-pci".parse().ok();
+    let attributes = [0, 1, 2, 3].map(|vf| format!("VF {vf} vlan 5"));
+    case.plans(&attributes.each_ref().map(String::as_str));
+    case.reports(&[]);
+    // An address waits for whoever binds a driver next.
+    let mut case = Case::new(1, |policy| {
+        policy.device_type = DeviceType::Any;
+        fixed(policy);
+    });
+    case.plans(&["VF 0 mac 02:00:00:00:00:01"]);
+    case.vf(0).settings.mac = Some(mac(1));
+    case.plans(&[]);
+}
+
+#[test]
+fn plan_gives_new_vfs_their_first_driver_where_drivers_are_not_its_affair() {
+    let mut case = Case::new(3, |policy| policy.device_type = DeviceType::Any);
+    for vf in [0, 1, 2] {
+        case.vf(vf).driver = None;
+        case.vf(vf).interface = None;
+    }
+    case.vf(2).driver_override = "vfio-pci".parse().ok();
+    case.pf.autoprobe = false;
+    case.owned = Some(OwnedPf {
+        created_vfs: true,
+        autoprobe_before: Some(true),
+        unprobed: [0, 2].map(VfIndex).into(),
+        ..OwnedPf::default()
+    });
+    case.plans(&["sriov_drivers_autoprobe on", "VF 0 driver default"]);
+    case.policies[0].driver_autoprobe = Some(false);
+    case.plans(&[]);
 }
 
 #[test]

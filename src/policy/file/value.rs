@@ -119,11 +119,15 @@ pub(super) fn mac_of_one(value: &Value<'_>) -> Result<MacChoice, Expected> {
 }
 
 pub(super) fn device_type(value: &Value<'_>) -> Result<DeviceType, Expected> {
-    if value.as_str() == Some("netdevice") {
-        return Ok(DeviceType::Netdevice);
+    const EXPECTED: &str = "\"netdevice\", \"any\", or the name of a driver such as \"vfio-pci\"";
+    match value.as_str() {
+        Some("netdevice") => Ok(DeviceType::Netdevice),
+        Some("any") => Ok(DeviceType::Any),
+        _ => {
+            let driver = parsed::<DriverName>(value).map(DeviceType::Driver);
+            driver.map_err(|_| EXPECTED.into())
+        }
     }
-    let driver = parsed::<DriverName>(value).map(DeviceType::Driver);
-    driver.map_err(|_| "\"netdevice\", or the name of a driver such as \"vfio-pci\"".into())
 }
 
 /// A driver may be called anything; this is what a slip of the finger looks like.

@@ -107,7 +107,7 @@ fn faults_of_policies() {
         ),
         (
             "device_type = \"a b\"",
-            ":4:15: bad value for \"device_type\": \"a b\"; expected \"netdevice\", or the name of a driver such as \"vfio-pci\"",
+            ":4:15: bad value for \"device_type\": \"a b\"; expected \"netdevice\", \"any\", or the name of a driver such as \"vfio-pci\"",
         ),
         (
             "is_rdma = true\ndevice_type = \"vfio-pci\"",
