@@ -1,6 +1,6 @@
 //! The CNI plugin: what a container runtime asks for, done with the VFs of a host.
 //!
-//! The protocol is that of <https://www.cni.dev/docs/spec/>, versions 0.3.0 to 1.1.0; the
+//! The protocol is that of <https://www.cni.dev/docs/spec/>, versions 0.1.0 to 1.1.0; the
 //! configuration is the SR-IOV CNI plugin's, with `pool` beside `deviceID`.
 
 mod add;
@@ -28,7 +28,17 @@ use std::path::Path;
 pub const LONGEST: u64 = 1 << 20;
 
 /// Versions of the protocol, oldest first.
-const VERSIONS: [&str; 5] = ["0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"];
+const VERSIONS: [&str; 7] = [
+    "0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0",
+];
+/// Of a refusal where the caller's version is unknown: it has all codes that are used.
+const OF_REFUSALS: &str = "1.0.0";
+
+/// Whether this version is so new. One that is unknown is not.
+fn is_since(version: &str, since: &str) -> bool {
+    let place = |version| VERSIONS.iter().position(|it| *it == version);
+    place(version) >= place(since)
+}
 
 /// What is printed, and whether it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,11 +53,15 @@ pub fn run(root: &Path, variable: impl Fn(&str) -> Option<OsString>, input: &[u8
     let header = Header::read(input);
     let version = header
         .as_ref()
-        .map_or(VERSIONS[3], |header| header.version.as_str())
+        .map_or(OF_REFUSALS, |header| header.version.as_str())
         .to_owned();
     let mut log = Log::default();
     let answered = Call::read(variable).and_then(|call| {
-        let header = header?;
+        let header = match (header, call.command) {
+            // Runtimes send what they like with it, or nothing.
+            (Err(_), Command::Version) => Header::default(),
+            (header, _) => header?,
+        };
         let plugin = Plugin {
             lender: Lender::new(root.to_owned()),
             call,
@@ -84,37 +98,48 @@ impl Plugin {
         // Whatever became of the configuration since, what was lent must come back.
         let conf = || NetConf::read(&self.header);
         match command {
-            Command::Add => self.add(&conf()?, log),
+            Command::Add => {
+                let conf = conf()?;
+                if let Some(remark) = &conf.remark {
+                    log.write(Level::Warning, remark);
+                }
+                self.add(&conf, log)
+            }
             Command::Del => self.del(log),
             Command::Check => self.check(&conf()?),
             Command::Gc => self.collect(log),
             Command::Status => self.status(&conf()?),
-            Command::Version => {
-                let versions = json!({
-                    "cniVersion": self.header.version,
-                    "supportedVersions": VERSIONS,
-                });
-                Ok(format!("{versions}\n"))
-            }
+            Command::Version => Ok(self.versions()),
         }
     }
 
     fn check_version(&self, command: Command) -> Result<(), CniError> {
-        let (version, newest) = (self.header.version.as_str(), VERSIONS[VERSIONS.len() - 1]);
-        let message = match command {
+        let version = self.header.version.as_str();
+        let since = match command {
             Command::Version => return Ok(()),
-            _ if !VERSIONS.contains(&version) => {
-                format!(
-                    "cniVersion {version:?} is not one of {}",
-                    VERSIONS.join(", ")
-                )
-            }
-            Command::Gc | Command::Status if version != newest => {
-                format!("{command:?} is a command of cniVersion {newest}")
-            }
-            _ => return Ok(()),
+            Command::Add | Command::Del => VERSIONS[0],
+            Command::Check => "0.4.0",
+            Command::Gc | Command::Status => "1.1.0",
+        };
+        let message = if !VERSIONS.contains(&version) {
+            let versions = VERSIONS.join(", ");
+            format!("cniVersion {version:?} is not one of {versions}")
+        } else if !is_since(version, since) {
+            format!("{command:?} is a command since cniVersion {since}, not of {version}")
+        } else {
+            return Ok(());
         };
         Err(CniError::new(Code::IncompatibleVersion, message))
+    }
+
+    fn versions(&self) -> String {
+        let asked = self.header.version.as_str();
+        let newest = VERSIONS[VERSIONS.len() - 1];
+        let versions = json!({
+            "cniVersion": if VERSIONS.contains(&asked) { asked } else { newest },
+            "supportedVersions": VERSIONS,
+        });
+        format!("{versions}\n")
     }
 
     /// What the VF is to have: of the MACs, the one that was said nearest to the container.

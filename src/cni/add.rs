@@ -13,7 +13,11 @@ impl Plugin {
         let ipam = Ipam::of(&self.header.raw, &self.call.path)?;
         let choice = conf.choice.clone().ok_or_else(|| {
             let message = "neither \"pool\" nor \"deviceID\" says which VF to take";
-            CniError::new(Code::InvalidConfig, message)
+            let remark = conf.remark.iter().map(|remark| format!("; {remark}"));
+            CniError::new(
+                Code::InvalidConfig,
+                message.to_owned() + &remark.collect::<String>(),
+            )
         })?;
         let request = Request {
             borrower: self.call.borrower(&self.header.name)?,

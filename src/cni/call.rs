@@ -60,6 +60,8 @@ impl Call {
         if *command == Command::Version {
             return Ok(Self::version());
         }
+        // What only says what to give keeps nothing from being taken back.
+        let gives = matches!(command, Command::Add | Command::Check);
         let container = text("CNI_CONTAINERID")?;
         if let Some(id) = container.as_ref().filter(|id| !is_name(id)) {
             return Err(invalid(format!(
@@ -71,12 +73,16 @@ impl Call {
             parsed.map_err(|error| invalid(format!("CNI_IFNAME: {error}")))
         });
         let namespace = text("CNI_NETNS")?.map(PathBuf::from);
-        if let Some(path) = namespace.as_ref().filter(|path| !path.is_absolute()) {
+        let relative = namespace
+            .as_ref()
+            .filter(|path| gives && !path.is_absolute());
+        if let Some(path) = relative {
             return Err(invalid(format!(
                 "CNI_NETNS {path:?} is not an absolute path"
             )));
         }
-        let arguments = Arguments::read(&text("CNI_ARGS")?.unwrap_or_default())?;
+        let arguments = text("CNI_ARGS")?.filter(|_| gives).unwrap_or_default();
+        let arguments = Arguments::read(&arguments)?;
         let path = text("CNI_PATH")?.unwrap_or_default();
         let call = Self {
             command: *command,
@@ -173,7 +179,15 @@ impl Arguments {
                 .ok_or_else(|| invalid(format!("CNI_ARGS: {pair:?} is not KEY=value")))?;
             match key {
                 "IgnoreUnknown" => {
-                    ignore_unknown = matches!(value, "1" | "true" | "True" | "TRUE" | "t" | "T");
+                    ignore_unknown = match value.to_ascii_lowercase().as_str() {
+                        "1" | "true" => true,
+                        "0" | "false" => false,
+                        _ => {
+                            return Err(invalid(format!(
+                                "CNI_ARGS: IgnoreUnknown is {value:?}, not 1 or 0"
+                            )));
+                        }
+                    };
                 }
                 "MAC" => {
                     let mac = super::netconf::unicast(value);

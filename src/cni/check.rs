@@ -3,7 +3,7 @@
 use super::Plugin;
 use super::error::{CniError, Code};
 use super::ipam::Ipam;
-use super::netconf::NetConf;
+use super::netconf::{Keys, NetConf};
 use super::result::network;
 use crate::model::MacAddress;
 use serde_json::Value;
@@ -11,7 +11,7 @@ use std::net::IpAddr;
 
 impl Plugin {
     pub(super) fn check(&self, conf: &NetConf) -> Result<String, CniError> {
-        let before = self.header.raw.get("prevResult");
+        let before = Keys(&self.header.raw).get("prevResult");
         let before = before.filter(|before| before.is_object()).ok_or_else(|| {
             let message = "\"prevResult\" is missing: there is nothing to compare with";
             CniError::new(Code::InvalidConfig, message)

@@ -1,6 +1,6 @@
 //! Errors as the protocol wants them: an object with a code, on standard output.
 
-use super::chain;
+use super::{chain, is_since};
 use crate::attach::AttachError;
 use serde_json::json;
 use std::fmt;
@@ -81,9 +81,11 @@ impl CniError {
     }
 
     pub(super) fn object(&self, version: &str) -> String {
+        // Those before have no code for it, and reserve all below 100.
+        let unknown = self.code == Code::TryAgainLater as u32 && !is_since(version, "0.4.0");
         let object = json!({
             "cniVersion": version,
-            "code": self.code,
+            "code": if unknown { Code::CannotAttach as u32 } else { self.code },
             "msg": self.message,
         });
         format!("{object}\n")

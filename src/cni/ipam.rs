@@ -1,6 +1,7 @@
 //! Address management, which another plugin does: run as the protocol says, with our environment.
 
 use super::error::{CniError, Code};
+use super::netconf::Keys;
 use serde_json::{Map, Value, json};
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -24,7 +25,8 @@ impl Ipam {
         conf: &Map<String, Value>,
         path: &[PathBuf],
     ) -> Result<Option<Self>, CniError> {
-        let plugin = conf.get("ipam").and_then(|ipam| ipam["type"].as_str());
+        let ipam = Keys(conf).get("ipam").and_then(Value::as_object);
+        let plugin = ipam.and_then(|ipam| Keys(ipam).get("type")?.as_str());
         let Some(plugin) = plugin.filter(|plugin| !plugin.is_empty()) else {
             return Ok(None);
         };

@@ -1,5 +1,6 @@
 //! What the plugin says beside its answer: to the file that the configuration names, or to the runtime.
 
+use super::netconf::Keys;
 use serde_json::{Map, Value};
 use std::fmt::Display;
 use std::fs::OpenOptions;
@@ -35,7 +36,7 @@ pub(super) struct Log {
 
 impl Log {
     pub(super) fn of(conf: &Map<String, Value>) -> Self {
-        let text = |key: &str| conf.get(key).and_then(Value::as_str);
+        let text = |key: &str| Keys(conf).get(key).and_then(Value::as_str);
         let word = text("logLevel").unwrap_or_default();
         let level = Level::ALL.iter().find(|(name, _)| *name == word);
         Self {

@@ -1,6 +1,8 @@
 //! The network configuration: every key of the SR-IOV CNI plugin, and `pool`. Where that one takes a
-//! wrong value for something else, this is an error.
+//! wrong value for something else, this is an error; keys that it does not know are no concern of
+//! either.
 
+use super::VERSIONS;
 use super::call::is_name;
 use super::error::{CniError, Code};
 use super::log::Level;
@@ -11,8 +13,9 @@ use crate::model::{
 use serde_json::{Map, Value};
 
 /// What every command needs of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Header {
+    /// Without one it is the oldest: there was no key for it then.
     pub(super) version: String,
     /// The network's.
     pub(super) name: String,
@@ -23,12 +26,14 @@ pub(super) struct Header {
 pub(super) struct NetConf {
     /// `None`: whoever gave the container its VF has not said which.
     pub(super) choice: Option<Choice>,
+    /// What is to be said of a key that has no effect.
+    pub(super) remark: Option<String>,
     pub(super) settings: VfSettings,
     /// The runtime's, which goes before all others.
     pub(super) runtime_mac: Option<MacAddress>,
 }
 
-/// Keys that have a meaning for us. Like Go, whatever their case.
+/// Keys that have a meaning for us, whatever their case.
 const OURS: [&str; 15] = [
     "pool",
     "deviceID",
@@ -47,24 +52,6 @@ const OURS: [&str; 15] = [
     "runtimeConfig",
 ];
 
-/// Keys that runtimes and multus put in, and those of the specification that are not ours.
-const OTHERS: [&str; 14] = [
-    "cniVersion",
-    "cniVersions",
-    "name",
-    "type",
-    "dns",
-    "capabilities",
-    "args",
-    "prevResult",
-    "pciBusID",
-    "resourceName",
-    "disableCheck",
-    "disableGC",
-    "loadOnlyInlinedPlugins",
-    "ipMasq",
-];
-
 impl Header {
     pub(super) fn read(input: &[u8]) -> Result<Self, CniError> {
         let cannot = |message: String| CniError::new(Code::CannotDecode, message);
@@ -76,22 +63,15 @@ impl Header {
         }
         let raw: Map<String, Value> = serde_json::from_slice(input)
             .map_err(|error| cannot(format!("the configuration is not a JSON object: {error}")))?;
-        let text = |key: &str| match raw.get(key) {
+        let text = |key: &str| match Keys(&raw).get(key) {
             None => Ok(String::new()),
             Some(Value::String(text)) => Ok(text.clone()),
-            Some(other) => Err(invalid(format!("{key:?} is {other}, not a text"))),
+            Some(other) => Err(cannot(format!("{key:?} is {other}, not a text"))),
         };
         let (version, name) = (text("cniVersion")?, text("name")?);
-        // VERSION asks without one.
-        if !name.is_empty() && !is_name(&name) {
-            return Err(invalid(format!(
-                "\"name\" {name:?} is not a network's name"
-            )));
-        }
-        let version = if version.is_empty() {
-            "0.1.0".to_owned()
-        } else {
-            version
+        let version = match version.is_empty() {
+            true => VERSIONS[0].to_owned(),
+            false => version,
         };
         Ok(Self { version, name, raw })
     }
@@ -102,15 +82,9 @@ impl NetConf {
         if header.name.is_empty() {
             return Err(invalid("\"name\" is missing".to_owned()));
         }
-        let known = |key: &str| {
-            OURS.iter()
-                .chain(&OTHERS)
-                .any(|it| it.eq_ignore_ascii_case(key))
-        };
-        let reserved = |key: &str| key.starts_with("cni.dev/") || key.starts_with('_');
-        let mut keys = header.raw.keys();
-        if let Some(key) = keys.find(|key| !known(key) && !reserved(key)) {
-            return Err(invalid(unknown_key(key)));
+        if !is_name(&header.name) {
+            let message = format!("\"name\" {:?} is not a network's name", header.name);
+            return Err(invalid(message));
         }
         let conf = Keys(&header.raw);
         let runtime = conf.get("runtimeConfig");
@@ -133,6 +107,7 @@ impl NetConf {
         }
         Ok(Self {
             choice,
+            remark: misspelt(&header.raw),
             settings: settings(&conf)?,
             runtime_mac: runtime.parsed("mac", unicast)?,
         })
@@ -212,12 +187,13 @@ pub(super) fn unicast(text: &str) -> Result<MacAddress, Malformed> {
     }
 }
 
-/// An object whose keys are found whatever their case.
-struct Keys<'a>(&'a Map<String, Value>);
+/// An object whose keys are found whatever their case, as by Go.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Keys<'a>(pub(super) &'a Map<String, Value>);
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
     /// Null is as good as nothing.
-    fn get(&self, key: &str) -> Option<&Value> {
+    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
         let is_it = |(name, _): &(&String, &Value)| name.eq_ignore_ascii_case(key);
         let found = self
             .0
@@ -227,7 +203,7 @@ impl Keys<'_> {
     }
 
     /// The empty text is as good as nothing.
-    fn text(&self, key: &str) -> Result<Option<&str>, CniError> {
+    fn text(&self, key: &str) -> Result<Option<&'a str>, CniError> {
         match self.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
@@ -270,16 +246,25 @@ fn wrong(key: &str, found: &str, expected: &str) -> CniError {
     invalid(format!("{key:?} is {found}, not {expected}"))
 }
 
-fn unknown_key(key: &str) -> String {
-    let near = OURS
-        .iter()
-        .map(|it| (strsim::damerau_levenshtein(it, key), it));
-    match near.min() {
-        Some((distance, it)) if distance <= 3 => {
-            format!("unknown key {key:?}; did you mean {it:?}?")
-        }
-        _ => format!("unknown key {key:?}; known are {}", OURS.join(", ")),
-    }
+/// The first key that looks like a slip of the pen for one of ours.
+fn misspelt(conf: &Map<String, Value>) -> Option<String> {
+    let near = |key: &String| {
+        let key = key.to_ascii_lowercase();
+        let distances = OURS.iter().map(|it| {
+            let distance = strsim::damerau_levenshtein(&it.to_ascii_lowercase(), &key);
+            (distance, *it)
+        });
+        let (distance, it) = distances.min()?;
+        let is_near = distance > 0 && distance * 4 <= it.len();
+        is_near.then_some(it)
+    };
+    let mut keys = conf.keys();
+    keys.find_map(|key| {
+        Some(format!(
+            "key {key:?} is ignored; is {:?} meant?",
+            near(key)?
+        ))
+    })
 }
 
 fn invalid(message: String) -> CniError {

@@ -1,6 +1,7 @@
 //! What an attachment has, in the words of each version of the protocol.
 
 use super::error::{CniError, Code};
+use super::is_since;
 use crate::attach::Addressing;
 use crate::host::netlink::Route;
 use crate::model::{Allocation, MacAddress, Mtu};
@@ -25,22 +26,33 @@ struct Ip {
 
 impl Given {
     pub(super) fn read(result: &Value) -> Result<Self, CniError> {
-        let none = Vec::new();
-        let list = |key: &str| result[key].as_array().unwrap_or(&none).clone();
-        let ips: Vec<_> = list("ips")
-            .iter()
-            .map(ip)
-            .collect::<Option<_>>()
-            .ok_or_else(odd)?;
-        let routes = list("routes").into_iter().map(|route| match route {
-            Value::Object(route) => Some(route),
-            _ => None,
-        });
-        Ok(Self {
-            ips,
-            routes: routes.collect::<Option<_>>().ok_or_else(odd)?,
-            dns: Some(result["dns"].clone()).filter(Value::is_object),
+        let read = match (&result["ip4"], &result["ip6"]) {
+            (Value::Null, Value::Null) => Self::of_lists(result),
+            families => Self::of_families(families.into(), result),
+        };
+        read.ok_or_else(odd)
+    }
+
+    fn of_lists(result: &Value) -> Option<Self> {
+        Some(Self {
+            ips: each(&result["ips"], |it| ip(it, "address"))?,
+            routes: each(&result["routes"], |route| route.as_object().cloned())?,
+            dns: dns(result),
         })
+    }
+
+    /// As versions before 0.3.0 have it: an address of each family at most, with its routes.
+    fn of_families(families: [&Value; 2], result: &Value) -> Option<Self> {
+        let mut given = Self {
+            dns: dns(result),
+            ..Self::default()
+        };
+        for family in families.into_iter().filter(|family| !family.is_null()) {
+            given.ips.push(ip(family, "ip")?);
+            let routes = each(&family["routes"], |route| route.as_object().cloned())?;
+            given.routes.extend(routes);
+        }
+        Some(given)
     }
 
     pub(super) fn addressing(&self) -> Result<Addressing, CniError> {
@@ -53,6 +65,26 @@ impl Given {
                 .collect(),
             routes: routes.collect::<Option<_>>().ok_or_else(odd)?,
         })
+    }
+
+    /// The first address of a family, with all its routes: there is no place for more before 0.3.0.
+    fn family(&self, is_ipv4: bool) -> Option<Value> {
+        let first = self.ips.iter().find(|ip| ip.address.is_ipv4() == is_ipv4)?;
+        let mut family = first.object("ip");
+        let routes = self.routes.iter().filter_map(|route| {
+            let destination = route.get("dst")?;
+            let (address, _) = network(destination)?;
+            let mut known = json!({"dst": destination});
+            if let Some(gateway) = route.get("gw") {
+                known["gw"] = gateway.clone();
+            }
+            (address.is_ipv4() == is_ipv4).then_some(known)
+        });
+        let routes: Vec<_> = routes.collect();
+        if !routes.is_empty() {
+            family["routes"] = json!(routes);
+        }
+        Some(family)
     }
 
     fn route(&self, route: &Map<String, Value>) -> Option<Route> {
@@ -75,6 +107,16 @@ impl Given {
     }
 }
 
+impl Ip {
+    fn object(&self, key: &str) -> Value {
+        let mut object = json!({key: format!("{}/{}", self.address, self.prefix_length)});
+        if let Some(gateway) = self.gateway {
+            object["gateway"] = json!(gateway);
+        }
+        object
+    }
+}
+
 fn odd() -> CniError {
     CniError::new(
         Code::Ipam,
@@ -82,8 +124,18 @@ fn odd() -> CniError {
     )
 }
 
-fn ip(value: &Value) -> Option<Ip> {
-    let (address, prefix_length) = network(&value["address"])?;
+/// Null is as good as an empty list.
+fn each<T>(list: &Value, read: impl Fn(&Value) -> Option<T>) -> Option<Vec<T>> {
+    let list = list.as_array().into_iter().flatten();
+    list.map(read).collect()
+}
+
+fn dns(result: &Value) -> Option<Value> {
+    Some(result["dns"].clone()).filter(Value::is_object)
+}
+
+fn ip(value: &Value, key: &str) -> Option<Ip> {
+    let (address, prefix_length) = network(&value[key])?;
     let gateway = value["gateway"].as_str().filter(|text| !text.is_empty());
     Some(Ip {
         address,
@@ -108,6 +160,16 @@ pub(super) fn render(
     mtu: Option<Mtu>,
     given: &Given,
 ) -> String {
+    let dns = given.dns.clone().unwrap_or_else(|| json!({}));
+    if !is_since(version, "0.3.0") {
+        let mut result = json!({"cniVersion": version, "dns": dns});
+        for (key, is_ipv4) in [("ip4", true), ("ip6", false)] {
+            if let Some(family) = given.family(is_ipv4) {
+                result[key] = family;
+            }
+        }
+        return format!("{result}\n");
+    }
     let borrower = &allocation.borrower;
     let mut interface = json!({
         "name": borrower.interface,
@@ -116,24 +178,20 @@ pub(super) fn render(
     if let Some(mac) = mac {
         interface["mac"] = json!(mac);
     }
-    if version == "1.1.0" {
+    // No version before 1.1.0 names it, and readers of each take or leave it.
+    if let Some(mtu) = mtu {
+        interface["mtu"] = json!(mtu);
+    }
+    if is_since(version, "1.1.0") {
         interface["pciID"] = json!(allocation.address);
-        if let Some(mtu) = mtu {
-            interface["mtu"] = json!(mtu);
-        }
     }
     let ips: Vec<_> = given
         .ips
         .iter()
         .map(|ip| {
-            let mut object = json!({
-                "address": format!("{}/{}", ip.address, ip.prefix_length),
-                "interface": 0,
-            });
-            if let Some(gateway) = ip.gateway {
-                object["gateway"] = json!(gateway);
-            }
-            if matches!(version, "0.3.0" | "0.3.1" | "0.4.0") {
+            let mut object = ip.object("address");
+            object["interface"] = json!(0);
+            if !is_since(version, "1.0.0") {
                 object["version"] = json!(if ip.address.is_ipv4() { "4" } else { "6" });
             }
             object
@@ -144,7 +202,7 @@ pub(super) fn render(
         "interfaces": [interface],
         "ips": ips,
         "routes": given.routes,
-        "dns": given.dns.clone().unwrap_or_else(|| json!({})),
+        "dns": dns,
     });
     format!("{result}\n")
 }

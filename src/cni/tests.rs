@@ -58,16 +58,81 @@ fn the_version_is_told_and_asked_for() {
         ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"].map(|it| (it, "dummy"));
     let (is_error, answer) = call("VERSION", br#"{"cniVersion": "1.0.0"}"#, &dummies);
     assert!(!is_error, "{answer}");
-    let old = conf(&json!({"cniVersion": "0.2.0"}));
-    refuses(
-        "ADD",
-        &old,
-        &[],
-        1,
-        "is not one of 0.3.0, 0.3.1, 0.4.0, 1.0.0, 1.1.0",
-    );
-    refuses("GC", &conf(&json!({})), &[], 1, "of cniVersion 1.1.0");
-    refuses("STATUS", &conf(&json!({})), &[], 1, "of cniVersion 1.1.0");
+    // Whatever comes with it.
+    for (input, version) in [
+        (&br#"{"cniVersion": "0.2.0"}"#[..], "0.2.0"),
+        (b"{}", "0.1.0"),
+        (br#"{"cniVersion": "9.9.9"}"#, "1.1.0"),
+        (b"", "1.1.0"),
+        (b"[", "1.1.0"),
+    ] {
+        let (is_error, answer) = call("VERSION", input, &[]);
+        assert!(!is_error, "{answer}");
+        assert_eq!(answer["cniVersion"], version);
+        assert_eq!(answer["supportedVersions"], json!(VERSIONS));
+    }
+    for version in ["0.5.0", "1", "two"] {
+        let unknown = conf(&json!({"cniVersion": version}));
+        for command in ["ADD", "DEL", "CHECK"] {
+            refuses(command, &unknown, &[], 1, "is not one of 0.1.0, 0.2.0");
+        }
+    }
+    for (command, since) in [("CHECK", "0.4.0"), ("GC", "1.1.0"), ("STATUS", "1.1.0")] {
+        for version in VERSIONS {
+            let conf = conf(&json!({"cniVersion": version, "pool": null}));
+            let (is_error, answer) = call(command, conf.to_string().as_bytes(), &[]);
+            let is_known = is_since(version, since);
+            assert_eq!(answer["code"] == 1, !is_known, "{command} {version}");
+            assert!(is_error || is_known);
+        }
+    }
+}
+
+#[test]
+fn a_configuration_without_a_version_is_of_the_first() {
+    for version in [json!("0.2.0"), json!("0.1.0"), json!(""), Value::Null] {
+        let conf = conf(&json!({"cniVersion": version}));
+        // That it may be tried later no version before 0.4.0 can say.
+        refuses("ADD", &conf, &[], 102, "state.json is not there");
+        let (is_error, answer) = call("DEL", conf.to_string().as_bytes(), &[]);
+        assert_eq!((is_error, answer), (false, Value::Null));
+        refuses(
+            "CHECK",
+            &conf,
+            &[],
+            1,
+            "is a command since cniVersion 0.4.0",
+        );
+    }
+    let old = conf(&json!({"cniVersion": "0.3.1"}));
+    refuses("ADD", &old, &[], 102, "is not there");
+    let newer = conf(&json!({"cniVersion": "0.4.0"}));
+    refuses("ADD", &newer, &[], 11, "is not there");
+    let odd = conf(&json!({"cniVersion": 1}));
+    refuses("ADD", &odd, &[], 6, "\"cniVersion\" is 1, not a text");
+}
+
+#[test]
+fn keys_that_nobody_knows_are_ignored_and_a_slip_of_the_pen_is_told() {
+    let header = |more: &Value| Header::read(conf(more).to_string().as_bytes()).unwrap();
+    for (key, remark) in [
+        ("mtu", None),
+        ("Master", None),
+        ("OrigVfState", None),
+        ("frob", None),
+        (
+            "min_tx_rat",
+            Some("key \"min_tx_rat\" is ignored; is \"min_tx_rate\" meant?"),
+        ),
+        (
+            "spoofcheck",
+            Some("key \"spoofcheck\" is ignored; is \"spoofchk\" meant?"),
+        ),
+        ("VLANQOS", None),
+    ] {
+        let read = NetConf::read(&header(&json!({key: 1, "vlan": 7}))).unwrap();
+        assert_eq!(read.remark.as_deref(), remark, "{key}");
+    }
 }
 
 #[test]
@@ -84,8 +149,18 @@ fn a_wrong_environment_is_named() {
         ("CNI_ARGS", "MAC", "is not KEY=value"),
         ("CNI_ARGS", "MAC=01:00:5e:00:00:01", "CNI_ARGS: MAC"),
         ("CNI_ARGS", "FROB=1", "unknown key \"FROB\""),
+        (
+            "CNI_ARGS",
+            "IgnoreUnknown=yes;FROB=1",
+            "IgnoreUnknown is \"yes\"",
+        ),
     ] {
         refuses("ADD", &good, &[(variable, value)], 4, says);
+    }
+    // Of no concern to what is taken back.
+    for (variable, value) in [("CNI_ARGS", "FROB=1"), ("CNI_NETNS", "run/netns/x")] {
+        let answer = call("DEL", good.to_string().as_bytes(), &[(variable, value)]);
+        assert_eq!(answer, (false, Value::Null), "{variable}");
     }
 }
 
@@ -131,8 +206,8 @@ fn a_wrong_configuration_is_named_with_what_was_expected() {
         (json!({"pool": "a b"}), "is not a resource name"),
         (json!({"pool": null}), "neither \"pool\" nor \"deviceID\""),
         (
-            json!({"pools": "x"}),
-            "unknown key \"pools\"; did you mean \"pool\"?",
+            json!({"pool": null, "pools": "x"}),
+            "which VF to take; key \"pools\" is ignored; is \"pool\" meant?",
         ),
         (json!({"name": "a/b"}), "is not a network's name"),
         (json!({"ipam": "host-local"}), "\"ipam\" is not an object"),
@@ -206,7 +281,7 @@ fn a_host_without_the_agent_says_so() {
 
 #[test]
 fn deleting_what_is_not_there_succeeds_whatever_became_of_the_configuration() {
-    let broken = conf(&json!({"trust": "yes", "pool": 7}));
+    let broken = conf(&json!({"trust": "yes", "pool": 7, "name": "a/b"}));
     let (is_error, answer) = call("DEL", broken.to_string().as_bytes(), &[("CNI_NETNS", "")]);
     assert_eq!((is_error, answer), (false, Value::Null));
 }
