@@ -2,7 +2,7 @@
 
 use super::daemon::*;
 use crate::api::handlers::{Api, OPENAPI};
-use crate::api::page::{docs_html, status_html};
+use crate::api::page::{docs::docs_html, status_html};
 use crate::api::server::pages;
 use crate::api::{Feed, State, serve_tcp};
 use crate::host::{Host, HostError, Look};
@@ -131,7 +131,7 @@ async fn another_name_for_this_host_is_not_answered_to() {
 
 #[test]
 fn nothing_that_is_shown_is_taken_for_markup() {
-    let html = status_html(&status()) + &docs_html(OPENAPI);
+    let html = status_html(&status()).into_string() + &docs_html(OPENAPI).into_string();
     assert!(!html.contains("<b>") && !html.contains("<script"), "{html}");
     assert!(!html.contains("href=\"http"), "{html}");
 }
