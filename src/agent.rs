@@ -125,8 +125,17 @@ pub struct Api {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VfOperator {
     pub enabled: bool,
-    pub rest: SocketAddr,
-    pub grpc: SocketAddr,
+    pub rest: Place,
+    pub grpc: Place,
+}
+
+/// Where vf-operator's API is, which decides who may change VFs through it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// Every user of this host.
+    Local(SocketAddr),
+    /// A Unix socket: those who may through the agent's own.
+    Socket(PathBuf),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -210,7 +219,7 @@ impl Default for Api {
 
 impl Default for VfOperator {
     fn default() -> Self {
-        let local = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let local = |port| Place::Local(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
         Self {
             enabled: false,
             rest: local(15001),

@@ -111,7 +111,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let state = coordinator.api_state(requests);
     let settings = Arc::clone(&coordinator.shared.settings);
     let posted = file::under(&coordinator.shared.root, &settings.posted_dir());
-    let for_vf_operator = listen::for_vf_operator(&settings).await?;
+    let for_vf_operator = listen::for_vf_operator(&settings, &coordinator.shared.root).await?;
     let vf_operator = listen::serve_vf_operator(for_vf_operator, posted, state.clone());
     let tcp = listen::on_tcp(&coordinator.shared).await?;
     let serve = api::serve(listener, tcp, state);

@@ -110,6 +110,8 @@ pub struct Outputs {
     pub held_back: Vec<HeldBack>,
     /// To be remembered: what networks have now, and what those without a VF had last.
     pub assignments: BTreeMap<NetworkName, Assignment>,
+    /// The VF that each network has now.
+    pub given: BTreeMap<NetworkName, PciAddress>,
 }
 
 /// A network without a file, and why.
@@ -147,6 +149,7 @@ pub fn render(input: &Input<'_>) -> Outputs {
     let assigned = assign::assign(&pinned, &pools, input.previous, coming);
     let mut outputs = Outputs {
         assignments: assign::remember(&assigned, input.previous),
+        given: assign::given(&assigned),
         ..Outputs::default()
     };
     let mut networks: Vec<_> = sharing.iter().chain(&pinned).collect();

@@ -24,32 +24,28 @@ mod proto {
 }
 
 use crate::api::State;
-use anyhow::Context;
 use service::Service;
 use std::convert::Infallible;
-use std::net::SocketAddr;
 use std::path::PathBuf;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 
 /// Listening, so that what asks from now on is answered.
 #[derive(Debug)]
 pub struct Listeners {
-    pub rest: TcpListener,
-    pub grpc: TcpListener,
+    pub rest: Listener,
+    pub grpc: Listener,
+}
+
+/// Where clients come from, which decides who may change something.
+#[derive(Debug)]
+pub enum Listener {
+    /// Whoever reaches it.
+    Tcp(TcpListener),
+    /// Who may through the agent's own socket.
+    Unix(UnixListener),
 }
 
 impl Listeners {
-    pub async fn bind(rest: SocketAddr, grpc: SocketAddr) -> anyhow::Result<Self> {
-        let listen = async |address: SocketAddr| {
-            let listener = TcpListener::bind(address).await;
-            listener.with_context(|| format!("cannot listen on {address} for vf-operator's API"))
-        };
-        Ok(Self {
-            rest: listen(rest).await?,
-            grpc: listen(grpc).await?,
-        })
-    }
-
     /// `directory` is where policy files are put.
     pub async fn serve(self, directory: PathBuf, state: State) -> anyhow::Result<Infallible> {
         let service = Service::new(directory, state);
@@ -59,3 +55,6 @@ impl Listeners {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,19 @@
 //! The tables of the agent's settings, key by key.
 
-use super::{Api, Limits, NodeSettings, Outputs, Settings, VfOperator, listen, value};
-use crate::policy::reader::Table;
+use super::{Api, Limits, NodeSettings, Outputs, Place, Settings, VfOperator, listen, value};
 use crate::policy::reader::value::{any_text, boolean};
+use crate::policy::reader::{Fault, Table};
+use std::path::Path;
 
 pub(super) fn settings(file: &mut Table<'_>) -> Settings {
     let default = Settings::default();
     let dirs = file.one_or_more("policy_dirs", value::path);
     let state_dir = file.value("state_dir", value::path);
     let log_level = file.value("log_level", value::log_level);
+    let outputs = file.within("outputs", "[outputs]", outputs);
+    let node = file.within("node", "[node]", node);
+    let limits = file.within("limits", "[limits]", limits);
+    let api = file.within("api", "[api]", api).unwrap_or_default();
     Settings {
         policy_dirs: if dirs.is_empty() {
             default.policy_dirs
@@ -17,17 +22,15 @@ pub(super) fn settings(file: &mut Table<'_>) -> Settings {
         },
         state_dir: state_dir.unwrap_or(default.state_dir),
         log_level: log_level.unwrap_or(default.log_level),
-        outputs: file
-            .within("outputs", "[outputs]", outputs)
-            .unwrap_or_default(),
-        node: file.within("node", "[node]", node).unwrap_or_default(),
-        limits: file
-            .within("limits", "[limits]", limits)
-            .unwrap_or_default(),
-        api: file.within("api", "[api]", api).unwrap_or_default(),
+        outputs: outputs.unwrap_or_default(),
+        node: node.unwrap_or_default(),
+        limits: limits.unwrap_or_default(),
         vf_operator: file
-            .within("vf_operator", "[vf_operator]", vf_operator)
+            .within("vf_operator", "[vf_operator]", |table| {
+                vf_operator(table, &api.socket)
+            })
             .unwrap_or_default(),
+        api,
     }
 }
 
@@ -103,11 +106,36 @@ fn api(table: &mut Table<'_>) -> Api {
     }
 }
 
-fn vf_operator(table: &mut Table<'_>) -> VfOperator {
+/// `own`: the agent's socket.
+fn vf_operator(table: &mut Table<'_>, own: &Path) -> VfOperator {
     let default = VfOperator::default();
+    let enabled = table.value("enabled", boolean).unwrap_or(default.enabled);
+    let rest = table.value("rest", value::place).unwrap_or(default.rest);
+    let grpc = table.value("grpc", value::place).unwrap_or(default.grpc);
+    // The later one would take the place of the other.
+    for (key, place) in [("rest", &rest), ("grpc", &grpc)] {
+        if matches!(place, Place::Socket(path) if path == own) {
+            let fault = Fault::new("this is the agent's own socket");
+            table.error(key, fault.expecting("another path"));
+        }
+    }
+    if rest == grpc {
+        let fault = Fault::new("\"rest\" is in the same place");
+        table.error("grpc", fault.expecting("another address or path"));
+    }
+    let is_open = matches!(&rest, Place::Local(_)) || matches!(&grpc, Place::Local(_));
+    if enabled && is_open {
+        let fault = Fault::new("every user of this host may change VFs through this API");
+        table.warning(
+            "enabled",
+            fault.suggesting(
+                "give \"rest\" and \"grpc\" the path of a Unix socket each where that is not meant",
+            ),
+        );
+    }
     VfOperator {
-        enabled: table.value("enabled", boolean).unwrap_or(default.enabled),
-        rest: table.value("rest", value::local).unwrap_or(default.rest),
-        grpc: table.value("grpc", value::local).unwrap_or(default.grpc),
+        enabled,
+        rest,
+        grpc,
     }
 }

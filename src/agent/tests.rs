@@ -1,6 +1,6 @@
 //! Settings, and the shipped file that shows their defaults.
 
-use super::{Listen, LogLevel, Settings};
+use super::{Listen, LogLevel, Place, Settings};
 use crate::policy::load::Trust;
 use std::path::Path;
 use std::time::Duration;
@@ -98,8 +98,8 @@ admin_group = "netadmin"
 listen = "127.0.0.1:8080"
 [vf_operator]
 enabled = true
-rest = "127.0.0.2:1"
-grpc = "[::1]:2"
+rest = "/r"
+grpc = "/g"
 "#,
     );
     assert_eq!(settings.policy_dirs, [Path::new("/p")]);
@@ -129,9 +129,33 @@ grpc = "[::1]:2"
     assert_eq!(settings.api.listen, Some(Listen::Local(address)));
     let vf_operator = &settings.vf_operator;
     assert!(vf_operator.enabled);
-    assert_eq!(vf_operator.rest.to_string(), "127.0.0.2:1");
-    assert_eq!(vf_operator.grpc.to_string(), "[::1]:2");
+    assert_eq!(vf_operator.rest, Place::Socket("/r".into()));
+    assert_eq!(vf_operator.grpc, Place::Socket("/g".into()));
     assert_eq!(settings.api.admin_group.as_deref(), Some("netadmin"));
+}
+
+#[test]
+fn an_api_that_lets_every_user_change_vfs_is_told_where_it_is_switched_on() {
+    let found = |text: &str| {
+        let parsed = Settings::parse(Path::new("f"), text);
+        let (settings, warnings) = parsed.unwrap();
+        let warnings = warnings.iter().map(|warning| warning.one_line());
+        (settings.vf_operator, warnings.collect::<Vec<_>>())
+    };
+    let (default, _) = found("");
+    let (open, warnings) = found("[vf_operator]\nenabled = true");
+    assert_eq!((&open.rest, &open.grpc), (&default.rest, &default.grpc));
+    let told = "f:2:11: every user of this host may change VFs through this API; give \"rest\" and \
+                \"grpc\" the path of a Unix socket each where that is not meant";
+    assert_eq!(warnings, [told]);
+    let (_, warnings) = found("[vf_operator]\nenabled = true\nrest = \"/r\"\ngrpc = \"[::1]:2\"");
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    for quiet in [
+        "[vf_operator]\nenabled = false\nrest = \"127.0.0.2:1\"",
+        "[vf_operator]\nenabled = true\nrest = \"/r\"\ngrpc = \"/g\"",
+    ] {
+        assert_eq!(found(quiet).1, [""; 0], "{quiet}");
+    }
 }
 
 #[test]
@@ -177,7 +201,11 @@ fn what_is_wrong_is_told() {
         ("[outputs]\ncnj = true", "f:2:1: unknown key \"cnj\" in [outputs]; did you mean \"cni\"?".to_owned()),
         ("[outputs]\ndevice_plugin_unit = \"--now\"", "f:2:22: bad value for \"device_plugin_unit\": \"--now\"; expected the name of a systemd unit such as \"sriov-device-plugin.service\", or \"\" for none".to_owned()),
         ("[node]\nhostname = \"a b\"", "f:2:12: bad value for \"hostname\": \"a b\"; expected a host name, or \"\" for the host's own".to_owned()),
-        ("[vf_operator]\nrest = \"0.0.0.0:15001\"", "f:2:8: bad value for \"rest\": \"0.0.0.0:15001\"; expected an address of this host for itself with a port, such as \"127.0.0.1:15001\"".to_owned()),
+        ("[vf_operator]\nrest = \"0.0.0.0:15001\"", "f:2:8: bad value for \"rest\": \"0.0.0.0:15001\"; expected an address of this host for itself with a port, such as \"127.0.0.1:15001\", or the path of a Unix socket".to_owned()),
+        ("[vf_operator]\ngrpc = \"r.sock\"", "f:2:8: bad value for \"grpc\": \"r.sock\"; expected an address of this host for itself with a port, such as \"127.0.0.1:15001\", or the path of a Unix socket".to_owned()),
+        ("[vf_operator]\nrest = \"/r\"\ngrpc = \"/r\"", "f:3:8: \"rest\" is in the same place; expected another address or path".to_owned()),
+        ("[vf_operator]\nrest = \"/run/sriovd/sriovd.sock\"", "f:2:8: this is the agent's own socket; expected another path".to_owned()),
+        ("[vf_operator]\ngrpc = \"/a\"\n[api]\nsocket = \"/a\"", "f:2:8: this is the agent's own socket; expected another path".to_owned()),
         ("[api]\nlisten = \"8080\"", "f:2:10: bad value for \"listen\": \"8080\"; expected an address with a port, such as \"127.0.0.1:8080\", or \"\" for none".to_owned()),
         ("[api]\nlisten = \"[::]:8443\"", format!("f:2:10: other hosts can reach this address, and there is no \"tls_certificate\"; {tls}")),
         ("[api]\nlisten = \"127.0.0.1:1\"\ntls_key = \"/k\"\ntls_certificate = \"/c\"", format!("f:2:10: TLS is asked for, and there is no \"tls_client_ca\"; {tls}")),

@@ -1,6 +1,6 @@
 //! Values of the agent's settings.
 
-use super::{CniPlugin, LogLevel, WhenInstalled};
+use super::{CniPlugin, LogLevel, Place, WhenInstalled};
 use crate::policy::reader::Expected;
 use crate::policy::reader::value::{integer, text, word};
 use rustls_pki_types::ServerName;
@@ -89,12 +89,15 @@ pub(super) fn client_or_none(value: &DeValue<'_>) -> Result<Option<ServerName<'s
     name.map(Some).map_err(|_| expected.into())
 }
 
-/// Whoever reaches it is not known: nobody from outside.
-pub(super) fn local(value: &DeValue<'_>) -> Result<SocketAddr, Expected> {
-    let expected = "an address of this host for itself with a port, such as \"127.0.0.1:15001\"";
+/// Over TCP it is not known who asks: nobody from outside.
+pub(super) fn place(value: &DeValue<'_>) -> Result<Place, Expected> {
+    let expected = "an address of this host for itself with a port, such as \"127.0.0.1:15001\", \
+                    or the path of a Unix socket";
     let address = value.as_str().and_then(|text| text.parse().ok());
     let local = address.filter(|address: &SocketAddr| address.ip().is_loopback());
-    local.ok_or(expected.into())
+    let socket = || path(value).ok().map(Place::Socket);
+    let place = local.map(Place::Local).or_else(socket);
+    place.ok_or(expected.into())
 }
 
 /// The empty text is none.

@@ -119,14 +119,10 @@ fn bad_request(detail: impl Into<String>) -> ProblemDetails {
 
 impl Api {
     async fn may_change(&self, peer: &Peer) -> Result<(), ProblemDetails> {
-        let group = self.state.admin_group.as_deref();
-        if peer.may_change(group).await {
-            return Ok(());
-        }
-        let and = group.map(|group| format!(" and the group {group}"));
-        let and = and.unwrap_or_default();
-        let detail = format!("{peer} may read; changing is for root{and}");
-        Err(ProblemDetails::new(StatusCode::FORBIDDEN, detail))
+        let allowed = peer.ask_to_change(self.state.admin_group.as_deref());
+        allowed
+            .await
+            .map_err(|refused| ProblemDetails::new(StatusCode::FORBIDDEN, refused.to_string()))
     }
 
     async fn find_scope(&self, names: Vec<String>) -> Result<PauseScope, ProblemDetails> {

@@ -166,13 +166,19 @@ fn no_such_pf(name: &str) -> ProblemDetails {
 }
 
 pub(super) fn look_at_all(view: &View, hung: &Hung) -> Result<HostSnapshot, HostError> {
+    let pfs = view.host.pfs()?.into_iter();
+    // It would hold us, too.
+    look_at(view, pfs.filter(|address| !hung.contains_key(address)))
+}
+
+pub(super) fn look_at(
+    view: &View,
+    addresses: impl IntoIterator<Item = PciAddress>,
+) -> Result<HostSnapshot, HostError> {
     let mut pfs = BTreeMap::new();
-    for address in view.host.pfs()? {
-        // It would hold us, too.
-        if !hung.contains_key(&address) {
-            let pf = view.host.observe(address, Look::WithHolders)?;
-            pfs.extend(pf.map(|pf| (address, pf)));
-        }
+    for address in addresses {
+        let pf = view.host.observe(address, Look::WithHolders)?;
+        pfs.extend(pf.map(|pf| (address, pf)));
     }
     let node = (*view.node).clone();
     Ok(HostSnapshot { node, pfs })

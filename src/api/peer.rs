@@ -9,13 +9,12 @@ use std::net::IpAddr;
 use tokio::net::UnixStream;
 use tokio::task::spawn_blocking;
 
+/// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Peer {
+pub enum Peer {
     /// As the kernel says (`SO_PEERCRED`).
-    User {
-        uid: u32,
-        gid: u32,
-    },
+    User { uid: u32, gid: u32 },
+    /// The kernel does not say.
     Unknown,
     /// Over TCP, from this host: whoever that is.
     Local,
@@ -25,8 +24,22 @@ pub(super) enum Peer {
     Guest,
 }
 
+/// Why somebody's change is not made.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{peer} may read; changing is for root{}", and(admin_group.as_deref()))]
+pub struct MayOnlyRead {
+    peer: Peer,
+    admin_group: Option<String>,
+}
+
+fn and(group: Option<&str>) -> String {
+    let and = group.map(|group| format!(" and the group {group}"));
+    and.unwrap_or_default()
+}
+
 impl Peer {
-    pub(super) fn of(stream: &UnixStream) -> Self {
+    /// Who is at the other end of a Unix socket.
+    pub fn of(stream: &UnixStream) -> Self {
         match stream.peer_cred() {
             Ok(credentials) => Self::User {
                 uid: credentials.uid(),
@@ -36,7 +49,18 @@ impl Peer {
         }
     }
 
-    /// Root, the user that the daemon runs as, and the members of the admin group.
+    /// Whether they may change anything: root, the user that the daemon runs as, and the members of
+    /// the admin group.
+    pub async fn ask_to_change(&self, admin_group: Option<&str>) -> Result<(), MayOnlyRead> {
+        match self.may_change(admin_group).await {
+            true => Ok(()),
+            false => Err(MayOnlyRead {
+                peer: self.clone(),
+                admin_group: admin_group.map(str::to_owned),
+            }),
+        }
+    }
+
     pub(super) async fn may_change(&self, admin_group: Option<&str>) -> bool {
         let (uid, gid) = match *self {
             Self::User { uid, gid } => (uid, gid),

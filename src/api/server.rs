@@ -84,12 +84,29 @@ pub(super) async fn serve_with(
     who: fn(&UnixStream) -> Peer,
 ) -> anyhow::Result<Infallible> {
     let limits = api.limits;
-    let router = router(api);
+    serve_unix_with(listener, router(api), limits, who).await
+}
+
+async fn serve_unix_with(
+    listener: UnixListener,
+    router: Router,
+    limits: Limits,
+    who: fn(&UnixStream) -> Peer,
+) -> anyhow::Result<Infallible> {
     accept_all(listener, limits.connections, |stream| {
         let router = router.clone().layer(Extension(who(&stream)));
         connection(stream, router, limits.patience)
     })
     .await
+}
+
+/// Any router on a Unix socket. A request has its `Peer` as an extension.
+pub async fn serve_unix(
+    listener: UnixListener,
+    router: Router,
+    limits: Limits,
+) -> anyhow::Result<Infallible> {
+    serve_unix_with(listener, router, limits, Peer::of).await
 }
 
 /// One connection over any stream, of somebody who may change things. What the socket adds to it is who that is.

@@ -21,8 +21,8 @@ pub fn listen(path: &Path) -> anyhow::Result<UnixListener> {
     }
 }
 
-/// One left behind by a crash is replaced.
-pub(super) fn bind(path: &Path) -> anyhow::Result<UnixListener> {
+/// A socket at `path` for its owner and group. One left behind by a crash is replaced.
+pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)
             .with_context(|| format!("cannot create {}", directory.display()))?;

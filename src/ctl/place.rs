@@ -49,8 +49,8 @@ mod tests {
         for (file, shown) in [
             ("/etc/sriov.d/10-a.toml", "/etc/sriov.d/10-a.toml:7"),
             (
-                "/var/lib/sriovd/vf-operator.d/resource-a.toml",
-                "/var/lib/sriovd/vf-operator.d/resource-a.toml:7, posted through vf-operator's API",
+                "/var/lib/sriovd/vf-operator.d/resource.0000000001.a.toml",
+                "/var/lib/sriovd/vf-operator.d/resource.0000000001.a.toml:7, posted through vf-operator's API",
             ),
         ] {
             let (file, line) = (file.into(), 7);

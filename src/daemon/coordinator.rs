@@ -12,7 +12,7 @@ use crate::attach::Lender;
 use crate::events::Cause;
 use crate::file;
 use crate::host::{Host, HostError};
-use crate::model::{Node, PciAddress};
+use crate::model::{NetworkName, Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::PolicySet;
 use crate::policy::load::Loaded;
@@ -72,6 +72,8 @@ pub(super) struct Coordinator {
     pub(super) loading: Loading,
     pub(super) publisher: Publisher,
     pub(super) held_back: Vec<HeldBack>,
+    /// The VF that each network has, as it was published last.
+    pub(super) given: BTreeMap<NetworkName, PciAddress>,
     announced: announce::Outputs,
     collection: announce::Collection,
     /// PFs of the first look that have not had their first pass.
@@ -98,6 +100,7 @@ impl Coordinator {
             loading: Loading::default(),
             publisher: Publisher::default(),
             held_back: Vec::new(),
+            given: BTreeMap::new(),
             announced: announce::Outputs::default(),
             collection: announce::Collection::default(),
             first_look: None,
@@ -182,6 +185,7 @@ impl Coordinator {
         self.announced
             .announce(&published, node_state, &self.shared.feed);
         self.held_back.clone_from(&published.held_back);
+        self.given.clone_from(&published.given);
         let plugin = published.has_changed(&self.shared.settings.outputs.device_plugin_file);
         self.publisher.ended(published);
         self.publish_if_wanted();

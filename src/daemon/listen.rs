@@ -1,14 +1,14 @@
 //! Where the daemon can be asked besides its own socket: TCP, TLS, and the API of vf-operator.
 
 use super::coordinator::Shared;
-use crate::agent::{Listen, Settings, VfOperator};
+use crate::agent::{Listen, Place, Settings, VfOperator};
 use crate::api::{self, Tcp, Tls, TlsFiles};
 use crate::file;
-use crate::vf_operator;
+use crate::vf_operator::{self, Listener};
 use anyhow::Context;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 
 pub(super) fn tls(shared: &Shared) -> anyhow::Result<Option<Tls>> {
@@ -44,16 +44,27 @@ pub(super) async fn on_tcp(shared: &Shared) -> anyhow::Result<Option<Tcp>> {
 
 pub(super) async fn for_vf_operator(
     settings: &Settings,
+    root: &Path,
 ) -> anyhow::Result<Option<vf_operator::Listeners>> {
     let VfOperator {
         enabled,
         rest,
         grpc,
-    } = settings.vf_operator;
-    match enabled {
-        true => vf_operator::Listeners::bind(rest, grpc).await.map(Some),
-        false => Ok(None),
+    } = &settings.vf_operator;
+    let bind = async |place: &Place| match place {
+        Place::Socket(path) => api::bind(&file::under(root, path)).map(Listener::Unix),
+        Place::Local(address) => {
+            let listener = TcpListener::bind(address).await;
+            listener
+                .map(Listener::Tcp)
+                .with_context(|| format!("cannot listen on {address} for vf-operator's API"))
+        }
+    };
+    if !enabled {
+        return Ok(None);
     }
+    let (rest, grpc) = (bind(rest).await?, bind(grpc).await?);
+    Ok(Some(vf_operator::Listeners { rest, grpc }))
 }
 
 pub(super) async fn serve_vf_operator(

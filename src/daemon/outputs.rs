@@ -8,7 +8,7 @@ use super::status::pf_report;
 use crate::agent::{self, WhenInstalled};
 use crate::attach::pools::NODE_STATE;
 use crate::file::FileError;
-use crate::model::PciAddress;
+use crate::model::{NetworkName, PciAddress};
 use crate::publish::plugins::Plugins;
 use crate::publish::{self, PublishReport, cni_directory};
 use crate::render::{self, CniDirectory, HeldBack, OutputSettings, View};
@@ -48,6 +48,8 @@ enum Wanted {
 pub(super) struct Published {
     pub(super) report: Option<PublishReport>,
     pub(super) held_back: Vec<HeldBack>,
+    /// The VF that each network has.
+    pub(super) given: BTreeMap<NetworkName, PciAddress>,
     /// What is remembered is not on disk.
     pub(super) unsaved: Option<FileError>,
     files: Digests,
@@ -194,6 +196,7 @@ impl Publication {
         let mut published = Published {
             report: None,
             held_back: rendered.held_back,
+            given: rendered.given,
             unsaved: None,
             files: digests(&rendered.files),
         };

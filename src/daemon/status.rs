@@ -85,9 +85,12 @@ impl Coordinator {
 
     fn network_reports(&self) -> Vec<NetworkReport> {
         let memory = self.shared.store.memory();
-        let vf_of = |assignment: &crate::plan::owned::Assignment| {
-            let seen = self.slots.get(&assignment.pf)?.seen.as_ref()?;
-            Some(seen.pf.vfs.get(&assignment.vf)?.address)
+        // What it had last may be there and somebody else's, or not ready.
+        let vf_of = |network| {
+            let last = memory.assignments.get(network)?;
+            let seen = self.slots.get(&last.pf)?.seen.as_ref()?;
+            let vf = seen.pf.vfs.get(&last.vf)?.address;
+            (self.given.get(network) == Some(&vf)).then_some(vf)
         };
         let networks = self
             .shared
@@ -100,10 +103,7 @@ impl Coordinator {
                     .iter()
                     .find(|held| held.network == network.name)
                     .map(|held| held.reason.to_string()),
-                ..NetworkReport::of(
-                    network,
-                    memory.assignments.get(&network.name).and_then(vf_of),
-                )
+                ..NetworkReport::of(network, vf_of(&network.name))
             });
         networks.collect()
     }

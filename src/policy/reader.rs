@@ -3,7 +3,7 @@
 //! The keys that a table asks for are the keys it knows: what is left at its end is unknown.
 
 mod fault;
-mod json;
+pub(crate) mod json;
 mod shape;
 mod table;
 pub(crate) mod value;

@@ -119,6 +119,15 @@ pub fn remember(
     assigned.iter().filter_map(entry).collect()
 }
 
+/// The VF of each network that has one.
+pub fn given(assigned: &Assignments<'_>) -> BTreeMap<NetworkName, PciAddress> {
+    let with_vf = assigned.iter().filter_map(|(&network, result)| {
+        let member = result.as_ref().ok()?;
+        Some((network.clone(), member.vf.address))
+    });
+    with_vf.collect()
+}
+
 #[derive(Default)]
 struct Chosen<'a> {
     members: BTreeMap<&'a NetworkName, Member<'a>>,

@@ -5,12 +5,14 @@
     clippy::disallowed_macros
 )]
 
-use super::proto::{NetworkAttachment, NicSelector, ResourceConfig};
+use super::attachment::Attachment;
+use super::proto::{NicSelector, ResourceConfig};
 use super::refusal::Refusal;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::file::{self, FileContent};
-use pbjson_types::Struct;
+use crate::policy::reader::json::all_with_whole_numbers;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::Path;
 
 const HEADER: &str = "# Asked for through the API of vf-operator, which also removes it.\n\n";
@@ -126,10 +128,9 @@ pub(super) fn resource_from_toml(text: &str) -> Option<ResourceConfig> {
     })
 }
 
-pub(super) fn attachment_to_toml(attachment: &NetworkAttachment) -> Result<String, Refusal> {
+pub(super) fn attachment_to_toml(attachment: &Attachment) -> Result<String, Refusal> {
     let config = attachment.config.clone().unwrap_or_default();
-    let config = serde_json::to_string(&config)
-        .map_err(|error| Refusal::invalid(format!("config: {error}")))?;
+    let config = Value::Object(all_with_whole_numbers(config)).to_string();
     let network = Network {
         name: attachment.name.clone(),
         resource: attachment.resource_name.clone(),
@@ -142,14 +143,15 @@ pub(super) fn attachment_to_toml(attachment: &NetworkAttachment) -> Result<Strin
 }
 
 /// None for a file that holds something else.
-pub(super) fn attachment_from_toml(text: &str) -> Option<NetworkAttachment> {
+pub(super) fn attachment_from_toml(text: &str) -> Option<Attachment> {
     let document: Document = toml::from_str(text).ok()?;
     let network = document.network.into_iter().next()?;
-    let config: Struct = serde_json::from_str(&network.config).ok()?;
-    Some(NetworkAttachment {
+    let config = serde_json::from_str(&network.config).ok()?;
+    Some(Attachment {
         name: network.name,
         resource_name: network.resource,
-        config: Some(config),
+        // As an earlier version wrote them.
+        config: Some(all_with_whole_numbers(config)),
     })
 }
 

@@ -2,7 +2,7 @@
 
 mod connection;
 
-use super::proto;
+use super::attachment::Attachment;
 use super::proto::network_attachment_service_server::{
     NetworkAttachmentService, NetworkAttachmentServiceServer,
 };
@@ -12,6 +12,8 @@ use super::proto::{
     ResourceConfigs, ResourceName, Resources,
 };
 use super::service::Service;
+use super::{Listener, proto};
+use crate::api::Peer;
 use anyhow::Context;
 use connection::Connection;
 use futures::Stream;
@@ -20,8 +22,8 @@ use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
+use tokio::time::sleep;
 use tonic::transport::Server;
 use tonic::{Request, Response, Status};
 
@@ -32,10 +34,12 @@ const REQUESTS_OF_ONE: usize = 8;
 /// A client that is gone without a word keeps its place no longer than this.
 const STILL_THERE: Duration = Duration::from_secs(60);
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// Out of descriptors or memory: there is no event for having them again.
+const PAUSE: Duration = Duration::from_secs(1);
 
 type Answer<T> = Result<Response<T>, Status>;
 
-pub(super) async fn serve(listener: TcpListener, service: Service) -> anyhow::Result<Infallible> {
+pub(super) async fn serve(listener: Listener, service: Service) -> anyhow::Result<Infallible> {
     let reflection = || {
         let builder = tonic_reflection::server::Builder::configure();
         builder.register_encoded_file_descriptor_set(proto::DESCRIPTORS)
@@ -58,30 +62,43 @@ pub(super) async fn serve(listener: TcpListener, service: Service) -> anyhow::Re
     anyhow::bail!("vf-operator's gRPC ended")
 }
 
-/// At most so many at a time; more wait in the socket's own queue.
-fn incoming(listener: TcpListener) -> impl Stream<Item = io::Result<Connection>> {
+/// At most so many at a time; more wait in the socket's own queue. An error would end the server.
+fn incoming(listener: Listener) -> impl Stream<Item = io::Result<Connection>> {
     let places = Arc::new(Semaphore::new(CONNECTIONS));
     futures::stream::unfold((listener, places), async |(listener, places)| {
         let place = Arc::clone(&places).acquire_owned().await.ok()?;
-        let accepted = listener.accept().await;
-        let connection = accepted.map(|(stream, _)| Connection {
+        let (stream, peer) = loop {
+            match listener.accept().await {
+                Ok(accepted) => break accepted,
+                Err(_) => sleep(PAUSE).await,
+            }
+        };
+        let connection = Connection {
             stream,
+            peer,
             _place: place,
-        });
-        Some((connection, (listener, places)))
+        };
+        Some((Ok(connection), (listener, places)))
     })
+}
+
+/// What is asked, of somebody who may change something.
+async fn allowed<T>(service: &Service, asked: Request<T>) -> Result<T, Status> {
+    let peer = asked.extensions().get().unwrap_or(&Peer::Unknown);
+    service.may_change(peer).await?;
+    Ok(asked.into_inner())
 }
 
 #[tonic::async_trait]
 impl ResourceService for Service {
     async fn create_resource_config(&self, asked: Request<ResourceConfig>) -> Answer<Resource> {
-        Ok(Response::new(
-            self.create_resource(asked.into_inner()).await?,
-        ))
+        let config = allowed(self, asked).await?;
+        Ok(Response::new(self.create_resource(config).await?))
     }
 
     async fn delete_resource_config(&self, asked: Request<ResourceName>) -> Answer<Empty> {
-        self.delete_resource(&asked.into_inner().name).await?;
+        let ResourceName { name } = allowed(self, asked).await?;
+        self.delete_resource(name).await?;
         Ok(Response::new(Empty {}))
     }
 
@@ -109,7 +126,8 @@ impl ResourceService for Service {
 #[tonic::async_trait]
 impl NetworkAttachmentService for Service {
     async fn create_network_attachment(&self, asked: Request<NetworkAttachment>) -> Answer<Empty> {
-        self.create_attachment(asked.into_inner()).await?;
+        let attachment = Attachment::try_from(allowed(self, asked).await?)?;
+        self.create_attachment(attachment).await?;
         Ok(Response::new(Empty {}))
     }
 
@@ -117,20 +135,23 @@ impl NetworkAttachmentService for Service {
         &self,
         asked: Request<NetworkAttachmentName>,
     ) -> Answer<Empty> {
-        self.delete_attachment(&asked.into_inner().name).await?;
+        let NetworkAttachmentName { name } = allowed(self, asked).await?;
+        self.delete_attachment(name).await?;
         Ok(Response::new(Empty {}))
     }
 
     async fn get_all_network_attachments(&self, _: Request<Empty>) -> Answer<NetworkAttachments> {
-        Ok(Response::new(self.attachments().await?))
+        let attachments = self.attachments().await?.networkattachments.into_iter();
+        Ok(Response::new(NetworkAttachments {
+            networkattachments: attachments.map(NetworkAttachment::from).collect(),
+        }))
     }
 
     async fn get_network_attachment(
         &self,
         asked: Request<NetworkAttachmentName>,
     ) -> Answer<NetworkAttachment> {
-        Ok(Response::new(
-            self.attachment(&asked.into_inner().name).await?,
-        ))
+        let attachment = self.attachment(&asked.into_inner().name).await?;
+        Ok(Response::new(attachment.into()))
     }
 }

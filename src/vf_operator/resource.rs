@@ -6,10 +6,13 @@
 )]
 
 use super::proto::{Resource, ResourceConfig, ResourceSpec, ResourceStatus, VfResourceStatus};
+use super::refusal::Refusal;
+use crate::api::Refusals;
 use crate::model::{DriverName, PciAddress, PfSnapshot, ResourceName, VfSnapshot};
-use crate::report::Seen;
+use crate::report::{PfState, Problem, ProblemKind, Seen};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use tonic::Code;
 
 /// What was seen of the PFs that are here.
 pub(super) type Pfs = BTreeMap<PciAddress, Arc<Seen>>;
@@ -34,6 +37,37 @@ fn of<'p>(config: &ResourceConfig, seen: &'p Seen) -> Option<&'p PfSnapshot> {
     let mut claims = seen.desired()?.policies.iter();
     let holds = claims.any(|claim| claim.policy.as_str() == config.name);
     holds.then_some(&seen.pf)
+}
+
+/// What is refused on the PFs where it is in force.
+pub(super) fn refusals(config: &ResourceConfig, pfs: &Pfs) -> Refusals {
+    let mine = pfs.iter().filter(|(_, seen)| of(config, seen).is_some());
+    let refused = |problems: &[Problem]| {
+        let problems = problems.iter();
+        let refused = problems.filter(|problem| problem.kind.state() == PfState::Refused);
+        refused.cloned().collect()
+    };
+    mine.map(|(&pf, seen)| (pf, refused(&seen.problems)))
+        .collect()
+}
+
+/// Whether the host's refusals leave it what it asks for. VFs in use would be waited for, and a PF
+/// that another policy had `before` would lose its pool for nothing.
+pub(super) fn is_accepted(name: &str, refusals: &Refusals, before: &Pfs) -> Result<(), Refusal> {
+    let is_held = |pf| before.get(pf).is_some_and(|seen| seen.desired().is_some());
+    let is_in_the_way = |pf, kind| match kind {
+        ProblemKind::InUse | ProblemKind::DisruptionForbidden => true,
+        _ => is_held(pf),
+    };
+    for (pf, problems) in refusals {
+        let mut problems = problems.iter();
+        if let Some(problem) = problems.find(|problem| is_in_the_way(pf, problem.kind)) {
+            let sentence = problem.sentence();
+            let message = format!("resource id={name} is refused on {pf}: {sentence}");
+            return Err(Refusal::new(Code::FailedPrecondition, message));
+        }
+    }
+    Ok(())
 }
 
 fn status(pf: &PfSnapshot) -> ResourceStatus {

@@ -1,23 +1,32 @@
 //! REST with JSON, as vf-operator's gateway has it.
 
-use super::proto::{NetworkAttachment, ResourceConfig};
+use super::Listener;
+use super::attachment::Attachment;
+use super::proto::ResourceConfig;
 use super::refusal::Refusal;
 use super::service::Service;
-use crate::api::{self, ProblemDetails};
+use crate::api::{self, Peer, ProblemDetails};
 use axum::body::Body;
-use axum::extract::{Path, State};
+use axum::extract::{FromRequestParts, Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::routing::{get, post};
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use pbjson_types::Empty;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
-use tokio::net::TcpListener;
 use tonic::Code;
 
-pub(super) async fn serve(listener: TcpListener, service: Service) -> anyhow::Result<Infallible> {
-    api::serve_tcp(listener, router(service), api::LIMITS).await
+pub(super) async fn serve(listener: Listener, service: Service) -> anyhow::Result<Infallible> {
+    let router = router(service);
+    match listener {
+        Listener::Tcp(listener) => {
+            let router = router.layer(Extension(Peer::Local));
+            api::serve_tcp(listener, router, api::LIMITS).await
+        }
+        Listener::Unix(listener) => api::serve_unix(listener, router, api::LIMITS).await,
+    }
 }
 
 pub(super) fn router(service: Service) -> Router {
@@ -50,10 +59,10 @@ type Answer<T> = Result<Json<T>, Refusal>;
 
 async fn create_resource(
     State(service): State<Service>,
-    headers: HeaderMap,
+    _: MayChange,
     body: Body,
 ) -> Answer<impl Serialize> {
-    let config: ResourceConfig = read(&headers, body).await?;
+    let config: ResourceConfig = read(body).await?;
     service.create_resource(config).await.map(Json)
 }
 
@@ -70,11 +79,10 @@ async fn resource_config(
 
 async fn delete_resource(
     State(service): State<Service>,
-    headers: HeaderMap,
+    _: MayChange,
     Path(name): Path<String>,
 ) -> Answer<Empty> {
-    is_meant_for_us(&headers)?;
-    service.delete_resource(&name).await?;
+    service.delete_resource(name).await?;
     Ok(Json(Empty {}))
 }
 
@@ -91,21 +99,20 @@ async fn resource(
 
 async fn create_attachment(
     State(service): State<Service>,
-    headers: HeaderMap,
+    _: MayChange,
     body: Body,
 ) -> Answer<Empty> {
-    let attachment: NetworkAttachment = read(&headers, body).await?;
+    let attachment: Attachment = read(body).await?;
     service.create_attachment(attachment).await?;
     Ok(Json(Empty {}))
 }
 
 async fn delete_attachment(
     State(service): State<Service>,
-    headers: HeaderMap,
+    _: MayChange,
     Path(name): Path<String>,
 ) -> Answer<Empty> {
-    is_meant_for_us(&headers)?;
-    service.delete_attachment(&name).await?;
+    service.delete_attachment(name).await?;
     Ok(Json(Empty {}))
 }
 
@@ -121,13 +128,25 @@ async fn attachment(
 }
 
 /// A body that is not there is as good as an empty message, whose name is missing.
-async fn read<T: DeserializeOwned + Default>(
-    headers: &HeaderMap,
-    body: Body,
-) -> Result<T, Refusal> {
-    is_meant_for_us(headers)?;
+async fn read<T: DeserializeOwned + Default>(body: Body) -> Result<T, Refusal> {
     let read = api::read_body(body, api::LIMITS.patience).await;
     read.map_err(|problem: ProblemDetails| Refusal::invalid(problem.detail))
+}
+
+/// Who sends this may change something.
+pub(super) struct MayChange;
+
+impl FromRequestParts<Service> for MayChange {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, service: &Service) -> Result<Self, Refusal> {
+        let peer = parts.extensions.get().unwrap_or(&Peer::Unknown).clone();
+        if peer == Peer::Local {
+            is_meant_for_us(&parts.headers)?;
+        }
+        service.may_change(&peer).await?;
+        Ok(Self)
+    }
 }
 
 /// A page in a browser on this host can be made to send requests here: under a name that leads

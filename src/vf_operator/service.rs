@@ -1,20 +1,18 @@
 //! What the API does, whichever way it is asked.
 
-use super::attachment::with_device;
+use super::attachment::{Attachment, Attachments};
 use super::config::{
     attachment_from_toml, attachment_to_toml, resource_from_toml, resource_to_toml,
 };
-use super::posted::{Kind, Posted};
-use super::proto::{
-    NetworkAttachment, NetworkAttachments, Resource, ResourceConfig, ResourceConfigs, Resources,
-};
+use super::posted::{Entries, Entry, Kind, Posted};
+use super::proto::{Resource, ResourceConfig, ResourceConfigs, Resources};
 use super::refusal::Refusal;
-use super::resource::{Pfs, ready_vfs, resource};
-use crate::api::{Request, State, Stopping, View};
+use super::resource::{Pfs, is_accepted, ready_vfs, refusals, resource};
+use crate::api::{Peer, ProblemDetails, Request, State, Stopping, View};
 use crate::model::ResourceName;
-use crate::policy::Source;
+use crate::policy::{self, NumVfs, PolicySet, Source};
 use crate::report::Status;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Mutex;
@@ -41,6 +39,17 @@ impl From<Stopping> for Refusal {
     }
 }
 
+impl From<ProblemDetails> for Refusal {
+    fn from(problem: ProblemDetails) -> Self {
+        let code = match problem.status {
+            503 => Code::Unavailable,
+            504 => Code::DeadlineExceeded,
+            _ => Code::Internal,
+        };
+        Self::new(code, problem.detail)
+    }
+}
+
 impl Service {
     pub(super) fn new(directory: std::path::PathBuf, state: State) -> Self {
         Self {
@@ -50,43 +59,98 @@ impl Service {
         }
     }
 
+    /// Whether somebody may post and delete.
+    pub(super) async fn may_change(&self, peer: &Peer) -> Result<(), Refusal> {
+        if *peer == Peer::Local {
+            return Ok(());
+        }
+        let allowed = peer.ask_to_change(self.state.admin_group.as_deref()).await;
+        allowed.map_err(|refused| Refusal::new(Code::PermissionDenied, refused.to_string()))
+    }
+
+    /// Goes on to its end although whoever asked is gone: half of a change is none.
+    async fn change<T, C>(&self, change: impl FnOnce(Self) -> C) -> Result<T, Refusal>
+    where
+        T: Send + 'static,
+        C: Future<Output = Result<T, Refusal>> + Send + 'static,
+    {
+        let (changing, change) = (Arc::clone(&self.changing), change(self.clone()));
+        let changed = tokio::spawn(async move {
+            let _one_at_a_time = changing.lock().await;
+            change.await
+        });
+        let ended = changed.await;
+        ended.unwrap_or_else(|error| Err(Refusal::internal(&error.into())))
+    }
+
     pub(super) async fn create_resource(
         &self,
         config: ResourceConfig,
     ) -> Result<Resource, Refusal> {
-        let _one_at_a_time = self.changing.lock().await;
-        let text = resource_to_toml(&config)?;
-        let name = config.name.as_str();
-        if let Some(source) = self.source_of_resource(name).await? {
-            return Err(already_exists(&format!("resource id={name}"), &source));
-        }
-        if self.posted.all(Kind::Resource).await?.contains_key(name) {
-            return Err(exists(&format!("resource id={name}")));
-        }
-        self.put(Kind::Resource, name, text).await?;
-        Ok(resource(&config, &self.pfs().await?))
+        self.change(|this| async move { this.post_resource(config).await })
+            .await
     }
 
-    pub(super) async fn delete_resource(&self, name: &str) -> Result<(), Refusal> {
-        let _one_at_a_time = self.changing.lock().await;
-        self.resource_config(name).await?;
-        self.posted.remove(Kind::Resource, name).await?;
-        self.reload().await
+    async fn post_resource(&self, config: ResourceConfig) -> Result<Resource, Refusal> {
+        let text = resource_to_toml(&config)?;
+        let name = config.name.as_str();
+        let before = self.view().await?;
+        if let Some(source) = self.source_of_resource(name, &before) {
+            return Err(already_exists(&format!("resource id={name}"), &source));
+        }
+        let posted = self.posted.all(Kind::Resource).await?;
+        if posted.contains_key(name) {
+            return Err(exists(&format!("resource id={name}")));
+        }
+        // What it would take the place of stays untouched where it cannot.
+        let foreseen = self.state.foresee(self.with(&text, &before.policies));
+        is_accepted(name, &foreseen.await?, &before.seen)?;
+        let path = self.posted.new_path(Kind::Resource, name, &posted);
+        self.put(&path, text).await?;
+        let pfs = self.pfs().await?;
+        if let Err(refusal) = is_accepted(name, &refusals(&config, &pfs), &before.seen) {
+            // Somebody has begun to use a VF meanwhile.
+            self.take_back(path).await?;
+            return Err(refusal);
+        }
+        Ok(resource(&config, &pfs))
+    }
+
+    /// The policies with what `text` says, where it will be when it is posted.
+    fn with(&self, text: &str, policies: &PolicySet) -> PolicySet {
+        let mut policies = policies.clone();
+        let all = policies.policies.iter();
+        let posted = all.filter(|policy| self.posted.holds(&policy.source.file));
+        let at = posted.count();
+        let content = policy::file::parse(Path::new("posted"), text).unwrap_or_default();
+        policies.policies.splice(at..at, content.policies);
+        policies
+    }
+
+    pub(super) async fn delete_resource(&self, name: String) -> Result<(), Refusal> {
+        self.change(|this| async move { this.delete(Kind::Resource, &name).await })
+            .await
+    }
+
+    /// Also what cannot be read.
+    async fn delete(&self, kind: Kind, name: &str) -> Result<(), Refusal> {
+        let mut posted = self.posted.all(kind).await?;
+        let entry = posted.remove(name);
+        let entry = entry.ok_or_else(|| not_found(kind.noun(), name))?;
+        self.take_back(entry.path).await
     }
 
     pub(super) async fn resource_configs(&self) -> Result<ResourceConfigs, Refusal> {
-        let texts = self.posted.all(Kind::Resource).await?;
-        let configs = texts.values().filter_map(|text| resource_from_toml(text));
+        let posted = self.posted.all(Kind::Resource).await?;
         Ok(ResourceConfigs {
-            resource_configs: configs.collect(),
+            resource_configs: read_all(&posted, resource_from_toml)?,
         })
     }
 
     pub(super) async fn resource_config(&self, name: &str) -> Result<ResourceConfig, Refusal> {
-        let texts = self.posted.all(Kind::Resource).await?;
-        let text = texts.get(name);
-        let config = text.and_then(|text| resource_from_toml(text));
-        config.ok_or_else(|| not_found("resource", name))
+        let posted = self.posted.all(Kind::Resource).await?;
+        read_one(&posted, name, resource_from_toml)?
+            .ok_or_else(|| not_found(Kind::Resource.noun(), name))
     }
 
     pub(super) async fn resources(&self) -> Result<Resources, Refusal> {
@@ -103,80 +167,85 @@ impl Service {
         Ok(resource(&config, &self.pfs().await?))
     }
 
-    pub(super) async fn create_attachment(
-        &self,
-        attachment: NetworkAttachment,
-    ) -> Result<(), Refusal> {
-        let _one_at_a_time = self.changing.lock().await;
+    pub(super) async fn create_attachment(&self, attachment: Attachment) -> Result<(), Refusal> {
+        self.change(|this| async move { this.post_attachment(attachment).await })
+            .await
+    }
+
+    async fn post_attachment(&self, attachment: Attachment) -> Result<(), Refusal> {
         let text = attachment_to_toml(&attachment)?;
         let name = attachment.name.as_str();
-        if let Some(source) = self.source_of_network(name).await? {
+        let view = self.view().await?;
+        if let Some(source) = self.source_of_network(name, &view) {
             let what = format!("network attachment id={name}");
             return Err(already_exists(&what, &source));
         }
-        if self.posted.all(Kind::Attachment).await?.contains_key(name) {
+        let posted = self.posted.all(Kind::Attachment).await?;
+        if posted.contains_key(name) {
             return Err(exists(&format!("network attachment id={name}")));
         }
+        let path = self.posted.new_path(Kind::Attachment, name, &posted);
         let pool = attachment.resource_name.as_str();
         if pool.is_empty() {
-            return self.put(Kind::Attachment, name, text).await;
+            return self.put(&path, text).await;
         }
-        self.find_free_vf(pool).await?;
-        self.put(Kind::Attachment, name, text).await?;
+        let resource: ResourceName = pool
+            .parse()
+            .map_err(|_| not_found(Kind::Resource.noun(), pool))?;
+        self.has_place(&resource, &view)?;
+        self.put(&path, text).await?;
         let has_vf = |status: &Status| {
             let mut networks = status.networks.iter();
             networks.any(|network| network.name == name && network.vf.is_some())
         };
-        if !has_vf(&self.status()) {
+        if !has_vf(&self.status()) && ready_vfs(&resource, &self.pfs().await?) > 0 {
             // Somebody else took it meanwhile.
-            self.posted.remove(Kind::Attachment, name).await?;
-            self.reload().await?;
+            self.take_back(path).await?;
             return Err(no_free_vf(pool));
         }
         Ok(())
     }
 
-    pub(super) async fn delete_attachment(&self, name: &str) -> Result<(), Refusal> {
-        let _one_at_a_time = self.changing.lock().await;
-        self.attachment(name).await?;
-        self.posted.remove(Kind::Attachment, name).await?;
-        self.reload().await
+    pub(super) async fn delete_attachment(&self, name: String) -> Result<(), Refusal> {
+        self.change(|this| async move { this.delete(Kind::Attachment, &name).await })
+            .await
     }
 
-    pub(super) async fn attachments(&self) -> Result<NetworkAttachments, Refusal> {
-        let texts = self.posted.all(Kind::Attachment).await?;
+    pub(super) async fn attachments(&self) -> Result<Attachments, Refusal> {
+        let posted = self.posted.all(Kind::Attachment).await?;
         let status = self.status();
-        let attachments = texts.values().filter_map(|text| attachment_from_toml(text));
-        Ok(NetworkAttachments {
+        let attachments = read_all(&posted, attachment_from_toml)?.into_iter();
+        Ok(Attachments {
             networkattachments: attachments.map(|it| as_it_is(it, &status)).collect(),
         })
     }
 
-    pub(super) async fn attachment(&self, name: &str) -> Result<NetworkAttachment, Refusal> {
-        let texts = self.posted.all(Kind::Attachment).await?;
-        let text = texts.get(name);
-        let attachment = text.and_then(|text| attachment_from_toml(text));
-        let attachment = attachment.ok_or_else(|| not_found("network attachment", name))?;
+    pub(super) async fn attachment(&self, name: &str) -> Result<Attachment, Refusal> {
+        let posted = self.posted.all(Kind::Attachment).await?;
+        let attachment = read_one(&posted, name, attachment_from_toml)?;
+        let attachment = attachment.ok_or_else(|| not_found(Kind::Attachment.noun(), name))?;
         Ok(as_it_is(attachment, &self.status()))
     }
 
     /// Puts a file in place and waits until what it asks for is done.
-    async fn put(&self, kind: Kind, name: &str, text: String) -> Result<(), Refusal> {
-        self.posted.put(kind, name, text).await?;
+    async fn put(&self, path: &Path, text: String) -> Result<(), Refusal> {
+        self.posted.put(path.to_owned(), text).await?;
         self.reload().await?;
-        let path = self.posted.path(kind, name);
         let status = self.status();
         let file = status.files.iter().find(|file| file.path == path);
         match file {
             Some(file) if file.state.is_broken() => {
-                let path = path.display();
-                let message = format!("{path} is not usable: {}", file.state);
-                self.posted.remove(kind, name).await?;
-                self.reload().await?;
+                let message = format!("{} is not usable: {}", path.display(), file.state);
+                self.take_back(path.to_owned()).await?;
                 Err(Refusal::new(Code::Internal, message))
             }
             _ => Ok(()),
         }
+    }
+
+    async fn take_back(&self, path: PathBuf) -> Result<(), Refusal> {
+        self.posted.remove(path).await?;
+        self.reload().await
     }
 
     async fn reload(&self) -> Result<(), Refusal> {
@@ -200,56 +269,77 @@ impl Service {
         Ok(self.view().await?.seen)
     }
 
-    async fn find_free_vf(&self, pool: &str) -> Result<(), Refusal> {
-        let unknown = || not_found("resource", pool);
-        let name: ResourceName = pool.parse().map_err(|_| unknown())?;
-        let view = self.view().await?;
-        if !view.policies.resources().contains(&name) {
-            return Err(unknown());
+    /// Whether a pool has a VF for one more network, or none at all as yet: then the network waits for them.
+    fn has_place(&self, pool: &ResourceName, view: &View) -> Result<(), Refusal> {
+        let mut policies = view.policies.policies.iter();
+        let mut forming = policies
+            .by_ref()
+            .filter(|policy| policy.resource.as_ref() == Some(pool))
+            .peekable();
+        if forming.peek().is_none() {
+            return Err(not_found(Kind::Resource.noun(), pool.as_str()));
         }
         let status = self.status();
-        let mut networks = view.policies.networks.iter();
         let has_vf = |network: &str| {
             let mut reports = status.networks.iter();
             reports.any(|report| report.name == network && report.vf.is_some())
         };
+        let networks = view.policies.networks.iter();
         let taken = networks
-            .by_ref()
-            .filter(|it| it.resource.as_ref() == Some(&name) && has_vf(it.name.as_str()))
+            .filter(|it| it.resource.as_ref() == Some(pool) && has_vf(it.name.as_str()))
             .count();
-        match ready_vfs(&name, &view.seen) > taken {
-            true => Ok(()),
-            false => Err(no_free_vf(pool)),
+        let mut is_to_come = || forming.any(|policy| policy.num_vfs != Some(NumVfs::Count(0)));
+        match ready_vfs(pool, &view.seen) {
+            0 if is_to_come() => Ok(()),
+            ready if ready > taken => Ok(()),
+            _ => Err(no_free_vf(pool.as_str())),
         }
     }
 
     /// Where an administrator has written of a policy or a pool of this name.
-    async fn source_of_resource(&self, name: &str) -> Result<Option<Source>, Refusal> {
-        let view = self.view().await?;
+    fn source_of_resource(&self, name: &str, view: &View) -> Option<Source> {
         let mut policies = view.policies.policies.iter();
         let policy = policies.find(|policy| {
             let pool = policy.resource.as_ref().map(ResourceName::as_str);
             (policy.name.as_str() == name || pool == Some(name))
-                && policy.source.file != self.posted.path(Kind::Resource, name)
+                && !self.posted.holds(&policy.source.file)
         });
-        Ok(policy.map(|policy| policy.source.clone()))
+        policy.map(|policy| policy.source.clone())
     }
 
-    async fn source_of_network(&self, name: &str) -> Result<Option<Source>, Refusal> {
-        let view = self.view().await?;
+    fn source_of_network(&self, name: &str, view: &View) -> Option<Source> {
         let mut networks = view.policies.networks.iter();
         let network = networks.find(|network| {
-            let file: &Path = &network.source.file;
-            network.name.as_str() == name && file != self.posted.path(Kind::Attachment, name)
+            network.name.as_str() == name && !self.posted.holds(&network.source.file)
         });
-        Ok(network.map(|network| network.source.clone()))
+        network.map(|network| network.source.clone())
     }
 }
 
-fn as_it_is(attachment: NetworkAttachment, status: &Status) -> NetworkAttachment {
+/// What cannot be read makes no short list.
+fn read_all<T>(posted: &Entries, read: fn(&str) -> Option<T>) -> Result<Vec<T>, Refusal> {
+    let texts = posted.values().map(Entry::text);
+    let read = texts.map(|text| text.map(read));
+    Ok(read
+        .collect::<Result<Vec<_>, _>>()?
+        .into_iter()
+        .flatten()
+        .collect())
+}
+
+fn read_one<T>(
+    posted: &Entries,
+    name: &str,
+    read: fn(&str) -> Option<T>,
+) -> Result<Option<T>, Refusal> {
+    let text = posted.get(name).map(Entry::text).transpose()?;
+    Ok(text.and_then(read))
+}
+
+fn as_it_is(attachment: Attachment, status: &Status) -> Attachment {
     let mut networks = status.networks.iter();
     let report = networks.find(|report| report.name == attachment.name);
-    with_device(attachment, report.and_then(|report| report.vf))
+    attachment.with_device(report.and_then(|report| report.vf))
 }
 
 fn exists(what: &str) -> Refusal {

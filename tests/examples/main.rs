@@ -62,7 +62,7 @@ fn every_policy_and_every_setting_shown_is_right() {
             format!("{place}\n{}", lines.collect::<String>())
         };
         let path = Path::new("it.toml");
-        let settings = ["[outputs]", "[node]", "[limits]", "[api]"];
+        let settings = ["[outputs]", "[node]", "[limits]", "[api]", "[vf_operator]"];
         let warnings = if settings.iter().any(|it| block.text.contains(it)) {
             let parsed = Settings::parse(path, &block.text);
             parsed.map(|(_, warnings)| warnings)

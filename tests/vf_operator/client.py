@@ -1,8 +1,11 @@
-"""A client of vf-operator's gRPC API: client.py ADDRESS. Whatever is not as expected ends it."""
+"""A client of vf-operator's gRPC API: client.py ADDRESS DIRECTORY. Whatever is not as expected ends it.
+DIRECTORY is where what is posted becomes files."""
 
+import json
 import pathlib
 import sys
 import tempfile
+import tomllib
 
 import grpc
 import grpc_tools
@@ -79,7 +82,8 @@ assert said == "resource id=eth3-vfs already exists", said
 # Attachments, one for each VF and no more.
 for number in range(4):
     attachment = client_pb2.NetworkAttachment(name=f"net{number}", resourceName="eth3-vfs")
-    attachment.config.update({"cniVersion": "1.0.0", "plugins": [{"type": "sriov", "trust": "on"}]})
+    plugin = {"type": "sriov", "trust": "on", "vlan": 5, "ratio": 0.5, "none": None, "list": [1, True]}
+    attachment.config.update({"cniVersion": "1.0.0", "plugins": [plugin]})
     assert attachments.CreateNetworkAttachment(attachment) == nothing
 attachment.name = "net4"
 refused(grpc.StatusCode.RESOURCE_EXHAUSTED, attachments.CreateNetworkAttachment, attachment)
@@ -88,12 +92,20 @@ devices = {it.config["plugins"][0]["deviceID"] for it in given}
 assert len(given) == 4 and devices == {vf.device for vf in made.status[0].vfs}, given
 one = client_pb2.NetworkAttachmentName(name="net0")
 assert attachments.GetNetworkAttachment(one).config["plugins"][0]["trust"] == "on"
+# All numbers come as doubles, and whole ones are written whole.
+(written,) = tomllib.loads((pathlib.Path(sys.argv[2]) / "network-net0.toml").read_text())["network"]
+(first,) = json.loads(written["config"])["plugins"]
+assert first == plugin and [type(first[key]) for key in ("vlan", "ratio")] == [int, float], written
+assert type(first["list"][0]) is int, written
 for it in given:
     attachments.DeleteNetworkAttachment(client_pb2.NetworkAttachmentName(name=it.name))
 refused(grpc.StatusCode.NOT_FOUND, attachments.GetNetworkAttachment, one)
 refused(grpc.StatusCode.NOT_FOUND, attachments.DeleteNetworkAttachment, one)
 
 # What makes no sense.
+attachment.config.update({"plugins": [{"type": "sriov", "rate": float("inf")}]})
+said = refused(grpc.StatusCode.INVALID_ARGUMENT, attachments.CreateNetworkAttachment, attachment)
+assert said == "config.plugins[0].rate: inf is no number in JSON", said
 refused(grpc.StatusCode.INVALID_ARGUMENT, resources.CreateResourceConfig, client_pb2.ResourceConfig(name="../x", numVfs=1))
 huge = client_pb2.ResourceConfig(name="x" * (1 << 20))
 refused(grpc.StatusCode.OUT_OF_RANGE, resources.CreateResourceConfig, huge)

@@ -6,11 +6,15 @@ use std::process::Command;
 #[test]
 fn a_client_in_python_makes_reads_and_removes_what_it_wants() {
     let host = Host::start();
+    all_as_expected(&host, &host.grpc.to_string());
+}
+
+pub fn all_as_expected(host: &Host, address: &str) {
     let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vf_operator");
     // Debian's own, which has what tests/setup installs.
     let client = Command::new("/usr/bin/python3")
         .arg(format!("{directory}/client.py"))
-        .arg(host.grpc.to_string())
+        .args([address, &host.posted_dir().display().to_string()])
         .output()
         .expect("python3 is needed: tests/setup installs it");
     let said = String::from_utf8_lossy(&client.stdout);

@@ -2,20 +2,22 @@
 
 use serde_json::Value;
 use sriovd::api::{Feed, Request, State, View};
-use sriovd::model::{HostSnapshot, PciAddress};
+use sriovd::model::{HostSnapshot, NetworkName, PciAddress};
+use sriovd::plan::owned::Assignment;
 use sriovd::policy::load::{self, LastGood, Loaded, Trust};
 use sriovd::policy::resolve::{Resolution, resolve};
+use sriovd::reconcile::End;
 use sriovd::render::{self, assign, pools};
 use sriovd::report::{FileReport, NetworkReport, Seen, Status};
 use sriovd::sim::agent::SimAgent;
 use sriovd::sim::{DriverModel, SimHost, SimPf};
-use sriovd::vf_operator::Listeners;
+use sriovd::vf_operator::{Listener, Listeners};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
@@ -24,8 +26,27 @@ pub const PF: &str = "0000:02:00.0";
 
 pub struct Host {
     directory: TempDir,
+    sim: Shared,
     pub rest: SocketAddr,
     pub grpc: SocketAddr,
+}
+
+type Shared = Arc<Mutex<Simulated>>;
+
+/// The NICs, and what the daemon makes of them.
+struct Simulated {
+    agent: SimAgent,
+    dirs: Vec<PathBuf>,
+    loaded: Loaded,
+    assignments: BTreeMap<NetworkName, Assignment>,
+    status: watch::Sender<Arc<Status>>,
+}
+
+/// Where it listens.
+enum Door {
+    Tcp,
+    /// Files in the directory of the host.
+    Sockets,
 }
 
 impl Host {
@@ -36,25 +57,57 @@ impl Host {
 
     /// With a file of the administrator.
     pub fn with_policy(policy: &str) -> Self {
+        Self::with(policy, Door::Tcp)
+    }
+
+    /// On Unix sockets.
+    pub fn on_sockets() -> Self {
+        Self::with("", Door::Sockets)
+    }
+
+    fn with(policy: &str, door: Door) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let written = directory.path().join("sriov.d");
         fs::create_dir(&written).unwrap();
         fs::write(written.join("10-own.toml"), policy).unwrap();
+        let sim = Arc::new(Mutex::new(Simulated::new(directory.path())));
         let (addresses, told) = std::sync::mpsc::channel();
         let path = directory.path().to_owned();
+        let shared = Arc::clone(&sim);
         std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
                 .build()
                 .unwrap();
-            runtime.block_on(serve(&path, &addresses));
+            runtime.block_on(serve(&path, &door, shared, &addresses));
         });
         let (rest, grpc) = told.recv().unwrap();
         Self {
             directory,
+            sim,
             rest,
             grpc,
         }
+    }
+
+    /// Something that the agent sees and comes to rest after.
+    pub fn happens(&self, what: impl FnOnce(&SimHost)) {
+        let mut sim = self.sim.lock().unwrap();
+        what(&sim.agent.host);
+        sim.settle();
+    }
+
+    /// The pools of every PF, as outputs tell of them.
+    pub fn pools(&self) -> Vec<String> {
+        let sim = self.sim.lock().unwrap();
+        let (host, resolutions) = seen(&sim.agent);
+        let view = render::View::new(&host, &resolutions);
+        let pools = pools::pools(&view);
+        pools.keys().map(ToString::to_string).collect()
+    }
+
+    pub fn socket(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
     }
 
     pub fn posted(&self) -> Vec<String> {
@@ -83,73 +136,159 @@ impl Host {
 
     /// Whatever bytes, and all that comes back.
     pub fn send(&self, bytes: &[u8]) -> String {
-        let mut stream = TcpStream::connect(self.rest).unwrap();
-        // It may answer before it has read everything.
-        let _ = stream.write_all(bytes);
-        let mut answer = Vec::new();
-        let _ = stream.read_to_end(&mut answer);
-        String::from_utf8_lossy(&answer).into_owned()
+        exchange(TcpStream::connect(self.rest).unwrap(), bytes)
     }
 }
 
-async fn serve(directory: &Path, addresses: &std::sync::mpsc::Sender<(SocketAddr, SocketAddr)>) {
-    let listen = async || TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (rest, grpc) = (listen().await, listen().await);
-    let both = (rest.local_addr().unwrap(), grpc.local_addr().unwrap());
-    addresses.send(both).unwrap();
+/// It may answer before it has read everything.
+pub fn exchange(mut stream: impl Read + Write, bytes: &[u8]) -> String {
+    let _ = stream.write_all(bytes);
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+async fn serve(
+    directory: &Path,
+    door: &Door,
+    sim: Shared,
+    addresses: &std::sync::mpsc::Sender<(SocketAddr, SocketAddr)>,
+) {
+    let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+    let listen = async |name| match door {
+        Door::Tcp => {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            (listener.local_addr().unwrap(), Listener::Tcp(listener))
+        }
+        Door::Sockets => {
+            let listener = sriovd::api::bind(&directory.join(name)).unwrap();
+            (nowhere, Listener::Unix(listener))
+        }
+    };
+    let ((at_rest, rest), (at_grpc, grpc)) = (listen("rest").await, listen("grpc").await);
     let (requests, asked) = mpsc::channel(16);
-    let (sender, status) = watch::channel(Arc::default());
     let state = State {
-        status,
+        status: sim.lock().unwrap().status.subscribe(),
         requests,
         feed: Feed::new().unwrap(),
         admin_group: None,
     };
+    addresses.send((at_rest, at_grpc)).unwrap();
     let posted = directory.join(load::POSTED);
-    let dirs = vec![directory.join("sriov.d"), posted.clone()];
     let served = Listeners { rest, grpc }.serve(posted, state);
-    tokio::join!(served, coordinate(dirs, asked, sender))
-        .0
-        .unwrap();
+    tokio::join!(served, coordinate(sim, asked)).0.unwrap();
 }
 
-async fn coordinate(
-    dirs: Vec<PathBuf>,
-    mut asked: mpsc::Receiver<Request>,
-    status: watch::Sender<Arc<Status>>,
-) {
-    let host = SimHost::default();
-    let address: PciAddress = PF.parse().unwrap();
-    host.plug(SimPf::new(address, DriverModel::IGB));
-    host.finish_name(address, "eth3".parse().unwrap());
-    let mut agent = SimAgent::new(host, Default::default());
-    let mut loaded = load(&dirs);
-    agent.policies = loaded.set.clone();
+async fn coordinate(sim: Shared, mut asked: mpsc::Receiver<Request>) {
     while let Some(request) = asked.recv().await {
+        let mut sim = sim.lock().unwrap();
         match request {
             Request::Reload { done, .. } => {
-                loaded = load(&dirs);
-                agent.policies = loaded.set.clone();
-                for _ in 0..5 {
-                    agent.pass_all();
-                }
-                status.send_replace(Arc::new(now(&agent, &loaded)));
+                sim.settle();
                 let _ = done.send(());
             }
             Request::Settle { done } => drop(done.send(())),
             Request::View { reply } => {
                 let view = View {
-                    host: Arc::new(SimHost::default()),
+                    host: Arc::new(SimHost::from_snapshot(with_holders(&sim.agent.host))),
                     node: Arc::default(),
-                    policies: Arc::new(agent.policies.clone()),
-                    seen: passes(&agent),
-                    memory: Arc::new(agent.ledger.memory()),
+                    policies: Arc::new(sim.agent.policies.clone()),
+                    seen: sim.seen(),
+                    memory: Arc::new(sim.agent.ledger.memory()),
                 };
                 drop(reply.send(view));
             }
             other => panic!("nobody asks for {other:?}"),
         }
     }
+}
+
+impl Simulated {
+    fn new(directory: &Path) -> Self {
+        let host = SimHost::default();
+        plug(&host);
+        let dirs = vec![directory.join("sriov.d"), directory.join(load::POSTED)];
+        let loaded = load(&dirs);
+        let mut sim = Self {
+            agent: SimAgent::new(host, Default::default()),
+            dirs,
+            loaded,
+            assignments: BTreeMap::new(),
+            status: watch::Sender::default(),
+        };
+        sim.agent.policies = sim.loaded.set.clone();
+        sim
+    }
+
+    fn settle(&mut self) {
+        self.loaded = load(&self.dirs);
+        self.agent.policies = self.loaded.set.clone();
+        for _ in 0..5 {
+            self.agent.pass_all();
+        }
+        let status = Arc::new(self.now());
+        self.status.send_replace(status);
+    }
+
+    /// What the last pass over each PF saw, as far as the API asks for it.
+    fn seen(&mut self) -> BTreeMap<PciAddress, Arc<Seen>> {
+        let outcomes = self.agent.pass_all().into_iter();
+        let seen = outcomes.filter_map(|(address, outcome)| match outcome.end {
+            End::Seen {
+                pf,
+                resolution,
+                problems,
+            } => {
+                let pf = *pf;
+                let seen = Seen {
+                    pf,
+                    resolution,
+                    problems,
+                };
+                Some((address, Arc::new(seen)))
+            }
+            End::Gone | End::Unobservable(_) => None,
+        });
+        seen.collect()
+    }
+
+    fn now(&mut self) -> Status {
+        let (host, resolutions) = seen(&self.agent);
+        let view = render::View::new(&host, &resolutions);
+        let pools = pools::pools(&view);
+        let networks = &self.agent.policies.networks;
+        let coming = |resource: &_, last: &_| pools::is_coming(resource, last, &view);
+        let assigned = assign::assign(networks, &pools, &self.assignments, coming);
+        let given = assign::given(&assigned);
+        self.assignments = assign::remember(&assigned, &self.assignments);
+        let networks = networks.iter();
+        let networks =
+            networks.map(|network| NetworkReport::of(network, given.get(&network.name).copied()));
+        let files = self.loaded.files.iter().map(|file| FileReport {
+            path: file.path.clone(),
+            state: file.state.clone(),
+        });
+        Status {
+            networks: networks.collect(),
+            files: files.collect(),
+            ..Status::default()
+        }
+    }
+}
+
+/// The NIC that is there at first, or again.
+pub fn plug(host: &SimHost) {
+    let address: PciAddress = PF.parse().unwrap();
+    host.plug(SimPf::new(address, DriverModel::IGB));
+    host.finish_name(address, "eth3".parse().unwrap());
+}
+
+fn with_holders(host: &SimHost) -> HostSnapshot {
+    let mut snapshot = host.snapshot();
+    for (&address, pf) in &mut snapshot.pfs {
+        *pf = host.pf(address).unwrap();
+    }
+    snapshot
 }
 
 fn load(dirs: &[PathBuf]) -> Loaded {
@@ -163,43 +302,4 @@ fn seen(agent: &SimAgent) -> (HostSnapshot, BTreeMap<PciAddress, Resolution>) {
         .map(|(address, pf)| (*address, resolve(&agent.policies, &host.node, pf)))
         .collect();
     (host, resolutions)
-}
-
-fn passes(agent: &SimAgent) -> BTreeMap<PciAddress, Arc<Seen>> {
-    let (host, mut resolutions) = seen(agent);
-    let each = host.pfs.into_iter();
-    each.map(|(address, pf)| {
-        let seen = Seen {
-            pf,
-            resolution: resolutions.remove(&address).unwrap(),
-            problems: Vec::new(),
-        };
-        (address, Arc::new(seen))
-    })
-    .collect()
-}
-
-fn now(agent: &SimAgent, loaded: &Loaded) -> Status {
-    let (host, resolutions) = seen(agent);
-    let view = render::View::new(&host, &resolutions);
-    let pools = pools::pools(&view);
-    let networks = &agent.policies.networks;
-    let assigned = assign::assign(networks, &pools, &BTreeMap::new(), |_, _| false);
-    let networks = networks.iter().map(|network| NetworkReport {
-        name: network.name.to_string(),
-        resource: network.resource.as_ref().map(ToString::to_string),
-        vf: assigned
-            .get(&network.name)
-            .and_then(|member| Some(member.as_ref().ok()?.vf.address)),
-        held_back: None,
-    });
-    let files = loaded.files.iter().map(|file| FileReport {
-        path: file.path.clone(),
-        state: file.state.clone(),
-    });
-    Status {
-        networks: networks.collect(),
-        files: files.collect(),
-        ..Status::default()
-    }
 }

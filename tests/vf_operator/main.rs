@@ -5,4 +5,7 @@
 mod grpc;
 mod host;
 mod hostile;
+mod published;
 mod rest;
+mod socket;
+mod taking_over;

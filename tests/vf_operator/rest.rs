@@ -77,7 +77,8 @@ fn a_resource_is_made_read_and_removed() {
         (200, json!({"resources": [made]}))
     );
 
-    let text = fs::read_to_string(host.posted_dir().join("resource-eth3-vfs.toml")).unwrap();
+    let text =
+        fs::read_to_string(host.posted_dir().join("resource.0000000001.eth3-vfs.toml")).unwrap();
     assert!(text.contains("[[policy]]\nname = \"eth3-vfs\""), "{text}");
     let again = host.ask("POST", RESOURCES, RESOURCE);
     let message = "resource id=eth3-vfs already exists";
@@ -121,7 +122,7 @@ fn an_attachment_gets_a_vf_as_long_as_there_are_some() {
         .as_str()
         .expect("no VF")
         .to_owned();
-    let plugin = json!({"type": "sriov", "vlan": 100.0, "x": null, "deviceID": device});
+    let plugin = json!({"type": "sriov", "vlan": 100, "x": null, "deviceID": device});
     let config = json!({"cniVersion": "1.0.0", "plugins": [plugin]});
     let expected = json!({"name": "f1-u", "resourceName": "eth3-vfs", "config": config});
     assert_eq!((status, f1_u), (200, expected));
@@ -154,7 +155,7 @@ fn an_attachment_without_a_resource_is_taken_as_it_is() {
         r#"{"name": "tn", "config": {"cniVersion": "1.0.0", "type": "bridge", "mtu": 9000}}"#;
     assert_eq!(host.ask("POST", ATTACHMENTS, bridge), (200, json!({})));
     let (_, tn) = host.ask("GET", "/api/v1/networkattachments/tn", "");
-    let config = json!({"cniVersion": "1.0.0", "type": "bridge", "mtu": 9000.0});
+    let config = json!({"cniVersion": "1.0.0", "type": "bridge", "mtu": 9000});
     assert_eq!(
         tn,
         json!({"name": "tn", "resourceName": "", "config": config})

@@ -2,7 +2,7 @@
 
 use crate::host::{Host, PATIENCE};
 use crate::lab::Nic;
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 const PF: &str = "0000:01:00.0";
@@ -23,10 +23,21 @@ fn get(host: &Host, path: &str) -> Result<Value> {
 
 /// The status, and what came with it.
 fn post(host: &Host, path: &str, body: &Value) -> Result<(String, Value)> {
+    post_by(host, "curl", "localhost:15001", path, body)
+}
+
+/// By another way to call curl.
+fn post_by(
+    host: &Host,
+    curl: &str,
+    server: &str,
+    path: &str,
+    body: &Value,
+) -> Result<(String, Value)> {
     host.put(body.to_string(), "/tmp/body", 0o644)?;
     let text = host.run_for(
         &format!(
-            "curl -sS -w '\\n%{{http_code}}' -X 'POST' 'http://localhost:15001/api/v1/config/{path}' \
+            "{curl} -sS -w '\\n%{{http_code}}' -X 'POST' 'http://{server}/api/v1/config/{path}' \
              -H 'accept: application/json' -H 'Content-Type: application/json' -d @/tmp/body"
         ),
         PATIENCE,
@@ -98,7 +109,7 @@ fn the_readme_of_vf_operator_does_what_it_says() -> Result<()> {
     let policies =
         host.run("curl -sS --unix-socket /run/sriovd/sriovd.sock http://sriovd/v1/policies")?;
     let policies: Value = serde_json::from_str(&policies)?;
-    let file = "/var/lib/sriovd/vf-operator.d/resource-eth3-vfs.toml";
+    let file = "/var/lib/sriovd/vf-operator.d/resource.0000000001.eth3-vfs.toml";
     assert_eq!(policies[0]["source"]["file"], file, "{policies:#}");
     host.run("sriovctl check")?;
     host.run_for("systemctl restart sriovd", PATIENCE)?;
@@ -120,5 +131,127 @@ fn the_readme_of_vf_operator_does_what_it_says() -> Result<()> {
     );
     assert_eq!(host.num_vfs(&nic)?, 0);
     host.wait("! test -e /etc/cni/net.d/99-sriovd-f1-u.conflist")?;
+    host.assert_second_pass_is_empty()
+}
+
+const REST: &str = "/run/sriovd/vf-operator-rest.sock";
+const GRPC: &str = "/run/sriovd/vf-operator-grpc.sock";
+const CONFLIST: &str = "/etc/cni/net.d/99-sriovd-f1-u.conflist";
+
+fn resource(name: &str, num_vfs: u16) -> Value {
+    json!({"name": name, "numVfs": num_vfs, "nicSelector": {"pfNames": ["enp1s0"]}})
+}
+
+#[test]
+fn on_sockets_admins_post_and_what_is_in_use_or_not_there_yet_is_minded() -> Result<()> {
+    let host = Host::installed()?;
+    let settings = format!(
+        "[api]\nadmin_group = \"netadmin\"\n\
+         [vf_operator]\nenabled = true\nrest = \"{REST}\"\ngrpc = \"{GRPC}\"\n"
+    );
+    host.put(settings, "/etc/sriovd.toml", 0o644)?;
+    host.run(
+        "ip netns add blue; groupadd netadmin
+         useradd -G sriovd reader; useradd -G sriovd,netadmin admin; useradd stranger",
+    )?;
+    // The unit as it is shipped.
+    host.start()?;
+    let curl = |user: &str| {
+        let user = format!("setpriv --reuid {user} --regid {user} --init-groups");
+        format!("{user} curl --unix-socket {REST}")
+    };
+    let post = |path: &str, body: &Value| post_by(&host, &curl("admin"), "sriovd", path, body);
+    let get = |path: &str| -> Result<Value> {
+        let text = host.run(&format!(
+            "{} -sS http://sriovd/api/v1/{path}",
+            curl("reader")
+        ))?;
+        Ok(serde_json::from_str(&text)?)
+    };
+
+    // The NIC comes later.
+    let (status, made) = post("resources", &resource("first", 2))?;
+    assert_eq!(
+        (status.as_str(), &made["status"]),
+        ("200", &json!([])),
+        "{made:#}"
+    );
+    let plugin = json!({"type": "sriov", "vlan": 5, "max_tx_rate": 0});
+    let attachment = json!({
+        "name": "f1-u",
+        "resourceName": "first",
+        "config": {"cniVersion": "1.0.0", "plugins": [plugin]},
+    });
+    let refused = post_by(
+        &host,
+        &curl("reader"),
+        "sriovd",
+        "networkattachments",
+        &attachment,
+    )?;
+    let message = "may read; changing is for root and the group netadmin";
+    ensure!(
+        refused.0 == "403"
+            && refused.1["message"]
+                .as_str()
+                .is_some_and(|it| it.ends_with(message)),
+        "{refused:?}"
+    );
+    let turned_away = host.try_run(&format!("{} -sS http://sriovd/", curl("stranger")))?;
+    ensure!(turned_away.status == 7, "{turned_away}");
+    let (status, answer) = post("networkattachments", &attachment)?;
+    ensure!(status == "200", "{answer}");
+    let answered = || Ok::<_, anyhow::Error>(get("networkattachments/f1-u")?["config"].clone());
+    assert_eq!(answered()?["plugins"], json!([plugin]));
+    let nic = host.plug_and_wait(Nic::igb(0), PF, 2)?;
+    host.wait(&format!("test -e {CONFLIST}"))?;
+    let device = nic.vf_pci(0);
+    let with_device = json!([{"type": "sriov", "vlan": 5, "max_tx_rate": 0, "deviceID": device}]);
+    assert_eq!(answered()?["plugins"], with_device);
+    assert_eq!(host.json(CONFLIST)?["plugins"], with_device);
+
+    // What the host refuses leaves everything as it is.
+    let before = host.run(&format!("stat -c '%i %y' {CONFLIST}"))?;
+    let vf = nic.vf_netdev(1);
+    host.run(&format!("ip link set {vf} netns blue"))?;
+    let (status, refusal) = post("resources", &resource("second", 3))?;
+    let why = refusal["message"].as_str().unwrap_or_default();
+    ensure!(
+        status == "400" && why.contains("blue"),
+        "{status} {refusal:#}"
+    );
+    assert_eq!(host.run(&format!("stat -c '%i %y' {CONFLIST}"))?, before);
+    host.wait_for(PF, "ready", 2)?;
+    host.run("sriovctl check && ! grep -r second /var/lib/sriovd/vf-operator.d")?;
+
+    // The VFs stay, for one is in use, and none of them is the attachment's any more.
+    let delete = format!(
+        "{} -sS -X DELETE http://sriovd/api/v1/config",
+        curl("admin")
+    );
+    assert_eq!(
+        host.run_for(&format!("{delete}/resources/first"), PATIENCE)?,
+        "{}"
+    );
+    assert_eq!(host.num_vfs(&nic)?, 2);
+    assert_eq!(answered()?["plugins"], json!([plugin]));
+    host.wait(&format!("! test -e {CONFLIST}"))?;
+    host.run(&format!("ip -n blue link set {vf} netns 1"))?;
+    host.wait_for(PF, "unmanaged", 0)?;
+
+    // Without descriptors nobody new is served, and nothing ends.
+    let process = host.run("systemctl show -P MainPID sriovd")?;
+    host.run(&format!(
+        "process=$(systemctl show -P MainPID sriovd)
+         prlimit --pid $process --nofile=$(ls /proc/$process/fd | wc -l):
+         timeout 3 curl -sS --unix-socket {GRPC} http://sriovd/ || true
+         prlimit --pid $process --nofile=1024:"
+    ))?;
+    let (status, made) = post("resources", &resource("third", 1))?;
+    ensure!(status == "200", "{made:#}");
+    assert_eq!(host.run("systemctl show -P MainPID sriovd")?, process);
+    host.run(&format!(
+        "curl -sS --max-time 20 --http2-prior-knowledge -o /dev/null --unix-socket {GRPC} http://sriovd/"
+    ))?;
     host.assert_second_pass_is_empty()
 }

@@ -3,6 +3,7 @@
 use super::{settings, source, value};
 use crate::model::VfSettings;
 use crate::policy::network::{Description, Network, NetworkBody, PluginType};
+use crate::policy::reader::json::all_with_whole_numbers;
 use crate::policy::reader::value::{boolean, parsed, word};
 use crate::policy::reader::{Fault, Table};
 use serde_json::{Map, Value};
@@ -144,7 +145,7 @@ fn meta_plugins(table: &mut Table<'_>) -> Vec<Map<String, Value>> {
 fn raw(table: &mut Table<'_>) -> Option<Map<String, Value>> {
     let config = match table.text_of("config") {
         Some(text) => match serde_json::from_str(text) {
-            Ok(config) => config,
+            Ok(config) => all_with_whole_numbers(config),
             Err(error) => {
                 let fault = Fault::new(format!("\"config\" is not a JSON object: {error}"));
                 table.error("config", fault.expecting("a CNI plugin or list in JSON"));

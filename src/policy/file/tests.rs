@@ -356,6 +356,17 @@ meta_plugins = [{ type = "tuning", sysctl = { "net.core.somaxconn" = "500" } }]
         raw("config = '''\n{ \"plugins\": [{ \"type\": \"a\" }] }'''"),
         json!({ "plugins": [{ "type": "a" }] })
     );
+    // Others make doubles of all numbers, and CNI plugins take no `5.0`.
+    for config in [
+        "'{\"type\": \"a\", \"vlan\": 5.0, \"of\": [{\"n\": 1e3}], \"ratio\": 0.5}'",
+        "{ type = \"a\", vlan = 5.0, of = [{ n = 1e3 }], ratio = 0.5 }",
+    ] {
+        let text = raw(&format!("config = {config}")).to_string();
+        assert_eq!(
+            text,
+            r#"{"of":[{"n":1000}],"ratio":0.5,"type":"a","vlan":5}"#
+        );
+    }
     let named = network("resource = \"r\"\nnamespace = \"default\"\nconfig = { type = \"x\" }");
     assert_eq!(named.resource.unwrap().as_str(), "r");
     assert_eq!(named.namespace.unwrap(), "default");

@@ -41,6 +41,39 @@ impl Table<'_> {
     }
 }
 
+/// A number as JSON, a whole one without a point: what carries all numbers as doubles (protobuf's
+/// `Struct`) makes `5.0` of 5, which CNI plugins refuse. `None` for what is none in JSON.
+pub(crate) fn json_number(number: f64) -> Option<Number> {
+    // Without an exponent, and without a point where it is whole.
+    let digits = number.to_string();
+    let signed = || digits.parse::<i64>().map(Number::from).ok();
+    let unsigned = || digits.parse::<u64>().map(Number::from).ok();
+    signed()
+        .or_else(unsigned)
+        .or_else(|| Number::from_f64(number))
+}
+
+/// The same value with every number of it as `json_number` writes it.
+pub(crate) fn with_whole_numbers(value: Value) -> Value {
+    match value {
+        Value::Number(number) if number.is_f64() => {
+            let whole = number.as_f64().and_then(json_number);
+            Value::Number(whole.unwrap_or(number))
+        }
+        Value::Array(items) => items.into_iter().map(with_whole_numbers).collect(),
+        Value::Object(entries) => Value::Object(all_with_whole_numbers(entries)),
+        other => other,
+    }
+}
+
+/// The same for each value of an object.
+pub(crate) fn all_with_whole_numbers(entries: Map<String, Value>) -> Map<String, Value> {
+    let entries = entries.into_iter();
+    entries
+        .map(|(key, value)| (key, with_whole_numbers(value)))
+        .collect()
+}
+
 fn object(reader: &Reader<'_>, entries: &DeTable<'_>) -> Map<String, Value> {
     let entries = entries.iter();
     entries
@@ -65,7 +98,7 @@ fn value_of(reader: &Reader<'_>, value: &Spanned<DeValue<'_>>) -> Value {
         DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix())
             .ok()
             .map(Number::from),
-        DeValue::Float(number) => number.as_str().parse().ok().and_then(Number::from_f64),
+        DeValue::Float(number) => number.as_str().parse().ok().and_then(json_number),
     };
     number.map(Value::Number).unwrap_or_else(|| {
         reader.error(&value.span(), "JSON has no such number");

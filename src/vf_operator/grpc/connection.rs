@@ -1,23 +1,43 @@
-//! A connection that keeps its place as long as it lives.
+//! A connection that keeps its place as long as it lives, and knows who is at the other end.
 
+use crate::api::Peer;
+use crate::vf_operator::Listener;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::sync::OwnedSemaphorePermit;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
-#[derive(Debug)]
+pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
+
 pub(super) struct Connection {
-    pub(super) stream: TcpStream,
+    pub(super) stream: Box<dyn Stream>,
+    pub(super) peer: Peer,
     pub(super) _place: OwnedSemaphorePermit,
 }
 
+impl Listener {
+    /// The next one, over whatever it comes, and who is at its other end.
+    pub(super) async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
+        match self {
+            Self::Tcp(listener) => Ok((Box::new(listener.accept().await?.0), Peer::Local)),
+            Self::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = Peer::of(&stream);
+                Ok((Box::new(stream), peer))
+            }
+        }
+    }
+}
+
+/// A request has it as an extension.
 impl Connected for Connection {
-    type ConnectInfo = TcpConnectInfo;
-    fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+    type ConnectInfo = Peer;
+    fn connect_info(&self) -> Peer {
+        self.peer.clone()
     }
 }
 

@@ -1,0 +1,45 @@
+//! What would become of other policies, told before they are in force.
+
+use super::handlers::{Api, hung, look_at};
+use super::{LIMITS, ProblemDetails, State};
+use crate::forecast;
+use crate::model::PciAddress;
+use crate::policy::PolicySet;
+use crate::policy::resolve::resolve;
+use crate::report::{PfState, Problem};
+use std::collections::BTreeMap;
+
+/// The refusals that a pass would end in, by PF.
+pub type Refusals = BTreeMap<PciAddress, Vec<Problem>>;
+
+impl State {
+    /// What would be refused with `policies` on the PFs for which they mean another thing than
+    /// those in force. An error where the host cannot be looked at.
+    pub async fn foresee(&self, policies: PolicySet) -> Result<Refusals, ProblemDetails> {
+        let api = Api::new(self.clone(), LIMITS);
+        let (view, hung) = (api.view().await?, hung(&api.status()));
+        let seen = view.seen.iter();
+        let concerned = seen.filter(|(address, seen)| {
+            let now = resolve(&view.policies, &view.node, &seen.pf);
+            !hung.contains_key(address) && now != resolve(&policies, &view.node, &seen.pf)
+        });
+        let concerned: Vec<_> = concerned.map(|(&address, _)| address).collect();
+        if concerned.is_empty() {
+            return Ok(Refusals::new());
+        }
+        let foresee = move || {
+            let snapshot = look_at(&view, concerned)?;
+            Ok(forecast::forecast(
+                &snapshot,
+                &policies,
+                &view.memory.memory(),
+            ))
+        };
+        let pfs = api.look(foresee).await?.pfs.into_iter();
+        let refused = pfs.map(|mut pf| {
+            pf.problems.retain(|it| it.kind.state() == PfState::Refused);
+            (pf.address, pf.problems)
+        });
+        Ok(refused.collect())
+    }
+}
