@@ -8,11 +8,13 @@ mod document;
 mod fields;
 mod item;
 mod operator;
+mod select;
 mod vf_operator;
 
 use crate::model::{NetworkName, PolicyName};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::file;
+use crate::render::pools::DEFAULT_PREFIX;
 use anyhow::{Context, bail};
 use document::{Document, Node};
 use fields::Fields;
@@ -47,11 +49,15 @@ pub fn import_text(path: &Path, text: &str) -> anyhow::Result<Imported> {
     Ok(import.finish())
 }
 
+const FOREIGN: &str = "this has no counterpart here";
+
 #[derive(Default)]
 struct Import {
     items: Vec<Item>,
     /// What was found and has no counterpart, each with its place.
     skipped: Vec<String>,
+    /// Whether what is read stands in a ConfigMap.
+    in_config_map: bool,
 }
 
 impl Import {
@@ -61,34 +67,48 @@ impl Import {
         if documents.is_empty() {
             bail!("{shown} is empty");
         }
-        for document in &documents {
-            self.document(&shown, document)?;
+        let known = documents.iter().map(|it| self.document(&shown, it));
+        let known: Vec<bool> = known.collect::<anyhow::Result<_>>()?;
+        // Beside what is known here, anything else may stand.
+        if !known.contains(&true)
+            && let Some(foreign) = self.skipped.pop()
+        {
+            bail!(foreign);
         }
         Ok(())
     }
 
-    fn document(&mut self, file: &str, document: &Document) -> anyhow::Result<()> {
-        let mut fields = Fields::of(document, file)?;
+    /// Whether it is anything that can be imported, or an object that has no counterpart.
+    fn document(&mut self, file: &str, document: &Document) -> anyhow::Result<bool> {
+        let line = document.line;
+        let Ok(mut fields) = Fields::of(document, file) else {
+            self.skip(file, line, "this is not an object");
+            return Ok(false);
+        };
         if let Some(kind) = fields.text("kind") {
-            return self.object(&kind, file, document);
+            self.object(&kind, file, document)?;
+            return Ok(true);
         }
         if fields.has("resourceList") {
             self.items.extend(device_plugin::config(&mut fields)?);
         } else if vf_operator::KEYS.iter().any(|key| fields.has(key)) {
             self.items.extend(vf_operator::config(&mut fields)?);
         } else {
-            let line = document.line;
-            bail!(
-                "{file}:{line}: this is no object of Kubernetes (no \"kind\"), no configuration of the device \
-                 plugin (no \"resourceList\") and none of vf-operator (no \"resourceConfigs\")"
-            );
+            let what = "this is no object of Kubernetes (no \"kind\"), no configuration of the device \
+                        plugin (no \"resourceList\") and none of vf-operator (no \"resourceConfigs\")";
+            self.skip(file, line, what);
+            return Ok(false);
         }
         self.skipped.extend(fields.left());
-        Ok(())
+        Ok(true)
     }
 
     fn object(&mut self, kind: &str, file: &str, object: &Node) -> anyhow::Result<()> {
-        let mut fields = Fields::of(object, file)?;
+        let line = object.line;
+        let Ok(mut fields) = Fields::of(object, file) else {
+            self.skip(file, line, "this is not an object");
+            return Ok(());
+        };
         match kind {
             "List" => {
                 for item in fields.list("items") {
@@ -106,44 +126,50 @@ impl Import {
             "SriovNetwork" => self.items.push(operator::sriov_network(&mut fields)?),
             "SriovIBNetwork" => self.items.push(operator::ib_network(&mut fields)?),
             "OVSNetwork" => self.items.push(operator::ovs_network(&mut fields)?),
-            "ConfigMap" => self.config_map(&mut fields)?,
-            other => {
-                let line = object.line;
-                self.skipped
-                    .push(format!("{file}:{line}: {other} has no counterpart here"));
-            }
+            "ConfigMap" if !self.in_config_map => self.config_map(&mut fields),
+            other => self.skip(file, line, &format!("{other} has no counterpart here")),
         }
         Ok(())
     }
 
-    /// Each entry is a whole configuration of the device plugin, often one for each node.
-    fn config_map(&mut self, fields: &mut Fields<'_>) -> anyhow::Result<()> {
+    fn skip(&mut self, file: &str, line: usize, what: &str) {
+        let what = match self.in_config_map {
+            true => FOREIGN,
+            false => what,
+        };
+        self.skipped.push(format!("{file}:{line}: {what}"));
+    }
+
+    /// An entry may be a whole configuration of the device plugin, often one for each node, or
+    /// manifests that somebody applies; most ConfigMaps hold something else.
+    fn config_map(&mut self, fields: &mut Fields<'_>) {
         let (file, line) = (fields.file(), fields.line);
         let Some(mut data) = fields.table("data") else {
-            bail!("{file}:{line}: this ConfigMap has no data");
+            return self.skip(file, line, "this ConfigMap has no data");
         };
-        let entries = data.texts();
-        let several = entries.len() > 1;
+        self.in_config_map = true;
+        let entries = data.all();
         for (name, node) in entries {
+            let place = format!("{file}:{} ({name})", node.line);
             let text = node.text().unwrap_or_default();
-            let place = format!("{}:{} ({name})", fields.file(), node.line);
-            let documents = document::parse(&text).with_context(|| place.clone())?;
-            let document = documents.first().with_context(|| place.clone())?;
-            let mut config = Fields::of(document, &place)?;
-            if !config.has("resourceList") {
-                bail!(
-                    "{place}: this is no configuration of the device plugin: it has no \"resourceList\""
-                );
+            let documents = document::parse(&text).unwrap_or_default();
+            if documents.is_empty() {
+                self.skipped.push(format!("{place}: {FOREIGN}"));
             }
-            let mut items = device_plugin::config(&mut config)?;
-            if several {
-                for item in &mut items {
-                    item.for_node(&name);
+            let before = self.items.len();
+            for document in &documents {
+                if let Err(error) = self.document(&place, document) {
+                    self.skipped.push(format!("{error:#}"));
                 }
             }
-            self.items.extend(items);
+            // The plugin reads the one file that it is told, and of several that of its node.
+            let is_for_all = entries.len() == 1 && name.ends_with(".json");
+            let added = self.items.iter_mut().skip(before);
+            for item in added.filter(|item| item.of_plugin && !is_for_all) {
+                item.for_node(name);
+            }
         }
-        Ok(())
+        self.in_config_map = false;
     }
 
     fn finish(mut self) -> Imported {
@@ -187,10 +213,27 @@ fn header(items: &[Item]) -> String {
     if items.iter().any(|item| item.of_plugin) {
         text += "\
 # The device plugin takes VFs that somebody else makes, hence `external`. To have sriovd make them,
-# say num_vfs = ... in its place.
+# say num_vfs = ... in its place. It gives no VF another driver, hence device_type = \"any\".
 ";
     }
+    let bare = |item: &Item| item.of_plugin && !item.has("resource_prefix");
+    if items.iter().any(bare) {
+        text += &format!(
+            "\
+# Without resource_prefix pods find a pool as {DEFAULT_PREFIX}/NAME, as they do where the plugin runs without
+# -resource-prefix.
+"
+        );
+    }
     let policies = || items.iter().filter(|item| item.by_name);
+    if policies().next().is_some() {
+        text += &format!(
+            "\
+# Pods find these pools as {DEFAULT_PREFIX}/NAME. The operator's were openshift.io/NAME, where its RESOURCE_PREFIX
+# did not say otherwise: they stay so with resource_prefix = \"openshift.io\" in each policy.
+"
+        );
+    }
     let tie = policies().any(|item| {
         policies().any(|other| {
             let same = other.name != item.name && other.value("priority") == item.value("priority");

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 /// The device plugin's own default. Written out, because a policy that names it and one that names
 /// none would otherwise make the same resource twice, on which the plugin exits.
-pub(super) const DEFAULT_PREFIX: &str = "intel.com";
+pub const DEFAULT_PREFIX: &str = "intel.com";
 
 /// Ready VFs in order of PF address and index. A pool without one is not here.
 pub type Pools<'a> = BTreeMap<&'a ResourceName, Vec<Member<'a>>>;

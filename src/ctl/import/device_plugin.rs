@@ -1,10 +1,11 @@
-//! The configuration of the SR-IOV network device plugin. It hands out VFs that are there: so each
-//! of its resources becomes a policy for VFs that somebody else makes.
+//! The configuration of the SR-IOV network device plugin. It hands out VFs that are there, with the
+//! drivers that they have: so each of its resources becomes a policy that makes and binds none.
 
-use super::fields::Fields;
+use super::document::{Content, Node};
+use super::fields::{Fields, LeftOver};
 use super::item::{Item, Kind};
-use super::operator::{is_pf_name, resource, select};
-use crate::model::{DriverName, PciAddress, PciId, VfRange};
+use super::select::{first_of_each, is_as_written, is_pf_name, resource, select};
+use crate::model::{PciAddress, PciId, VfRange};
 
 /// Last first: the plugin gives a VF to the first resource that takes it, and here the policy wins
 /// that is read last.
@@ -21,7 +22,7 @@ pub(super) fn config(config: &mut Fields<'_>) -> anyhow::Result<Vec<Item>> {
 fn entry_items(mut entry: Fields<'_>) -> anyhow::Result<Vec<Item>> {
     let name = entry.required("resourceName")?;
     let kind = entry.text("deviceType");
-    let prefix = entry.text("resourcePrefix");
+    let prefix = entry.text("resourcePrefix").filter(|it| !it.is_empty());
     let exclude_topology = entry.boolean("excludeTopology").filter(|on| *on);
     entry.node("SelectorObj");
     let selectors = entry.list("selectors");
@@ -30,9 +31,11 @@ fn entry_items(mut entry: Fields<'_>) -> anyhow::Result<Vec<Item>> {
         resource(&mut item, name.clone());
         item.given("resource_prefix", prefix.clone());
         item.pair("external", true);
+        item.pair("device_type", "any");
         item.of_plugin = true;
         item.given("exclude_topology", exclude_topology);
-        if let Some(kind) = kind.as_ref().filter(|kind| *kind != "netDevice") {
+        let special = |kind: &&String| !["", "netDevice"].contains(&kind.as_str());
+        if let Some(kind) = kind.as_ref().filter(special) {
             item.note(
                 None,
                 format!("deviceType = {kind}: only network devices have policies"),
@@ -42,14 +45,29 @@ fn entry_items(mut entry: Fields<'_>) -> anyhow::Result<Vec<Item>> {
         item
     };
     let mut items = Vec::new();
-    for selector in selectors {
-        let fields = Fields::of(selector, entry.file())?;
-        items.extend(selector_items(fields, &start));
+    let is_misread = |left: &LeftOver<'_>| left.is_misread;
+    // What the plugin cannot read of an entry, it cannot read of all of it.
+    let mut unreadable = entry.left_over().iter().any(is_misread);
+    for node in selectors {
+        let Ok(mut selector) = Fields::of(node, entry.file()) else {
+            let mut item = start();
+            let value = node.json();
+            item.note(Some(node.line), format!("selectors: {value} is no object"));
+            items.push(item);
+            unreadable = true;
+            continue;
+        };
+        items.extend(selector_items(&mut selector, &start));
+        unreadable |= selector.left_over().iter().any(is_misread);
     }
     if items.is_empty() {
         let mut item = start();
-        item.note(None, "without selectors it takes every VF");
+        item.note(None, "without selectors the plugin takes nothing for it");
+        item.disable();
         items.push(item);
+    }
+    for item in items.iter_mut().filter(|_| unreadable) {
+        item.disable();
     }
     if let Some(first) = items.first_mut() {
         first.leftovers(&entry);
@@ -58,53 +76,62 @@ fn entry_items(mut entry: Fields<'_>) -> anyhow::Result<Vec<Item>> {
 }
 
 /// One policy, or one for each PF that is named with a share of its own.
-fn selector_items(mut selector: Fields<'_>, start: &dyn Fn() -> Item) -> Vec<Item> {
+fn selector_items(selector: &mut Fields<'_>, start: &dyn Fn() -> Item) -> Vec<Item> {
+    let mut first = start();
     let names = selector.strings("pfNames");
-    let roots: Vec<(String, Option<String>)> = selector
-        .strings("rootDevices")
-        .into_iter()
-        .map(|root| match root.split_once('#') {
-            Some((root, share)) => (root.to_owned(), Some(share.to_owned())),
-            None => (root, None),
-        })
-        .collect();
-    let shared = roots.iter().any(|(_, share)| share.is_some());
-    let groups: Vec<Vec<(String, Option<String>)>> = match shared {
+    let names = first_of_each(&mut first, names);
+    let roots = selector.strings("rootDevices");
+    let roots = first_of_each(&mut first, roots);
+    let shared = |entries: &[String]| entries.iter().any(|entry| entry.contains('#'));
+    let twice = shared(&names) && shared(&roots);
+    let groups: Vec<Vec<String>> = match shared(&roots) {
         true => roots.into_iter().map(|root| vec![root]).collect(),
         false => vec![roots],
     };
     let names_a_pf = !names.is_empty() || groups.iter().any(|group| !group.is_empty());
-    let mut common = Common::read(&mut selector);
-    let items = groups.into_iter().map(|group| {
-        let mut item = start();
+    let common = Common::read(selector);
+    let is_lost = common.loses(selector, names_a_pf);
+    let mut items = Vec::new();
+    for group in groups {
+        let mut item = std::mem::replace(&mut first, start());
         common.write(&mut item);
-        let share = group.iter().find_map(|(_, share)| share.clone());
-        if let Some(share) = share {
-            match share.parse::<VfRange>() {
-                Ok(range) => item.pair("vfs", range.to_string()),
-                Err(malformed) => {
+        let mut roots = Vec::new();
+        for entry in group {
+            let (root, share) = match entry.split_once('#') {
+                Some((root, share)) => (root.to_owned(), Some(share)),
+                None => (entry, None),
+            };
+            match share.map(str::parse::<VfRange>) {
+                Some(Ok(share)) if !twice => item.pair("vfs", share.to_string()),
+                Some(Err(malformed)) => {
                     item.note(None, malformed.to_string());
                     item.disable();
                 }
+                Some(Ok(_)) | None => {}
             }
+            roots.push(root);
         }
-        let roots = group.into_iter().map(|(root, _)| root).collect();
-        select(&mut item, "match.pci_address", roots, |text| {
-            text.parse::<PciAddress>().is_ok()
-        });
+        let address = is_as_written::<PciAddress>;
+        select(&mut item, "match.pci_address", roots, address);
         select(&mut item, "match.pf_name", names.clone(), is_pf_name);
-        if !names_a_pf && common.names_vfs {
+        if twice {
+            let note = "pfNames and rootDevices both say which VFs: say those that are in both";
+            item.note(None, note);
+        }
+        if !names_a_pf && is_lost {
             let note = "it selects VFs by what they are: say which PFs it is for";
             item.note(None, note);
+        }
+        if twice || is_lost {
             item.disable();
         }
-        // What was read is left out of every item but the first.
-        if !std::mem::replace(&mut common.told, true) {
-            item.leftovers(&selector);
+        // What is lost is told of the first.
+        if items.is_empty() {
+            item.leftovers(selector);
         }
-        item
-    });
-    items.collect()
+        items.push(item);
+    }
+    items
 }
 
 /// What does not depend on how the PF is named.
@@ -114,10 +141,10 @@ struct Common {
     link_types: Vec<String>,
     is_rdma: bool,
     need_vhost_net: bool,
-    /// Ids or addresses of VFs, of which a policy knows nothing.
-    names_vfs: bool,
-    told: bool,
 }
+
+/// All VFs of a PF are of one device: where PFs are named, this says nothing more of them.
+const OF_ALL_VFS: &str = "devices";
 
 impl Common {
     fn read(selector: &mut Fields<'_>) -> Self {
@@ -129,50 +156,33 @@ impl Common {
             link_types: selector.strings("linkTypes"),
             is_rdma,
             need_vhost_net,
-            names_vfs: [
-                "devices",
-                "pciAddresses",
-                "acpiIndexes",
-                "pKeys",
-                "ddpProfiles",
-            ]
-            .iter()
-            .any(|key| selector.has(key)),
-            told: false,
         }
+    }
+
+    /// Whether anything is lost without which it selects more.
+    fn loses(&self, selector: &Fields<'_>, names_a_pf: bool) -> bool {
+        let is_list = |node: &Node| matches!(node.value, Content::List(_));
+        let mut left = selector.left_over().into_iter();
+        let loses = left.any(|left| {
+            let is_of_all = left.path.eq_ignore_ascii_case(OF_ALL_VFS) && is_list(left.node);
+            left.is_misread || !(names_a_pf && is_of_all)
+        });
+        loses || !self.drivers.is_empty()
     }
 
     fn write(&self, item: &mut Item) {
         item.given("is_rdma", self.is_rdma.then_some(true));
         item.given("need_vhost_net", self.need_vhost_net.then_some(true));
-        self.write_driver(item);
+        if !self.drivers.is_empty() {
+            let drivers = self.drivers.join(", ");
+            let note = format!("drivers = {drivers}: VFs with other drivers would be taken, too");
+            item.note(None, note);
+        }
         let vendors = self.vendors.clone();
-        select(item, "match.vendor", vendors, |text| {
-            text.parse::<PciId>().is_ok()
-        });
+        select(item, "match.vendor", vendors, is_as_written::<PciId>);
         let links = self.link_types.clone();
         select(item, "match.link_type", links, |text| {
             ["ether", "infiniband"].contains(&text)
         });
-    }
-
-    /// The VFs' driver: one for user space is what the policy gives them.
-    fn write_driver(&self, item: &mut Item) {
-        let is_userspace = |name: &String| {
-            let driver = name.parse::<DriverName>();
-            driver.is_ok_and(|driver| driver.is_userspace())
-        };
-        match &self.drivers[..] {
-            [] => {}
-            [one] if is_userspace(one) => item.pair("device_type", one.clone()),
-            drivers if !drivers.iter().any(is_userspace) => {}
-            several => {
-                let several = several.join(", ");
-                item.note(
-                    None,
-                    format!("drivers = {several}: a policy gives its VFs one driver"),
-                );
-            }
-        }
     }
 }

@@ -1,7 +1,9 @@
-//! YAML, of which JSON is a part, as a tree that knows its lines.
+//! YAML or JSON as a tree that knows its lines.
+
+mod json;
 
 use anyhow::anyhow;
-use saphyr::{LoadableYamlNode, MarkedYaml, Marker, Scalar, YamlData};
+use saphyr::{MarkedYaml, Marker, Scalar, YamlData, YamlLoader};
 use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Number, Value};
 use std::collections::BTreeMap;
@@ -19,11 +21,17 @@ pub(super) type Document = Node;
 #[derive(Debug, Clone)]
 pub(super) enum Content {
     Null,
-    Boolean(bool),
-    Integer(i64),
-    Float(f64),
+    Boolean {
+        value: bool,
+        written: String,
+    },
+    Number {
+        value: Number,
+        written: String,
+    },
     Text(String),
     List(Vec<Node>),
+    /// A key may stand in it more than once.
     Table(Vec<(String, Node)>),
 }
 
@@ -32,12 +40,22 @@ const DEEPEST: usize = 64;
 
 /// All documents of a text, but empty ones.
 pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Document>> {
+    // Parsers of YAML refuse some JSON: tabs, keys given twice, a text of two surrogates.
+    if let Some(documents) = json::documents(text) {
+        return documents;
+    }
     check_depth(text)?;
-    let documents =
-        MarkedYaml::load_from_str(text).map_err(|error| at(*error.marker(), error.info()))?;
+    let mut loader = YamlLoader::<MarkedYaml<'_>>::default();
+    // What is read as a number is not always written as one: 14e4 is a vendor.
+    loader.early_parse(false);
+    let loaded = Parser::new_from_str(text).load(&mut loader, true);
+    loaded.map_err(|error| at(*error.marker(), error.info()))?;
+    if let Some(error) = loader.error() {
+        return Err(at(*error.marker(), error.info()));
+    }
+    let documents = loader.into_documents();
     let nodes = documents.iter().map(node).collect::<Result<Vec<_>, _>>()?;
-    let empty = |node: &Node| matches!(node.value, Content::Null);
-    Ok(nodes.into_iter().filter(|node| !empty(node)).collect())
+    Ok(nodes.into_iter().filter(|node| !node.is_null()).collect())
 }
 
 fn at(place: Marker, what: impl Display) -> anyhow::Error {
@@ -79,13 +97,12 @@ fn check_depth(text: &str) -> anyhow::Result<()> {
 fn node(yaml: &MarkedYaml<'_>) -> anyhow::Result<Node> {
     let line = yaml.span.start.line();
     let value = match &yaml.data {
-        YamlData::Value(scalar) => match scalar {
-            Scalar::Null => Content::Null,
-            Scalar::Boolean(value) => Content::Boolean(*value),
-            Scalar::Integer(value) => Content::Integer(*value),
-            Scalar::FloatingPoint(value) => Content::Float(**value),
-            Scalar::String(text) => Content::Text(text.to_string()),
-        },
+        YamlData::Representation(text, style, tag) => {
+            let tag = tag.clone();
+            let scalar = Scalar::parse_from_cow_and_metadata(text.clone(), *style, tag.as_ref());
+            scalar_of(text, scalar.ok_or_else(|| unreadable(line))?)
+        }
+        YamlData::Value(scalar) => scalar_of("", scalar.clone()),
         YamlData::Sequence(items) => {
             Content::List(items.iter().map(node).collect::<Result<_, _>>()?)
         }
@@ -98,31 +115,77 @@ fn node(yaml: &MarkedYaml<'_>) -> anyhow::Result<Node> {
             Content::Table(entries.collect::<anyhow::Result<_>>()?)
         }
         YamlData::Tagged(_, inner) => return node(inner),
-        YamlData::Representation(text, ..) => Content::Text(text.to_string()),
-        YamlData::Alias(_) | YamlData::BadValue => {
-            return Err(anyhow!("line {line}: this value cannot be read"));
-        }
+        YamlData::Alias(_) | YamlData::BadValue => return Err(unreadable(line)),
     };
     Ok(Node { line, value })
 }
 
+fn unreadable(line: usize) -> anyhow::Error {
+    anyhow!("line {line}: this value cannot be read")
+}
+
+fn scalar_of(written: &str, scalar: Scalar<'_>) -> Content {
+    let number = |value: Option<Number>| match value {
+        Some(value) => Content::Number {
+            value,
+            written: written.to_owned(),
+        },
+        // JSON has no such number.
+        None => Content::Text(written.to_owned()),
+    };
+    match scalar {
+        Scalar::Null => Content::Null,
+        Scalar::Boolean(value) => Content::Boolean {
+            value,
+            written: written.to_owned(),
+        },
+        Scalar::Integer(value) => number(Some(value.into())),
+        Scalar::FloatingPoint(value) => {
+            // Whole numbers up to 64 bits without sign stay what they are.
+            number(
+                written
+                    .parse::<u64>()
+                    .ok()
+                    .map(Number::from)
+                    .or_else(|| Number::from_f64(*value)),
+            )
+        }
+        Scalar::String(text) => Content::Text(text.to_string()),
+    }
+}
+
 impl Node {
-    /// Also of a number or a boolean that somebody forgot to quote.
+    /// Also of a number or a boolean without quotation marks, as it is written.
     pub(super) fn text(&self) -> Option<String> {
         match &self.value {
             Content::Text(text) => Some(text.clone()),
-            Content::Integer(number) => Some(number.to_string()),
-            Content::Boolean(value) => Some(value.to_string()),
-            Content::Null | Content::Float(_) | Content::List(_) | Content::Table(_) => None,
+            Content::Number { written, .. } | Content::Boolean { written, .. } => {
+                Some(written.clone())
+            }
+            Content::Null | Content::List(_) | Content::Table(_) => None,
+        }
+    }
+
+    pub(super) fn is_null(&self) -> bool {
+        matches!(self.value, Content::Null)
+    }
+
+    /// For Go, which reads it as if it were not there.
+    pub(super) fn is_empty(&self) -> bool {
+        match &self.value {
+            Content::Null => true,
+            Content::Text(text) => text.is_empty(),
+            Content::List(items) => items.is_empty(),
+            Content::Table(entries) => entries.is_empty(),
+            Content::Boolean { .. } | Content::Number { .. } => false,
         }
     }
 
     pub(super) fn json(&self) -> Value {
         match &self.value {
             Content::Null => Value::Null,
-            Content::Boolean(value) => Value::Bool(*value),
-            Content::Integer(number) => Value::Number((*number).into()),
-            Content::Float(number) => Number::from_f64(*number).map_or(Value::Null, Value::Number),
+            Content::Boolean { value, .. } => Value::Bool(*value),
+            Content::Number { value, .. } => Value::Number(value.clone()),
             Content::Text(text) => Value::String(text.clone()),
             Content::List(items) => Value::Array(items.iter().map(Self::json).collect()),
             Content::Table(entries) => {

@@ -11,7 +11,20 @@ pub(super) struct Fields<'n> {
     pub(super) line: usize,
     entries: &'n [(String, Node)],
     taken: BTreeSet<usize>,
+    /// Asked for, and not of the kind that it should be.
+    misread: BTreeSet<usize>,
 }
+
+/// What a table has and nobody could use.
+pub(super) struct LeftOver<'n> {
+    pub(super) path: String,
+    pub(super) node: &'n Node,
+    /// There is a place for it, and it could not be read.
+    pub(super) is_misread: bool,
+}
+
+/// Brings in another table, of which nothing is known here.
+const MERGE_KEY: &str = "<<";
 
 impl<'n> Fields<'n> {
     pub(super) fn of(node: &'n Node, file: &'n str) -> anyhow::Result<Self> {
@@ -29,6 +42,7 @@ impl<'n> Fields<'n> {
             line: node.line,
             entries,
             taken: BTreeSet::new(),
+            misread: BTreeSet::new(),
         })
     }
 
@@ -40,11 +54,23 @@ impl<'n> Fields<'n> {
         format!("{}{key}", self.prefix)
     }
 
-    /// Go reads keys whatever their case. What is null is not there.
+    /// Go reads keys whatever their case, and the last that is there. What is null is not there.
     fn find(&self, key: &str) -> Option<(usize, &'n Node)> {
         let is = |(_, (name, _)): &(usize, &(String, Node))| name.eq_ignore_ascii_case(key);
-        let (at, (_, node)) = self.entries.iter().enumerate().find(is)?;
-        (!matches!(node.value, Content::Null)).then_some((at, node))
+        let (at, (_, node)) = self.entries.iter().enumerate().rev().find(is)?;
+        (!node.is_null()).then_some((at, node))
+    }
+
+    /// What is read of it, if that is the key's kind; empty texts, lists and tables are not there.
+    fn read<T>(&mut self, key: &str, read: impl FnOnce(&'n Node) -> Option<T>) -> Option<T> {
+        let (at, node) = self.find(key)?;
+        let found = read(node);
+        match found {
+            Some(_) => self.taken.insert(at),
+            None if node.is_empty() => false,
+            None => self.misread.insert(at),
+        };
+        found
     }
 
     pub(super) fn has(&self, key: &str) -> bool {
@@ -57,12 +83,8 @@ impl<'n> Fields<'n> {
         Some(node)
     }
 
-    /// Left over where it is no text.
     pub(super) fn text(&mut self, key: &str) -> Option<String> {
-        let (at, node) = self.find(key)?;
-        let text = node.text()?;
-        self.taken.insert(at);
-        Some(text)
+        self.read(key, Node::text)
     }
 
     pub(super) fn required(&mut self, key: &str) -> anyhow::Result<String> {
@@ -74,23 +96,18 @@ impl<'n> Fields<'n> {
     }
 
     pub(super) fn integer(&mut self, key: &str) -> Option<i64> {
-        let (at, node) = self.find(key)?;
-        let number = match &node.value {
-            Content::Integer(number) => *number,
-            Content::Text(text) => text.parse().ok()?,
-            _ => return None,
-        };
-        self.taken.insert(at);
-        Some(number)
+        self.read(key, |node| match &node.value {
+            Content::Number { value, .. } => value.as_i64(),
+            Content::Text(text) => text.parse().ok(),
+            _ => None,
+        })
     }
 
     pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
-        let (at, node) = self.find(key)?;
-        let Content::Boolean(value) = node.value else {
-            return None;
-        };
-        self.taken.insert(at);
-        Some(value)
+        self.read(key, |node| match node.value {
+            Content::Boolean { value, .. } => Some(value),
+            _ => None,
+        })
     }
 
     /// One text counts as a list of it.
@@ -104,47 +121,93 @@ impl<'n> Fields<'n> {
         }
     }
 
+    /// Those that are texts; where one is none, the list is left over too.
     pub(super) fn strings(&mut self, key: &str) -> Vec<String> {
-        let items = self.list(key).into_iter();
-        items.filter_map(Node::text).collect()
+        let items = self.list(key);
+        let texts: Vec<String> = items.iter().filter_map(|item| item.text()).collect();
+        if texts.len() < items.len()
+            && let Some((at, _)) = self.find(key)
+        {
+            self.misread(at);
+        }
+        texts
     }
 
     pub(super) fn table(&mut self, key: &str) -> Option<Fields<'n>> {
-        let (at, node) = self.find(key)?;
-        let prefix = format!("{}{key}.", self.prefix);
-        let fields = Self::within(node, self.file, prefix)?;
-        self.taken.insert(at);
-        Some(fields)
+        let (file, prefix) = (self.file, format!("{}{key}.", self.prefix));
+        self.read(key, |node| Self::within(node, file, prefix))
     }
 
-    /// All entries, each of which is a text.
-    pub(super) fn texts(&mut self) -> Vec<(String, &'n Node)> {
-        let all = self.entries.iter().enumerate();
-        let texts = all.filter(|(_, (_, node))| node.text().is_some());
-        let texts: Vec<_> = texts.collect();
-        self.taken.extend(texts.iter().map(|(at, _)| *at));
-        let texts = texts.into_iter();
-        texts.map(|(_, (key, node))| (key.clone(), node)).collect()
+    fn misread(&mut self, at: usize) {
+        self.taken.remove(&at);
+        self.misread.insert(at);
     }
 
-    /// What nobody asked for, with its value.
-    pub(super) fn left_over(&self) -> Vec<(String, &'n Node)> {
+    /// All entries as labels of Kubernetes: texts, and nothing at all is the empty one.
+    pub(super) fn labels(&mut self) -> Vec<(String, String)> {
+        let mut labels = Vec::new();
+        for (at, (key, node)) in self.entries.iter().enumerate() {
+            let value = match &node.value {
+                Content::Null => Some(String::new()),
+                // Of 1.50 nobody knows what it was meant to be.
+                Content::Number { value, .. } if value.is_f64() => None,
+                _ => node.text(),
+            };
+            match value.filter(|_| key != MERGE_KEY) {
+                Some(value) => {
+                    self.taken.insert(at);
+                    labels.push((key.clone(), value));
+                }
+                None => self.misread(at),
+            }
+        }
+        labels
+    }
+
+    /// All entries.
+    pub(super) fn all(&mut self) -> &'n [(String, Node)] {
+        self.taken.extend(0..self.entries.len());
+        self.entries
+    }
+
+    /// What nobody asked for or could read, but for what is empty.
+    pub(super) fn left_over(&self) -> Vec<LeftOver<'n>> {
         let all = self.entries.iter().enumerate();
         let left = all.filter(|(at, (_, node))| {
-            !self.taken.contains(at) && !matches!(node.value, Content::Null)
+            !self.taken.contains(at) && (self.misread.contains(at) || !node.is_empty())
         });
-        left.map(|(_, (key, node))| (self.path(key), node))
-            .collect()
+        let left = left.map(|(at, (key, node))| LeftOver {
+            path: self.path(key),
+            node,
+            is_misread: self.misread.contains(&at) || key == MERGE_KEY,
+        });
+        left.collect()
     }
 
     pub(super) fn left(&self) -> Vec<String> {
         let left = self.left_over().into_iter();
-        left.map(|(path, node)| {
-            format!(
-                "{}:{}: {path} has no counterpart here",
-                self.file, node.line
-            )
+        left.map(|LeftOver { path, node, .. }| {
+            let line = node.line;
+            format!("{}:{line}: {path} has no counterpart here", self.file)
         })
         .collect()
+    }
+}
+
+impl LeftOver<'_> {
+    pub(super) fn sentence(&self) -> String {
+        let Self { path, node, .. } = self;
+        // A number is shown as it is written, which is not always how it is read.
+        let value = match &node.value {
+            Content::Number { written, .. } => written.clone(),
+            _ => node.json().to_string(),
+        };
+        match self.is_misread {
+            true if path.ends_with(MERGE_KEY) => {
+                format!("{path} = {value}: merge keys are not followed, write out what they bring")
+            }
+            true => format!("{path} = {value} cannot be read"),
+            false => format!("{path} = {value} is not carried over"),
+        }
     }
 }

@@ -85,7 +85,7 @@ impl Item {
         });
     }
 
-    /// It would name other PFs than it did.
+    /// It would name other PFs or VFs than it did, or mean another network.
     pub(super) fn disable(&mut self) {
         self.disabled = true;
     }
@@ -101,15 +101,30 @@ impl Item {
         }
     }
 
+    /// A name of a host is a glob here.
     pub(super) fn for_node(&mut self, node: &str) {
+        if node.contains(super::select::OF_GLOBS) {
+            self.note(None, format!("no node is called {node:?}"));
+            self.disable();
+        }
         self.pair("node.hostname", node);
     }
 
+    /// What cannot be read may have been what made it mean less.
     pub(super) fn leftovers(&mut self, fields: &Fields<'_>) {
-        for (path, node) in fields.left_over() {
-            let value = node.json();
-            let text = format!("{path} = {value} is not carried over");
-            self.note(Some(node.line), text);
+        for left in fields.left_over() {
+            self.note(Some(left.node.line), left.sentence());
+            if left.is_misread {
+                self.disable();
+            }
+        }
+    }
+
+    /// Whatever is lost of what selects, it would select more.
+    pub(super) fn selector_leftovers(&mut self, fields: &Fields<'_>) {
+        self.leftovers(fields);
+        if !fields.left_over().is_empty() {
+            self.disable();
         }
     }
 
@@ -129,7 +144,10 @@ impl Item {
             Line::Pair { .. } => None,
             Line::Note { line, text } => Some((*line, text.clone())),
         });
-        let off = "switched off: it would not mean what it meant".to_owned();
+        let off = match self.kind {
+            Kind::Policy => "switched off: it would not mean what it meant".to_owned(),
+            Kind::Network => "left out: it would not mean what it meant".to_owned(),
+        };
         let off = self.disabled.then_some((self.line, off));
         let (kind, name) = (self.kind, &self.name);
         let remarks = notes.chain(off);
@@ -143,15 +161,27 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Value::from(self.name.clone());
         writeln!(f, "# From {}:{}", self.file, self.line)?;
-        writeln!(f, "[[{}]]", self.kind)?;
-        writeln!(f, "name = {}", toml_of(&name).unwrap_or_default())?;
-        if self.disabled {
+        // A network has no key that switches it off.
+        let out = match (self.disabled, self.kind) {
+            (true, Kind::Network) => "# ",
+            _ => "",
+        };
+        if !out.is_empty() {
+            writeln!(f, "# Left out: it would not mean what it meant.")?;
+        }
+        writeln!(f, "{out}[[{}]]", self.kind)?;
+        writeln!(f, "{out}name = {}", toml_of(&name).unwrap_or_default())?;
+        if self.disabled && out.is_empty() {
             writeln!(f, "# Switched off: it would not mean what it meant.")?;
             writeln!(f, "enabled = false")?;
         }
         for line in &self.lines {
             match line {
-                Line::Pair { key, value } => writeln!(f, "{key} = {value}")?,
+                Line::Pair { key, value } => {
+                    for line in format!("{key} = {value}").lines() {
+                        writeln!(f, "{out}{line}")?;
+                    }
+                }
                 // Whatever it quotes, a comment ends with its line.
                 Line::Note { text, .. } => {
                     let text = text.replace(|c: char| c.is_control(), " ");

@@ -2,7 +2,8 @@
 
 use super::fields::Fields;
 use super::item::{Item, Kind};
-use super::operator::{as_text, is_pf_name, resource, select};
+use super::operator::as_text;
+use super::select::{is_as_written, is_pf_name, resource, select};
 use crate::model::{DriverName, PciAddress, PciId};
 
 /// One of these is in every such file; `resources` was its first name.
@@ -45,17 +46,21 @@ fn policy(mut entry: Fields<'_>) -> anyhow::Result<Item> {
     let drivers = selector.strings("drivers");
     let devices = selector.strings("devices");
     let names = selector.strings("pfNames");
-    select(&mut item, "match.vendor", vendors, |text| {
-        text.parse::<PciId>().is_ok()
-    });
-    select(&mut item, "match.driver", drivers, |text| {
-        text.parse::<DriverName>().is_ok()
-    });
-    select(&mut item, "match.pci_address", devices, |text| {
-        text.parse::<PciAddress>().is_ok()
-    });
+    select(&mut item, "match.vendor", vendors, is_as_written::<PciId>);
+    select(
+        &mut item,
+        "match.driver",
+        drivers,
+        is_as_written::<DriverName>,
+    );
+    select(
+        &mut item,
+        "match.pci_address",
+        devices,
+        is_as_written::<PciAddress>,
+    );
     select(&mut item, "match.pf_name", names, is_pf_name);
-    item.leftovers(&selector);
+    item.selector_leftovers(&selector);
     item.leftovers(&entry);
     Ok(item)
 }

@@ -1,0 +1,67 @@
+//! What selects NICs, and the pool that they form: values that are compared elsewhere as texts.
+
+use super::item::{Item, toml_of};
+use crate::model::ResourceName;
+use crate::policy::file;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::str::FromStr;
+
+/// Of entries for one PF only the first counts, for the operator and for the device plugin.
+pub(super) fn first_of_each(item: &mut Item, entries: Vec<String>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let mut first = Vec::new();
+    for entry in entries {
+        let pf = entry.split('#').next().unwrap_or_default().to_lowercase();
+        match seen.insert(pf) {
+            true => first.push(entry),
+            false => item.note(
+                None,
+                format!("{entry:?} has no effect: another one for this PF is first"),
+            ),
+        }
+    }
+    first
+}
+
+/// A value that cannot be one of ours names nothing; without it the policy would name more.
+pub(super) fn select(
+    item: &mut Item,
+    key: &str,
+    mut values: Vec<String>,
+    valid: impl Fn(&str) -> bool,
+) {
+    let given = !values.is_empty();
+    for bad in values.iter().filter(|value| !valid(value)) {
+        item.note(None, format!("{key} cannot be {bad:?}"));
+    }
+    values.retain(|value| valid(value));
+    if values.is_empty() && given {
+        item.disable();
+    }
+    item.any_of(key, values);
+}
+
+/// Elsewhere texts are compared as they are: in another spelling they name nothing.
+pub(super) fn is_as_written<T: FromStr + ToString>(text: &str) -> bool {
+    text.parse::<T>()
+        .is_ok_and(|value| value.to_string() == text)
+}
+
+/// What makes a name a pattern.
+pub(super) const OF_GLOBS: [char; 5] = ['*', '?', '[', ']', '\\'];
+
+/// As our own parser sees it, and no glob: elsewhere names are compared as they are.
+pub(super) fn is_pf_name(text: &str) -> bool {
+    let name = toml_of(&json!(text)).unwrap_or_default();
+    let policy = format!("[[policy]]\nname = \"a\"\nnum_vfs = 65535\nmatch.pf_name = {name}\n");
+    !text.contains(OF_GLOBS) && file::parse(Path::new(""), &policy).is_ok()
+}
+
+pub(super) fn resource(item: &mut Item, name: String) {
+    if let Err(malformed) = name.parse::<ResourceName>() {
+        item.note(None, format!("change the resource: {malformed}"));
+    }
+    item.pair("resource", name);
+}
