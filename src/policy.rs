@@ -12,6 +12,7 @@ pub mod advice;
 pub mod diagnostic;
 pub mod file;
 pub mod glob;
+pub mod libcni;
 pub mod load;
 pub mod network;
 pub(crate) mod reader;

@@ -20,11 +20,12 @@ pub mod pools;
 
 use crate::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot};
 use crate::plan::owned::Assignment;
+use crate::policy::libcni::Refusal;
 use crate::policy::resolve::Resolution;
 use crate::policy::{Network, Policy};
 use crate::report::PfReport;
 use assign::{Assignments, NoVf};
-use cni::{Device, Unusable};
+use cni::Device;
 use nad::NotForKubernetes;
 use podman::NotForPodman;
 use pools::Pools;
@@ -128,7 +129,7 @@ pub enum Reason {
     #[error(transparent)]
     NoVf(#[from] NoVf),
     #[error(transparent)]
-    Unusable(#[from] Unusable),
+    Unusable(#[from] Refusal),
     #[error(
         "a kubelet runs here and no other CNI configuration comes first: \
          this one would become the network of every pod"

@@ -3,6 +3,7 @@
 use super::{object, pretty};
 use crate::model::{NetworkName, PciAddress, ResourceName, VlanProto};
 use crate::policy::Network;
+use crate::policy::libcni::{self, Refusal};
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use serde_json::{Map, Value, json};
 
@@ -15,17 +16,6 @@ const SUFFIX: &str = ".conflist";
 
 /// Accepted by everything that reads conflists; 1.1.0 is unknown to the plugins of Debian 12 and 13.
 const DEFAULT_VERSION: &str = "1.0.0";
-
-/// A raw configuration that its readers would refuse: containerd then refuses all others with it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Unusable {
-    #[error("cniVersion is not a text")]
-    Version,
-    #[error("plugins is not a list with at least one plugin")]
-    NoPlugins,
-    #[error("plugin {position} is not an object with a type")]
-    NoType { position: usize },
-}
 
 pub fn file_name(network: &NetworkName) -> String {
     format!("{PREFIX}{network}{SUFFIX}")
@@ -59,26 +49,20 @@ pub fn is_for_our_plugin(network: &Network) -> bool {
         && network.resource.is_some()
 }
 
-pub fn conflist(network: &Network, device: Device<'_>) -> Result<String, Unusable> {
+/// A configuration that its readers would refuse is none.
+pub fn conflist(network: &Network, device: Device<'_>) -> Result<String, Refusal> {
     let mut list = match &network.body {
         NetworkBody::Described(description) => described(description),
         NetworkBody::Raw(config) => as_list(config),
     };
-    if !list.get("cniVersion").is_some_and(Value::is_string) {
-        return Err(Unusable::Version);
-    }
     list.insert("name".to_owned(), json!(network.name));
-    let plugins = list.get_mut("plugins").and_then(Value::as_array_mut);
-    let plugins = plugins.filter(|plugins| !plugins.is_empty());
-    let plugins = plugins.ok_or(Unusable::NoPlugins)?;
-    for (at, plugin) in plugins.iter_mut().enumerate() {
-        let typed = plugin["type"].as_str().is_some_and(|name| !name.is_empty());
-        if !typed {
-            return Err(Unusable::NoType { position: at + 1 });
-        }
-        if at != 0 {
-            continue;
-        }
+    if let Some(refusal) = libcni::refusals(&list).into_iter().next() {
+        return Err(refusal);
+    }
+    if let Some(plugin) = list
+        .get_mut("plugins")
+        .and_then(|plugins| plugins.get_mut(0))
+    {
         match device {
             Device::None => {}
             Device::Vf(device) => {

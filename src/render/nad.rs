@@ -3,6 +3,7 @@
 use super::{MANAGER, MANAGER_LABEL, cni, pools, pretty};
 use crate::model::{NetworkName, ResourceName};
 use crate::policy::Network;
+use crate::policy::libcni::Refusal;
 use crate::policy::network::{NetworkBody, PluginType};
 use serde_json::{Map, Value, json};
 
@@ -14,7 +15,7 @@ pub enum NotForKubernetes {
     #[error("{0} is not a name in Kubernetes: lower case letters, digits, '.' and '-'")]
     Name(NetworkName),
     #[error(transparent)]
-    Unusable(#[from] cni::Unusable),
+    Unusable(#[from] Refusal),
 }
 
 pub fn file_name(network: &Network) -> String {

@@ -2,6 +2,7 @@
 
 use super::{settings, source, value};
 use crate::model::VfSettings;
+use crate::policy::libcni::{self, Refusal};
 use crate::policy::network::{Description, Network, NetworkBody, PluginType};
 use crate::policy::reader::json::all_with_whole_numbers;
 use crate::policy::reader::value::{boolean, parsed, word};
@@ -92,6 +93,8 @@ fn ipam(table: &mut Table<'_>) -> Option<Map<String, Value>> {
         let fault = Fault::new("\"ipam\" names no plugin");
         table.error("ipam", fault.expecting(PLUGIN_TYPE));
     }
+    let plugin = Map::from_iter([("ipam".to_owned(), Value::Object(ipam.clone()))]);
+    report(table, "ipam", libcni::refusals_of_keys(&plugin));
     Some(ipam)
 }
 
@@ -108,6 +111,7 @@ fn plugin_config(table: &mut Table<'_>) -> Map<String, Value> {
             table.error("plugin_config", fault.suggesting(suggestion));
         }
     }
+    report(table, "plugin_config", libcni::refusals_of_keys(&config));
     config
 }
 
@@ -138,6 +142,9 @@ fn meta_plugins(table: &mut Table<'_>) -> Vec<Map<String, Value>> {
         let fault = Fault::new("an entry of \"meta_plugins\" names no plugin");
         table.error("meta_plugins", fault.expecting(PLUGIN_TYPE));
     }
+    for plugin in &plugins {
+        report(table, "meta_plugins", libcni::refusals_of_keys(plugin));
+    }
     plugins
 }
 
@@ -166,6 +173,9 @@ fn raw(table: &mut Table<'_>) -> Option<Map<String, Value>> {
         let expected = "\"type\", or \"plugins\" with a \"type\" in each";
         table.error("config", fault.expecting(expected));
     }
+    if complete {
+        report(table, "config", libcni::refusals(&config));
+    }
     for key in SRIOV_KEYS.iter().chain(&OTHER_KEYS) {
         if table.has(key) {
             let fault = Fault::new(format!("\"{key}\" has no effect beside \"config\""));
@@ -173,6 +183,14 @@ fn raw(table: &mut Table<'_>) -> Option<Map<String, Value>> {
         }
     }
     Some(config)
+}
+
+fn report(table: &Table<'_>, key: &str, refusals: Vec<Refusal>) {
+    for refusal in refusals {
+        let Refusal { what, found, .. } = &refusal;
+        let fault = Fault::new(format!("bad value in \"{key}\": {what} is {found}"));
+        table.error(key, fault.expecting(refusal.expected));
+    }
 }
 
 const PLUGIN_TYPE: &str = "type = the name of a CNI plugin";

@@ -164,29 +164,39 @@ fn a_raw_list_stays_as_it_is_but_for_name_and_device() {
 
 #[test]
 fn what_would_break_every_other_network_is_not_written() {
+    let no_plugins = "plugins is not a list with at least one plugin";
+    let no_type = "plugin 1 is not an object with a type";
     let cases = [
-        (json!({}), Unusable::NoType { position: 1 }),
-        (json!({"type": ""}), Unusable::NoType { position: 1 }),
-        (json!({"type": 7}), Unusable::NoType { position: 1 }),
-        (json!({"plugins": []}), Unusable::NoPlugins),
-        (json!({"plugins": {"type": "sriov"}}), Unusable::NoPlugins),
+        (json!({}), no_type),
+        (json!({"type": ""}), no_type),
+        (json!({"type": 7}), no_type),
+        (json!({"plugins": []}), no_plugins),
+        (json!({"plugins": {"type": "sriov"}}), no_plugins),
         (
             json!({"plugins": [{"type": "sriov"}, "tuning"]}),
-            Unusable::NoType { position: 2 },
+            "plugin 2 is not an object with a type",
         ),
         (
             json!({"cniVersion": 1.0, "type": "sriov"}),
-            Unusable::Version,
+            "cniVersion is not a text",
+        ),
+        (
+            json!({"disableCheck": 1, "plugins": [{"type": "sriov"}]}),
+            "disableCheck is not true or false",
+        ),
+        (
+            json!({"type": "sriov", "dns": {"nameservers": "10.0.0.1"}}),
+            "plugin 1: dns.nameservers is not a list of texts",
         ),
     ];
     for (config, error) in cases {
-        assert_eq!(conflist(&raw_network(config), device()), Err(error));
+        let refusal = conflist(&raw_network(config), device()).unwrap_err();
+        assert_eq!(refusal.to_string(), error);
     }
     let network = described_network(|description| description.meta_plugins = vec![Map::new()]);
-    assert_eq!(
-        conflist(&network, Device::None),
-        Err(Unusable::NoType { position: 2 })
-    );
+    let refusal = conflist(&network, Device::None).unwrap_err();
+    let error = "plugin 2 is not an object with a type";
+    assert_eq!(refusal.to_string(), error);
 }
 
 #[test]

@@ -91,6 +91,38 @@ fn faults_of_networks() {
             ":3:10: \"config\" is neither a CNI plugin nor a list of them",
         ),
         (
+            "config = { disableCheck = 1, plugins = [{ type = \"a\" }] }",
+            ":3:10: bad value in \"config\": disableCheck is 1; expected true or false",
+        ),
+        (
+            "config = { cniVersions = \"1.0.0\", plugins = [{ type = \"a\" }] }",
+            ":3:10: bad value in \"config\": cniVersions is \"1.0.0\"; expected a list of versions",
+        ),
+        (
+            "config = '{\"type\": \"a\", \"ipam\": \"dhcp\"}'",
+            ":3:10: bad value in \"config\": plugin 1: ipam is \"dhcp\"; expected an object",
+        ),
+        (
+            "config = '{\"plugins\": [{\"type\": \"a\"}, {\"type\": \"b\", \"dns\": {\"search\": \"c\"}}]}'",
+            ":3:10: bad value in \"config\": plugin 2: dns.search is \"c\"; expected a list of texts",
+        ),
+        (
+            "config = '{\"loadOnlyInlinedPlugins\": null, \"plugins\": [{\"type\": \"a\", \"capabilities\": []}]}'",
+            ":3:10: bad value in \"config\": plugin 1: capabilities is []; expected an object",
+        ),
+        (
+            "resource = \"r\"\nplugin_config = { dns = \"10.0.0.1\" }",
+            ":4:17: bad value in \"plugin_config\": dns is \"10.0.0.1\"; expected an object",
+        ),
+        (
+            "resource = \"r\"\nmeta_plugins = [{ type = \"a\", capabilities = { mac = \"on\" } }]",
+            ":4:16: bad value in \"meta_plugins\": capabilities.mac is \"on\"; expected true or false",
+        ),
+        (
+            "resource = \"r\"\nipam = { type = \"a\", Type = 5 }",
+            ":4:8: bad value in \"ipam\": ipam.Type is 5; expected a text",
+        ),
+        (
             &format!("{raw}\nvlan = 3"),
             ":4:8: \"vlan\" has no effect beside \"config\"; write it within \"config\"",
         ),
