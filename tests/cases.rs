@@ -108,6 +108,23 @@ fn every_case_is_planned_as_it_was() {
     }));
 }
 
+/// What is imported is planned beside it.
+#[test]
+fn what_is_kept_as_imported_is_what_is_imported() {
+    let mut cases = cases();
+    cases.retain(|case| case.join("imported.toml").exists());
+    assert!(!cases.is_empty());
+    assert_same(cases.iter().filter_map(|case| {
+        let output = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+            .current_dir(case)
+            .args(["import", "config.json"])
+            .output()
+            .unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        compare(&case.join("imported.toml"), &text)
+    }));
+}
+
 #[test]
 fn every_session_goes_as_it_went() {
     let files = cases().into_iter().map(|case| case.join("session.txt"));

@@ -107,8 +107,8 @@ fn faults_of_networks() {
             ":3:10: bad value in \"config\": plugin 2: dns.search is \"c\"; expected a list of texts",
         ),
         (
-            "config = '{\"loadOnlyInlinedPlugins\": null, \"plugins\": [{\"type\": \"a\", \"capabilities\": []}]}'",
-            ":3:10: bad value in \"config\": plugin 1: capabilities is []; expected an object",
+            "config = '{\"loadOnlyInlinedPlugins\": null, \"plugins\": [{\"type\": \"a\"}]}'",
+            ":3:10: bad value in \"config\": loadOnlyInlinedPlugins is null; expected true or false",
         ),
         (
             "resource = \"r\"\nplugin_config = { dns = \"10.0.0.1\" }",
