@@ -10,6 +10,7 @@ mod job;
 pub mod journal;
 mod ledger;
 mod listen;
+mod listing;
 mod loading;
 mod neighbours;
 mod notify;

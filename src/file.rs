@@ -1,6 +1,6 @@
 //! Files that are whole or not there: written beside their place, then moved into it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, FileType, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -108,6 +108,20 @@ pub fn is_temporary(name: &str) -> bool {
 pub fn sync_directory(path: &Path) -> Result<(), FileError> {
     let sync = File::open(path).and_then(|directory| directory.sync_all());
     sync.map_err(FileError::new("sync", path))
+}
+
+/// What is there, behind a link too; `None` where nothing is.
+pub fn kind(path: &Path) -> Result<Option<FileType>, FileError> {
+    match fs::metadata(path) {
+        Ok(found) => Ok(Some(found.file_type())),
+        Err(error) if is_absence(&error) => Ok(None),
+        Err(error) => Err(FileError::new("look at", path)(error)),
+    }
+}
+
+/// Whether an error says that a file is not there.
+pub fn is_absence(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 pub fn create_directories(path: &Path) -> Result<(), FileError> {

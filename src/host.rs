@@ -29,7 +29,7 @@ pub trait Host: Send + Sync {
     fn pfs(&self) -> Result<BTreeSet<PciAddress>, HostError>;
 
     /// The PF that a PCI function is or belongs to. Cheap, like `pfs`.
-    fn pf_of(&self, device: PciAddress) -> Option<PciAddress>;
+    fn pf_of(&self, device: PciAddress) -> Result<Option<PciAddress>, HostError>;
 
     /// `None`: there is no such PF (any more).
     fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError>;

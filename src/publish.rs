@@ -205,12 +205,20 @@ impl Prepared {
                 return;
             }
         };
-        for entry in entries.flatten() {
-            let path = directory.join(entry.file_name());
-            let is_file = entry.file_type().is_ok_and(|kind| kind.is_file());
-            let ours = is_temporary(&path) || is_ours_by_name(&path);
-            if is_file && ours && !wanted.contains(&path) {
-                self.remove.insert(path);
+        for entry in entries {
+            let found = entry.and_then(|entry| {
+                let path = directory.join(entry.file_name());
+                let ours = is_temporary(&path) || is_ours_by_name(&path);
+                let leftover = ours && !wanted.contains(&path);
+                Ok((leftover && entry.file_type()?.is_file()).then_some(path))
+            });
+            match found {
+                Ok(leftover) => self.remove.extend(leftover),
+                Err(error) => {
+                    let error = FileError::new("list", &place)(error);
+                    self.report.failed.push((directory.to_owned(), error));
+                    return;
+                }
             }
         }
     }

@@ -39,6 +39,7 @@ struct State {
     around: Surroundings,
     faults: Vec<Fault>,
     blind: BTreeMap<PciAddress, Errno>,
+    looks: Vec<fault::Look>,
     hung: usize,
     /// Grows with every release, so that a call hung later is not released by an earlier one.
     releases: usize,
@@ -181,26 +182,27 @@ impl Host for SimHost {
     }
 
     fn pfs(&self) -> Result<BTreeSet<PciAddress>, HostError> {
-        Ok(self.state().pfs.keys().copied().collect())
+        let mut state = self.state();
+        fault::look(&mut state.looks, None, &"the PCI devices")?;
+        Ok(state.pfs.keys().copied().collect())
     }
 
-    fn pf_of(&self, device: PciAddress) -> Option<PciAddress> {
-        let state = self.state();
+    fn pf_of(&self, device: PciAddress) -> Result<Option<PciAddress>, HostError> {
+        let mut state = self.state();
+        fault::look(&mut state.looks, None, &"the PCI devices")?;
         let owns = |pf: &SimPf| pf.snapshot.vfs.values().any(|vf| vf.address == device);
         let mut pfs = state.pfs.iter();
-        pfs.find(|(pf, sim)| **pf == device || owns(sim))
-            .map(|(pf, _)| *pf)
+        Ok(pfs
+            .find(|(pf, sim)| **pf == device || owns(sim))
+            .map(|(pf, _)| *pf))
     }
 
     fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError> {
-        let state = self.state();
+        let mut state = self.state();
         if let Some(&errno) = state.blind.get(&pf) {
-            return Err(HostError::Kernel {
-                what: pf.to_string(),
-                errno,
-                detail: None,
-            });
+            return Err(fault::unread(&pf, errno));
         }
+        fault::look(&mut state.looks, Some(pf), &pf)?;
         let with_holders = look == Look::WithHolders;
         Ok(state.pfs.get(&pf).map(|pf| pf.observed(with_holders)))
     }

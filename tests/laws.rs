@@ -29,7 +29,7 @@ use run::Run;
 use sriovd::model::{Node, PciAddress};
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::policy::{Policy, PolicySet};
-use sriovd::reconcile::Outcome;
+use sriovd::reconcile::{End, Ledger as _, Outcome};
 use sriovd::report::ProblemKind;
 use world::{Event, World};
 
@@ -143,6 +143,50 @@ proptest! {
             if after.is_some() && expected.is_some() {
                 prop_assert_eq!(&after, &expected, "died at {} of {}", moment, moments.seen());
             }
+        }
+    }
+
+    /// Whatever look of a pass fails: the PF is not gone, what is ours stays ours, and when looks
+    /// succeed again all is as it would have been.
+    #[test]
+    fn what_cannot_be_read_has_not_changed(
+        world in generate::world(),
+        events in generate::events(12),
+        slot in 0..3usize,
+        number in 0..8u32,
+        errno in generate::unread(),
+    ) {
+        let pf = world::slot(slot);
+        let before = |turn| {
+            let mut run = Run::new(&world);
+            events.iter().filter(|event| !event.is_fault()).for_each(|event| run.happen(event));
+            run.happen(&Event::Policies(turn));
+            run
+        };
+        for turn in 0..2 {
+            let mut disturbed = before(turn);
+            if disturbed.agent.host.pf(pf).is_none() {
+                return Ok(());
+            }
+            let owned = disturbed.agent.ledger.owned(pf);
+            disturbed.agent.host.fail_look(Some(pf), number, errno);
+            let outcome = disturbed.pass(pf);
+            prop_assert!(outcome.is_some(), "the PF is gone");
+            if let Some(End::Unobservable(_)) = outcome.map(|it| it.end)
+                && number == 0
+            {
+                prop_assert_eq!(disturbed.agent.ledger.owned(pf), owned);
+            }
+            disturbed.agent.host.clear_faults();
+            let mut undisturbed = before(turn);
+            undisturbed.pass(pf);
+            let last = |mut run: Run| {
+                let mut settled = run.settle().expect("still at work after several passes");
+                check::nobody_lost_a_vf(&run).unwrap();
+                let problems = settled.remove(&pf).map(check::told).unwrap_or_default();
+                (problems, run.agent.host.pf(pf).map(check::essence))
+            };
+            prop_assert_eq!(last(disturbed), last(undisturbed), "look {} failed", number);
         }
     }
 

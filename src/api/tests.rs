@@ -254,8 +254,8 @@ impl Host for Stuck {
         let _ = self.0.lock().unwrap().recv();
         Ok(BTreeSet::new())
     }
-    fn pf_of(&self, _: PciAddress) -> Option<PciAddress> {
-        None
+    fn pf_of(&self, _: PciAddress) -> Result<Option<PciAddress>, HostError> {
+        Ok(None)
     }
     fn observe(&self, _: PciAddress, _: Look) -> Result<Option<PfSnapshot>, HostError> {
         Ok(None)

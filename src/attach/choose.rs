@@ -15,7 +15,7 @@ impl Lender {
     ) -> Result<Vec<PoolVf>, AttachError> {
         match choice {
             Choice::Vf(address) => {
-                let pf = self.host.pf_of(*address).filter(|pf| pf != address);
+                let pf = self.host.pf_of(*address)?.filter(|pf| pf != address);
                 let pf = pf.ok_or(AttachError::NotAVf(*address))?;
                 let seen = self.host.observe(pf, Look::Plain)?;
                 let found = seen.and_then(|seen| {

@@ -130,10 +130,12 @@ pub(super) fn find(
     let links = netlink
         .links()
         .map_err(|error| error.while_doing("listing the container's interfaces".to_owned()))?;
-    let mut own = links
-        .into_iter()
-        .filter(|link| host.function_of(link) == Some(vf));
-    own.next().ok_or_else(|| HostError::Gone {
+    for link in links {
+        if host.function_of(&link)? == Some(vf) {
+            return Ok(link);
+        }
+    }
+    Err(HostError::Gone {
         what: format!("the interface of VF {vf}"),
     })
 }

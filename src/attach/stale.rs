@@ -38,7 +38,7 @@ impl Lender {
     pub(super) fn life(&self, allocation: &Allocation) -> Result<Life, AttachError> {
         let other_boot = allocation.boot.as_ref().zip(self.boot());
         if other_boot.is_some_and(|(then, now)| *then != now)
-            || !self.host.is_present(allocation.address)
+            || !self.host.is_present(allocation.address)?
         {
             return Ok(Life::Ended);
         }

@@ -56,9 +56,14 @@ pub(super) fn render(
         }
     });
     let cni_dir = settings.cni_dir.as_deref().filter(|_| is_this_host);
-    let cni_directory = cni_dir.map_or_else(CniDirectory::default, |dir| {
-        cni_directory::look(&arguments.root, dir)
-    });
+    let cni_directory = match cni_dir.map(|dir| cni_directory::look(&arguments.root, dir)) {
+        Some(Ok(found)) => found,
+        None => CniDirectory::default(),
+        Some(Err(error)) => {
+            super::output::note(&format!("what else is for CNI is not known: {error}"));
+            CniDirectory::default()
+        }
+    };
     render::render(&render::Input {
         policies: &scene.policies.policies,
         networks: &scene.policies.networks,

@@ -50,7 +50,13 @@ impl<'r> Own<'r> {
     }
 
     pub(super) fn has_cni_plugin(&self) -> bool {
-        let installed = Plugins::look(self.root).cni;
+        let installed = Plugins::look(self.root).map(|plugins| plugins.cni);
+        let installed = installed.unwrap_or_else(|error| {
+            output::note(&format!(
+                "whether sriovd-cni is installed is not known: {error}"
+            ));
+            false
+        });
         self.output_settings().cni_plugin.is_ours(installed)
     }
 

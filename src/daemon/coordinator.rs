@@ -1,17 +1,18 @@
 //! The state of the daemon, and what each message does to it. Nothing here blocks.
 
 use super::ledger::StateLedger;
+use super::listing::Listing;
 use super::loading::{Load, Loading};
 use super::outputs::{Published, Publisher};
 use super::pausing::Current;
 use super::slot::{Deadlines, Retry, Slot, Waiting, tell_done};
-use super::{Message, announce, device_plugin, journal};
+use super::{Message, announce, device_plugin};
 use crate::agent::Settings;
 use crate::api::{self, Feed, Remembers, Request, Tls, View};
 use crate::attach::Lender;
 use crate::events::Cause;
 use crate::file;
-use crate::host::{Host, HostError};
+use crate::host::Host;
 use crate::model::{NetworkName, Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::PolicySet;
@@ -70,6 +71,7 @@ pub(super) struct Coordinator {
     pub(super) slots: BTreeMap<PciAddress, Slot>,
     pub(super) loaded: Option<Loaded>,
     pub(super) loading: Loading,
+    pub(super) listing: Listing,
     pub(super) publisher: Publisher,
     pub(super) held_back: Vec<HeldBack>,
     /// The VF that each network has, as it was published last.
@@ -98,6 +100,7 @@ impl Coordinator {
             slots: BTreeMap::new(),
             loaded: None,
             loading: Loading::default(),
+            listing: Listing::default(),
             publisher: Publisher::default(),
             held_back: Vec::new(),
             given: BTreeMap::new(),
@@ -163,23 +166,6 @@ impl Coordinator {
         }
     }
 
-    /// All PFs that are there, and those that we still believe to be there.
-    fn on_listed(&mut self, listed: Result<BTreeSet<PciAddress>, HostError>, waiting: &Waiting) {
-        let listed = listed.unwrap_or_else(|error| {
-            journal::not_listed(&error);
-            BTreeSet::new()
-        });
-        if matches!(waiting.cause, Cause::Start) {
-            self.first_look = Some(listed.clone());
-        }
-        let known: BTreeSet<_> = self.slots.keys().copied().collect();
-        for pf in listed.union(&known) {
-            self.ask(*pf, Waiting::new(waiting.cause.clone()));
-        }
-        self.publisher.mark_all();
-        self.publish();
-    }
-
     fn on_published(&mut self, published: Published) {
         let node_state = &self.shared.settings.outputs.node_state_file;
         self.announced
@@ -240,7 +226,7 @@ impl Coordinator {
 
     pub(super) fn is_busy(&self) -> bool {
         let stuck = |slot: &Slot| slot.running.as_ref().is_some_and(|run| run.hung.is_none());
-        self.slots.values().any(stuck) || !self.publisher.is_idle()
+        self.slots.values().any(stuck) || self.publisher.is_at_work()
     }
 
     pub(super) fn tell_settled(&mut self) {

@@ -157,7 +157,7 @@ impl Coordinator {
         let before = std::mem::replace(&mut self.shared.policies, policies);
         if matches!(cause, Cause::Start) {
             let waiting = Waiting::new(Cause::Start);
-            job::list(&self.shared, &self.messages, waiting);
+            self.list(waiting);
         } else if before != self.shared.policies {
             for pf in self.affected_by(&before) {
                 self.ask(pf, Waiting::new(cause.clone()));

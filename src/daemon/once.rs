@@ -29,6 +29,9 @@ pub fn apply(
         coordinator.only_looks = true;
         coordinator.load_policies(Cause::Start);
         work(&mut coordinator, &mut finished, Coordinator::has_looked).await?;
+        if let Some(error) = &coordinator.listing.error {
+            anyhow::bail!("the PCI devices of this host cannot be listed: {error}");
+        }
         coordinator.only_looks = false;
         let (done, taken) = oneshot::channel();
         coordinator.publish();
@@ -71,7 +74,8 @@ async fn work(
 impl Coordinator {
     fn has_looked(&self) -> bool {
         let is_at_work = |slot: &Slot| slot.running.is_some() && !slot.is_hung();
-        self.first_look.is_some() && !self.slots.values().any(is_at_work)
+        let is_listed = self.first_look.is_some() || self.listing.error.is_some();
+        is_listed && !self.slots.values().any(is_at_work)
     }
 
     fn find(&self, names: &[String]) -> anyhow::Result<Vec<PciAddress>> {

@@ -1,5 +1,7 @@
 //! Keeps the files that others read in step with what was seen: one publication at a time.
 
+mod kept;
+
 use super::Message;
 use super::backoff::{Backoff, jitter};
 use super::coordinator::{Coordinator, Shared};
@@ -9,10 +11,12 @@ use crate::agent::{self, WhenInstalled};
 use crate::attach::pools::NODE_STATE;
 use crate::file::FileError;
 use crate::model::{NetworkName, PciAddress};
+use crate::plan::Memory;
 use crate::publish::plugins::Plugins;
 use crate::publish::{self, PublishReport, cni_directory};
 use crate::render::{self, CniDirectory, HeldBack, OutputSettings, View};
 use crate::report::Seen;
+use kept::Kept;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
@@ -26,6 +30,8 @@ use tokio::task::spawn_blocking;
 pub(super) struct Publisher {
     running: bool,
     wanted: Wanted,
+    /// Nobody knows which PFs there are.
+    waits: bool,
     last: Option<Digests>,
     /// Where something of somebody else is.
     refused: BTreeSet<PathBuf>,
@@ -53,6 +59,8 @@ pub(super) struct Published {
     /// What is remembered is not on disk.
     pub(super) unsaved: Option<FileError>,
     files: Digests,
+    /// Some of what there is could not be seen.
+    is_partial: bool,
 }
 
 /// What was put on disk, as short as needed to tell whether it would be the same again.
@@ -109,7 +117,7 @@ impl Publisher {
         self.running = false;
         // What failed is tried again with the next change, or after a while: a disk that has room
         // again tells nobody.
-        self.last = (!failed).then_some(published.files);
+        self.last = (!failed && !published.is_partial).then_some(published.files);
         if failed {
             self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
         } else {
@@ -120,6 +128,11 @@ impl Publisher {
 
     pub(super) fn is_idle(&self) -> bool {
         !self.running && self.wanted == Wanted::Nothing
+    }
+
+    /// Unlike one that waits until something can be seen.
+    pub(super) fn is_at_work(&self) -> bool {
+        self.running || self.wanted != Wanted::Nothing && !self.waits
     }
 }
 
@@ -136,8 +149,9 @@ impl Coordinator {
             |slot: &Slot| slot.seen.is_some() || slot.running.is_none() || slot.is_hung();
         let all_seen = self.slots.values().all(seen_once) && self.loaded.is_some();
         let publisher = &mut self.publisher;
-        if publisher.running || publisher.wanted == Wanted::Nothing || !all_seen || self.only_looks
-        {
+        publisher.waits = self.first_look.is_none() && self.listing.error.is_some();
+        let may_begin = all_seen && !publisher.waits && !self.only_looks;
+        if publisher.running || publisher.wanted == Wanted::Nothing || !may_begin {
             return;
         }
         let last = publisher
@@ -152,6 +166,11 @@ impl Coordinator {
                 .iter()
                 .filter_map(|(&pf, slot)| Some((pf, slot.seen.clone()?)))
                 .collect(),
+            unseen: self
+                .slots
+                .iter()
+                .filter_map(|(&pf, slot)| slot.seen.is_none().then_some(pf))
+                .collect(),
             shared: self.shared.clone(),
             last,
         };
@@ -162,6 +181,7 @@ impl Coordinator {
 
 struct Publication {
     seen: BTreeMap<PciAddress, Arc<Seen>>,
+    unseen: BTreeSet<PciAddress>,
     shared: Shared,
     last: Option<Digests>,
 }
@@ -169,9 +189,10 @@ struct Publication {
 impl Publication {
     fn run(self) -> Published {
         let shared = &self.shared;
-        let plugins = Plugins::look(&shared.root);
-        let outputs = &rendered_to(&shared.settings.outputs, plugins);
         let memory = shared.store.memory();
+        let mut kept = Kept::unseen(&self.unseen, &told_of(&memory));
+        let (outputs, cni_directory) = &self.outputs(&mut kept);
+        let (networks, not_now) = kept.without(&shared.policies.networks, &memory.assignments);
         let seen = self.seen.iter();
         let host = View {
             hostname: &shared.node.hostname,
@@ -184,33 +205,43 @@ impl Publication {
             .iter()
             .map(|(&pf, seen)| (pf, pf_report(seen, &seen.problems)))
             .collect();
-        let rendered = render::render(&render::Input {
+        let mut rendered = render::render(&render::Input {
             policies: &shared.policies.policies,
-            networks: &shared.policies.networks,
+            networks: &networks,
             host: &host,
             previous: &memory.assignments,
             reports: &reports,
-            cni_directory: self.cni_directory(outputs),
+            cni_directory: *cni_directory,
             settings: outputs,
         });
+        kept.hold(&shared.root, &mut rendered.files, outputs);
+        let stays = kept.files(&memory.files, &rendered.files);
         let mut published = Published {
             report: None,
             held_back: rendered.held_back,
             given: rendered.given,
             unsaved: None,
             files: digests(&rendered.files),
+            is_partial: kept.is_anything(),
         };
         let mut owned = memory.files.clone();
-        if self.last.as_ref() != Some(&published.files) {
-            let directories = outputs.directories();
-            let prepared = publish::prepare(&shared.root, rendered.files, &owned, directories);
-            let about_to_own = prepared.owned().clone();
+        if published.is_partial || self.last.as_ref() != Some(&published.files) {
+            // What has no record may be of a PF that is not seen.
+            let directories = match kept.unseen.is_empty() {
+                true => outputs.directories(),
+                false => Vec::new(),
+            };
+            let ours = &owned - &stays;
+            let prepared = publish::prepare(&shared.root, rendered.files, &ours, directories);
+            let about_to_own = prepared.owned() | &stays;
             drop(shared.store.note(|memory| memory.files = about_to_own));
-            let report = prepared.commit();
-            owned.clone_from(&report.owned);
+            let mut report = prepared.commit();
+            report.failed.append(&mut kept.failed);
+            owned = &report.owned | &stays;
             published.report = Some(report);
         }
-        let assignments = rendered.assignments;
+        let mut assignments = rendered.assignments;
+        assignments.extend(not_now.into_iter().map(|(name, had)| (name.clone(), had)));
         // It saves all that is not on disk yet, whatever failed before.
         let saved = shared.store.update(|memory| {
             memory.assignments = assignments;
@@ -220,12 +251,43 @@ impl Publication {
         published
     }
 
-    fn cni_directory(&self, outputs: &OutputSettings) -> CniDirectory {
-        let directory = outputs.cni_dir.as_deref();
-        directory.map_or_else(CniDirectory::default, |dir| {
-            cni_directory::look(&self.shared.root, dir)
-        })
+    /// Without those of which nobody knows now what belongs there.
+    fn outputs(&self, kept: &mut Kept) -> (OutputSettings, CniDirectory) {
+        let settings = &self.shared.settings.outputs;
+        let root = &self.shared.root;
+        let mut outputs = match Plugins::look(root) {
+            Ok(plugins) => rendered_to(settings, plugins),
+            Err(error) => {
+                let any = Plugins {
+                    cni: true,
+                    netavark: true,
+                };
+                let mut outputs = rendered_to(settings, any);
+                kept.because(&error.path.clone(), error);
+                kept.switch_off(&mut outputs.cni_dir);
+                kept.switch_off(&mut outputs.podman_dir);
+                kept.switch_off(&mut outputs.manifests_dir);
+                outputs
+            }
+        };
+        let mut cni_directory = CniDirectory::default();
+        if let Some(directory) = outputs.cni_dir.clone() {
+            match cni_directory::look(root, &directory) {
+                Ok(found) => cni_directory = found,
+                Err(error) => {
+                    kept.because(&directory, error);
+                    kept.switch_off(&mut outputs.cni_dir);
+                }
+            }
+        }
+        (outputs, cni_directory)
     }
+}
+
+/// PFs that are described, or were.
+fn told_of(memory: &Memory) -> BTreeSet<PciAddress> {
+    let assigned = memory.assignments.values().map(|it| it.pf);
+    memory.pfs.keys().copied().chain(assigned).collect()
 }
 
 fn rendered_to(settings: &agent::Outputs, plugins: Plugins) -> OutputSettings {

@@ -35,6 +35,9 @@ impl Coordinator {
             self.publisher.mark_all();
             self.publish();
         }
+        if is_due(self.listing.retry_at(), now) {
+            self.list_again();
+        }
         if is_due(self.loading.retry_at, now) {
             self.loading.retry_at = None;
             self.load_policies(self.loading.cause_of_retry());
@@ -53,7 +56,8 @@ impl Coordinator {
             times.into_iter().flatten().min()
         };
         let pause = self.next_end_of_pause();
-        let retries = [self.publisher.retry_at, self.loading.retry_at, pause];
+        let list = self.listing.retry_at();
+        let retries = [self.publisher.retry_at, self.loading.retry_at, list, pause];
         let slots = self.slots.values().filter_map(slot_time);
         slots.chain(retries.into_iter().flatten()).min()
     }

@@ -1,9 +1,10 @@
 //! From a trigger to the PFs that it makes worth a look.
 
 use super::coordinator::Coordinator;
+use super::journal;
 use super::slot::{Slot, Waiting};
-use super::{job, journal};
 use crate::events::{Cause, Scope, Trigger};
+use crate::host::HostError;
 use crate::model::PciAddress;
 use crate::report::{Happening, ProblemKind, Seen};
 use std::sync::Arc;
@@ -19,15 +20,18 @@ impl Coordinator {
                     self.shared.feed.tell(Happening::Overrun { source });
                 }
                 self.tell_trigger(&cause, None);
-                job::list(&self.shared, &self.messages, Waiting::new(cause));
+                self.list(Waiting::new(cause));
             }
-            Scope::Device(device) => {
-                if let Some(pf) = self.pf_of_device(device) {
+            Scope::Device(device) => match self.pf_of_device(device) {
+                Ok(None) => {}
+                Ok(Some(pf)) => {
                     self.tell_trigger(&cause, Some(pf));
                     self.note_progress(pf, device, &cause);
                     self.ask(pf, Waiting::new(cause));
                 }
-            }
+                // It may be any.
+                Err(_) => self.list(Waiting::new(cause)),
+            },
             Scope::Interface(index) => {
                 if let Some(pf) = self.pf_of_interface(index) {
                     self.tell_trigger(&cause, Some(pf));
@@ -68,9 +72,9 @@ impl Coordinator {
         }
     }
 
-    fn pf_of_device(&mut self, device: PciAddress) -> Option<PciAddress> {
+    fn pf_of_device(&mut self, device: PciAddress) -> Result<Option<PciAddress>, HostError> {
         if self.slots.contains_key(&device) {
-            return Some(device);
+            return Ok(Some(device));
         }
         let known = self.slots.iter().find(|(_, slot)| {
             let seen = slot.seen.as_ref();
@@ -78,14 +82,14 @@ impl Coordinator {
                 || seen.is_some_and(|seen| seen.pf.vfs.values().any(|vf| vf.address == device))
         });
         if let Some((&pf, _)) = known {
-            return Some(pf);
+            return Ok(Some(pf));
         }
         let pf = self.shared.host.pf_of(device)?;
         // Each VF that is made gives several events.
-        if let Some(slot) = self.slots.get_mut(&pf) {
+        if let Some(slot) = pf.and_then(|pf| self.slots.get_mut(&pf)) {
             slot.coming.insert(device);
         }
-        Some(pf)
+        Ok(pf)
     }
 
     fn pf_of_interface(&self, index: u32) -> Option<PciAddress> {

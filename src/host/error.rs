@@ -18,6 +18,9 @@ pub enum HostError {
         errno: Errno,
         detail: Option<String>,
     },
+    /// What is there could not be read: nobody knows what it says now.
+    #[error("{what}: {errno}")]
+    Unread { what: String, errno: Errno },
     /// The kernel said yes and nothing happened.
     #[error("{what}: the kernel reported success, but {found}")]
     NoEffect { what: String, found: String },
@@ -41,7 +44,8 @@ pub enum HostError {
 impl HostError {
     pub fn persistence(&self) -> Persistence {
         match self {
-            Self::Gone { .. } => Persistence::Transient,
+            // Nothing tells when it can be read again.
+            Self::Gone { .. } | Self::Unread { .. } => Persistence::Transient,
             Self::Locked { .. }
             | Self::Unbinding { .. }
             | Self::Lent { .. }
@@ -53,6 +57,11 @@ impl HostError {
                 Errno::AGAIN
                 | Errno::BUSY
                 | Errno::INTR
+                // That these end, nothing tells either.
+                | Errno::ACCESS
+                | Errno::IO
+                | Errno::MFILE
+                | Errno::NFILE
                 | Errno::NOBUFS
                 | Errno::NOMEM
                 | Errno::TIMEDOUT => Persistence::Transient,

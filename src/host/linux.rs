@@ -57,13 +57,16 @@ impl LinuxHost {
         })
     }
 
-    pub fn is_present(&self, function: PciAddress) -> bool {
+    pub fn is_present(&self, function: PciAddress) -> Result<bool, HostError> {
         self.tree.exists(device(function))
     }
 
     /// The PCI function that a link stands on, by what the link says of its parent.
-    pub fn function_of(&self, link: &Link) -> Option<PciAddress> {
-        holders::pci_function(&self.tree, link.parent_device.as_deref()?)
+    pub fn function_of(&self, link: &Link) -> Result<Option<PciAddress>, HostError> {
+        match &link.parent_device {
+            Some(device) => holders::pci_function(&self.tree, device),
+            None => Ok(None),
+        }
     }
 }
 
@@ -89,7 +92,7 @@ impl Host for LinuxHost {
         observe::pfs(&self.tree)
     }
 
-    fn pf_of(&self, device: PciAddress) -> Option<PciAddress> {
+    fn pf_of(&self, device: PciAddress) -> Result<Option<PciAddress>, HostError> {
         observe::pf_of(&self.tree, device)
     }
 
@@ -154,3 +157,6 @@ fn vf_indexes(tree: &Tree, pf: &Path) -> Result<BTreeSet<VfIndex>, HostError> {
         .filter_map(|name| index(name.to_str()?))
         .collect())
 }
+
+#[cfg(test)]
+mod tests;

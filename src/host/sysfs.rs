@@ -1,4 +1,6 @@
 //! The verbs on attribute files: read, write, list, link. Every path is under one root.
+//!
+//! Only what the kernel says is not there is gone. Any other error is an error.
 
 use super::HostError;
 use rustix::io::Errno;
@@ -12,11 +14,17 @@ use std::str::FromStr;
 #[derive(Debug, Clone)]
 pub struct Tree {
     root: PathBuf,
+    #[cfg(test)]
+    faults: faults::Faults,
 }
 
 impl Tree {
     pub fn new(root: PathBuf) -> Self {
-        Self { root }
+        Self {
+            root,
+            #[cfg(test)]
+            faults: faults::Faults::default(),
+        }
     }
 
     /// Where `path` is below the root, whether it was written absolute or not.
@@ -25,29 +33,43 @@ impl Tree {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
-    pub fn exists(&self, path: impl AsRef<Path>) -> bool {
-        self.path(path).exists()
+    /// Whether something is there, behind a link too.
+    pub fn exists(&self, path: impl AsRef<Path>) -> Result<bool, HostError> {
+        let path = self.path(path);
+        let found = self.access(&path).and_then(|()| std::fs::metadata(&path));
+        match found.map_err(|error| self.not_opened(&error, "looking at", &path)) {
+            Ok(_) => Ok(true),
+            Err(HostError::Gone { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The text of a file without the newline at its end.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<String, HostError> {
+        let bytes = self.read_bytes(&path)?;
+        let text = std::str::from_utf8(&bytes)
+            .map_err(|_| unreadable(&self.path(path), &String::from_utf8_lossy(&bytes)))?;
+        Ok(text.trim_end().to_owned())
+    }
+
+    pub fn read_bytes(&self, path: impl AsRef<Path>) -> Result<Vec<u8>, HostError> {
         let path = self.path(path);
-        let mut file = File::open(&path).map_err(|error| not_opened(&error, "reading", &path))?;
+        let opened = self.access(&path).and_then(|()| File::open(&path));
+        let mut file = opened.map_err(|error| self.not_opened(&error, "reading", &path))?;
         let mut bytes = Vec::new();
         let mut page = [0; 4096];
         loop {
-            let count = file
-                .read(&mut page)
-                .map_err(|error| failed(&error, "reading", &path))?;
+            let count = self
+                .access(&path)
+                .and_then(|()| file.read(&mut page))
+                .map_err(|error| self.not_read(&error, "reading", &path))?;
             bytes.extend_from_slice(&page[..count]);
             // An attribute comes whole, and there are thousands: do not ask again for its end.
             if count < page.len() {
                 break;
             }
         }
-        let text = std::str::from_utf8(&bytes)
-            .map_err(|_| unreadable(&path, &String::from_utf8_lossy(&bytes)))?;
-        Ok(text.trim_end().to_owned())
+        Ok(bytes)
     }
 
     pub fn read_as<T: FromStr>(&self, path: impl AsRef<Path>) -> Result<T, HostError> {
@@ -56,36 +78,57 @@ impl Tree {
             .map_err(|_| unreadable(&self.path(path), &text))
     }
 
+    /// For reading.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<File, HostError> {
+        let path = self.path(path);
+        let opened = self.access(&path).and_then(|()| File::open(&path));
+        opened.map_err(|error| self.not_opened(&error, "opening", &path))
+    }
+
     /// One `write(2)`: an attribute takes its value whole or not at all.
     pub fn write(&self, path: impl AsRef<Path>, value: &str) -> Result<(), HostError> {
         let path = self.path(path);
         let doing = format!("writing {value:?} to");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .open(&path)
-            .map_err(|error| not_opened(&error, &doing, &path))?;
-        match file.write(value.as_bytes()) {
+        let opened = self
+            .access(&path)
+            .and_then(|()| OpenOptions::new().write(true).open(&path));
+        let mut file = opened.map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::NOENT | Errno::NOTDIR) => gone(&path),
+            _ => not_written(&error, &doing, &path),
+        })?;
+        match self
+            .access(&path)
+            .and_then(|()| file.write(value.as_bytes()))
+        {
             Ok(written) if written == value.len() => Ok(()),
             Ok(written) => Err(HostError::NoEffect {
                 what: format!("{doing} {}", path.display()),
                 found: format!("it took {written} of {} bytes", value.len()),
             }),
-            Err(error) => Err(failed(&error, &doing, &path)),
+            Err(error) => Err(not_written(&error, &doing, &path)),
         }
     }
 
     /// The names in a directory, in no particular order.
     pub fn list(&self, directory: impl AsRef<Path>) -> Result<Vec<OsString>, HostError> {
         let directory = self.path(directory);
-        std::fs::read_dir(&directory)
+        self.access(&directory)
+            .and_then(|()| std::fs::read_dir(&directory))
             .and_then(|entries| entries.map(|entry| Ok(entry?.file_name())).collect())
-            .map_err(|error| not_opened(&error, "listing", &directory))
+            .map_err(|error| self.not_opened(&error, "listing", &directory))
+    }
+
+    /// What a link says.
+    pub fn points_to(&self, path: impl AsRef<Path>) -> Result<PathBuf, HostError> {
+        let path = self.path(path);
+        self.access(&path)
+            .and_then(|()| std::fs::read_link(&path))
+            .map_err(|error| self.not_opened(&error, "following", &path))
     }
 
     /// Where a link points to, if the directory that it is in is no link itself.
     pub fn target(&self, path: impl AsRef<Path>) -> Result<PathBuf, HostError> {
-        let target = std::fs::read_link(self.path(&path))
-            .map_err(|error| not_opened(&error, "following", &self.path(&path)))?;
+        let target = self.points_to(&path)?;
         let mut place = path.as_ref().parent().unwrap_or(Path::new("")).to_owned();
         for part in target.components() {
             match part {
@@ -98,11 +141,9 @@ impl Tree {
 
     /// The last component of what a link points to.
     pub fn link(&self, path: impl AsRef<Path>) -> Result<OsString, HostError> {
-        let path = self.path(path);
-        let target =
-            std::fs::read_link(&path).map_err(|error| not_opened(&error, "following", &path))?;
+        let target = self.points_to(&path)?;
         let name = target.file_name().map(OsString::from);
-        name.ok_or_else(|| unreadable(&path, &target.to_string_lossy()))
+        name.ok_or_else(|| unreadable(&self.path(path), &target.to_string_lossy()))
     }
 
     pub fn link_as<T: FromStr>(&self, path: impl AsRef<Path>) -> Result<T, HostError> {
@@ -110,6 +151,39 @@ impl Tree {
         let name = name.to_string_lossy();
         name.parse()
             .map_err(|_| unreadable(&self.path(path), &name))
+    }
+
+    fn not_opened(&self, error: &io::Error, doing: &str, path: &Path) -> HostError {
+        match Errno::from_io_error(error) {
+            Some(Errno::NOENT | Errno::NOTDIR) => gone(path),
+            _ => self.not_read(error, doing, path),
+        }
+    }
+
+    /// A driver that is there can answer ENODEV too: only a file that went is gone.
+    fn not_read(&self, error: &io::Error, doing: &str, path: &Path) -> HostError {
+        match Errno::from_io_error(error).unwrap_or(Errno::IO) {
+            Errno::NODEV if !self.stands(path) => gone(path),
+            errno => HostError::Unread {
+                what: format!("{doing} {}", path.display()),
+                errno,
+            },
+        }
+    }
+
+    fn stands(&self, path: &Path) -> bool {
+        let found = self
+            .access(path)
+            .and_then(|()| std::fs::symlink_metadata(path));
+        let errno = found.err().as_ref().and_then(Errno::from_io_error);
+        !matches!(errno, Some(Errno::NOENT | Errno::NOTDIR))
+    }
+
+    /// Before each access. Tests let some of them fail.
+    pub(super) fn access(&self, _path: &Path) -> io::Result<()> {
+        #[cfg(test)]
+        self.faults.strike(_path)?;
+        Ok(())
     }
 }
 
@@ -122,16 +196,9 @@ pub fn if_present<T>(result: Result<T, HostError>) -> Result<Option<T>, HostErro
     }
 }
 
-fn not_opened(error: &io::Error, doing: &str, path: &Path) -> HostError {
-    match Errno::from_io_error(error) {
-        Some(Errno::NOENT | Errno::NOTDIR) => gone(path),
-        _ => failed(error, doing, path),
-    }
-}
-
 /// With the file open, ENOENT and the like are answers of a driver that is there. Only ENODEV says
 /// that the device was removed meanwhile.
-fn failed(error: &io::Error, doing: &str, path: &Path) -> HostError {
+fn not_written(error: &io::Error, doing: &str, path: &Path) -> HostError {
     match Errno::from_io_error(error).unwrap_or(Errno::IO) {
         Errno::NODEV => gone(path),
         errno => HostError::Kernel {
@@ -155,5 +222,7 @@ fn unreadable(path: &Path, found: &str) -> HostError {
     }
 }
 
+#[cfg(test)]
+pub(crate) mod faults;
 #[cfg(test)]
 mod tests;

@@ -160,8 +160,9 @@ pub fn still_owned(
                 let asked = wanted.is_some_and(|wanted| wanted.settings.get(attribute).is_some());
                 let back = value_before(attribute, *before);
                 let is = vf.settings.get(attribute);
-                // What the driver never tells could not be seen to go back either.
-                let hidden = is.is_none() && pf.vf_list_complete;
+                // What the driver never tells could not be seen to go back either. Without the PF's
+                // interface it tells nothing.
+                let hidden = is.is_none() && pf.vf_list_complete && pf.interface.is_some();
                 let away = match attribute {
                     // Where it goes back to none its driver chooses one. A netdev that is still to
                     // come may have ours.

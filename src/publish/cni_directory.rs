@@ -1,26 +1,33 @@
 //! Whether ours would be the first network configuration that a container runtime finds.
 
-use crate::file::under;
+use crate::file::{self, FileError, under};
 use crate::render::CniDirectory;
 use crate::render::cni;
+use std::ffi::OsString;
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 /// Where every kubelet keeps its state.
 pub const KUBELET: &str = "/var/lib/kubelet";
 
-/// A directory that cannot be read counts as empty: then nothing of ours is put there.
-pub fn look(root: &Path, directory: &Path) -> CniDirectory {
-    let entries = fs::read_dir(under(root, directory));
-    let mut names = entries
-        .into_iter()
-        .flatten()
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok());
-    CniDirectory {
-        other_conflists: names.any(|name| cni::is_configuration_before_ours(&name)),
-        kubelet: under(root, Path::new(KUBELET)).is_dir(),
-    }
+/// A directory that is not there is empty.
+pub fn look(root: &Path, directory: &Path) -> Result<CniDirectory, FileError> {
+    let place = under(root, directory);
+    let names = match names(&place) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        names => names.map_err(FileError::new("list", &place))?,
+    };
+    let mut names = names.iter().filter_map(|name| name.to_str());
+    Ok(CniDirectory {
+        other_conflists: names.any(cni::is_configuration_before_ours),
+        kubelet: file::kind(&under(root, Path::new(KUBELET)))?.is_some_and(|it| it.is_dir()),
+    })
+}
+
+fn names(directory: &Path) -> io::Result<Vec<OsString>> {
+    let entries = fs::read_dir(directory)?;
+    entries.map(|entry| Ok(entry?.file_name())).collect()
 }
 
 #[cfg(test)]

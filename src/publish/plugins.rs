@@ -1,6 +1,6 @@
 //! Which of our container plugins are installed: outputs that need one are then on by themselves.
 
-use crate::file::under;
+use crate::file::{self, FileError, under};
 use std::path::Path;
 
 /// Where runtimes look for CNI plugins: upstream, Debian, Fedora.
@@ -25,13 +25,25 @@ pub struct Plugins {
 }
 
 impl Plugins {
-    pub fn look(root: &Path) -> Self {
-        let any = |paths: &[&str]| paths.iter().any(|it| under(root, Path::new(it)).is_file());
-        Self {
-            cni: any(&CNI),
-            netavark: any(&NETAVARK),
+    /// One that is found is there, whatever could not be looked at.
+    pub fn look(root: &Path) -> Result<Self, FileError> {
+        Ok(Self {
+            cni: is_in_any(root, &CNI)?,
+            netavark: is_in_any(root, &NETAVARK)?,
+        })
+    }
+}
+
+fn is_in_any(root: &Path, places: &[&str]) -> Result<bool, FileError> {
+    let mut unread = None;
+    for place in places {
+        match file::kind(&under(root, Path::new(place))) {
+            Ok(Some(kind)) if kind.is_file() => return Ok(true),
+            Ok(_) => {}
+            Err(error) => unread = Some(error),
         }
     }
+    unread.map_or(Ok(false), Err)
 }
 
 #[cfg(test)]

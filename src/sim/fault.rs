@@ -1,6 +1,7 @@
 //! Faults that are planted before they happen: which action they hit, how often, and what they do.
 
 use super::SimHost;
+use crate::host::HostError;
 use crate::model::{Action, PciAddress, Step};
 use rustix::io::Errno;
 use std::fmt;
@@ -26,6 +27,42 @@ pub(super) enum Effect {
     Vanish,
     /// The call does not return before it is released.
     Hang,
+}
+
+/// A look that fails, once.
+#[derive(Debug)]
+pub(super) struct Look {
+    pf: Option<PciAddress>,
+    /// So many others are made before.
+    before: u32,
+    errno: Errno,
+}
+
+pub(super) fn look(
+    looks: &mut Vec<Look>,
+    pf: Option<PciAddress>,
+    what: &dyn fmt::Display,
+) -> Result<(), HostError> {
+    let mut fails = None;
+    looks.retain_mut(|look| {
+        if look.pf != pf {
+            return true;
+        }
+        if look.before == 0 {
+            fails = Some(look.errno);
+            return false;
+        }
+        look.before -= 1;
+        true
+    });
+    fails.map_or(Ok(()), |errno| Err(unread(what, errno)))
+}
+
+pub(super) fn unread(what: &dyn fmt::Display, errno: Errno) -> HostError {
+    HostError::Unread {
+        what: format!("looking at {what}"),
+        errno,
+    }
 }
 
 impl fmt::Debug for Fault {
@@ -121,9 +158,20 @@ impl SimHost {
         };
     }
 
+    /// Of the looks at this PF from now on, the one with this number fails, counted from 0. Without
+    /// a PF: of the lists of PFs.
+    pub fn fail_look(&self, pf: Option<PciAddress>, number: u32, errno: Errno) {
+        self.state().looks.push(Look {
+            pf,
+            before: number,
+            errno,
+        });
+    }
+
     pub fn clear_faults(&self) {
         let mut state = self.state();
         state.faults.clear();
         state.blind.clear();
+        state.looks.clear();
     }
 }

@@ -214,6 +214,17 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     ([policies(), policies()], nics).prop_map(|(policies, nics)| World { policies, nics })
 }
 
+/// What a file of the kernel that is there may answer all the same.
+pub(crate) fn unread() -> impl Strategy<Value = Errno> {
+    select(vec![
+        Errno::IO,
+        Errno::ACCESS,
+        Errno::MFILE,
+        Errno::NOMEM,
+        Errno::NODEV,
+    ])
+}
+
 fn fault() -> impl Strategy<Value = Fault> {
     let errno = || {
         select(vec![
@@ -233,6 +244,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => (0..3u16).prop_map(Fault::FewerVfs),
         1 => Just(Fault::Vanish),
         1 => Just(Fault::Blind),
+        2 => (0..8u32, unread()).prop_map(|(number, errno)| Fault::Look(number, errno)),
     ]
 }
 

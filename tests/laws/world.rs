@@ -143,6 +143,8 @@ pub(crate) enum Fault {
     FewerVfs(u16),
     Vanish,
     Blind,
+    /// The look with this number fails.
+    Look(u32, Errno),
 }
 
 impl Event {

@@ -148,8 +148,8 @@ impl Host for Looked {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(BTreeSet::new())
     }
-    fn pf_of(&self, _: PciAddress) -> Option<PciAddress> {
-        None
+    fn pf_of(&self, _: PciAddress) -> Result<Option<PciAddress>, HostError> {
+        Ok(None)
     }
     fn observe(&self, _: PciAddress, _: Look) -> Result<Option<PfSnapshot>, HostError> {
         Ok(None)

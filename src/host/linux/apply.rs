@@ -4,7 +4,7 @@ use super::bind::bind;
 use super::holders::lent;
 use super::lock::lock;
 use super::observe::observe;
-use super::{Tree, device, if_present, vf_indexes, virtfn};
+use super::{Links, Tree, device, if_present, vf_indexes, virtfn};
 use crate::host::netlink::{self, Netlink, NetlinkError};
 use crate::host::{HostError, Look};
 use crate::model::{Action, PciAddress, Step, VfIndex, VfSetting};
@@ -20,7 +20,7 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             let value = if *on { "1" } else { "0" };
             tree.write(device(pf).join("sriov_drivers_autoprobe"), value)
         }
-        Step::SetNumVfs { to, .. } => set_num_vfs(tree, action, *to),
+        Step::SetNumVfs { to, .. } => with_links(|links| set_num_vfs(tree, links, action, *to)),
         Step::SetPfUp { interface } => {
             let what = "setting the PF up".to_owned();
             ask(tree, &device(pf), *interface, what, |netlink| {
@@ -44,8 +44,8 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
         Step::Bind { vf, address, to } => {
             let _lock = lock_free(tree, action, *vf, *address)?;
             // Without a driver nobody uses it.
-            if tree.exists(device(*address).join("driver")) {
-                still_free(tree, action, |index| index == *vf)?;
+            if tree.exists(device(*address).join("driver"))? {
+                with_links(|links| still_free(tree, links, action, |index| index == *vf))?;
             }
             bind(tree, *vf, *address, to)
         }
@@ -61,6 +61,11 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             )
         }
     }
+}
+
+fn with_links(work: impl FnOnce(&mut dyn Links) -> Result<(), HostError>) -> Result<(), HostError> {
+    netlink::with_kept(|links: &mut Netlink| work(links))
+        .map_err(|error| error.while_doing("opening netlink".to_owned()))?
 }
 
 /// For those who hold the VF's lock.
@@ -103,18 +108,22 @@ fn lock_free(
 
 /// A round of many steps takes long, and meanwhile somebody may have taken a VF that nobody used when
 /// it was looked at.
-fn still_free(
+pub(super) fn still_free(
     tree: &Tree,
+    links: &mut dyn Links,
     action: &Action,
     concerns: impl Fn(VfIndex) -> bool,
 ) -> Result<(), HostError> {
     if action.though_in_use {
         return Ok(());
     }
-    let look = |links: &mut Netlink| observe(tree, links, action.pf, Look::WithHolders);
-    let seen = netlink::with_kept(look)
-        .map_err(|error| error.while_doing("opening netlink".to_owned()))??;
-    let holders = seen.and_then(|pf| pf.holders).unwrap_or_default();
+    let seen = observe(tree, links, action.pf, Look::WithHolders)?;
+    // What was not looked for may be there.
+    let holders = seen
+        .and_then(|pf| pf.holders)
+        .ok_or_else(|| HostError::Gone {
+            what: format!("PF {}", action.pf),
+        })?;
     let holders = holders.into_iter().filter(|(vf, _)| concerns(*vf));
     match holders
         .flat_map(|(vf, by)| by.into_iter().map(move |by| (vf, by)))
@@ -128,7 +137,12 @@ fn still_free(
     }
 }
 
-fn set_num_vfs(tree: &Tree, action: &Action, to: u16) -> Result<(), HostError> {
+pub(super) fn set_num_vfs(
+    tree: &Tree,
+    links: &mut dyn Links,
+    action: &Action,
+    to: u16,
+) -> Result<(), HostError> {
     let pf = action.pf;
     let leaving = if to == 0 {
         vf_indexes(tree, &device(pf))?
@@ -141,7 +155,7 @@ fn set_num_vfs(tree: &Tree, action: &Action, to: u16) -> Result<(), HostError> {
         .collect();
     let _locks = locks?;
     if to == 0 {
-        still_free(tree, action, |_| true)?;
+        still_free(tree, links, action, |_| true)?;
     }
     let path = device(pf).join("sriov_numvfs");
     tree.write(&path, &to.to_string())

@@ -21,7 +21,7 @@ pub(super) fn bind(
     };
     // Known to fail, so the VF had better keep what it has.
     if let Some(driver) = wanted
-        && !tree.exists(format!("/sys/bus/pci/drivers/{driver}"))
+        && !tree.exists(format!("/sys/bus/pci/drivers/{driver}"))?
     {
         return Err(HostError::Kernel {
             what,
@@ -34,7 +34,7 @@ pub(super) fn bind(
         wanted.map_or("\n", DriverName::as_str),
     )?;
     let unbound = if_present(tree.write(device.join("driver/unbind"), &address.to_string()))?;
-    if unbound.is_none() && has_driver_without_link(tree, &device) {
+    if unbound.is_none() && has_driver_without_link(tree, &device)? {
         return Err(HostError::Unbinding {
             what: format!("VF {vf} ({address})"),
         });
@@ -51,10 +51,10 @@ pub(super) fn bind(
         (Some(_), None) => return Ok(()),
         (Some(bound), Some(wanted)) if bound == wanted => return Ok(()),
         (Some(bound), _) => format!("driver {bound} has it"),
-        (None, Some(wanted)) if wanted.is_vfio() && !tree.exists(device.join("iommu_group")) => {
+        (None, Some(wanted)) if wanted.is_vfio() && !tree.exists(device.join("iommu_group"))? => {
             "the device has no IOMMU group: is the IOMMU on? (intel_iommu=on)".to_owned()
         }
-        (None, None) if autoprobe_is_off(tree, &device) => {
+        (None, None) if autoprobe_is_off(tree, &device)? => {
             "sriov_drivers_autoprobe of its PF is off".to_owned()
         }
         (None, _) => "no driver claimed it".to_owned(),
@@ -64,15 +64,15 @@ pub(super) fn bind(
 
 /// The link goes first when a driver is unbound, the driver last; until then `drivers_probe` does
 /// nothing and says that all is well (`__device_release_driver`).
-fn has_driver_without_link(tree: &Tree, device: &Path) -> bool {
+fn has_driver_without_link(tree: &Tree, device: &Path) -> Result<bool, HostError> {
     let says_driver = |uevent: String| uevent.lines().any(|line| line.starts_with("DRIVER="));
-    let uevent = tree.read(device.join("uevent"));
-    uevent.is_ok_and(says_driver) && !tree.exists(device.join("driver"))
+    let uevent = if_present(tree.read(device.join("uevent")))?;
+    Ok(uevent.is_some_and(says_driver) && !tree.exists(device.join("driver"))?)
 }
 
-fn autoprobe_is_off(tree: &Tree, device: &Path) -> bool {
-    let autoprobe = tree.read(device.join("physfn/sriov_drivers_autoprobe"));
-    autoprobe.is_ok_and(|autoprobe| autoprobe == "0")
+fn autoprobe_is_off(tree: &Tree, device: &Path) -> Result<bool, HostError> {
+    let autoprobe = if_present(tree.read(device.join("physfn/sriov_drivers_autoprobe")))?;
+    Ok(autoprobe.is_some_and(|autoprobe| autoprobe == "0"))
 }
 
 #[cfg(test)]

@@ -74,7 +74,7 @@ fn named_namespaces(tree: &Tree, links: &mut dyn Links) -> BTreeMap<PciAddress, 
         };
         for link in look().unwrap_or_default() {
             let parent = link.parent_device.as_deref().unwrap_or_default();
-            if let Some(address) = pci_function(tree, parent) {
+            if let Ok(Some(address)) = pci_function(tree, parent) {
                 found.insert(address, name.to_string_lossy().into_owned());
             }
         }
@@ -83,12 +83,15 @@ fn named_namespaces(tree: &Tree, links: &mut dyn Links) -> BTreeMap<PciAddress, 
 }
 
 /// The PCI device of that name, or the one on which a virtio device of that name stands.
-pub(super) fn pci_function(tree: &Tree, device: &str) -> Option<PciAddress> {
-    device.parse().ok().or_else(|| {
-        let path = tree.path("/sys/bus/virtio/devices").join(device);
-        let target = std::fs::read_link(path).ok()?;
-        target.parent()?.file_name()?.to_str()?.parse().ok()
-    })
+pub(super) fn pci_function(tree: &Tree, device: &str) -> Result<Option<PciAddress>, HostError> {
+    if let Ok(address) = device.parse() {
+        return Ok(Some(address));
+    }
+    let path = Path::new("/sys/bus/virtio/devices").join(device);
+    let target = if_present(tree.points_to(path))?;
+    let parent = target.as_deref().and_then(Path::parent);
+    let name = parent.and_then(|parent| parent.file_name()?.to_str());
+    Ok(name.and_then(|name| name.parse().ok()))
 }
 
 fn userspace(
@@ -101,7 +104,7 @@ fn userspace(
     let open = enabled.is_some_and(|enabled| enabled == "1");
     let group = vf.iommu_group.filter(|_| driver.is_vfio());
     Ok(match group {
-        Some(group) if open || group_is_open(tree, group) => Some(Holder::VfioGroup { group }),
+        Some(group) if open || group_is_open(tree, group)? => Some(Holder::VfioGroup { group }),
         None if open => Some(Holder::UserspaceDevice),
         _ => None,
     })
@@ -109,9 +112,18 @@ fn userspace(
 
 /// A group can be open without any of its devices. It takes one opener; for reading only, so that
 /// our own closing does not look like a user's to who watches for writers.
-fn group_is_open(tree: &Tree, group: u32) -> bool {
-    let opened = File::open(tree.path(format!("/dev/vfio/{group}")));
-    opened.is_err_and(|error| Errno::from_io_error(&error) == Some(Errno::BUSY))
+fn group_is_open(tree: &Tree, group: u32) -> Result<bool, HostError> {
+    match if_present(tree.open(format!("/dev/vfio/{group}"))) {
+        Err(HostError::Unread {
+            errno: Errno::BUSY, ..
+        }) => Ok(true),
+        // It has no device that VFIO drives (any more).
+        Err(HostError::Unread {
+            errno: Errno::NODEV | Errno::NXIO,
+            ..
+        }) => Ok(false),
+        opened => opened.map(|_| false),
+    }
 }
 
 /// Who a container plugin lent the VF to, ours or the SR-IOV one. Ours writes down for the other
@@ -140,19 +152,22 @@ fn own_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostErr
 
 fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
     let record = if_present(tree.read(format!("/var/lib/cni/sriov/pci/{vf}")))?;
-    Ok(record
-        // Old versions of the plugin make an empty one to lock it.
-        .filter(|netns| Path::new(netns).is_absolute())
-        .filter(|netns| is_there(tree, netns))
-        .map(|netns| Holder::CniAllocation { netns }))
+    // Old versions of the plugin make an empty one to lock it.
+    let Some(netns) = record.filter(|netns| Path::new(netns).is_absolute()) else {
+        return Ok(None);
+    };
+    Ok(is_there(tree, &netns)?.then_some(Holder::CniAllocation { netns }))
 }
 
 /// What we may not see counts as there: other users' processes are hidden from the daemon.
-fn is_there(tree: &Tree, path: &str) -> bool {
-    let seen = std::fs::symlink_metadata(tree.path(path));
+fn is_there(tree: &Tree, path: &str) -> Result<bool, HostError> {
+    let place = tree.path(path);
+    let seen = tree
+        .access(&place)
+        .and_then(|()| std::fs::symlink_metadata(&place));
     let is_gone = seen.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
     let of_a_process = Path::new(path).starts_with("/proc");
-    !is_gone || (of_a_process && !tree.exists("/proc/1"))
+    Ok(!is_gone || (of_a_process && !tree.exists("/proc/1")?))
 }
 
 /// vDPA and mediated devices by the PCI devices that they stand on.
@@ -160,7 +175,7 @@ fn children(tree: &Tree) -> Result<BTreeMap<PciAddress, BTreeSet<Holder>>, HostE
     let mut found: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
     for bus in ["/sys/bus/vdpa/devices", "/sys/bus/mdev/devices"] {
         for name in if_present(tree.list(bus))?.unwrap_or_default() {
-            let Ok(target) = std::fs::read_link(tree.path(bus).join(&name)) else {
+            let Some(target) = if_present(tree.points_to(Path::new(bus).join(&name)))? else {
                 continue;
             };
             let parent = |part: &OsStr| part.to_str()?.parse().ok();

@@ -1,4 +1,8 @@
 //! The lock that the SR-IOV CNI plugin takes while it works on a VF.
+//!
+//! It is a file per VF, and `flock` holds it by an open file: before all VFs of a PF are destroyed,
+//! as many files are open. One lock for the PF would not do, because that plugin would not take it.
+//! Where descriptors run short the step fails before anything is done, and is tried again.
 
 use super::Tree;
 use crate::host::HostError;
@@ -18,7 +22,7 @@ pub(super) fn lock(
     vf: VfIndex,
     address: PciAddress,
 ) -> Result<Option<File>, HostError> {
-    if !tree.exists(PLUGIN_STATE) {
+    if !tree.exists(PLUGIN_STATE)? {
         return Ok(None);
     }
     let what = format!("VF {vf} ({address})");
@@ -39,6 +43,7 @@ pub(super) fn lock(
 /// The lock's file, made if it is not there.
 pub fn open(tree: &Tree, address: PciAddress) -> io::Result<File> {
     let directory = tree.path(PLUGIN_STATE).join("vf_lock");
+    tree.access(&directory)?;
     DirBuilder::new()
         .recursive(true)
         .mode(0o700)

@@ -123,9 +123,15 @@ fn on_bus(tree: &Tree, device: &Path) -> Result<Option<PathBuf>, HostError> {
 
 impl Netdev {
     /// In switchdev mode the PF has a netdev for each VF beside its own (`pf0vf3`).
-    pub(super) fn is_representor(&self, tree: &Tree) -> bool {
-        let port = tree.read(self.directory.join("phys_port_name"));
-        port.is_ok_and(|port| port.contains("pf"))
+    pub(super) fn is_representor(&self, tree: &Tree) -> Result<bool, HostError> {
+        match if_present(tree.read(self.directory.join("phys_port_name"))) {
+            // Of a driver without such names.
+            Err(HostError::Unread {
+                errno: Errno::OPNOTSUPP,
+                ..
+            }) => Ok(false),
+            port => Ok(port?.is_some_and(|port| port.contains("pf"))),
+        }
     }
 
     /// The interfaces that stand on it or that it is a port of.
@@ -171,7 +177,7 @@ impl Netdev {
 fn attribute<T: FromStr>(tree: &Tree, netdev: &Path, name: &str) -> Result<T, HostError> {
     tree.read_as(netdev.join(name))
         .map_err(|error| match error {
-            HostError::Kernel {
+            HostError::Unread {
                 errno: Errno::INVAL,
                 ..
             } => HostError::Gone {

@@ -10,30 +10,48 @@ use crate::model::{
     DriverName, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot, VfIndex, VfSettings,
     VfSnapshot,
 };
+use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 pub(super) fn pfs(tree: &Tree) -> Result<BTreeSet<PciAddress>, HostError> {
     let names = tree.list(PCI_DEVICES)?;
     let addresses = names.iter().filter_map(|name| name.to_str()?.parse().ok());
-    Ok(addresses.filter(|pf| is_pf(tree, *pf)).collect())
+    let mut pfs = BTreeSet::new();
+    for address in addresses {
+        let device = device(address);
+        if !tree.exists(device.join("sriov_totalvfs"))? {
+            continue;
+        }
+        match is_network_controller(tree, &device) {
+            Ok(false) => {}
+            // Whoever looks at it is told the error.
+            Ok(true) | Err(_) => drop(pfs.insert(address)),
+        }
+    }
+    Ok(pfs)
 }
 
-fn is_pf(tree: &Tree, address: PciAddress) -> bool {
+fn is_pf(tree: &Tree, address: PciAddress) -> Result<bool, HostError> {
     let device = device(address);
-    tree.exists(device.join("sriov_totalvfs")) && is_network_controller(tree, &device)
+    Ok(tree.exists(device.join("sriov_totalvfs"))? && is_network_controller(tree, &device)?)
 }
 
 /// Disks and GPUs may have VFs too.
-fn is_network_controller(tree: &Tree, device: &Path) -> bool {
-    let class = tree.read(device.join("class"));
-    class.is_ok_and(|class| class.starts_with("0x02"))
+fn is_network_controller(tree: &Tree, device: &Path) -> Result<bool, HostError> {
+    let class = if_present(tree.read(device.join("class")))?;
+    Ok(class.is_some_and(|class| class.starts_with("0x02")))
 }
 
-pub(super) fn pf_of(tree: &Tree, function: PciAddress) -> Option<PciAddress> {
-    let is = |pf: &PciAddress| is_pf(tree, *pf);
-    let physfn = || tree.link_as(device(function).join("physfn")).ok();
-    Some(function).filter(is).or_else(|| physfn().filter(is))
+pub(super) fn pf_of(tree: &Tree, function: PciAddress) -> Result<Option<PciAddress>, HostError> {
+    if is_pf(tree, function)? {
+        return Ok(Some(function));
+    }
+    let physfn = if_present(tree.link_as(device(function).join("physfn")))?;
+    Ok(match physfn {
+        Some(pf) if is_pf(tree, pf)? => Some(pf),
+        _ => None,
+    })
 }
 
 pub(super) fn observe(
@@ -44,13 +62,23 @@ pub(super) fn observe(
 ) -> Result<Option<PfSnapshot>, HostError> {
     // The kernel would follow the link again for each of the many files to be read. What is no link
     // is the place itself.
-    let device = tree.target(device(pf)).unwrap_or_else(|_| self::device(pf));
+    let device = match tree.target(device(pf)) {
+        Err(HostError::Unread {
+            errno: Errno::INVAL,
+            ..
+        }) => device(pf),
+        Err(HostError::Gone { .. }) => return Ok(None),
+        target => target?,
+    };
     let total_vfs = if_present(tree.read_as(device.join("sriov_totalvfs")))?;
-    let Some(total_vfs) = total_vfs.filter(|_| is_network_controller(tree, &device)) else {
+    let Some(total_vfs) = total_vfs else {
         return Ok(None);
     };
+    if !is_network_controller(tree, &device)? {
+        return Ok(None);
+    }
     match observe_present(tree, links, pf, &device, total_vfs, look) {
-        Err(HostError::Gone { .. }) if !is_pf(tree, pf) => Ok(None),
+        Err(HostError::Gone { .. }) if !is_pf(tree, pf)? => Ok(None),
         seen => seen.map(Some),
     }
 }
@@ -66,9 +94,10 @@ fn observe_present(
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
     let own = own_netdev(tree, device, driver.as_ref())?;
     // Before the link: when udev is done with an interface, it has its name.
-    let name_is_final = own
-        .as_ref()
-        .is_some_and(|own| name_is_final(tree, own.index));
+    let name_is_final = match &own {
+        Some(own) => name_is_final(tree, own.index)?,
+        None => false,
+    };
     let link = match &own {
         Some(own) => links
             .link(own.index)
@@ -96,7 +125,7 @@ fn observe_present(
     let listed = link.as_ref().is_none_or(Link::vf_list_complete);
     let settings = link.and_then(|link| link.vfs).unwrap_or_default();
     // One look for all VFs, which have none without their PF's.
-    let has_rdma = !indexes.is_empty() && tree.exists(device.join("infiniband"));
+    let has_rdma = !indexes.is_empty() && tree.exists(device.join("infiniband"))?;
     let mut vfs = Vec::with_capacity(listed_vfs);
     let mut netdevs = BTreeMap::new();
     for index in indexes {
@@ -118,7 +147,7 @@ fn observe_present(
         Look::WithHolders => Some(holders::find(tree, links, &vfs, &netdevs)?),
     };
 
-    let record = udev_record(tree, &format!("+pci:{pf}"));
+    let record = udev_record(tree, &format!("+pci:{pf}"))?;
     Ok(PfSnapshot {
         address: pf,
         vendor: tree.read_as(device.join("vendor"))?,
@@ -126,7 +155,7 @@ fn observe_present(
         vendor_name: property(&record, "ID_VENDOR_FROM_DATABASE"),
         model_name: property(&record, "ID_MODEL_FROM_DATABASE"),
         driver,
-        initialized: is_initialized(&record) || !tree.exists(UDEV),
+        initialized: is_initialized(&record) || !tree.exists(UDEV)?,
         // -1 on hosts, and absent in kernels, without NUMA.
         numa_node: if_present(tree.read_as(device.join("numa_node")))?
             .and_then(|node: i32| u16::try_from(node).ok()),
@@ -159,7 +188,13 @@ fn own_netdev(
 ) -> Result<Option<Netdev>, HostError> {
     let mut netdevs = netdev::list(tree, pf, driver)?.unwrap_or_default();
     if netdevs.len() > 1 {
-        netdevs.retain(|netdev| !netdev.is_representor(tree));
+        let mut own = Vec::new();
+        for netdev in netdevs {
+            if !netdev.is_representor(tree)? {
+                own.push(netdev);
+            }
+        }
+        netdevs = own;
     }
     Ok(netdevs.into_iter().next())
 }
@@ -180,7 +215,10 @@ fn pf_interface(
     };
     let name = link.name.parse();
     // Some drivers ask the hardware; without a carrier there is nothing to ask for.
-    let speed = || tree.read_as(own.directory.join("speed")).ok();
+    let speed = match link.carrier {
+        true => speed(tree, own)?,
+        false => None,
+    };
     Ok(Some(PfInterface {
         index: link.index,
         name: name.map_err(|_| unreadable("name", link.name.clone()))?,
@@ -190,14 +228,24 @@ fn pf_interface(
         mtu: Mtu::try_from(link.mtu).map_err(|_| unreadable("MTU", link.mtu.to_string()))?,
         up: link.up,
         carrier: link.carrier,
-        // -1 where it is not known.
-        speed: link
-            .carrier
-            .then(speed)
-            .flatten()
-            .filter(|speed| *speed != u32::MAX),
+        speed,
         link_type,
     }))
+}
+
+/// -1 or EINVAL where it is not known; -1 also as a negative number.
+fn speed(tree: &Tree, own: &Netdev) -> Result<Option<u32>, HostError> {
+    let speed: i64 = match if_present(tree.read_as(own.directory.join("speed"))) {
+        Err(HostError::Unread {
+            errno: Errno::INVAL,
+            ..
+        }) => return Ok(None),
+        speed => match speed? {
+            Some(speed) => speed,
+            None => return Ok(None),
+        },
+    };
+    Ok(u32::try_from(speed).ok().filter(|speed| *speed != u32::MAX))
 }
 
 fn observe_vf(
@@ -225,9 +273,12 @@ fn observe_vf(
         netdev::Own::None | netdev::Own::Elsewhere => (None, None),
     };
     let on_vfio = driver.as_ref().is_some_and(DriverName::is_vfio);
-    let group = device.join("iommu_group/name");
+    let group_name = match on_vfio {
+        true => if_present(tree.read(device.join("iommu_group/name")))?,
+        false => None,
+    };
     let vf = VfSnapshot {
-        no_iommu: on_vfio && tree.read(group).is_ok_and(|name| name == "vfio-noiommu"),
+        no_iommu: group_name.is_some_and(|name| name == "vfio-noiommu"),
         rdma: Vec::new(),
         address,
         vendor: tree.read_as(device.join("vendor"))?,
@@ -245,8 +296,8 @@ fn observe_vf(
 }
 
 /// Whether udev has processed the interface, and with that renamed it. Without udev nobody does.
-fn name_is_final(tree: &Tree, index: u32) -> bool {
-    is_initialized(&udev_record(tree, &format!("n{index}"))) || !tree.exists(UDEV)
+fn name_is_final(tree: &Tree, index: u32) -> Result<bool, HostError> {
+    Ok(is_initialized(&udev_record(tree, &format!("n{index}"))?) || !tree.exists(UDEV)?)
 }
 
 /// There while udev runs.
@@ -258,9 +309,10 @@ fn is_initialized(record: &str) -> bool {
 }
 
 /// What udev remembers of a device; nothing while it does not know the device.
-pub(super) fn udev_record(tree: &Tree, device: &str) -> String {
-    tree.read(format!("/run/udev/data/{device}"))
-        .unwrap_or_default()
+pub(super) fn udev_record(tree: &Tree, device: &str) -> Result<String, HostError> {
+    let record = if_present(tree.read_bytes(format!("/run/udev/data/{device}")))?;
+    let record = record.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&record).into_owned())
 }
 
 pub(super) fn property(record: &str, key: &str) -> Option<String> {

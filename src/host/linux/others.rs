@@ -44,7 +44,7 @@ fn other(tree: &Tree, address: PciAddress) -> Option<OtherDevice> {
     if class.starts_with("02") {
         return None;
     }
-    let record = udev_record(tree, &format!("+pci:{address}"));
+    let record = udev_record(tree, &format!("+pci:{address}")).ok()?;
     let numa_node = tree.read_as(device.join("numa_node")).ok();
     Some(OtherDevice {
         address,

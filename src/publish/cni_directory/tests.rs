@@ -6,7 +6,7 @@ use super::*;
 fn others_and_a_kubelet_are_seen() {
     let root = tempfile::tempdir().unwrap();
     let directory = Path::new("/etc/cni/net.d");
-    let look = || look(root.path(), directory);
+    let look = || look(root.path(), directory).unwrap();
     let found = |other_conflists, kubelet| CniDirectory {
         other_conflists,
         kubelet,

@@ -11,7 +11,7 @@ fn each_plugin_is_found_where_its_callers_look() {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         }
-        Plugins::look(root.path())
+        Plugins::look(root.path()).unwrap()
     };
     assert_eq!(found(None), Plugins::default());
     for directory in ["opt/cni/bin", "usr/lib/cni", "usr/libexec/cni"] {

@@ -1,0 +1,194 @@
+//! A daemon that starts while something cannot be read takes nothing away.
+
+use super::super::Message;
+use super::super::tests::{coordinator, start, until};
+use super::*;
+use crate::events::{Scope, Trigger};
+use crate::file::under;
+use crate::model::VfIndex;
+use crate::sim::{DriverModel, SimHost, SimPf};
+use rustix::io::Errno;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::sync::mpsc::UnboundedReceiver;
+
+const POLICIES: &str = r#"
+[[policy]]
+name = "one"
+resource = "first"
+num_vfs = 2
+match.pci_address = "0000:01:00.0"
+[[policy]]
+name = "two"
+resource = "second"
+num_vfs = 2
+match.pci_address = "0000:02:00.0"
+[[network]]
+name = "a"
+resource = "first"
+[[network]]
+name = "b"
+resource = "second"
+"#;
+const FIRST: &str = "0000:01:00.0";
+const SECOND: &str = "0000:02:00.0";
+const LIST_OF_A: &str = "/etc/cni/net.d/99-sriovd-a.conflist";
+const LIST_OF_B: &str = "/etc/cni/net.d/99-sriovd-b.conflist";
+const PLUGIN: &str = "/etc/pcidp/config.json";
+
+struct Lab {
+    root: TempDir,
+    host: Arc<SimHost>,
+}
+
+type Daemon = (Coordinator, UnboundedReceiver<Message>);
+
+impl Lab {
+    /// Where all is as wanted, and published.
+    async fn new() -> Self {
+        let host = Arc::new(SimHost::default());
+        for pf in [FIRST, SECOND] {
+            host.plug(SimPf::new(pf.parse().unwrap(), DriverModel::IGB));
+        }
+        let root = tempfile::tempdir().unwrap();
+        let lab = Self { root, host };
+        lab.ready(&mut lab.restart()).await;
+        assert_eq!(lab.files().len(), 3);
+        lab
+    }
+
+    fn restart(&self) -> Daemon {
+        let (mut coordinator, finished) = coordinator(self.root.path(), &self.host);
+        start(&mut coordinator, POLICIES);
+        (coordinator, finished)
+    }
+
+    async fn ready(&self, (coordinator, finished): &mut Daemon) {
+        until(coordinator, finished, |it| it.is_ready() && !it.is_busy()).await;
+    }
+
+    fn files(&self) -> BTreeMap<&'static str, String> {
+        let read = |path| Some((path, fs::read_to_string(self.place(path)).ok()?));
+        [LIST_OF_A, LIST_OF_B, PLUGIN]
+            .into_iter()
+            .filter_map(read)
+            .collect()
+    }
+
+    fn place(&self, path: &str) -> PathBuf {
+        under(self.root.path(), Path::new(path))
+    }
+}
+
+fn a_while_later(coordinator: &mut Coordinator) {
+    coordinator.on_time(Instant::now() + Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_list_that_fails_is_asked_again_and_nothing_is_withdrawn() {
+    let lab = Lab::new().await;
+    let before = lab.files();
+    lab.host.fail_look(None, 0, Errno::MFILE);
+    let mut daemon = lab.restart();
+    until(&mut daemon.0, &mut daemon.1, |it| {
+        it.listing.error.is_some()
+    })
+    .await;
+    assert!(!daemon.0.is_ready(), "nobody knows which PFs there are");
+    assert!(!daemon.0.is_busy(), "what waits is not at work");
+    assert_eq!(lab.files(), before);
+    assert!(daemon.0.next_time().is_some());
+    a_while_later(&mut daemon.0);
+    lab.ready(&mut daemon).await;
+    assert_eq!(daemon.0.slots.len(), 2);
+    assert_eq!(lab.files(), before);
+}
+
+/// The event is the only one that tells of it.
+#[tokio::test]
+async fn a_device_that_cannot_be_told_to_be_a_pf_is_looked_for() {
+    let lab = Lab::new().await;
+    let mut daemon = lab.restart();
+    lab.ready(&mut daemon).await;
+    let third: PciAddress = "0000:03:00.0".parse().unwrap();
+    lab.host.plug(SimPf::new(third, DriverModel::IGB));
+    lab.host.fail_look(None, 0, Errno::IO);
+    daemon.0.on_trigger(Trigger {
+        scope: Scope::Device(third),
+        cause: Cause::Udev {
+            action: "add".to_owned(),
+            device: third.to_string(),
+            from_kernel: true,
+        },
+    });
+    let is_seen = |it: &Coordinator| it.slots.get(&third).is_some_and(|it| it.seen.is_some());
+    until(&mut daemon.0, &mut daemon.1, is_seen).await;
+}
+
+#[tokio::test]
+async fn a_pf_that_nobody_could_see_yet_keeps_its_outputs() {
+    let lab = Lab::new().await;
+    let before = lab.files();
+    let (first, second) = (FIRST.parse().unwrap(), SECOND.parse().unwrap());
+    lab.host.blind(first, Some(Errno::IO));
+    let mut daemon = lab.restart();
+    let assigned = daemon.0.shared.store.memory().assignments.clone();
+    lab.ready(&mut daemon).await;
+    assert_eq!(lab.files(), before);
+    assert_eq!(daemon.0.shared.store.memory().assignments, assigned);
+
+    // The other one's lists go on.
+    lab.host.set_num_vfs_by_hand(second, 0);
+    lab.host.hang(|_| true);
+    daemon.0.on_trigger(Trigger {
+        scope: Scope::Device(second),
+        cause: Cause::Retry,
+    });
+    lab.host.await_hung(1);
+    lab.host.release_hung();
+    let is_again = |it: &Coordinator| {
+        let seen = it.slots[&second].seen.as_ref();
+        !it.is_busy() && seen.is_some_and(|seen| seen.pf.vfs.contains_key(&VfIndex(1)))
+    };
+    until(&mut daemon.0, &mut daemon.1, is_again).await;
+    assert_eq!(lab.files(), before);
+
+    lab.host.blind(first, None);
+    a_while_later(&mut daemon.0);
+    let sees_all = |it: &Coordinator| it.slots.values().all(|slot| slot.seen.is_some());
+    until(&mut daemon.0, &mut daemon.1, |it| {
+        sees_all(it) && !it.is_busy()
+    })
+    .await;
+    assert_eq!(lab.files(), before);
+}
+
+/// A link to itself can be followed by nobody.
+#[tokio::test]
+async fn directories_that_cannot_be_read_keep_what_is_in_them() {
+    let lab = Lab::new().await;
+    let before = lab.files();
+    for directory in ["/opt/cni/bin", "/etc/cni/net.d"] {
+        let (place, aside) = (lab.place(directory), lab.root.path().join("aside"));
+        fs::create_dir_all(&place).unwrap();
+        fs::rename(&place, &aside).unwrap();
+        symlink(&place, &place).unwrap();
+        let mut daemon = lab.restart();
+        lab.ready(&mut daemon).await;
+        let files = daemon.0.shared.store.memory().files.clone();
+        assert!(
+            files.contains(Path::new(LIST_OF_A)),
+            "{directory}: {files:?}"
+        );
+        fs::remove_file(&place).unwrap();
+        fs::rename(&aside, &place).unwrap();
+        a_while_later(&mut daemon.0);
+        until(&mut daemon.0, &mut daemon.1, |it| !it.is_busy()).await;
+        assert_eq!(lab.files(), before, "{directory}");
+    }
+}

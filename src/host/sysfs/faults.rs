@@ -1,0 +1,52 @@
+//! Accesses that fail in tests: the one with a given number, or all.
+
+use super::Tree;
+use rustix::io::Errno;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+/// Shared by the clones of a tree, and by what else a test lets fail.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults(Arc<Mutex<Plan>>);
+
+#[derive(Debug, Default)]
+struct Plan {
+    accesses: usize,
+    fails: Option<(usize, Errno)>,
+    struck: Option<PathBuf>,
+}
+
+impl Faults {
+    /// The access with this number fails, once. They are counted from now on, from 0.
+    pub(crate) fn fail(&self, number: usize, errno: Errno) {
+        *self.0.lock().unwrap() = Plan {
+            fails: Some((number, errno)),
+            ..Plan::default()
+        };
+    }
+
+    /// Nothing fails any more. What was struck, if anything was.
+    pub(crate) fn end(&self) -> Option<PathBuf> {
+        std::mem::take(&mut *self.0.lock().unwrap()).struck
+    }
+
+    pub(crate) fn strike(&self, path: &Path) -> io::Result<()> {
+        let mut plan = self.0.lock().unwrap();
+        let number = plan.accesses;
+        plan.accesses += 1;
+        match plan.fails {
+            Some((fails, errno)) if fails == number => {
+                plan.struck = Some(path.to_owned());
+                Err(errno.into())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Tree {
+    pub(crate) fn faults(&self) -> &Faults {
+        &self.faults
+    }
+}
