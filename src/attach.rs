@@ -12,6 +12,7 @@ mod inside;
 mod inspect;
 mod lend;
 mod lock;
+mod naming;
 pub mod pools;
 mod records;
 mod stale;

@@ -3,12 +3,11 @@
 use super::inside::{find, set_mac};
 use super::lend::opening;
 use super::records::Record;
-use super::{AttachError, Lender, lock};
+use super::{AttachError, Lender, lock, naming};
 use crate::host::namespace::{Namespace, Seen, look};
 use crate::host::netlink::Netlink;
 use crate::host::{Host as _, HostError, Look};
 use crate::model::{Allocation, PfSnapshot, VfInterface};
-use rustix::io::Errno;
 use std::fmt;
 use std::os::fd::AsFd as _;
 
@@ -135,10 +134,7 @@ impl Lender {
                     Err(HostError::Gone { .. }) => return Ok(Back::Later),
                     found => found?,
                 };
-                // While up it could not be renamed on older kernels.
-                let moved = netlink
-                    .set_down(link.index)
-                    .and_then(|()| netlink.move_link(link.index, own.as_fd(), &before.name));
+                let moved = naming::bring_home(netlink, &link, own.as_fd(), &before.name);
                 moved.map_err(|error| {
                     error.while_doing(format!("moving {} back as {}", link.name, before.name))
                 })?;
@@ -152,6 +148,10 @@ impl Lender {
         allocation: &Allocation,
         given_back: &mut GivenBack,
     ) -> Result<(), AttachError> {
+        if allocation.unnamed {
+            // Nobody but udev knows what it is to be called, and udev leaves alone what was renamed.
+            given_back.note(self.host.rebind(allocation.address));
+        }
         let Some(pf) = self.observe(allocation)? else {
             return Ok(());
         };
@@ -159,9 +159,13 @@ impl Lender {
         let own = vf.and_then(|vf| vf.interface.as_ref());
         if let (Some(own), Some(before)) = (own, &allocation.interface_before)
             && own.name != before.name
+            && !allocation.unnamed
         {
             // What the kernel brings back keeps the name that it had in the container.
-            given_back.note(rename(own, before));
+            match naming::name_again(own, &before.name) {
+                Ok(told) => given_back.troubles.extend(told),
+                Err(error) => given_back.note(Err(error)),
+            }
         }
         let settings: Vec<_> = allocation.before.iter().collect();
         for &setting in settings.iter().rev() {
@@ -178,24 +182,6 @@ impl Lender {
         }
         Ok(())
     }
-}
-
-fn rename(own: &VfInterface, before: &VfInterface) -> Result<(), HostError> {
-    let mut netlink = Netlink::open().map_err(opening)?;
-    let renamed = netlink
-        .set_down(own.index)
-        .and_then(|()| netlink.rename(own.index, &before.name));
-    let renamed = match renamed {
-        // What udev would have called it is an alternative name by now, and in the way.
-        Err(error) if error.errno() == Some(Errno::EXIST) => {
-            match netlink.remove_altname(own.index, &before.name) {
-                Ok(()) => netlink.rename(own.index, &before.name),
-                Err(_) => Err(error),
-            }
-        }
-        renamed => renamed,
-    };
-    renamed.map_err(|error| error.while_doing(format!("renaming {} to {}", own.name, before.name)))
 }
 
 fn restore_netdev(

@@ -4,9 +4,9 @@ use super::choose::{Held, name};
 use super::pools::PoolVf;
 use super::records::Record;
 use super::stale::Life;
-use super::{AttachError, Choice, Lender, Lent, LentInterface, Request, inside, lock};
+use super::{AttachError, Choice, Lender, Lent, LentInterface, Request, inside, lock, naming};
 use crate::host::namespace::Namespace;
-use crate::host::netlink::Netlink;
+use crate::host::netlink::{Netlink, NetlinkError};
 use crate::host::{Host as _, HostError, Look};
 use crate::model::allocation::changes;
 use crate::model::{Allocation, Holder, MacAddress, PfSnapshot, VfSettings, VfSnapshot};
@@ -122,6 +122,10 @@ impl Lender {
             lent_at: now(),
             before,
             interface_before: snapshot.interface.clone(),
+            unnamed: match &snapshot.interface {
+                Some(interface) => self.host.awaits_name(interface)?,
+                None => false,
+            },
         };
         if !self.records.create(&allocation)? {
             return Ok(Try::Held("has just been given away".to_owned()));
@@ -201,14 +205,21 @@ impl Lender {
         };
         let name = &request.borrower.interface;
         let mut netlink = Netlink::open().map_err(opening)?;
-        let moved = netlink.move_link(netdev.index, namespace.as_fd(), name);
-        moved.map_err(|error| match error.errno() {
-            Some(errno @ Errno::EXIST) => HostError::Kernel {
-                what: format!("moving {} to the container as {name}", netdev.name),
-                errno,
-                detail: Some("the container has an interface of that name".to_owned()),
-            },
-            _ => error.while_doing(format!("moving {} to the container as {name}", netdev.name)),
+        let moved = naming::free_altname(&mut netlink, netdev.index, name)
+            .and_then(|()| netlink.move_link(netdev.index, namespace.as_fd(), name));
+        moved.map_err(|error| {
+            let what = format!("moving {} to the container as {name}", netdev.name);
+            match error {
+                NetlinkError::Kernel {
+                    errno: errno @ Errno::EXIST,
+                    detail: None,
+                } => HostError::Kernel {
+                    what,
+                    errno,
+                    detail: Some("the container has an interface of that name".to_owned()),
+                },
+                error => error.while_doing(what),
+            }
         })?;
         let wish = inside::Wish {
             mac: request.settings.mac,

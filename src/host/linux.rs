@@ -14,7 +14,7 @@ use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError};
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
 use crate::model::{
-    Action, DriverName, Node, PciAddress, PfSnapshot, VfIndex, VfSetting, VfStatistics,
+    Action, DriverName, Node, PciAddress, PfSnapshot, VfIndex, VfInterface, VfSetting, VfStatistics,
 };
 pub use others::OtherDevice;
 use std::collections::{BTreeMap, BTreeSet};
@@ -59,6 +59,16 @@ impl LinuxHost {
 
     pub fn is_present(&self, function: PciAddress) -> Result<bool, HostError> {
         self.tree.exists(device(function))
+    }
+
+    /// Whether udev has yet to name a VF's interface.
+    pub fn awaits_name(&self, interface: &VfInterface) -> Result<bool, HostError> {
+        netdev::awaits_name(&self.tree, interface)
+    }
+
+    /// Lets a device's driver begin again, with a new netdev. For those who hold the VF's lock.
+    pub fn rebind(&self, function: PciAddress) -> Result<(), HostError> {
+        bind::rebind(&self.tree, function)
     }
 
     /// The PCI function that a link stands on, by what the link says of its parent.

@@ -31,6 +31,9 @@ pub struct Allocation {
     /// The VF's netdev as it was. `None` for a VF that a user-space driver has.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface_before: Option<VfInterface>,
+    /// Its name was only the kernel's: udev had yet to give it its own.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unnamed: bool,
 }
 
 /// Who has a VF, in the words of the container runtime.

@@ -28,6 +28,7 @@ mod lab;
 mod lab_itself;
 mod load;
 mod names;
+mod names_taken;
 mod netdevsim;
 mod other_devices;
 mod ownership;

@@ -21,6 +21,7 @@ pub(in crate::attach) fn allocation(vf: u16, container: &str) -> Allocation {
         lent_at: 0,
         before: VfSettings::default(),
         interface_before: None,
+        unnamed: false,
     }
 }
 

@@ -62,6 +62,18 @@ pub(super) fn bind(
     Err(HostError::NoEffect { what, found })
 }
 
+/// Takes the driver away and gives it back, whether VFs get drivers of themselves or not.
+pub(super) fn rebind(tree: &Tree, address: PciAddress) -> Result<(), HostError> {
+    let device = device(address);
+    let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
+    let Some(driver) = driver else {
+        return Ok(());
+    };
+    let address = address.to_string();
+    tree.write(device.join("driver/unbind"), &address)?;
+    tree.write(format!("/sys/bus/pci/drivers/{driver}/bind"), &address)
+}
+
 /// The link goes first when a driver is unbound, the driver last; until then `drivers_probe` does
 /// nothing and says that all is well (`__device_release_driver`).
 fn has_driver_without_link(tree: &Tree, device: &Path) -> Result<bool, HostError> {

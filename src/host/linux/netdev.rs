@@ -1,5 +1,6 @@
 //! The netdevs of a PCI device, as sysfs shows those in our network namespace.
 
+use super::observe::{is_initialized, udev_record};
 use super::{Tree, if_present};
 use crate::host::{HostError, hardware_address, printable};
 use crate::model::{DriverName, InterfaceName, MacAddress, Malformed, Mtu, VfInterface};
@@ -172,6 +173,28 @@ impl Netdev {
         }
     }
 }
+
+/// Whether udev has yet to name the interface: it has only the kernel's name, and udev does not
+/// know it. What is renamed meanwhile was not named when it was looked at.
+pub(super) fn awaits_name(tree: &Tree, interface: &VfInterface) -> Result<bool, HostError> {
+    let directory = Path::new("/sys/class/net").join(interface.name.as_str());
+    match tree.read(directory.join("name_assign_type")).as_deref() {
+        Ok(NAMED_BY_USER | RENAMED) => return Ok(false),
+        Ok(_) | Err(HostError::Gone { .. }) => {}
+        // The driver has not said.
+        Err(HostError::Kernel {
+            errno: Errno::INVAL,
+            ..
+        }) => {}
+        Err(error) => return Err(error.clone()),
+    }
+    let knows = is_initialized(&udev_record(tree, &format!("n{}", interface.index))?);
+    Ok(!knows && tree.exists("/run/udev/data")?)
+}
+
+/// `NET_NAME_USER` and `NET_NAME_RENAMED` (include/uapi/linux/netdevice.h).
+const NAMED_BY_USER: &str = "3";
+const RENAMED: &str = "4";
 
 /// A netdev that is just being removed answers EINVAL.
 fn attribute<T: FromStr>(tree: &Tree, netdev: &Path, name: &str) -> Result<T, HostError> {

@@ -304,7 +304,7 @@ fn name_is_final(tree: &Tree, index: u32) -> Result<bool, HostError> {
 const UDEV: &str = "/run/udev/control";
 
 /// Whether udev has processed the device of the record.
-fn is_initialized(record: &str) -> bool {
+pub(super) fn is_initialized(record: &str) -> bool {
     record.lines().any(|line| line.starts_with("I:"))
 }
 

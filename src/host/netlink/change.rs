@@ -25,6 +25,9 @@ pub struct Route {
     pub metric: Option<u32>,
 }
 
+/// What the kernel makes a name of that nobody has.
+const ANOTHER_NAME: &str = "sriov%d";
+
 impl Netlink {
     /// All links in this network namespace, without their VFs.
     pub fn links(&mut self) -> Result<Vec<Link>, NetlinkError> {
@@ -40,26 +43,46 @@ impl Netlink {
         namespace: BorrowedFd<'_>,
         name: &InterfaceName,
     ) -> Result<(), NetlinkError> {
-        let mut request = message(index);
-        request.attributes.extend([
-            LinkAttribute::NetNsFd(namespace.as_raw_fd()),
-            LinkAttribute::IfName(name.to_string()),
-        ]);
-        self.set(request)
+        self.set_names(index, Some(namespace), name.as_str())
+    }
+
+    /// Into another namespace, under a name that is free there: the kernel finds one.
+    pub fn move_link_as_another(
+        &mut self,
+        index: u32,
+        namespace: BorrowedFd<'_>,
+    ) -> Result<(), NetlinkError> {
+        self.set_names(index, Some(namespace), ANOTHER_NAME)
     }
 
     pub fn rename(&mut self, index: u32, name: &InterfaceName) -> Result<(), NetlinkError> {
+        self.set_names(index, None, name.as_str())
+    }
+
+    /// To a name that is free: the kernel finds one.
+    pub fn rename_to_another(&mut self, index: u32) -> Result<(), NetlinkError> {
+        self.set_names(index, None, ANOTHER_NAME)
+    }
+
+    fn set_names(
+        &mut self,
+        index: u32,
+        namespace: Option<BorrowedFd<'_>>,
+        name: &str,
+    ) -> Result<(), NetlinkError> {
         let mut request = message(index);
+        let namespace = namespace.map(|it| LinkAttribute::NetNsFd(it.as_raw_fd()));
+        request.attributes.extend(namespace);
         request
             .attributes
-            .push(LinkAttribute::IfName(name.to_string()));
+            .push(LinkAttribute::IfName(name.to_owned()));
         self.set(request)
     }
 
     /// An alternative name, which no other link can have as its name meanwhile, nor this one.
-    pub fn remove_altname(&mut self, index: u32, name: &InterfaceName) -> Result<(), NetlinkError> {
+    pub fn remove_altname(&mut self, index: u32, name: &str) -> Result<(), NetlinkError> {
         let mut request = message(index);
-        let names = vec![Prop::AltIfName(name.to_string())];
+        let names = vec![Prop::AltIfName(name.to_owned())];
         request.attributes.push(LinkAttribute::PropList(names));
         let request = RouteNetlinkMessage::DelLinkProp(request);
         self.exchange(request, NLM_F_ACK, |_| Ok(())).map(drop)

@@ -1,6 +1,6 @@
 //! What is written to bind, and what is said when it did not bind.
 
-use super::bind;
+use super::{bind, rebind};
 use crate::host::HostError;
 use crate::host::linux::prepared::{PF, Prepared, pci, vf_address};
 use crate::model::{BindTarget, VfIndex};
@@ -90,4 +90,18 @@ fn a_vf_that_is_gone_is_said_to_be() {
         bind_vf_0(&host, &BindTarget::Default),
         Err(HostError::Gone { .. })
     ));
+}
+
+#[test]
+fn a_device_is_given_to_the_driver_that_it_had_and_to_no_other() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    host.file("sys/bus/pci/drivers/igbvf/bind", "");
+    rebind(&host.tree, vf_address(0)).unwrap();
+    for file in ["unbind", "bind"] {
+        let text = host.text(&format!("sys/bus/pci/drivers/igbvf/{file}"));
+        assert_eq!(text, vf_address(0).to_string(), "{file}");
+    }
+    host.remove(&format!("{vf}/driver"));
+    rebind(&host.tree, vf_address(0)).unwrap();
 }

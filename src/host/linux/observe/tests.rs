@@ -1,9 +1,9 @@
 //! PFs and VFs in prepared trees.
 
 use crate::host::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
-use crate::host::linux::{Links, observe::pfs};
+use crate::host::linux::{Links, netdev, observe::pfs};
 use crate::host::{HostError, Look};
-use crate::model::{MacAddress, PfSnapshot, VfIndex, VfSettings};
+use crate::model::{MacAddress, Mtu, PfSnapshot, VfIndex, VfInterface, VfSettings};
 use rustix::fs::{CWD, Mode, mkfifoat};
 
 fn observe(host: &Prepared, links: &mut dyn Links) -> Option<PfSnapshot> {
@@ -287,4 +287,33 @@ fn what_user_space_opens_beside_the_network_is_told() {
     assert_eq!(seen(&host), (true, false, both));
     host.remove(&format!("{vfio}/iommu_group"));
     assert!(!seen(&host).0);
+}
+
+#[test]
+fn an_interface_awaits_its_name_while_it_has_the_kernels_and_udev_does_not_know_it() {
+    let host = Prepared::with_pf();
+    let interface = VfInterface {
+        index: 7,
+        name: "eth0".parse().unwrap(),
+        mac: MacAddress::ZERO,
+        mtu: Mtu::try_from(1500).unwrap(),
+        up: false,
+    };
+    let awaits_name = || netdev::awaits_name(&host.tree, &interface).unwrap();
+    let assigned = "sys/class/net/eth0/name_assign_type";
+    host.file(assigned, "1\n");
+    assert!(!awaits_name(), "without udev nobody is to come");
+    host.directory("run/udev/data");
+    assert!(awaits_name());
+    // As it came back from a container, which udev hears of.
+    for named in ["3\n", "4\n"] {
+        host.file(assigned, named);
+        assert!(!awaits_name());
+    }
+    host.file(assigned, "1\n");
+    host.file("run/udev/data/n7", "I:18429561\n");
+    assert!(!awaits_name(), "udev has left it as it was");
+    host.remove("run/udev/data/n7");
+    host.remove("sys/class/net/eth0");
+    assert!(awaits_name(), "it is just being renamed");
 }
