@@ -29,6 +29,18 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+/// The device plugin's own default. Written out, because a policy that names it and one that names
+/// none would otherwise make the same resource twice, on which the plugin exits.
+pub const DEFAULT_PREFIX: &str = "intel.com";
+
+/// Whether a pool can be a class of the Container Device Interface, which begins with a letter and
+/// ends in a letter or digit.
+pub fn is_cdi_class(pool: &ResourceName) -> bool {
+    let text = pool.as_str();
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
+}
+
 /// All policies and networks that are in force, in reading order. Names are unique.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PolicySet {

@@ -13,8 +13,7 @@ mod vf_operator;
 
 use crate::model::{NetworkName, PolicyName};
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::file;
-use crate::render::pools::DEFAULT_PREFIX;
+use crate::policy::{DEFAULT_PREFIX, file};
 use anyhow::{Context, bail};
 use document::{Document, Node};
 use fields::Fields;

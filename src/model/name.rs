@@ -92,6 +92,27 @@ name!(
     |text| text.len() <= 63 && made_of(text, "._-") && starts_and_ends_alphanumeric(text)
 );
 
+impl ResourceName {
+    /// Whether Kubernetes takes it as the name of an extended resource (`IsQualifiedName`). Records of
+    /// VFs that are lent may have others.
+    pub fn is_qualified(&self) -> bool {
+        starts_and_ends_alphanumeric(&self.0)
+    }
+}
+
+impl ResourcePrefix {
+    /// Whether Kubernetes takes it in front of an extended resource (`IsExtendedResourceName`), for
+    /// which it must also fit behind `requests.`.
+    pub fn is_qualified(&self) -> bool {
+        let is_label = |label: &str| {
+            let is_lower = !label.bytes().any(|b| b.is_ascii_uppercase());
+            is_lower && starts_and_ends_alphanumeric(label)
+        };
+        let reserved = self.0.ends_with("kubernetes.io") || self.0.starts_with("requests.");
+        self.0.len() <= 244 && !reserved && self.0.split('.').all(is_label)
+    }
+}
+
 impl DriverName {
     /// Drivers that hand the device to user space: a VF bound to one has no netdev by design.
     pub fn is_userspace(&self) -> bool {

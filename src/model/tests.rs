@@ -110,6 +110,55 @@ fn names_that_reach_paths_cannot_leave_them() {
     refuses::<NetworkName>(&["", ".", "..", ".hidden", "a/b", "a\n"]);
 }
 
+/// `ValidateExtendedResource`, and the kubelet beside it.
+#[test]
+fn names_that_kubernetes_takes() {
+    let name = |text: &str| text.parse::<ResourceName>().unwrap().is_qualified();
+    for taken in ["a", "intel_nics-1", "5g", "A", &"a".repeat(63)] {
+        assert!(name(taken), "{taken}");
+    }
+    for refused in ["-nics", "nics_", "_", "--", "a-"] {
+        assert!(!name(refused), "{refused}");
+    }
+    let prefix = |text: &str| {
+        let prefix = text.parse::<ResourcePrefix>();
+        prefix.is_ok_and(|prefix| prefix.is_qualified())
+    };
+    for taken in ["intel.com", "a", "0.a-b.c", &"a".repeat(244)] {
+        assert!(prefix(taken), "{taken}");
+    }
+    for refused in [
+        "Intel.com",
+        "a..b",
+        "a.-b",
+        "a-.b",
+        "kubernetes.io",
+        "node.kubernetes.io",
+        "notkubernetes.io",
+        "requests.intel.com",
+        &"a".repeat(245),
+    ] {
+        assert!(!prefix(refused), "{refused}");
+    }
+}
+
+#[test]
+fn shares_are_united() {
+    let of = |texts: &[&str]| {
+        let ranges: Vec<VfRange> = texts.iter().map(|text| text.parse().unwrap()).collect();
+        VfRange::union(&ranges).map(|range| range.to_string())
+    };
+    for (texts, united) in [
+        (&["0-1", "3"][..], "0-1,3"),
+        (&["3,5", "4"], "3-5"),
+        (&["0-9", "2-3"], "0-9"),
+        (&["65535", "0", "65534"], "0,65534-65535"),
+    ] {
+        assert_eq!(of(texts).as_deref(), Some(united), "{texts:?}");
+    }
+    assert_eq!(of(&[]), None);
+}
+
 #[test]
 fn drivers_of_user_space_are_known() {
     let userspace = |name: &str| name.parse::<DriverName>().unwrap().is_userspace();

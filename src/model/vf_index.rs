@@ -41,6 +41,21 @@ impl VfRange {
         (!spans.is_empty()).then_some(Self(spans))
     }
 
+    /// All VFs that are in any of them; `None` for none.
+    pub fn union<'a>(ranges: impl IntoIterator<Item = &'a Self>) -> Option<Self> {
+        let ranges = ranges.into_iter();
+        let mut spans: Vec<_> = ranges.flat_map(|range| range.0.iter().copied()).collect();
+        spans.sort_unstable();
+        let mut union: Vec<(u16, u16)> = Vec::new();
+        for (first, last) in spans {
+            match union.last_mut() {
+                Some((_, end)) if first <= end.saturating_add(1) => *end = last.max(*end),
+                _ => union.push((first, last)),
+            }
+        }
+        (!union.is_empty()).then_some(Self(union))
+    }
+
     pub fn contains(&self, index: VfIndex) -> bool {
         self.0
             .iter()

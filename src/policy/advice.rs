@@ -1,11 +1,13 @@
 //! What is allowed, and most likely not meant: seen over all files together, and on a host.
 
+mod pools;
+
 use super::diagnostic::{Diagnostic, SourceText};
 use super::file::{self, ItemSpans};
 use super::load::Loaded;
 use super::reader::Span;
 use super::resolve::{DesiredPf, Resolution, resolve};
-use super::{NumVfs, Policy, PolicySet, Source};
+use super::{NodeMatch, NumVfs, Policy, PolicySet, Source};
 use crate::model::{HostSnapshot, PfSnapshot, PolicyName, VfRange};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,8 +19,9 @@ pub fn advise(loaded: &Loaded, host: Option<&HostSnapshot>) -> Vec<Diagnostic> {
     // A network of a file that cannot be used may take from any pool.
     let mut advice = match loaded.files.iter().any(|file| file.state.is_broken()) {
         true => Vec::new(),
-        false => unused_pools(&loaded.set, &places),
+        false => pools::unused(&loaded.set, &places),
     };
+    advice.extend(pools::at_odds(&loaded.set, &places));
     let shadowed = shadowed_everywhere(&loaded.set);
     advice.extend(shadowed.iter().map(|(weak, strong)| {
         let message = format!("policy \"{}\" has no effect", weak.name);
@@ -73,25 +76,6 @@ impl<'l> Places<'l> {
     }
 }
 
-/// Without any network the pools are for the device plugin, which takes all of them.
-fn unused_pools(set: &PolicySet, places: &Places<'_>) -> Vec<Diagnostic> {
-    let used: BTreeSet<_> = set.networks.iter().map(|it| it.resource.as_ref()).collect();
-    let mut told = BTreeSet::new();
-    let forming = set.policies.iter().filter(|policy| policy.enabled);
-    let unused = forming.filter(|policy| {
-        let resource = policy.resource.as_ref();
-        let is_unused = resource.is_some() && !used.contains(&resource);
-        is_unused && !set.networks.is_empty() && told.insert(resource)
-    });
-    let advice = unused.filter_map(|policy| {
-        let resource = policy.resource.as_ref()?;
-        let message = format!("no network takes from the pool \"{resource}\"");
-        let why = "only the device plugin offers its VFs".to_owned();
-        Some(places.warning(policy, |spans| &spans.resource, message, why))
-    });
-    advice.collect()
-}
-
 /// Pairs of a policy and a stronger one that names the same PFs and takes the same VFs.
 fn shadowed_everywhere(set: &PolicySet) -> Vec<(&Policy, &Policy)> {
     let strength_of = |(at, policy): (usize, &Policy)| (policy.priority, Reverse(at));
@@ -104,7 +88,7 @@ fn shadowed_everywhere(set: &PolicySet) -> Vec<(&Policy, &Policy)> {
         let before = |than| enabled().filter(move |&one| is_stronger(one, than));
         let mut candidates = before((at, weak));
         let found = candidates.find(|&(at, strong)| {
-            let everywhere = strong.node == weak.node || strong.node == Default::default();
+            let everywhere = strong.node == weak.node || strong.node == NodeMatch::default();
             // What takes VFs of the strong one, and none of the weak one's, lets that live.
             let spares = |it: &Policy| overlap(it, strong) && !overlap(it, weak);
             let spared = before((at, strong)).any(|(_, it)| spares(it));

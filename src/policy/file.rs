@@ -28,6 +28,8 @@ pub struct FileContent {
 pub(super) struct ItemSpans {
     pub(super) name: Span,
     pub(super) resource: Span,
+    pub(super) resource_prefix: Span,
+    pub(super) exclude_topology: Span,
     pub(super) num_vfs: Span,
     pub(super) vfs: Span,
 }
@@ -81,6 +83,8 @@ fn item_spans(table: &Table<'_>) -> ItemSpans {
     ItemSpans {
         name: table.span_of("name"),
         resource: table.span_of("resource"),
+        resource_prefix: table.span_of("resource_prefix"),
+        exclude_topology: table.span_of("exclude_topology"),
         num_vfs: table.span_of("num_vfs"),
         vfs: table.span_of("vfs"),
     }

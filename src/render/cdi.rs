@@ -6,6 +6,7 @@
 use super::pools::{Member, Pools};
 use super::pretty;
 use crate::model::{DriverName, PciAddress, ResourceName};
+use crate::policy::is_cdi_class;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -63,16 +64,9 @@ pub fn specs(pools: &Pools<'_>) -> Vec<(ResourceName, String)> {
             devices: members.iter().filter_map(device).collect(),
             kind: format!("{VENDOR}/{pool}"),
         };
-        (!spec.devices.is_empty() && is_class(pool)).then(|| (pool.clone(), pretty(&spec)))
+        (!spec.devices.is_empty() && is_cdi_class(pool)).then(|| (pool.clone(), pretty(&spec)))
     };
     pools.iter().filter_map(spec).collect()
-}
-
-/// A class begins with a letter and ends in a letter or digit.
-fn is_class(pool: &ResourceName) -> bool {
-    let text = pool.as_str();
-    text.starts_with(|c: char| c.is_ascii_alphabetic())
-        && text.ends_with(|c: char| c.is_ascii_alphanumeric())
 }
 
 fn device(member: &Member<'_>) -> Option<Device> {

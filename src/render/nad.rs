@@ -1,10 +1,10 @@
 //! A network as a NetworkAttachmentDefinition, as the SR-IOV network operator would write it.
 
-use super::{MANAGER, MANAGER_LABEL, cni, pools, pretty};
+use super::{MANAGER, MANAGER_LABEL, cni, pretty};
 use crate::model::{NetworkName, ResourceName};
-use crate::policy::Network;
 use crate::policy::libcni::Refusal;
 use crate::policy::network::{NetworkBody, PluginType};
+use crate::policy::{DEFAULT_PREFIX, Network};
 use serde_json::{Map, Value, json};
 
 /// What makes multus ask kubelet for a VF of the pool.
@@ -46,7 +46,7 @@ pub fn manifest(network: &Network, prefix: Option<&str>) -> Result<String, NotFo
 }
 
 fn resource_name(prefix: Option<&str>, resource: &ResourceName) -> String {
-    format!("{}/{resource}", prefix.unwrap_or(pools::DEFAULT_PREFIX))
+    format!("{}/{resource}", prefix.unwrap_or(DEFAULT_PREFIX))
 }
 
 /// A plugin alone is not a list. multus puts the device in.

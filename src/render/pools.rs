@@ -3,14 +3,10 @@
 use super::View;
 use crate::model::{MacAddress, PfSnapshot, ResourceName, ResourcePrefix, VfIndex, VfSnapshot};
 use crate::plan::owned::Assignment;
-use crate::policy::Policy;
 use crate::policy::resolve::{Claim, Resolution};
+use crate::policy::{DEFAULT_PREFIX, Policy};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-
-/// The device plugin's own default. Written out, because a policy that names it and one that names
-/// none would otherwise make the same resource twice, on which the plugin exits.
-pub const DEFAULT_PREFIX: &str = "intel.com";
 
 /// Ready VFs in order of PF address and index. A pool without one is not here.
 pub type Pools<'a> = BTreeMap<&'a ResourceName, Vec<Member<'a>>>;

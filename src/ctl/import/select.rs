@@ -60,8 +60,13 @@ pub(super) fn is_pf_name(text: &str) -> bool {
 }
 
 pub(super) fn resource(item: &mut Item, name: String) {
-    if let Err(malformed) = name.parse::<ResourceName>() {
-        item.note(None, format!("change the resource: {malformed}"));
+    match name.parse::<ResourceName>() {
+        Ok(name) if name.is_qualified() => {}
+        Ok(name) => {
+            let why = "it begins and ends with a letter or digit";
+            item.note(None, format!("change the resource \"{name}\": {why}"));
+        }
+        Err(malformed) => item.note(None, format!("change the resource: {malformed}")),
     }
     item.pair("resource", name);
 }

@@ -142,3 +142,73 @@ fn counts_and_shares_are_held_against_what_the_pf_offers() {
     );
     assert_eq!(advice(&policy("a", "num_vfs = 8"), None), [""; 0]);
 }
+
+#[test]
+fn policies_of_a_pool_that_do_not_agree_about_it_are_told() {
+    let pool = |name: &str, vfs: &str, more: &str| {
+        let keys = format!("num_vfs = 4\nvfs = \"{vfs}\"\nresource = \"r\"\n{more}");
+        policy(name, &keys)
+    };
+    let told = |a: &str, b: &str| advice(&(pool("a", "0-1", a) + &pool("b", "2-3", b)), None);
+    let prefix = |place: &str, prefix: &str| {
+        format!(
+            "10-a.toml:{place}: the pool \"r\" has the prefix {prefix}; policy \"a\" says otherwise: \
+             the VFs are offered as two resources, and a network can name one"
+        )
+    };
+    let here = "resource_prefix = \"example.com\"";
+    assert_eq!(told("", here), [prefix("14:19", "example.com")]);
+    assert_eq!(told(here, ""), [prefix("13:12", "intel.com")]);
+    let topology = |place: &str, value: bool| {
+        format!(
+            "10-a.toml:{place}: the pool \"r\" has exclude_topology = {value}; policy \"a\" says otherwise: \
+             the NUMA nodes of no VF of it are told"
+        )
+    };
+    let without = "exclude_topology = true";
+    assert_eq!(told("", without), [topology("14:20", true)]);
+    assert_eq!(told(without, ""), [topology("13:12", false)]);
+    for (a, b) in [
+        ("", ""),
+        (here, here),
+        ("", "resource_prefix = \"intel.com\""),
+        ("exclude_topology = false", ""),
+        (without, without),
+        (without, "enabled = false"),
+        (without, "priority = 5\nnode.hostname = \"x\""),
+    ] {
+        let a_node = match b.contains("hostname") {
+            true => format!("{a}\nnode.hostname = \"y\""),
+            false => a.to_owned(),
+        };
+        assert_eq!(told(&a_node, b), [""; 0], "{a_node} {b}");
+    }
+}
+
+#[test]
+fn a_pool_that_is_not_one_everywhere_is_told() {
+    let told = |text: &str| {
+        let text = policy("a", &format!("num_vfs = 1\n{text}"));
+        let content = file::parse(Path::new("a.toml"), &text).unwrap();
+        let warnings = content.warnings.iter();
+        warnings.map(Diagnostic::one_line).collect::<Vec<_>>()
+    };
+    let no_class = "a.toml:5:12: podman gets no devices of the pool \"5g\"; a class of CDI begins with a letter";
+    for devices in [
+        "device_type = \"vfio-pci\"",
+        "need_vhost_net = true",
+        "is_rdma = true",
+    ] {
+        assert_eq!(told(&format!("resource = \"5g\"\n{devices}")), [no_class]);
+        assert_eq!(told(&format!("resource = \"g5\"\n{devices}")), [""; 0]);
+    }
+    assert_eq!(told("resource = \"5g\""), [""; 0]);
+    let long = "a".repeat(59);
+    assert_eq!(
+        told(&format!("resource = \"{long}\"")),
+        [format!(
+            "a.toml:5:12: the device plugin cannot offer intel.com/{long}; its socket has room for 67 letters of both"
+        )]
+    );
+    assert_eq!(told(&format!("resource = \"{}\"", "a".repeat(58))), [""; 0]);
+}

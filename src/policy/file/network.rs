@@ -34,7 +34,7 @@ const OTHER_KEYS: [&str; 6] = [
 /// made up: the file is not used.
 pub(super) fn read(table: &mut Table<'_>) -> Option<Network> {
     let name = table.required("name", parsed);
-    let resource = table.value("resource", parsed);
+    let resource = table.value("resource", value::resource);
     let namespace = table.value("namespace", value::namespace);
     let description = description(table);
     check_plugin(table, description.plugin);

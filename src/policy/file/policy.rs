@@ -4,7 +4,9 @@ use super::{pf_match, settings, source, value};
 use crate::model::{MacAddress, VfIndex, VfRange, VfSettings};
 use crate::policy::reader::value::{boolean, parsed};
 use crate::policy::reader::{Fault, Span, Table};
-use crate::policy::{DeviceType, MacChoice, NumVfs, PfMatch, Policy, VfOverride};
+use crate::policy::{
+    DEFAULT_PREFIX, DeviceType, MacChoice, NumVfs, PfMatch, Policy, VfOverride, is_cdi_class,
+};
 use std::collections::BTreeMap;
 
 /// `None` where there is no name to call it by. Where anything was reported, the rest may be
@@ -13,8 +15,8 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Policy> {
     let name = table.required("name", parsed);
     let enabled = table.value("enabled", boolean);
     let priority = table.value("priority", value::priority);
-    let resource = table.value("resource", parsed);
-    let resource_prefix = table.value("resource_prefix", parsed);
+    let resource = table.value("resource", value::resource);
+    let resource_prefix = table.value("resource_prefix", value::resource_prefix);
     let num_vfs = table.value("num_vfs", value::num_vfs);
     let external = table.value("external", boolean);
     let vfs = table.value("vfs", parsed::<VfRange>);
@@ -62,6 +64,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Policy> {
     check_count(table, &policy);
     check_shares(table, &policy, &overrides);
     check_driver(table, &policy);
+    check_pool(table, &policy);
     if policy.resource_prefix.is_some() && !table.has("resource") {
         table.warning(
             "resource_prefix",
@@ -183,6 +186,31 @@ fn shares_of_names(matches: &PfMatch) -> Vec<&VfRange> {
 
 fn names_whole_pf(matches: &PfMatch) -> bool {
     matches.pf_name.is_empty() || matches.pf_name.iter().any(|name| name.vfs.is_none())
+}
+
+/// The longest path of a socket, less that of the kubelet's directory, `_` and `.sock`.
+const LONGEST_OF_PLUGIN: usize = 107 - "/var/lib/kubelet/plugins_registry/_.sock".len();
+
+/// What can be a pool, and not everywhere.
+fn check_pool(table: &Table<'_>, policy: &Policy) {
+    let Some(pool) = &policy.resource else { return };
+    let prefix = (policy.resource_prefix.as_ref()).map_or(DEFAULT_PREFIX, |it| it.as_str());
+    if prefix.len() + pool.as_str().len() > LONGEST_OF_PLUGIN {
+        let message = format!("the device plugin cannot offer {prefix}/{pool}");
+        let why = format!("its socket has room for {LONGEST_OF_PLUGIN} letters of both");
+        table.warning("resource", Fault::new(message).suggesting(why));
+    }
+    let has_devices = match &policy.device_type {
+        DeviceType::Driver(driver) => driver.is_vfio(),
+        DeviceType::Any => true,
+        DeviceType::Netdevice => false,
+    };
+    let has_devices = has_devices || policy.need_vhost_net || policy.is_rdma;
+    if has_devices && !is_cdi_class(pool) {
+        let message = format!("podman gets no devices of the pool \"{pool}\"");
+        let why = "a class of CDI begins with a letter";
+        table.warning("resource", Fault::new(message).suggesting(why));
+    }
 }
 
 fn check_driver(table: &Table<'_>, policy: &Policy) {

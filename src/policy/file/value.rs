@@ -1,6 +1,9 @@
 //! Values of policies and networks that have no parser of their own.
 
-use crate::model::{DriverName, LinkState, LinkType, MacAddress, Mtu, VfIndex, VlanProto};
+use crate::model::{
+    DriverName, LinkState, LinkType, MacAddress, Mtu, ResourceName, ResourcePrefix, VfIndex,
+    VlanProto,
+};
 use crate::policy::reader::value::{integer, parsed, text, word};
 use crate::policy::reader::{Expected, nearest};
 use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, PfNamePattern, glob};
@@ -10,6 +13,21 @@ pub(super) type Value<'v> = DeValue<'v>;
 
 pub(super) fn priority(value: &Value<'_>) -> Result<u8, Expected> {
     integer(value, 0..=99, "a number from 0 (strongest) to 99 (weakest)")
+}
+
+/// As Kubernetes takes it: of one that it refuses the device plugin ends, with all other pools.
+pub(super) fn resource(value: &Value<'_>) -> Result<ResourceName, Expected> {
+    let expected = "a resource name (1 to 63 of letters, digits, '_' and '-', with a letter or digit at both ends)";
+    let name = parsed::<ResourceName>(value).ok();
+    let name = name.filter(ResourceName::is_qualified);
+    name.ok_or(expected.into())
+}
+
+pub(super) fn resource_prefix(value: &Value<'_>) -> Result<ResourcePrefix, Expected> {
+    let expected = "a resource prefix (a DNS name in lower case such as intel.com, and not one of kubernetes.io)";
+    let prefix = parsed::<ResourcePrefix>(value).ok();
+    let prefix = prefix.filter(ResourcePrefix::is_qualified);
+    prefix.ok_or(expected.into())
 }
 
 pub(super) fn num_vfs(value: &Value<'_>) -> Result<NumVfs, Expected> {

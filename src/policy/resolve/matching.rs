@@ -52,11 +52,11 @@ pub(super) fn match_pf(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Match {
         NameMatch::No => Match::No,
         NameMatch::AwaitsName => Match::AwaitsName,
         NameMatch::NotAsked => Match::Yes(policy.vfs.clone()),
-        NameMatch::Yes(pattern) => Match::Yes(pattern.vfs.clone().or_else(|| policy.vfs.clone())),
+        NameMatch::Yes(share) => Match::Yes(share.or_else(|| policy.vfs.clone())),
     }
 }
 
-/// What the policy may claim, by whichever of its patterns matches.
+/// What the policy may claim, by whichever of its patterns matches; by several it is no less.
 pub(super) fn possible_shares(policy: &Policy) -> impl Iterator<Item = Option<&VfRange>> {
     let patterns = &policy.matches.pf_name;
     let by_pattern = patterns.iter().map(|pattern| pattern.vfs.as_ref());
@@ -65,25 +65,26 @@ pub(super) fn possible_shares(policy: &Policy) -> impl Iterator<Item = Option<&V
     shares.map(|share| share.or(policy.vfs.as_ref()))
 }
 
-enum NameMatch<'a> {
+enum NameMatch {
     NotAsked,
     No,
     AwaitsName,
-    Yes(&'a PfNamePattern),
+    /// With all shares that the name's patterns have.
+    Yes(Option<VfRange>),
 }
 
-fn match_name<'a>(patterns: &'a [PfNamePattern], pf: Option<&PfInterface>) -> NameMatch<'a> {
+fn match_name(patterns: &[PfNamePattern], pf: Option<&PfInterface>) -> NameMatch {
     if patterns.is_empty() {
         return NameMatch::NotAsked;
     }
     let Some(interface) = pf else {
         return NameMatch::No;
     };
-    // A pattern that takes any name does not have to wait for the final one.
-    if let Some(any) = patterns.first().filter(|pattern| pattern.glob == "*") {
-        return NameMatch::Yes(any);
-    }
-    if !interface.name_is_final {
+    let takes_any = |pattern: &PfNamePattern| pattern.glob == "*";
+    let by_name = |pattern: &PfNamePattern| !takes_any(pattern) && pattern.vfs.is_some();
+    // Where any name matches, and none has a share, it does not have to be the final one.
+    let no_matter = patterns.iter().any(takes_any) && !patterns.iter().any(by_name);
+    if !interface.name_is_final && !no_matter {
         return NameMatch::AwaitsName;
     }
     let matches = |pattern: &&PfNamePattern| {
@@ -93,10 +94,14 @@ fn match_name<'a>(patterns: &'a [PfNamePattern], pf: Option<&PfInterface>) -> Na
                 .iter()
                 .any(|name| glob::matches(&pattern.glob, name))
     };
-    patterns
-        .iter()
-        .find(matches)
-        .map_or(NameMatch::No, NameMatch::Yes)
+    let matching: Vec<_> = patterns.iter().filter(matches).collect();
+    match matching.is_empty() {
+        true => NameMatch::No,
+        false => {
+            let shares = matching.into_iter().filter_map(|it| it.vfs.as_ref());
+            NameMatch::Yes(VfRange::union(shares))
+        }
+    }
 }
 
 /// Whether a policy is for this node, whatever PFs it has.

@@ -86,27 +86,50 @@ fn names_are_globs_for_the_name_and_its_alternatives() {
 }
 
 #[test]
-fn the_pattern_that_matches_first_gives_the_share() {
-    let pattern = |glob: &str, vfs: &str| PfNamePattern {
-        glob: glob.to_owned(),
-        vfs: vfs.parse().ok(),
+fn all_patterns_that_match_give_their_shares() {
+    let claimed = |patterns: &[(&str, &str)]| {
+        let wants = |policy: &mut Policy| {
+            share("6")(policy);
+            let pattern = |(glob, vfs): &(&str, &str)| PfNamePattern {
+                glob: (*glob).to_owned(),
+                vfs: vfs.parse().ok(),
+            };
+            policy.matches.pf_name = patterns.iter().map(pattern).collect();
+        };
+        let desired = desired(vec![policy("a", wants)], &pf());
+        desired.policies[0].vfs.as_ref().map(ToString::to_string)
     };
-    let wants = |policy: &mut Policy| {
-        share("6")(policy);
-        policy.matches.pf_name = vec![
-            pattern("eth0", "0"),
-            pattern("ens1", "2-3"),
-            pattern("e*", "1"),
-        ];
+    for (patterns, vfs) in [
+        (&[("ens1", "0-1"), ("ens1", "3")][..], "0-1,3"),
+        (&[("ens1", "3"), ("ens1", "0-1")], "0-1,3"),
+        (&[("ens1", "0-1"), ("ens1", "1-2")], "0-2"),
+        (&[("ens1", "0-1"), ("ens1", "2")], "0-2"),
+        (&[("eth0", "0"), ("ens1", "2-3"), ("e*", "1")], "1-3"),
+        (&[("ens1", "0-1"), ("ens1", "")], "0-1"),
+        (&[("*", ""), ("ens1", "0-1")], "0-1"),
+        (&[("eth0", "0"), ("ens1", "")], "6"),
+        (&[("ens1", "")], "6"),
+    ] {
+        assert_eq!(claimed(patterns).as_deref(), Some(vfs), "{patterns:?}");
+    }
+}
+
+#[test]
+fn any_name_is_waited_for_where_another_pattern_may_give_a_share() {
+    let mut pf = pf();
+    pf.interface.as_mut().unwrap().name_is_final = false;
+    let named = |patterns: &[(&str, &str)]| {
+        let pattern = |(glob, vfs): &(&str, &str)| PfNamePattern {
+            glob: (*glob).to_owned(),
+            vfs: vfs.parse().ok(),
+        };
+        let patterns = patterns.iter().map(pattern).collect();
+        let policy = policy("a", |policy| policy.matches.pf_name = patterns);
+        resolved(vec![policy], &pf) == Resolution::AwaitsName
     };
-    let by_pattern = desired(vec![policy("a", wants)], &pf());
-    assert_eq!(by_pattern.policies[0].vfs, "2-3".parse().ok());
-    let plain = |policy: &mut Policy| {
-        share("6")(policy);
-        policy.matches.pf_name = named("ens1");
-    };
-    let by_key = desired(vec![policy("a", plain)], &pf());
-    assert_eq!(by_key.policies[0].vfs, "6".parse().ok());
+    assert!(named(&[("*", ""), ("ens1", "0-1")]));
+    assert!(!named(&[("ens1", ""), ("*", "0-1")]));
+    assert!(named(&[("ens1", "")]));
 }
 
 #[test]

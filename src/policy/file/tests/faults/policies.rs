@@ -103,7 +103,19 @@ fn faults_of_policies() {
         ),
         (
             "resource = \"a/b\"",
-            ":4:12: bad value for \"resource\": \"a/b\"; expected a resource name (1 to 63 of letters, digits, '_' and '-')",
+            ":4:12: bad value for \"resource\": \"a/b\"; expected a resource name (1 to 63 of letters, digits, '_' and '-', with a letter or digit at both ends)",
+        ),
+        (
+            "resource = \"nics_\"",
+            ":4:12: bad value for \"resource\": \"nics_\"; expected a resource name (1 to 63 of letters, digits, '_' and '-', with a letter or digit at both ends)",
+        ),
+        (
+            "resource = \"-nics\"",
+            ":4:12: bad value for \"resource\": \"-nics\"; expected a resource name (1 to 63 of letters, digits, '_' and '-', with a letter or digit at both ends)",
+        ),
+        (
+            "resource = \"a\"\nresource_prefix = \"Intel.com\"",
+            ":5:19: bad value for \"resource_prefix\": \"Intel.com\"; expected a resource prefix (a DNS name in lower case such as intel.com, and not one of kubernetes.io)",
         ),
         (
             "device_type = \"a b\"",
