@@ -25,6 +25,8 @@ pub enum Scope {
     Interface(u32),
     /// The policy directories.
     Policies,
+    /// VFs that found no driver.
+    Drivers,
     /// Somebody closed this VFIO group.
     VfioGroup(u32),
 }
@@ -45,6 +47,10 @@ pub enum Cause {
         action: String,
         device: String,
         from_kernel: bool,
+    },
+    /// The kernel has a driver that it had not.
+    DriverCame {
+        driver: String,
     },
     Link {
         interface: String,
@@ -160,6 +166,7 @@ impl Cause {
             Self::Start => "start",
             Self::Reload => "reload",
             Self::Udev { .. } => "udev",
+            Self::DriverCame { .. } => "driver",
             Self::Link { .. } => "link",
             Self::Address { .. } => "address",
             Self::PolicyFiles => "policy-files",
@@ -192,6 +199,7 @@ impl fmt::Display for Cause {
             } => {
                 write!(f, "udev event {action} {device}")
             }
+            Self::DriverCame { driver } => write!(f, "driver {driver} is there"),
             Self::Link { interface } => write!(f, "link change on {interface}"),
             Self::Address { interface } => write!(f, "address change on interface {interface}"),
             Self::PolicyFiles => f.write_str("policy files changed"),

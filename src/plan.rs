@@ -31,6 +31,8 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// The planner must know who uses the VFs before it can say more: look again with holders.
     pub needs_holders: bool,
+    /// VFs whose driver has made no netdev yet.
+    pub without_netdev: BTreeSet<VfIndex>,
     /// VFs in use that the steps take away all the same, because somebody said so.
     pub taken: Taken,
 }
@@ -114,7 +116,7 @@ fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
         return;
     }
     vf::plan_vfs(input, desired, plan);
-    netdev::tell_of_missing(input, desired, plan);
+    netdev::plan_missing(input, desired, plan);
 }
 
 impl Plan {
@@ -127,6 +129,11 @@ impl Plan {
             reason,
             hint: None,
         });
+    }
+
+    fn binds(&self, index: VfIndex) -> bool {
+        let is_bind = |step: &Step| matches!(step, Step::Bind { vf, .. } if *vf == index);
+        self.steps.iter().any(is_bind)
     }
 
     /// Everything that there is to do waits.

@@ -104,7 +104,7 @@ impl Pass<'_> {
             if !failed.is_empty() {
                 let before = before.as_ref().unwrap_or(&round.pf);
                 for (step, error) in failed.drain(..) {
-                    self.remember_failure(step, &error, before, &round.pf, &mut blocked);
+                    self.remember_failure(&step, &error, before, &round.pf, &mut blocked);
                 }
                 round = match self.look_and_plan(address, &blocked) {
                     Ok(Some(round)) => round,
@@ -130,6 +130,7 @@ impl Pass<'_> {
                 };
             }
             (done, failed) = self.apply(&round, &mut performed);
+            blocked.tried(done.iter().chain(failed.iter().map(|(step, _)| step)));
             taken.extend(taken_by(&done, round.plan.taken));
             for step in &done {
                 *tries.entry(step.clone()).or_default() += 1;
@@ -195,7 +196,7 @@ impl Pass<'_> {
     fn give_up_for_now(&self, round: Round, blocked: &mut Blocked) -> Round {
         for step in round.plan.steps {
             let reason = format!("{step}: something keeps undoing it");
-            blocked.insert(step, reason, Persistence::Transient, &round.pf, &round.pf);
+            blocked.give_up_for_now(step, reason, &round.pf);
         }
         self.plan(round.pf, blocked)
     }
@@ -251,19 +252,22 @@ impl Pass<'_> {
 
     fn remember_failure(
         &self,
-        step: Step,
+        step: &Step,
         error: &HostError,
         before: &PfSnapshot,
         pf: &PfSnapshot,
         blocked: &mut Blocked,
     ) {
-        if let (Persistence::Unsupported, Step::SetVf { setting, .. }, Some(mut owned)) =
-            (error.persistence(), &step, self.ledger.owned(pf.address))
+        let persistence = error.persistence();
+        blocked.insert(step.clone(), error.to_string(), persistence, before, pf);
+        let lacks = persistence == Persistence::Unsupported
+            || error.is_unsupported_if_it_lasts() && blocked.is_final(step);
+        if let (true, Step::SetVf { setting, .. }, Some(mut owned)) =
+            (lacks, step, self.ledger.owned(pf.address))
             && owned.unsupported.insert(Capability::needed_by(*setting))
         {
             self.ledger.set_owned(pf.address, Some(owned));
         }
-        blocked.insert(step, error.to_string(), error.persistence(), before, pf);
     }
 }
 

@@ -114,11 +114,16 @@ impl Problem {
 
     /// What it is about. Another one in the same place is the same problem, changed.
     pub fn place(&self) -> (ProblemKind, Option<VfIndex>, Option<&Step>, Option<&str>) {
-        use ProblemKind::{Awaits, Unsupported};
+        use ProblemKind::{Awaits, Failed, Unsupported};
         // Of these there may be several side by side, which nothing but the reason tells apart.
         let several = matches!(self.kind, Awaits | Unsupported) && self.step.is_none();
         let reason = several.then_some(self.reason.as_str());
-        (self.kind, self.vf, self.step.as_ref(), reason)
+        // A step that has not succeeded yet and one that failed: the one becomes the other.
+        let kind = match self.kind {
+            Awaits if self.step.is_some() => Failed,
+            kind => kind,
+        };
+        (kind, self.vf, self.step.as_ref(), reason)
     }
 }
 

@@ -120,6 +120,8 @@ proptest! {
             let mut run = Run::new(&world);
             events.iter().filter(|event| !event.is_fault()).for_each(|event| run.happen(event));
             run.happen(&Event::Policies(1));
+            // Who is still to come would never rest.
+            run.happen(&Event::ModulesLate(false));
             run
         };
         let last = |mut run: Run| {

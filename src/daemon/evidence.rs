@@ -71,9 +71,13 @@ impl Seen {
         let is_desired = matches!(self.resolution, Resolution::Desired(_));
         // Others may be the reason why less was planned.
         let leaves_the_step_alone = |problem: &Problem| {
-            use ProblemKind::{Contested, Failed, Unsupported};
-            matches!(problem.kind, Contested | Failed | Unsupported)
-                && problem.step.as_ref() != Some(step)
+            use ProblemKind::{Awaits, Contested, Failed, Unsupported};
+            let is_of_a_step = match problem.kind {
+                Contested | Failed | Unsupported => true,
+                Awaits => problem.step.is_some(),
+                _ => false,
+            };
+            is_of_a_step && problem.step.as_ref() != Some(step)
         };
         possible && is_desired && self.problems.iter().all(leaves_the_step_alone)
     }

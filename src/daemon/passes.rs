@@ -46,6 +46,9 @@ impl Coordinator {
         let Some(waiting) = slot.waiting.take_if(begins_now) else {
             return;
         };
+        if waiting.driver_came {
+            slot.blocked.allow_binds();
+        }
         match waiting.retry {
             Retry::Nothing => {}
             Retry::Transient => slot.blocked.allow_retries(),
@@ -171,11 +174,10 @@ impl Coordinator {
     }
 
     fn note_first_pass(&mut self, pf: PciAddress) {
-        // At boot the kernel shows a PF seconds before udev loads its driver.
-        let is_known = |seen: &Seen| seen.pf.initialized || seen.pf.interface.is_some();
         let settled = |slot: &Slot| {
             let seen = slot.seen.as_ref();
             seen.is_none_or(|seen| is_known(seen) && seen.resolution != Resolution::AwaitsName)
+                && !slot.blocked.is_coming()
         };
         if self.slots.get(&pf).is_none_or(settled)
             && let Some(first_look) = &mut self.first_look
@@ -188,6 +190,11 @@ impl Coordinator {
     pub(super) fn is_ready(&self) -> bool {
         self.first_look.as_ref().is_some_and(BTreeSet::is_empty) && self.publisher.is_idle()
     }
+}
+
+/// At boot the kernel shows a PF seconds before udev loads its driver.
+pub(super) fn is_known(seen: &Seen) -> bool {
+    seen.pf.initialized || seen.pf.interface.is_some()
 }
 
 #[cfg(test)]

@@ -58,6 +58,8 @@ pub(super) struct Waiting {
     pub(super) retry: Retry,
     pub(super) tell: Tell,
     pub(super) vfio_closed: bool,
+    /// There is a driver that was not there before.
+    pub(super) driver_came: bool,
     /// Somebody named the PF: a pause is no obstacle.
     pub(super) though_paused: bool,
 }
@@ -84,6 +86,7 @@ impl Waiting {
             Cause::VfioClosed { .. } | Cause::VfioDeviceClosed { .. }
         );
         Self {
+            driver_came: matches!(cause, Cause::DriverCame { .. }),
             cause,
             vfio_closed,
             force: false,
@@ -96,7 +99,7 @@ impl Waiting {
     /// Nobody asks for it: something happened, and that may have been our own doing.
     pub(super) fn is_echo(&self) -> bool {
         let is_asked_for = self.force || self.retry != Retry::Nothing || !self.tell.is_empty();
-        !is_asked_for && !self.cause.is_wish() && !self.vfio_closed
+        !is_asked_for && !self.cause.is_wish() && !self.vfio_closed && !self.driver_came
     }
 
     /// One pass for both: the first cause stands for what is told of it, unless only a later one
@@ -106,6 +109,7 @@ impl Waiting {
             self.cause = other.cause;
         }
         self.vfio_closed |= other.vfio_closed;
+        self.driver_came |= other.driver_came;
         self.force |= other.force;
         self.though_paused |= other.though_paused;
         self.retry = self.retry.max(other.retry);

@@ -42,6 +42,14 @@ impl Coordinator {
                 self.tell_trigger(&cause, None);
                 self.load_policies(cause);
             }
+            Scope::Drivers => {
+                let awaits = |slot: &Slot| slot.running.is_some() || slot.blocked.awaits_driver();
+                let slots = self.slots.iter().filter(|(_, slot)| awaits(slot));
+                for pf in slots.map(|(&pf, _)| pf).collect::<Vec<_>>() {
+                    self.tell_trigger(&cause, Some(pf));
+                    self.ask(pf, Waiting::new(cause.clone()));
+                }
+            }
             Scope::VfioGroup(group) => {
                 for pf in self.concerned_by_group(group) {
                     self.tell_trigger(&cause, Some(pf));

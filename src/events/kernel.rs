@@ -32,7 +32,7 @@ impl Source {
         let subscribe = || -> io::Result<Self> {
             let mut socket = TokioSocket::new(NETLINK_KOBJECT_UEVENT)?;
             set_receive_buffer(socket.socket_ref(), receive_buffer)?;
-            SockRef::from(socket.socket_ref()).attach_filter(&all_but_additions())?;
+            SockRef::from(socket.socket_ref()).attach_filter(&all_but_additions_of_devices())?;
             socket.socket_mut().bind(&SocketAddr::new(0, KERNEL))?;
             Ok(Self {
                 drops: DropCounter::of(socket.socket_ref())?,
@@ -52,14 +52,17 @@ impl Source {
 }
 
 /// Most of what a new NIC gives are additions of its queues, and no addition is worth a look (see
-/// `trigger`): the kernel does not even wake us for them. Classic BPF, `linux/filter.h`.
-fn all_but_additions() -> [SockFilter; 4] {
+/// `trigger`) but that of a driver (`add@/bus/…`): the kernel does not even wake us for them.
+/// Classic BPF, `linux/filter.h`.
+fn all_but_additions_of_devices() -> [SockFilter; 6] {
     const LOAD_WORD: u16 = 0x20;
     const JUMP_IF_EQUAL: u16 = 0x15;
     const RETURN: u16 = 0x06;
     [
         SockFilter::new(LOAD_WORD, 0, 0, 0),
-        SockFilter::new(JUMP_IF_EQUAL, 0, 1, u32::from_be_bytes(*b"add@")),
+        SockFilter::new(JUMP_IF_EQUAL, 0, 3, u32::from_be_bytes(*b"add@")),
+        SockFilter::new(LOAD_WORD, 0, 0, 4),
+        SockFilter::new(JUMP_IF_EQUAL, 1, 0, u32::from_be_bytes(*b"/bus")),
         SockFilter::new(RETURN, 0, 0, 0),
         SockFilter::new(RETURN, 0, 0, u32::MAX),
     ]

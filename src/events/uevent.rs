@@ -17,20 +17,33 @@ pub enum Origin {
 pub struct Uevent<'a> {
     action: &'a str,
     devpath: &'a str,
+    is_driver: bool,
 }
 
 impl<'a> Uevent<'a> {
-    /// `None` for anything but an event of a PCI device: of interfaces rtnetlink tells.
+    /// `None` for anything but an event of a PCI device or a driver: of interfaces rtnetlink tells.
     pub fn parse(message: &'a [u8]) -> Option<Self> {
         let mut parts = message.split(|byte| *byte == 0);
         let head = std::str::from_utf8(parts.next()?).ok()?;
-        let is_pci = parts.any(|part| part == b"SUBSYSTEM=pci");
+        let subsystem = parts.find_map(|part| part.strip_prefix(b"SUBSYSTEM="))?;
         let (action, devpath) = head.split_once('@')?;
-        is_pci.then_some(Self { action, devpath })
+        let is_driver = subsystem == b"drivers";
+        (is_driver || subsystem == b"pci").then_some(Self {
+            action,
+            devpath,
+            is_driver,
+        })
     }
 
     pub fn trigger(&self) -> Option<Trigger> {
         let (_, name) = self.devpath.rsplit_once('/')?;
+        if self.is_driver {
+            let driver = name.to_owned();
+            return (self.action == "add").then_some(Trigger {
+                scope: Scope::Drivers,
+                cause: Cause::DriverCame { driver },
+            });
+        }
         trigger(Origin::Kernel, self.action, self.devpath, name)
     }
 }

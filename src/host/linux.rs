@@ -9,6 +9,7 @@ mod observe;
 mod others;
 #[cfg(test)]
 pub(crate) mod prepared;
+mod udev;
 
 use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError};
 use super::sysfs::{Tree, if_present};

@@ -42,10 +42,14 @@ pub enum Step {
         vf: VfIndex,
         setting: VfSetting,
     },
-    /// `driver_override` and `drivers_probe`; a driver bound before is unbound first.
+    /// `driver_override` and `drivers_probe`, after the driver that was seen there is unbound.
     Bind {
         vf: VfIndex,
         address: PciAddress,
+        /// A first driver is another step than a second one: what came of the one says nothing of
+        /// the other, and a driver that came meanwhile is not unbound.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        from: Option<DriverName>,
         to: BindTarget,
     },
     /// The MTU of the VF's own netdev.
@@ -69,22 +73,47 @@ pub enum BindTarget {
 /// When another try of a step that failed is worth it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Persistence {
-    /// By itself, soon: back off and try again.
+    /// Soon, as the kernel says: back off and try again. A failure once it lasts.
     Transient,
+    /// Perhaps soon: some drivers give this answer while they are not ready. A failure after a few
+    /// tries, and then as `UntilChange`.
+    Doubtful,
     /// Not before something about the device, its driver or the policy changes.
     UntilChange,
     /// Never with this driver and kernel.
     Unsupported,
-    /// By itself, soon, and nothing is wrong: another program is at work there.
+    /// Soon, and nothing is wrong: another program is at work there.
     Busy,
+    /// Soon, and nothing is wrong: another part of the system is bringing it about.
+    Coming,
 }
 
 impl Persistence {
-    /// Whether another try after a while may succeed though nothing is seen to change.
-    pub fn is_passing(self) -> bool {
-        matches!(self, Self::Transient | Self::Busy)
+    /// Whether another try after a while may succeed though nothing is seen to change, after so
+    /// many tries that did not.
+    pub fn is_passing(self, tries: u8) -> bool {
+        match self {
+            Self::Transient | Self::Busy | Self::Coming => true,
+            Self::Doubtful => tries < TRIES_IN_DOUBT,
+            Self::UntilChange | Self::Unsupported => false,
+        }
+    }
+
+    /// Whether so many tries that did not succeed are no failure yet.
+    pub fn is_patient(self, tries: u8) -> bool {
+        match self {
+            Self::Busy | Self::Coming => true,
+            Self::Transient => tries < TRIES_IN_DISTRESS,
+            Self::Doubtful => tries < TRIES_IN_DOUBT,
+            Self::UntilChange | Self::Unsupported => false,
+        }
     }
 }
+
+/// With the back-off between them 1.5 seconds: a reset of i40e or ice takes 0.3 to 0.8.
+const TRIES_IN_DOUBT: u8 = 5;
+/// With the back-off between them 12.7 seconds.
+const TRIES_IN_DISTRESS: u8 = 8;
 
 impl Step {
     /// The VF that the step is about; PF-wide steps have none.

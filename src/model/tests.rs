@@ -295,11 +295,13 @@ fn actions_survive_being_written_down() {
         Step::Bind {
             vf,
             address,
+            from: None,
             to: BindTarget::Default,
         },
         Step::Bind {
             vf,
             address,
+            from: None,
             to: driver,
         },
         Step::SetVfMtu { vf, interface, mtu },
@@ -327,7 +329,15 @@ fn only_what_takes_vfs_away_is_disruptive() {
     let to = BindTarget::Default;
     let vf = VfIndex(0);
     assert!(Step::SetNumVfs { from: 8, to: 0 }.is_disruptive());
-    assert!(Step::Bind { vf, address, to }.is_disruptive());
+    assert!(
+        Step::Bind {
+            vf,
+            address,
+            from: None,
+            to
+        }
+        .is_disruptive()
+    );
     assert!(!Step::SetNumVfs { from: 0, to: 8 }.is_disruptive());
     assert!(!Step::SetPfUp { interface: 1 }.is_disruptive());
 }

@@ -1,5 +1,6 @@
 //! Steps that failed: not tried again before something changes that could make them succeed.
 
+use super::netdev::Netdevs;
 use super::{Input, Plan};
 use crate::model::{DriverName, Mtu, Persistence, PfSnapshot, Step};
 use crate::report::{Problem, ProblemKind};
@@ -10,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct Blocked {
     failed: BTreeMap<Step, Block>,
     held: BTreeSet<Step>,
+    pub(super) netdevs: Netdevs,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +19,24 @@ struct Block {
     reason: String,
     persistence: Persistence,
     circumstances: Circumstances,
+    /// How often it failed so.
+    tries: u8,
+    /// It may be tried once more.
+    again: bool,
+}
+
+impl Block {
+    fn is_passing(&self) -> bool {
+        self.persistence.is_passing(self.tries)
+    }
+
+    fn is_patient(&self) -> bool {
+        self.persistence.is_patient(self.tries)
+    }
+
+    fn stands(&self, step: &Step, pf: &PfSnapshot) -> bool {
+        !self.again && self.circumstances == Circumstances::of(step, pf)
+    }
 }
 
 /// What a failed step may have depended on.
@@ -79,17 +99,32 @@ impl Blocked {
         pf: &PfSnapshot,
     ) {
         let mut circumstances = Circumstances::of(&step, pf);
-        if !persistence.is_passing() {
+        if !persistence.is_passing(u8::MAX) {
             circumstances.link = Circumstances::of(&step, before).link;
         }
-        self.failed.insert(
-            step,
-            Block {
-                reason,
-                persistence,
-                circumstances,
-            },
-        );
+        let known = self.failed.get(&step);
+        let known = known.filter(|block| block.circumstances == circumstances);
+        let tries = known.map_or(0, |block| block.tries).saturating_add(1);
+        let block = Block {
+            reason,
+            persistence,
+            circumstances,
+            tries,
+            again: false,
+        };
+        self.failed.insert(step, block);
+    }
+
+    /// Whoever undoes it is not there for a moment only: told at once, and tried again later.
+    pub fn give_up_for_now(&mut self, step: Step, reason: String, pf: &PfSnapshot) {
+        let block = Block {
+            reason,
+            persistence: Persistence::Transient,
+            circumstances: Circumstances::of(&step, pf),
+            tries: u8::MAX,
+            again: false,
+        };
+        self.failed.insert(step, block);
     }
 
     /// Leave these alone for now, and no others. Whoever says so tells why.
@@ -102,31 +137,57 @@ impl Blocked {
         self.failed.remove(step);
     }
 
-    /// Forget what may succeed by itself: for a retry after a back-off.
+    /// Let be tried again what may succeed by itself: after a back-off.
     pub fn allow_retries(&mut self) {
-        self.failed
-            .retain(|_, block| !block.persistence.is_passing());
+        for block in self.failed.values_mut() {
+            block.again |= block.is_passing();
+        }
+        self.netdevs.looked();
+    }
+
+    /// Let every VF be bound again that could not be: there is another driver.
+    pub fn allow_binds(&mut self) {
+        let binds = self.failed.iter_mut();
+        for (_, block) in binds.filter(|(step, _)| matches!(step, Step::Bind { .. })) {
+            (block.tries, block.again) = (0, true);
+        }
+    }
+
+    /// Whether a VF has not the driver that it should have.
+    pub fn awaits_driver(&self) -> bool {
+        let mut steps = self.failed.keys();
+        steps.any(|step| matches!(step, Step::Bind { .. }))
+    }
+
+    /// Steps that were tried, whatever came of it.
+    pub fn tried<'a>(&mut self, steps: impl Iterator<Item = &'a Step>) {
+        steps.for_each(|step| self.netdevs.tried(step));
     }
 
     /// Whether the step failed before, as things still are.
     pub(super) fn stands(&self, step: &Step, pf: &PfSnapshot) -> bool {
-        self.held.contains(step) || self.problem(step, pf).is_some()
+        let block = self.failed.get(step);
+        self.held.contains(step) || block.is_some_and(|block| block.stands(step, pf))
     }
 
     /// Whether it failed, as things still are, in a way that passes by itself.
     pub(super) fn may_pass(&self, step: &Step, pf: &PfSnapshot) -> bool {
         let block = self.failed.get(step);
-        block.is_some_and(|block| {
-            block.persistence.is_passing() && block.circumstances == Circumstances::of(step, pf)
-        })
+        block.is_some_and(|block| block.is_passing() && block.stands(step, pf))
+    }
+
+    /// Whether it failed so often that nothing but a change can help.
+    pub fn is_final(&self, step: &Step) -> bool {
+        let block = self.failed.get(step);
+        block.is_some_and(|block| !block.is_passing())
     }
 
     pub(super) fn problem(&self, step: &Step, pf: &PfSnapshot) -> Option<Problem> {
         let block = self.failed.get(step)?;
-        (block.circumstances == Circumstances::of(step, pf)).then(|| Problem {
-            kind: match block.persistence {
-                Persistence::Busy => ProblemKind::Awaits,
-                _ => ProblemKind::Failed,
+        block.stands(step, pf).then(|| Problem {
+            kind: match block.is_patient() {
+                true => ProblemKind::Awaits,
+                false => ProblemKind::Failed,
             },
             vf: step.vf(),
             step: Some(step.clone()),
@@ -136,9 +197,14 @@ impl Blocked {
     }
 
     pub fn awaits_retry(&self) -> bool {
-        self.failed
-            .values()
-            .any(|block| block.persistence.is_passing())
+        self.failed.values().any(Block::is_passing) || self.netdevs.are_awaited()
+    }
+
+    /// Whether something is on its way that the system brings about by itself.
+    pub fn is_coming(&self) -> bool {
+        let is_coming =
+            |block: &Block| block.persistence != Persistence::Busy && block.is_patient();
+        self.failed.values().any(is_coming) || self.netdevs.are_awaited()
     }
 
     /// Forget failures of steps that nobody asks for any more, or whose circumstances changed.
@@ -151,6 +217,7 @@ impl Blocked {
                     .any(|problem| problem.step.as_ref() == Some(step));
             wanted && block.circumstances == Circumstances::of(step, pf)
         });
+        self.netdevs.note(&planned.without_netdev);
     }
 }
 

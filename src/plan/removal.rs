@@ -82,6 +82,7 @@ fn undo_vf(input: &Input, index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan
         plan.steps.push(Step::Bind {
             vf: index,
             address: vf.address,
+            from: vf.driver.clone(),
             to,
         });
     }

@@ -227,8 +227,12 @@ impl Vf<'_> {
             DeviceType::Any if self.needs_first_driver() => BindTarget::Default,
             DeviceType::Netdevice | DeviceType::Any => return None,
         };
-        let (vf, address) = (self.index, self.snapshot.address);
-        Some(Step::Bind { vf, address, to })
+        Some(Step::Bind {
+            vf: self.index,
+            address: self.snapshot.address,
+            from: bound.cloned(),
+            to,
+        })
     }
 
     /// Whether what it is bound to is not what is wanted, whatever its address.

@@ -6,6 +6,7 @@ mod failure;
 mod in_use;
 mod lost_memory;
 mod undo;
+mod waiting;
 
 use super::*;
 use crate::host::Look;

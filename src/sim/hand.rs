@@ -25,7 +25,7 @@ impl SimHost {
         let pf = state.pfs.get_mut(&pf);
         if let Some(pf) = pf.filter(|pf| pf.snapshot.driver.is_some()) {
             pf.destroy_vfs();
-            pf.create_vfs(count.min(pf.snapshot.total_vfs), &mut state.around.supply);
+            pf.create_vfs(count.min(pf.snapshot.total_vfs), &mut state.around);
         }
     }
 
@@ -98,12 +98,28 @@ impl SimHost {
         self.edit(pf, |pf| pf.release(vf));
     }
 
-    /// The module of this driver is not installed: nothing can be bound to it.
+    /// The module of this driver is not installed: nothing can be bound to it, nor is it coming.
     pub fn remove_driver(&self, driver: DriverName) {
-        self.state().around.missing_drivers.insert(driver);
+        let around = &mut self.state().around;
+        around.late_drivers.remove(&driver);
+        around.missing_drivers.insert(driver);
     }
 
     pub fn install_driver(&self, driver: &DriverName) {
         self.state().around.missing_drivers.remove(driver);
+    }
+
+    /// udev has still to load the module of this driver: nothing is bound to it until `load_driver`.
+    pub fn delay_driver(&self, driver: DriverName) {
+        self.state().around.late_drivers.insert(driver);
+    }
+
+    /// udev has loaded it, and the kernel offers it the devices that have none.
+    pub fn load_driver(&self, driver: &DriverName) {
+        let state = &mut *self.state();
+        state.around.late_drivers.remove(driver);
+        for pf in state.pfs.values_mut() {
+            pf.probe_unbound(&mut state.around);
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! A simulated PF with its VFs: what its driver would remember, and what happens by itself.
 
 use super::driver::DriverModel;
+use super::step::Surroundings;
 use crate::model::{
     DriverName, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PfInterface,
     PfSnapshot, TxRate, VfIndex, VfInterface, VfSettings, VfSnapshot,
@@ -21,6 +22,8 @@ pub struct SimPf {
     /// VFs that the kernel's default driver does not get to work: it leaves them alone, or a virtio
     /// device makes no netdev.
     pub dead_vfs: BTreeSet<VfIndex>,
+    /// VFs whose driver gives up making a netdev so many times that it is bound, and stays bound.
+    pub mute_vfs: BTreeMap<VfIndex, u8>,
     /// The driver that let it go, and the netdev that it had made.
     lost: Option<(DriverName, Option<PfInterface>)>,
     pub(super) hidden: BTreeMap<VfIndex, Hidden>,
@@ -151,7 +154,7 @@ impl SimPf {
         seen
     }
 
-    pub(super) fn create_vfs(&mut self, count: u16, supply: &mut Supply) {
+    pub(super) fn create_vfs(&mut self, count: u16, around: &mut Surroundings) {
         for index in (0..count).map(VfIndex) {
             let Some(address) = self.vf_address(index) else {
                 break;
@@ -173,11 +176,25 @@ impl SimPf {
             self.snapshot.vfs.insert(index, vf);
             self.hidden.insert(index, Hidden::default());
             self.snapshot.num_vfs += 1;
-            if self.snapshot.autoprobe {
-                self.probe(index, self.model.vf_driver.parse().ok(), supply);
+        }
+        self.probe_unbound(around);
+        self.busy = self.model.busy_after_creation;
+    }
+
+    /// The kernel offers VFs that have no driver to the one that is there by itself.
+    pub(super) fn probe_unbound(&mut self, around: &mut Surroundings) {
+        let default: Option<DriverName> = self.model.vf_driver.parse().ok();
+        let vfs = self.snapshot.vfs.iter();
+        let unbound = vfs.filter(|(_, vf)| vf.driver.is_none());
+        let wanted = unbound.filter_map(|(&index, vf)| {
+            let by_id = || default.clone().filter(|_| self.snapshot.autoprobe);
+            Some((index, vf.driver_override.clone().or_else(by_id)?))
+        });
+        for (index, driver) in wanted.collect::<Vec<_>>() {
+            if around.has(&driver) {
+                self.probe(index, Some(driver), &mut around.supply);
             }
         }
-        self.busy = self.model.busy_after_creation;
     }
 
     /// The kernel takes the last VF first when a NIC goes, and tells their old number until it is
@@ -236,6 +253,10 @@ impl SimPf {
         let Some(name) = name.filter(|_| makes_netdev) else {
             return;
         };
+        if let Some(left) = self.mute_vfs.get_mut(&index).filter(|left| **left > 0) {
+            *left -= 1;
+            return;
+        }
         vf.interface = Some(VfInterface {
             index: supply.interface(),
             name,
@@ -353,6 +374,7 @@ impl From<PfSnapshot> for SimPf {
             listed_vfs,
             late_netdevs: false,
             dead_vfs: BTreeSet::new(),
+            mute_vfs: BTreeMap::new(),
             lost: None,
             hidden,
             busy: 0,

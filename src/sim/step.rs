@@ -16,6 +16,14 @@ pub(super) struct Surroundings {
     pub(super) supply: Supply,
     /// Drivers whose module is not installed.
     pub(super) missing_drivers: BTreeSet<DriverName>,
+    /// Drivers whose module udev has still to load.
+    pub(super) late_drivers: BTreeSet<DriverName>,
+}
+
+impl Surroundings {
+    pub(super) fn has(&self, driver: &DriverName) -> bool {
+        !self.missing_drivers.contains(driver) && !self.late_drivers.contains(driver)
+    }
 }
 
 impl SimPf {
@@ -48,14 +56,18 @@ impl SimPf {
                 self.netdev(*interface)?;
                 self.set_vf(*vf, *setting, step, around)
             }
-            Step::Bind { vf, address, to } => {
-                let same = self
-                    .snapshot
-                    .vfs
-                    .get(vf)
-                    .is_some_and(|vf| vf.address == *address);
-                if !same {
-                    return Err(gone(address));
+            Step::Bind {
+                vf,
+                address,
+                from,
+                to,
+            } => {
+                let at = self.snapshot.vfs.get(vf);
+                let at = at.filter(|vf| vf.address == *address);
+                let bound = &at.ok_or_else(|| gone(address))?.driver;
+                if bound.is_some() && bound != from {
+                    let what = format!("VF {vf}");
+                    return Err(HostError::Rebound { what });
                 }
                 self.bind(*vf, to, step, around)
             }
@@ -100,7 +112,7 @@ impl SimPf {
         }
         let up = self.snapshot.interface.as_ref().is_some_and(|nic| nic.up);
         if up || self.model.while_down == WhileDown::MakesVfs {
-            self.create_vfs(to, &mut around.supply);
+            self.create_vfs(to, around);
         }
         Ok(())
     }
@@ -202,7 +214,14 @@ impl SimPf {
             let default = || self.model.vf_driver.parse().ok();
             self.snapshot.autoprobe.then(default).flatten()
         });
-        let driver = driver.filter(|driver| !around.missing_drivers.contains(driver));
+        if driver
+            .as_ref()
+            .is_some_and(|driver| around.late_drivers.contains(driver))
+        {
+            let what = format!("VF {index}");
+            return Err(HostError::DriverComing { what });
+        }
+        let driver = driver.filter(|driver| around.has(driver));
         if driver.is_none() {
             return Err(unbound(step));
         }

@@ -66,6 +66,7 @@ fn bind(host: &SimHost, index: u16, driver: Option<&str>) -> Result<(), HostErro
         Step::Bind {
             vf: VfIndex(index),
             address,
+            from: vf(host, index).driver,
             to,
         },
     )

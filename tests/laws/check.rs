@@ -162,6 +162,40 @@ pub(crate) fn only_real_obstacles_are_left(
     Ok(())
 }
 
+/// Nothing is told of a step of which the subject is as it was to become, nor that a driver failed
+/// which another part of the system has still to load.
+pub(crate) fn what_is_told_is_so(end: &End) {
+    let End::Seen { pf, problems, .. } = end else {
+        return;
+    };
+    for problem in problems {
+        if let Some(step) = &problem.step {
+            assert!(differs(step, pf), "{problem:?}, and it is as wanted");
+        }
+        let failed_to_come =
+            problem.kind == ProblemKind::Failed && problem.reason.contains("has no driver yet");
+        assert!(!failed_to_come, "{problem:?}, and it is coming");
+    }
+}
+
+fn differs(step: &Step, pf: &PfSnapshot) -> bool {
+    let interface = pf.interface.as_ref();
+    let vf = step.vf().and_then(|vf| pf.vfs.get(&vf));
+    match step {
+        Step::SetAutoprobe { on } => *on != pf.autoprobe,
+        Step::SetNumVfs { from, to } => *from == pf.num_vfs && *to != pf.num_vfs,
+        Step::SetPfUp { .. } => interface.is_some_and(|nic| !nic.up),
+        Step::SetPfMtu { mtu, .. } => interface.is_some_and(|nic| nic.mtu != *mtu),
+        Step::SetVf { setting, .. } => {
+            vf.is_some_and(|vf| vf.settings.get(setting.attribute()) != Some(*setting))
+        }
+        Step::Bind { from, .. } => vf.is_some_and(|vf| vf.driver == *from),
+        Step::SetVfMtu { mtu, .. } => vf
+            .and_then(|vf| vf.interface.as_ref())
+            .is_some_and(|nic| nic.mtu != *mtu),
+    }
+}
+
 fn is_beyond_the_hardware(problem: &Problem) -> bool {
     matches!(
         problem.step,
@@ -189,8 +223,13 @@ fn waits_for_drivers(owned: &OwnedPf, pf: &PfSnapshot) -> bool {
 
 fn is_of_a_dead_vf(run: &Run, pf: PciAddress, problem: &Problem) -> bool {
     let mut dead = BTreeSet::new();
-    run.agent.host.edit(pf, |pf| dead.clone_from(&pf.dead_vfs));
+    let mut mute = BTreeSet::new();
+    run.agent.host.edit(pf, |pf| {
+        dead.clone_from(&pf.dead_vfs);
+        mute = pf.mute_vfs.keys().copied().collect();
+    });
     match problem.vf {
+        Some(vf) if problem.step.is_none() => mute.contains(&vf),
         Some(vf) => dead.contains(&vf) && matches!(problem.step, Some(Step::Bind { .. })),
         None => !dead.is_empty() && problem.reason.starts_with("no driver made"),
     }

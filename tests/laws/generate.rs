@@ -31,10 +31,11 @@ fn nic(slot: usize) -> impl Strategy<Value = Nic> {
     let named = prop::bool::weighted(0.8);
     let late = prop::bool::weighted(0.2);
     let dead_vf = option::weighted(0.15, 0..4u16);
-    let nature = (select(drivers), 0..3u32, dead_vf);
+    let mute_vf = option::weighted(0.15, (0..4u16, prop_oneof![Just(1), Just(u8::MAX)]));
+    let nature = (select(drivers), 0..3u32, dead_vf, mute_vf);
     (nature, cable, any::<bool>(), named, late).prop_map(
         move |(nature, cable, autoprobe, name_is_final, late_netdevs)| {
-            let (driver, busy_after_creation, dead_vf) = nature;
+            let (driver, busy_after_creation, dead_vf, mute_vf) = nature;
             Nic {
                 slot,
                 driver,
@@ -44,6 +45,7 @@ fn nic(slot: usize) -> impl Strategy<Value = Nic> {
                 name_is_final,
                 late_netdevs,
                 dead_vf,
+                mute_vf,
             }
         },
     )
@@ -283,6 +285,7 @@ fn event() -> BoxedStrategy<Event> {
         (slot(), any::<bool>()).prop_map(|(slot, away)| NetdevElsewhere(slot, away)),
         (slot(), option::of(0..4u16)).prop_map(|(slot, end)| ShortList(slot, end)),
         any::<bool>().prop_map(Vfio),
+        any::<bool>().prop_map(ModulesLate),
     ];
     let users = prop_oneof![
         2 => (slot(), vf(), holder()).prop_map(|(slot, vf, by)| Hold(slot, vf, by)),

@@ -1,5 +1,6 @@
 //! An agent among events.
 
+use super::check;
 use super::listener::Listener;
 use super::world::*;
 use rustix::io::Errno;
@@ -8,7 +9,7 @@ use sriovd::model::*;
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::policy::{DeviceType, Policy, PolicySet};
 use sriovd::reconcile::{End, Ledger, Outcome, Progress};
-use sriovd::sim::{Quiet, SimAgent, SimHost, SimPf, StopAfter};
+use sriovd::sim::{DriverModel, Quiet, SimAgent, SimHost, SimPf, StopAfter};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) struct Run {
@@ -102,6 +103,15 @@ impl Run {
             Event::Release(_, index) => host.release(pf, vf(index)),
             Event::Vfio(true) => host.install_driver(&"vfio-pci".parse().unwrap()),
             Event::Vfio(false) => host.remove_driver("vfio-pci".parse().unwrap()),
+            Event::ModulesLate(late) => {
+                for model in DriverModel::ALL.into_iter().chain([DriverModel::GENERIC]) {
+                    let driver: DriverName = model.vf_driver.parse().unwrap();
+                    match late {
+                        true => host.delay_driver(driver),
+                        false => host.load_driver(&driver),
+                    }
+                }
+            }
             Event::Policies(turn) => {
                 let policies = self.policies[*turn].clone();
                 self.agent.policies = PolicySet {
@@ -173,6 +183,7 @@ impl Run {
         self.agent.host.take_attempts();
         let outcome = self.agent.pass_with(pf, progress, false);
         let attempts = self.agent.host.take_attempts();
+        check::what_is_told_is_so(&outcome.end);
         self.remember(pf, &outcome.end);
         match &outcome.end {
             End::Seen {
@@ -259,6 +270,7 @@ impl Run {
     pub(crate) fn end_faults(&mut self) {
         self.agent.host.clear_faults();
         self.happen(&Event::Vfio(true));
+        self.happen(&Event::ModulesLate(false));
         for slot in 0..SLOTS {
             let pf = super::world::slot(slot);
             self.show(pf);
@@ -272,7 +284,8 @@ impl Run {
 
     /// Retries and passes until nothing is done any more; `None`: it does not come to rest.
     pub(crate) fn settle(&mut self) -> Option<BTreeMap<PciAddress, Outcome>> {
-        for _ in 0..6 {
+        // A netdev that does not come is awaited for a while.
+        for _ in 0..20 {
             self.agent.retry();
             let pfs = self.agent.host.pfs().unwrap();
             pfs.iter()

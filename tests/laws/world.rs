@@ -60,6 +60,8 @@ pub(crate) struct Nic {
     pub(crate) late_netdevs: bool,
     /// Its driver fails.
     pub(crate) dead_vf: Option<u16>,
+    /// Its driver makes no netdev, so many times.
+    pub(crate) mute_vf: Option<(u16, u8)>,
 }
 
 impl fmt::Debug for Nic {
@@ -73,6 +75,7 @@ impl fmt::Debug for Nic {
             name_is_final,
             late_netdevs,
             dead_vf,
+            mute_vf,
         } = self;
         write!(
             f,
@@ -80,7 +83,7 @@ impl fmt::Debug for Nic {
         )?;
         write!(
             f,
-            "autoprobe {autoprobe}, named {name_is_final}, late {late_netdevs}, dead {dead_vf:?}"
+            "autoprobe {autoprobe}, named {name_is_final}, late {late_netdevs}, dead {dead_vf:?}, mute {mute_vf:?}"
         )
     }
 }
@@ -97,6 +100,8 @@ impl Nic {
         pf.cable = self.cable;
         pf.late_netdevs = self.late_netdevs;
         pf.dead_vfs = self.dead_vf.map(VfIndex).into_iter().collect();
+        let mute = self.mute_vf.map(|(vf, times)| (VfIndex(vf), times));
+        pf.mute_vfs = mute.into_iter().collect();
         pf.snapshot.autoprobe = self.autoprobe;
         let interface = pf.snapshot.interface.as_mut().unwrap();
         interface.name_is_final = self.name_is_final;
@@ -126,6 +131,8 @@ pub(crate) enum Event {
     Hold(usize, u16, Holder),
     Release(usize, u16),
     Vfio(bool),
+    /// udev has still to load the drivers of VFs, or has done so.
+    ModulesLate(bool),
     Policies(usize),
     Fault(usize, &'static str, Fault),
     Pass(usize),
@@ -172,7 +179,7 @@ impl Event {
             | Fault(slot, ..)
             | Pass(slot)
             | Crash(slot, _) => Some(self::slot(*slot)),
-            Vfio(_) | Policies(_) | PassAll | Retry | Restart => None,
+            Vfio(_) | ModulesLate(_) | Policies(_) | PassAll | Retry | Restart => None,
         }
     }
 

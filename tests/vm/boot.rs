@@ -64,6 +64,94 @@ fn nics_that_are_there_at_boot_have_their_vfs_before_the_network_starts() -> Res
     host.assert_second_pass_is_empty()
 }
 
+/// As on a machine that is busy, or with a slow disk: `libkmod` runs the line within udev.
+const SLOW_MODULES: &str = "\
+install igbvf sleep 12; modprobe --ignore-install igbvf
+install igb sleep 4; modprobe --ignore-install igb
+";
+
+#[test]
+fn drivers_that_come_late_are_waited_for() -> Result<()> {
+    let nics = [Nic::igb(0), Nic::igb(1)];
+    let mut files = Files::sriovd()?;
+    files.add(POLICY, "/etc/sriov.d/10-test.toml", 0o644)?;
+    files.add(SLOW_MODULES, "/etc/modprobe.d/slow.conf", 0o644)?;
+    let power_on = nics.iter().cloned().fold(PowerOn::new(), PowerOn::nic);
+    let host = Host::from(power_on.files(&files).boot()?);
+
+    host.wait_for(&nics[0].pci(), "ready", 2)?;
+    host.wait_for(&nics[1].pci(), "ready", 7)?;
+    for (index, vf) in (0..).zip(host.vfs(&nics[1].netdev())?) {
+        let link = host.link(&nics[1].vf_netdev(index))?;
+        assert_eq!(link["address"], vf["address"], "VF {index}");
+    }
+    let journal = host.run("journalctl -o cat -u sriovd -u network-pre.target")?;
+    let at = |text: &str| {
+        journal
+            .find(text)
+            .with_context(|| format!("no {text:?} in\n{journal}"))
+    };
+    assert!(!journal.contains("failed"), "{journal}");
+    let ready = at("ready: 2 PFs, 9 VFs ready")?;
+    assert!(
+        ready < at("Reached target network-pre.target")?,
+        "{journal}"
+    );
+    assert_eq!(host.run("systemctl --failed --no-legend")?, "");
+    host.assert_second_pass_is_empty()
+}
+
+const ALL: &str =
+    "[[policy]]\nname = \"all\"\nnum_vfs = 3\nmac = \"stable\"\nmatch.vendor = \"8086\"\n";
+
+#[test]
+fn a_driver_is_awaited_as_long_as_udev_stands_still_and_has_failed_when_it_is_through() -> Result<()>
+{
+    let host = Host::installed()?;
+    host.start()?;
+    let nic = host.plug_and_wait_until_unmanaged(Nic::igb(0), "0000:01:00.0")?;
+    host.run("udevadm settle; modprobe -r igbvf; systemctl kill -s STOP systemd-udevd")?;
+    let end = host.journal_end()?;
+    host.policy("10-test.toml", ALL)?;
+    host.wait("ls /sys/bus/pci/devices/0000:01:00.0/virtfn2")?;
+    host.wait(r#"sriovctl status --json | jq -e '.pfs[0].problems[0].reason | test("udev is still at work")'"#)?;
+    // Longer than a step is tried that failed.
+    host.run("sleep 5")?;
+    let status = host.status(&nic.pci())?;
+    assert_eq!(status["state"], "changing", "{status}");
+    host.run("systemctl kill -s CONT systemd-udevd")?;
+    host.wait_for(&nic.pci(), "ready", 3)?;
+    let told = host.journal_after(&end)?;
+    assert!(!told.contains("failed"), "{told}");
+
+    // One that does not come at all.
+    host.run("rm /etc/sriov.d/10-test.toml")?;
+    host.wait("! test -e /sys/bus/pci/devices/0000:01:00.0/virtfn0")?;
+    host.run("udevadm settle; modprobe -r igbvf; echo blacklist igbvf > /etc/modprobe.d/no.conf")?;
+    host.policy("10-test.toml", ALL)?;
+    host.wait_for_news(&end, "failed: VFs 0-2: binding it to its default driver")?;
+    host.wait_for_news(&end, "no driver claimed it")?;
+    // Whoever loads it has done enough.
+    host.run("modprobe igbvf")?;
+    host.wait_for(&nic.pci(), "ready", 3)?;
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn a_driver_for_user_space_that_is_loaded_late_takes_its_vfs() -> Result<()> {
+    let host = Host::installed()?;
+    host.start()?;
+    host.run("modprobe -r vfio_pci")?;
+    let policy = ALL.replace("num_vfs", "device_type = \"vfio-pci\"\nnum_vfs");
+    host.policy("10-test.toml", &policy)?;
+    let nic = host.plug(Nic::igb(0))?;
+    host.wait_for_journal("driver vfio-pci is not loaded: modprobe vfio-pci")?;
+    host.run("modprobe vfio_pci")?;
+    host.wait_for_journal("[driver vfio-pci is there]")?;
+    host.wait_for(&nic.pci(), "ready", 3)?;
+    host.assert_second_pass_is_empty()
+}
+
 /// Ordered as the kubelet's own unit is.
 const KUBELET: &str = "\
 [Unit]

@@ -1,6 +1,7 @@
 //! What a pass saw of a PF: told, kept, and looked at again where no event would come.
 
 use super::super::backoff::jitter;
+use super::super::passes::is_known;
 use super::super::status::pf_report;
 use super::super::{announce, journal};
 use super::{Closing, Running, Slot};
@@ -39,8 +40,8 @@ impl Slot {
         self.coming.clear();
         // What failed for now is tried again after a while; so is what ends without an event.
         let seen = self.seen.as_deref();
-        let ends_silently =
-            seen.is_some_and(|seen| seen.pf.count_is_changing) || self.is_still_closing(running);
+        let ends_silently = seen.is_some_and(|seen| seen.pf.count_is_changing || !is_known(seen))
+            || self.is_still_closing(running);
         let soon = if self.blocked.awaits_retry() || ends_silently {
             Some(Instant::now() + self.backoff.next(jitter()))
         } else {

@@ -41,7 +41,7 @@ fn additions_take_no_room() {
                 "queues",
             );
         }
-        uevent(&kernel, "bind", "/devices/pci0000:00/0000:01:00.0", "pci");
+        uevent(&kernel, "add", "/bus/pci/drivers/vfio-pci", "drivers");
         uevent(&kernel, "change", "/devices/pci0000:00/0000:02:00.0", "pci");
         hearing(
             |sender| source.run(sender),

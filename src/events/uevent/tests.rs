@@ -62,6 +62,20 @@ fn what_the_kernel_says_of_pci_devices_is_heard() {
 }
 
 #[test]
+fn a_driver_that_comes_is_heard_and_one_that_goes_is_not() {
+    let said = |action: &str| {
+        let message = format!(
+            "{action}@/bus/pci/drivers/vfio-pci\0ACTION={action}\0SUBSYSTEM=drivers\0SEQNUM=17\0"
+        );
+        let trigger = Uevent::parse(message.as_bytes())?.trigger()?;
+        Some((trigger.scope, trigger.cause.to_string()))
+    };
+    let heard = (Scope::Drivers, "driver vfio-pci is there".to_owned());
+    assert_eq!(said("add"), Some(heard));
+    assert_eq!(said("remove"), None);
+}
+
+#[test]
 fn what_is_no_event_is_not_heard() {
     for message in [
         &b""[..],

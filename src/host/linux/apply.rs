@@ -41,13 +41,18 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             let _lock = lock_by_index(tree, action, *vf)?;
             set_vf(tree, pf, *interface, *vf, *setting)
         }
-        Step::Bind { vf, address, to } => {
+        Step::Bind {
+            vf,
+            address,
+            from,
+            to,
+        } => {
             let _lock = lock_free(tree, action, *vf, *address)?;
             // Without a driver nobody uses it.
             if tree.exists(device(*address).join("driver"))? {
                 with_links(|links| still_free(tree, links, action, |index| index == *vf))?;
             }
-            bind(tree, *vf, *address, to)
+            bind(tree, *vf, *address, from.as_ref(), to)
         }
         Step::SetVfMtu { vf, interface, mtu } => {
             let _lock = lock_by_index(tree, action, *vf)?;

@@ -1,6 +1,6 @@
 //! Giving a VF another driver.
 
-use super::{Tree, device, if_present};
+use super::{Tree, device, if_present, udev};
 use crate::host::HostError;
 use crate::model::{BindTarget, DriverName, PciAddress, VfIndex};
 use rustix::io::Errno;
@@ -12,9 +12,11 @@ pub(super) fn bind(
     tree: &Tree,
     vf: VfIndex,
     address: PciAddress,
+    from: Option<&DriverName>,
     to: &BindTarget,
 ) -> Result<(), HostError> {
     let device = device(address);
+    let function = || format!("VF {vf} ({address})");
     let (what, wanted) = match to {
         BindTarget::Default => ("binding it to its default driver".to_owned(), None),
         BindTarget::Driver(driver) => (format!("binding it to {driver}"), Some(driver)),
@@ -29,24 +31,32 @@ pub(super) fn bind(
             detail: Some(format!("driver {driver} is not loaded: modprobe {driver}")),
         });
     }
+    let driver = || -> Result<Option<DriverName>, HostError> {
+        if_present(tree.link_as(device.join("driver")))
+    };
+    let bound = driver()?;
+    if bound.is_some() && bound.as_ref() != from {
+        return Err(HostError::Rebound { what: function() });
+    }
+    if bound.is_none() && has_driver_without_link(tree, &device)? {
+        return Err(HostError::Rebinding { what: function() });
+    }
     tree.write(
         device.join("driver_override"),
         wanted.map_or("\n", DriverName::as_str),
     )?;
-    let unbound = if_present(tree.write(device.join("driver/unbind"), &address.to_string()))?;
-    if unbound.is_none() && has_driver_without_link(tree, &device)? {
-        return Err(HostError::Unbinding {
-            what: format!("VF {vf} ({address})"),
-        });
+    if bound.is_some() {
+        let unbound = if_present(tree.write(device.join("driver/unbind"), &address.to_string()))?;
+        if unbound.is_none() && has_driver_without_link(tree, &device)? {
+            return Err(HostError::Rebinding { what: function() });
+        }
     }
     let probed = tree.write("/sys/bus/pci/drivers_probe", &address.to_string());
     if if_present(probed)?.is_none() {
-        return Err(HostError::Gone {
-            what: format!("VF {vf} ({address})"),
-        });
+        return Err(HostError::Gone { what: function() });
     }
     // Success above means only that drivers were asked.
-    let bound: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
+    let bound = driver()?;
     let found = match (&bound, wanted) {
         (Some(_), None) => return Ok(()),
         (Some(bound), Some(wanted)) if bound == wanted => return Ok(()),
@@ -56,6 +66,9 @@ pub(super) fn bind(
         }
         (None, None) if autoprobe_is_off(tree, &device)? => {
             "sriov_drivers_autoprobe of its PF is off".to_owned()
+        }
+        (None, None) if udev::is_at_work_on(tree, &format!("+pci:{address}"))? => {
+            return Err(HostError::DriverComing { what: function() });
         }
         (None, _) => "no driver claimed it".to_owned(),
     };
@@ -74,8 +87,9 @@ pub(super) fn rebind(tree: &Tree, address: PciAddress) -> Result<(), HostError> 
     tree.write(format!("/sys/bus/pci/drivers/{driver}/bind"), &address)
 }
 
-/// The link goes first when a driver is unbound, the driver last; until then `drivers_probe` does
-/// nothing and says that all is well (`__device_release_driver`).
+/// The link goes first when a driver is unbound, and the driver last; when one is bound, the driver
+/// comes first. Until then `drivers_probe` does nothing and says that all is well
+/// (`__device_release_driver` and `really_probe`, drivers/base/dd.c).
 fn has_driver_without_link(tree: &Tree, device: &Path) -> Result<bool, HostError> {
     let says_driver = |uevent: String| uevent.lines().any(|line| line.starts_with("DRIVER="));
     let uevent = if_present(tree.read(device.join("uevent")))?;

@@ -1,7 +1,6 @@
 //! The netdevs of a PCI device, as sysfs shows those in our network namespace.
 
-use super::observe::{is_initialized, udev_record};
-use super::{Tree, if_present};
+use super::{Tree, if_present, udev};
 use crate::host::{HostError, hardware_address, printable};
 use crate::model::{DriverName, InterfaceName, MacAddress, Malformed, Mtu, VfInterface};
 use rustix::io::Errno;
@@ -93,7 +92,8 @@ fn directory(
     Ok(on_bus(tree, device)?.map(|virtio| virtio.join("net")))
 }
 
-/// Whether the driver is only a bus, and the device that it found there has no driver.
+/// Whether the driver is only a bus, and the device that it found there has no driver, nor is udev
+/// about to load one.
 pub(super) fn is_half_bound(
     tree: &Tree,
     device: &Path,
@@ -106,7 +106,11 @@ pub(super) fn is_half_bound(
     }) else {
         return Ok(false);
     };
-    Ok(if_present(tree.link(virtio.join("driver")))?.is_none())
+    if if_present(tree.link(virtio.join("driver")))?.is_some() {
+        return Ok(false);
+    }
+    let name = virtio.file_name().unwrap_or_default().to_string_lossy();
+    Ok(!udev::is_at_work_on(tree, &format!("+virtio:{name}"))?)
 }
 
 fn is_bus(driver: Option<&DriverName>) -> bool {
@@ -188,7 +192,7 @@ pub(super) fn awaits_name(tree: &Tree, interface: &VfInterface) -> Result<bool, 
         }) => {}
         Err(error) => return Err(error.clone()),
     }
-    let knows = is_initialized(&udev_record(tree, &format!("n{}", interface.index))?);
+    let knows = udev::is_processed(&udev::record(tree, &format!("n{}", interface.index))?);
     Ok(!knows && tree.exists("/run/udev/data")?)
 }
 

@@ -3,7 +3,7 @@
 //! Devices may vanish at any moment: a VF that does is left out, a PF that does is `None`.
 
 use super::netdev::{self, Netdev};
-use super::{Links, PCI_DEVICES, Tree, device, holders, if_present, vf_indexes, virtfn};
+use super::{Links, PCI_DEVICES, Tree, device, holders, if_present, udev, vf_indexes, virtfn};
 use crate::host::netlink::Link;
 use crate::host::{HostError, Look};
 use crate::model::{
@@ -95,7 +95,7 @@ fn observe_present(
     let own = own_netdev(tree, device, driver.as_ref())?;
     // Before the link: when udev is done with an interface, it has its name.
     let name_is_final = match &own {
-        Some(own) => name_is_final(tree, own.index)?,
+        Some(own) => udev::is_initialized(tree, &udev::record(tree, &format!("n{}", own.index))?)?,
         None => false,
     };
     let link = match &own {
@@ -147,15 +147,22 @@ fn observe_present(
         Look::WithHolders => Some(holders::find(tree, links, &vfs, &netdevs)?),
     };
 
-    let record = udev_record(tree, &format!("+pci:{pf}"))?;
+    let udev_device = format!("+pci:{pf}");
+    let record = udev::record(tree, &udev_device)?;
+    // udev is done with the device when its driver is, which it waits for.
+    let initialized = match (&driver, &interface) {
+        (None, _) => !udev::is_at_work_on(tree, &udev_device)?,
+        (Some(driver), None) if !driver.is_userspace() => !udev::is_at_work_on(tree, &udev_device)?,
+        _ => udev::is_initialized(tree, &record)?,
+    };
     Ok(PfSnapshot {
         address: pf,
         vendor: tree.read_as(device.join("vendor"))?,
         device: tree.read_as(device.join("device"))?,
-        vendor_name: property(&record, "ID_VENDOR_FROM_DATABASE"),
-        model_name: property(&record, "ID_MODEL_FROM_DATABASE"),
+        vendor_name: udev::property(&record, "ID_VENDOR_FROM_DATABASE"),
+        model_name: udev::property(&record, "ID_MODEL_FROM_DATABASE"),
         driver,
-        initialized: is_initialized(&record) || !tree.exists(UDEV)?,
+        initialized,
         // -1 on hosts, and absent in kernels, without NUMA.
         numa_node: if_present(tree.read_as(device.join("numa_node")))?
             .and_then(|node: i32| u16::try_from(node).ok()),
@@ -293,34 +300,6 @@ fn observe_vf(
         settings,
     };
     Ok((vf, netdev))
-}
-
-/// Whether udev has processed the interface, and with that renamed it. Without udev nobody does.
-fn name_is_final(tree: &Tree, index: u32) -> Result<bool, HostError> {
-    Ok(is_initialized(&udev_record(tree, &format!("n{index}"))?) || !tree.exists(UDEV)?)
-}
-
-/// There while udev runs.
-const UDEV: &str = "/run/udev/control";
-
-/// Whether udev has processed the device of the record.
-pub(super) fn is_initialized(record: &str) -> bool {
-    record.lines().any(|line| line.starts_with("I:"))
-}
-
-/// What udev remembers of a device; nothing while it does not know the device.
-pub(super) fn udev_record(tree: &Tree, device: &str) -> Result<String, HostError> {
-    let record = if_present(tree.read_bytes(format!("/run/udev/data/{device}")))?;
-    let record = record.unwrap_or_default();
-    Ok(String::from_utf8_lossy(&record).into_owned())
-}
-
-pub(super) fn property(record: &str, key: &str) -> Option<String> {
-    let value = |line: &str| {
-        let (found, value) = line.strip_prefix("E:")?.split_once('=')?;
-        (found == key).then(|| value.to_owned())
-    };
-    record.lines().find_map(value)
 }
 
 #[cfg(test)]

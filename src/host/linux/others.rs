@@ -1,7 +1,6 @@
 //! Devices that can have VFs and are none of ours: disks, GPUs, accelerators.
 
-use super::observe::{property, udev_record};
-use super::{LinuxHost, PCI_DEVICES, Tree, device, if_present, vf_indexes};
+use super::{LinuxHost, PCI_DEVICES, Tree, device, if_present, udev, vf_indexes};
 use crate::host::HostError;
 use crate::model::{DriverName, PciAddress, PciId};
 
@@ -44,15 +43,15 @@ fn other(tree: &Tree, address: PciAddress) -> Option<OtherDevice> {
     if class.starts_with("02") {
         return None;
     }
-    let record = udev_record(tree, &format!("+pci:{address}")).ok()?;
+    let record = udev::record(tree, &format!("+pci:{address}")).ok()?;
     let numa_node = tree.read_as(device.join("numa_node")).ok();
     Some(OtherDevice {
         address,
         class,
         vendor: tree.read_as(device.join("vendor")).ok()?,
         device: tree.read_as(device.join("device")).ok()?,
-        vendor_name: property(&record, "ID_VENDOR_FROM_DATABASE"),
-        model_name: property(&record, "ID_MODEL_FROM_DATABASE"),
+        vendor_name: udev::property(&record, "ID_VENDOR_FROM_DATABASE"),
+        model_name: udev::property(&record, "ID_MODEL_FROM_DATABASE"),
         driver: if_present(tree.link_as(device.join("driver"))).ok()?,
         numa_node: numa_node.and_then(|node: i32| u16::try_from(node).ok()),
         total_vfs,

@@ -51,8 +51,13 @@ fn set(setting: VfSetting) -> Step {
 }
 
 fn bind(pf: &PfSnapshot, to: BindTarget) -> Step {
-    let (vf, address) = (VF, pf.vfs[&VF].address);
-    Step::Bind { vf, address, to }
+    let vf = &pf.vfs[&VF];
+    Step::Bind {
+        vf: VF,
+        address: vf.address,
+        from: vf.driver.clone(),
+        to,
+    }
 }
 
 fn with_vf(fill: impl FnOnce(&mut OwnedVf)) -> OwnedPf {

@@ -15,14 +15,73 @@ fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
         &case.pf,
         &case.pf,
     );
-    let lasting = blocked.clone();
     assert!(!blocked.awaits_retry());
-    for passing in [Persistence::Transient, Persistence::Busy] {
+    use Persistence::{Busy, Coming, Doubtful, Transient};
+    for passing in [Transient, Doubtful, Busy, Coming] {
         blocked.insert(step(2), String::new(), passing, &case.pf, &case.pf);
         assert!(blocked.awaits_retry());
+        assert!(blocked.stands(&step(2), &case.pf));
         blocked.allow_retries();
-        assert_eq!(blocked, lasting);
+        assert!(!blocked.stands(&step(2), &case.pf));
+        assert!(blocked.stands(&step(1), &case.pf));
+        blocked.forget(&step(2));
     }
+}
+
+/// What each way to fail is called at the first try and later, and until when the system's start
+/// waits for it.
+#[test]
+fn what_is_still_coming_is_waiting_and_what_lasts_has_failed() {
+    use Persistence::{Busy, Coming, Doubtful, Transient, Unsupported, UntilChange};
+    use ProblemKind::{Awaits, Failed};
+    let case = Case::new(0, count(3));
+    let step = Step::SetNumVfs { from: 0, to: 3 };
+    // At first, after so many tries, and whether it is tried again then.
+    let table = [
+        (Coming, Awaits, true, (100, Awaits, true)),
+        (Busy, Awaits, false, (100, Awaits, true)),
+        (Transient, Awaits, true, (8, Failed, true)),
+        (Doubtful, Awaits, true, (5, Failed, false)),
+        (UntilChange, Failed, false, (2, Failed, false)),
+        (Unsupported, Failed, false, (2, Failed, false)),
+    ];
+    for (persistence, first, delays_the_start, (tries, last, goes_on)) in table {
+        let mut blocked = Blocked::default();
+        let mut fail = || {
+            blocked.allow_retries();
+            let (pf, reason) = (&case.pf, "it failed".to_owned());
+            blocked.insert(step.clone(), reason, persistence, pf, pf);
+            let kind = blocked.problem(&step, pf).map(|problem| problem.kind);
+            (kind, blocked.is_coming(), blocked.awaits_retry())
+        };
+        let (kind, coming, _) = fail();
+        assert_eq!((kind, coming), (Some(first), delays_the_start));
+        for _ in 2..tries {
+            assert_eq!(fail().0, Some(first), "{persistence:?}");
+        }
+        let coming = delays_the_start && last == Awaits;
+        assert_eq!(fail(), (Some(last), coming, goes_on), "{persistence:?}");
+    }
+}
+
+#[test]
+fn vfs_that_found_no_driver_are_bound_when_there_is_another() {
+    let mut case = Case::new(1, |_| {});
+    case.vf(0).driver = None;
+    let vf = case.vf(0).clone();
+    let bind = Step::Bind {
+        vf: VfIndex(0),
+        address: vf.address,
+        from: None,
+        to: BindTarget::Default,
+    };
+    let count = Step::SetNumVfs { from: 1, to: 0 };
+    case.block(bind.clone());
+    case.block(count.clone());
+    assert!(case.blocked.awaits_driver());
+    case.blocked.allow_binds();
+    assert!(!case.blocked.stands(&bind, &case.pf));
+    assert!(case.blocked.stands(&count, &case.pf));
 }
 
 #[test]
@@ -79,6 +138,7 @@ fn plan_binds_a_vf_again_when_the_pf_that_was_resetting_has_its_link() {
     let step = Step::Bind {
         vf: VfIndex(0),
         address: case.pf.vfs[&VfIndex(0)].address,
+        from: case.pf.vfs[&VfIndex(0)].driver.clone(),
         to: BindTarget::Default,
     };
     let stands_with_link = |resetting: &PfSnapshot| {

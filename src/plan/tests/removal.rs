@@ -154,6 +154,11 @@ fn plan_steps_know_whom_they_bind() {
     let mut case = abandoned(own_vf(|vf| vf.driver = true));
     case.vf(0).driver = None;
     let address = case.vf(0).address;
-    let (vf, to) = (VfIndex(0), BindTarget::Default);
-    assert_eq!(case.plan().steps, [Step::Bind { vf, address, to }]);
+    let bind = Step::Bind {
+        vf: VfIndex(0),
+        address,
+        from: None,
+        to: BindTarget::Default,
+    };
+    assert_eq!(case.plan().steps, [bind]);
 }

@@ -45,7 +45,7 @@ fn what_may_pass_by_itself_is_tried_after_a_back_off() {
     let mut agent = agent(model, vec![policy("a", dataplane)]);
     let outcome = agent.pass(pf());
     assert!(outcome.blocked.awaits_retry());
-    assert_eq!(kinds(&outcome), [(ProblemKind::Failed, Some(0)); 2]);
+    assert_eq!(kinds(&outcome), [(ProblemKind::Awaits, Some(0)); 2]);
     assert_settled(&mut agent);
     agent.retry();
     converge(&mut agent);
@@ -65,7 +65,7 @@ fn where_no_vf_is_bound_again_its_first_driver_waits_for_the_address() {
             .fail_next(sets(1, VfAttribute::Mac), Errno::AGAIN, u32::MAX);
         let outcome = agent.pass(pf());
         assert!(outcome.blocked.awaits_retry());
-        assert_eq!(kinds(&outcome), [(ProblemKind::Failed, Some(1))]);
+        assert_eq!(kinds(&outcome), [(ProblemKind::Awaits, Some(1))]);
         assert_eq!(
             vf(&agent, 1).driver.is_none(),
             disruption == Disruption::Never

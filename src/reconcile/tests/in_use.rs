@@ -145,6 +145,7 @@ fn only_what_was_done_took_something() {
     let bind = Step::Bind {
         vf: VfIndex(1),
         address: at("0000:01:10.1"),
+        from: Some("igbvf".parse().unwrap()),
         to: BindTarget::Default,
     };
     assert_eq!(taken(&[]), [0u16; 0]);

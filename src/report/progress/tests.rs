@@ -19,6 +19,7 @@ fn bind(index: u16) -> Step {
     Step::Bind {
         vf: VfIndex(index),
         address: vf(0),
+        from: None,
         to: BindTarget::Default,
     }
 }

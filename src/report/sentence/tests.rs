@@ -49,6 +49,7 @@ fn bind(vf: u16, to: BindTarget) -> Step {
     Step::Bind {
         vf: VfIndex(vf),
         address: "0000:3b:02.0".parse().unwrap(),
+        from: None,
         to,
     }
 }
@@ -119,7 +120,12 @@ fn equal_changes_are_told_once() {
     assert_eq!(
         told([
             set(0, vlan(7)),
-            Step::Bind { vf, address, to },
+            Step::Bind {
+                vf,
+                address,
+                from: None,
+                to
+            },
             Step::SetVfMtu { vf, interface, mtu },
         ]),
         "VF 0: vlan 7; VF 1: driver default, mtu 1500"

@@ -67,6 +67,7 @@ fn configure(pf: PciAddress) -> Result<()> {
         apply(Step::Bind {
             vf,
             address,
+            from: None,
             to: BindTarget::Default,
         })?;
     }

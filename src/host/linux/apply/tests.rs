@@ -108,6 +108,7 @@ fn a_vf_that_another_program_works_on_is_left_alone() {
         Step::Bind {
             vf,
             address: vf_address(0),
+            from: Some("igbvf".parse().unwrap()),
             to: crate::model::BindTarget::Default,
         },
         // All of them go.
@@ -159,6 +160,7 @@ fn a_vf_that_came_into_use_since_it_was_looked_at_is_left_alone() {
     let bind = Step::Bind {
         vf: VfIndex(1),
         address: vf_address(1),
+        from: Some("igbvf".parse().unwrap()),
         to: BindTarget::Default,
     };
     let in_use = HostError::InUse {

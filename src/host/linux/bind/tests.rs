@@ -3,14 +3,19 @@
 use super::{bind, rebind};
 use crate::host::HostError;
 use crate::host::linux::prepared::{PF, Prepared, pci, vf_address};
-use crate::model::{BindTarget, VfIndex};
+use crate::model::{BindTarget, DriverName, VfIndex};
 
 fn to(driver: &str) -> BindTarget {
     BindTarget::Driver(driver.parse().unwrap())
 }
 
-fn bind_vf_0(host: &Prepared, to: &BindTarget) -> Result<(), HostError> {
-    bind(&host.tree, VfIndex(0), vf_address(0), to)
+fn driver(name: &str) -> Option<DriverName> {
+    name.parse().ok()
+}
+
+fn bind_vf_0(host: &Prepared, from: &str, to: &BindTarget) -> Result<(), HostError> {
+    let from = driver(from);
+    bind(&host.tree, VfIndex(0), vf_address(0), from.as_ref(), to)
 }
 
 /// In a prepared tree a driver stays bound: as if it had claimed the VF again.
@@ -18,7 +23,7 @@ fn bind_vf_0(host: &Prepared, to: &BindTarget) -> Result<(), HostError> {
 fn overrides_unbinds_and_probes() {
     let host = Prepared::with_pf();
     let vf = host.vf(0, "vfio-pci");
-    assert_eq!(bind_vf_0(&host, &to("vfio-pci")), Ok(()));
+    assert_eq!(bind_vf_0(&host, "vfio-pci", &to("vfio-pci")), Ok(()));
     assert_eq!(host.text(&format!("{vf}/driver_override")), "vfio-pci");
     let address = vf_address(0).to_string();
     assert_eq!(host.text("sys/bus/pci/drivers/vfio-pci/unbind"), address);
@@ -30,7 +35,7 @@ fn the_default_is_no_override() {
     let host = Prepared::with_pf();
     let vf = host.vf(0, "igbvf");
     host.file(&format!("{vf}/driver_override"), "");
-    assert_eq!(bind_vf_0(&host, &BindTarget::Default), Ok(()));
+    assert_eq!(bind_vf_0(&host, "igbvf", &BindTarget::Default), Ok(()));
     assert_eq!(host.text(&format!("{vf}/driver_override")), "\n");
 }
 
@@ -38,7 +43,7 @@ fn the_default_is_no_override() {
 fn a_driver_that_is_not_loaded_costs_the_vf_nothing() {
     let host = Prepared::with_pf();
     let vf = host.vf(0, "igbvf");
-    let error = bind_vf_0(&host, &to("vfio-pci")).unwrap_err();
+    let error = bind_vf_0(&host, "igbvf", &to("vfio-pci")).unwrap_err();
     assert!(
         error.to_string().contains("not loaded: modprobe vfio-pci"),
         "{error}"
@@ -52,7 +57,7 @@ fn success_without_a_driver_is_none() {
     let host = Prepared::with_pf();
     let vf = host.vf(0, "igbvf");
     host.directory("sys/bus/pci/drivers/vfio-pci");
-    let found = |host: &Prepared, target: &BindTarget| match bind_vf_0(host, target) {
+    let found = |host: &Prepared, target: &BindTarget| match bind_vf_0(host, "igbvf", target) {
         Err(HostError::NoEffect { found, .. }) => found,
         other => panic!("{other:?}"),
     };
@@ -68,26 +73,55 @@ fn success_without_a_driver_is_none() {
 }
 
 #[test]
-fn a_vf_that_somebody_is_unbinding_is_left_for_later() {
+fn a_vf_that_gets_or_loses_its_driver_just_then_is_left_for_later() {
     let host = Prepared::with_pf();
     let vf = host.vf(0, "igbvf");
     host.remove(&format!("{vf}/driver"));
     host.file(&format!("{vf}/uevent"), "DRIVER=igbvf\nPCI_CLASS=20000\n");
-    let unbinding = HostError::Unbinding {
+    let error = HostError::Rebinding {
         what: "VF 0 (0000:01:10.0)".to_owned(),
     };
-    assert_eq!(bind_vf_0(&host, &BindTarget::Default), Err(unbinding));
-    assert_eq!(host.text("sys/bus/pci/drivers_probe"), "");
+    for from in ["igbvf", ""] {
+        let result = bind_vf_0(&host, from, &BindTarget::Default);
+        assert_eq!(result, Err(error.clone()), "{from}");
+        assert_eq!(host.text("sys/bus/pci/drivers_probe"), "");
+        assert_eq!(host.text(&format!("{vf}/driver_override")), "(null)\n");
+    }
     host.file(&format!("{vf}/uevent"), "PCI_CLASS=20000\n");
-    let error = bind_vf_0(&host, &BindTarget::Default).unwrap_err();
+    let error = bind_vf_0(&host, "igbvf", &BindTarget::Default).unwrap_err();
     assert!(matches!(error, HostError::NoEffect { .. }), "{error}");
+}
+
+#[test]
+fn a_driver_that_came_after_the_look_is_not_unbound() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    for (from, to) in [("", BindTarget::Default), ("vfio-pci", to("igbvf"))] {
+        let error = bind_vf_0(&host, from, &to).unwrap_err();
+        assert!(matches!(error, HostError::Rebound { .. }), "{error}");
+        assert_eq!(host.text("sys/bus/pci/drivers/igbvf/unbind"), "");
+        assert_eq!(host.text(&format!("{vf}/driver_override")), "(null)\n");
+    }
+}
+
+#[test]
+fn a_driver_that_udev_has_still_to_load_is_awaited() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    host.remove(&format!("{vf}/driver"));
+    host.file("run/udev/control", "");
+    let bind = || bind_vf_0(&host, "", &BindTarget::Default).unwrap_err();
+    assert!(matches!(bind(), HostError::DriverComing { .. }));
+    host.file("run/udev/data/+pci:0000:01:10.0", "I:1\n");
+    let error = bind().to_string();
+    assert!(error.contains("no driver claimed it"), "{error}");
 }
 
 #[test]
 fn a_vf_that_is_gone_is_said_to_be() {
     let host = Prepared::with_pf();
     assert!(matches!(
-        bind_vf_0(&host, &BindTarget::Default),
+        bind_vf_0(&host, "", &BindTarget::Default),
         Err(HostError::Gone { .. })
     ));
 }
