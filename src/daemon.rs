@@ -20,6 +20,7 @@ mod passes;
 mod pausing;
 mod readiness;
 mod slot;
+mod sole;
 mod status;
 mod timers;
 mod triggers;
@@ -45,13 +46,15 @@ pub use once::apply;
 use outputs::Published;
 use readiness::Readiness;
 use slot::Waiting;
+pub use sole::NotSole;
+use sole::SoleAgent;
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc::{self, Receiver, UnboundedReceiver};
+use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::Interval;
 
 /// Work that is over.
@@ -75,6 +78,8 @@ enum Message {
         tls: Option<Result<(), TlsError>>,
     },
     Published(Box<Published>),
+    /// Outputs that are not as they were written.
+    Looked(BTreeSet<PathBuf>),
 }
 
 /// A step that is at work when the daemon is told to stop may end; nothing is undone.
@@ -85,11 +90,16 @@ const TRIGGER_QUEUE: usize = 1024;
 
 const REQUEST_QUEUE: usize = 16;
 
+/// Threads whose work is over wait with it until there is room.
+const MESSAGE_QUEUE: usize = 64;
+
 pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     // Before the service manager is told anything: it may answer with a signal at once.
     let mut reload = signal(SignalKind::hangup()).context("cannot handle SIGHUP")?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot handle SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot handle SIGINT")?;
+    // For the life of the process.
+    let _sole = SoleAgent::of(&root, "sriovd")?;
     journal::started(env!("CARGO_PKG_VERSION"));
     // A directory that is missing is awaited where it will appear, and there our own files are heard.
     for watched in [Path::new(ALLOCATIONS), &settings.posted_dir()] {
@@ -106,7 +116,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
 
     let (triggers, mut triggered) = mpsc::channel(TRIGGER_QUEUE);
     let (neighbours, mut neighbourhood) = mpsc::channel(TRIGGER_QUEUE);
-    let (messages, mut finished) = mpsc::unbounded_channel();
+    let (messages, mut finished) = mpsc::channel(MESSAGE_QUEUE);
     let (requests, mut requested) = mpsc::channel(REQUEST_QUEUE);
     let mut coordinator = Coordinator::new(shared, messages);
     let state = coordinator.api_state(requests);
@@ -186,7 +196,7 @@ async fn coordinate(
     coordinator: &mut Coordinator,
     triggered: &mut Receiver<Trigger>,
     neighbourhood: &mut Receiver<Neighbour>,
-    finished: &mut UnboundedReceiver<Message>,
+    finished: &mut Receiver<Message>,
     requested: &mut Receiver<Request>,
     reload: &mut Signal,
 ) -> Infallible {
@@ -215,7 +225,7 @@ async fn coordinate(
     }
 }
 
-async fn drain(coordinator: &mut Coordinator, finished: &mut UnboundedReceiver<Message>) {
+async fn drain(coordinator: &mut Coordinator, finished: &mut Receiver<Message>) {
     while coordinator.is_busy() {
         let Some(message) = finished.recv().await else {
             return;

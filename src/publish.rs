@@ -97,6 +97,15 @@ impl Prepared {
         &self.recorded
     }
 
+    /// Leaves these as they are on the disk. They stay ours.
+    pub fn leave<'a>(&mut self, paths: impl IntoIterator<Item = &'a PathBuf>) {
+        for path in paths {
+            if self.write.remove(path).is_some() {
+                self.report.owned.insert(path.clone());
+            }
+        }
+    }
+
     /// One file that fails does not stop the others.
     pub fn commit(mut self) -> PublishReport {
         let mut touched = BTreeSet::new();

@@ -2,14 +2,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use netlink_packet_core::{NetlinkDeserializable, NetlinkHeader};
 use sriovd::events::link::Notification;
 
 fuzz_target!(|message: &[u8]| {
     let Some((kind, body)) = message.split_first_chunk() else {
         return;
     };
-    let mut header = NetlinkHeader::default();
-    header.message_type = u16::from_le_bytes(*kind);
-    let _ = Notification::deserialize(&header, body);
+    let _ = Notification::of(u16::from_le_bytes(*kind), body);
 });

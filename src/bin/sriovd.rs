@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use sriovd::agent::Settings;
-use sriovd::daemon::{self, device_plugin, journal};
+use sriovd::daemon::{self, NotSole, device_plugin, journal};
 use sriovd::policy::diagnostic::Diagnostic;
 use sriovd::policy::load::Trust;
 use std::path::PathBuf;
@@ -10,6 +10,9 @@ use std::process::ExitCode;
 
 /// Bad agent settings: the unit's `RestartPreventExitStatus=` knows it (sysexits.h, EX_CONFIG).
 const EX_CONFIG: u8 = 78;
+
+/// Another agent is at work here: later it may have ended (EX_TEMPFAIL).
+const EX_TEMPFAIL: u8 = 75;
 
 /// Configures SR-IOV network devices by the policies in /etc/sriov.d.
 #[derive(Debug, Parser)]
@@ -42,7 +45,10 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             journal::ended(&error);
-            ExitCode::FAILURE
+            match error.downcast_ref() {
+                Some(NotSole::Held { .. }) => ExitCode::from(EX_TEMPFAIL),
+                Some(NotSole::Lock(_)) | None => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -118,12 +118,23 @@ fn refused(feed: &Feed, file: &Path, reason: &str) {
 #[derive(Debug, Default)]
 pub(super) struct Outputs {
     reasons: BTreeMap<PathBuf, String>,
+    contested: BTreeSet<PathBuf>,
     unsaved: Unsaved,
 }
 
+const CONTESTED: &str = "another program keeps changing or removing it; it is written again less \
+                         and less often until that ends";
+
 impl Outputs {
     /// `node_state` is written whenever anything is seen to change: that is no news of its own.
-    pub(super) fn announce(&mut self, published: &Published, node_state: &Path, feed: &Feed) {
+    pub(super) fn announce(
+        &mut self,
+        published: &Published,
+        contested: BTreeSet<PathBuf>,
+        node_state: &Path,
+        feed: &Feed,
+    ) {
+        self.announce_drift(&published.repaired, contested, feed);
         self.unsaved
             .announce(published.unsaved.as_ref().map(|it| it as _));
         let mut reasons = BTreeMap::new();
@@ -147,6 +158,7 @@ impl Outputs {
             .written
             .iter()
             .filter(|file| *file != node_state && *file != Path::new(NODE_STATE))
+            .filter(|file| !published.repaired.contains(*file))
             .for_each(|file| {
                 journal::output_written(file);
                 let file = file.clone();
@@ -168,6 +180,27 @@ impl Outputs {
             reasons.insert(file.clone(), reason);
         }
         self.reasons = reasons;
+    }
+
+    /// What is contested is told once, and not each time it is written again.
+    fn announce_drift(
+        &mut self,
+        repaired: &BTreeSet<PathBuf>,
+        contested: BTreeSet<PathBuf>,
+        feed: &Feed,
+    ) {
+        for file in repaired.difference(&contested) {
+            journal::output_repaired(file);
+            let file = file.clone();
+            feed.tell(Happening::OutputWritten { file });
+        }
+        for file in contested.difference(&self.contested) {
+            journal::output_contested(file, CONTESTED);
+            refused(feed, file, CONTESTED);
+        }
+        let over = self.contested.difference(&contested);
+        over.for_each(|file| journal::output_uncontested(file));
+        self.contested = contested;
     }
 
     fn is_new(&self, file: &Path, reason: &str) -> bool {

@@ -19,11 +19,20 @@ const LONGEST: Duration = Duration::from_secs(60);
 /// the time.
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// What is contested of one PF, and what may become so.
-#[derive(Debug, Default)]
-pub(super) struct Contests {
-    repairs: BTreeMap<Step, Repairs>,
-    contested: BTreeMap<Step, Contest>,
+/// What is contested of one PF, or of the outputs, and what may become so.
+#[derive(Debug)]
+pub(super) struct Contests<T = Step> {
+    repairs: BTreeMap<T, Repairs>,
+    contested: BTreeMap<T, Contest>,
+}
+
+impl<T> Default for Contests<T> {
+    fn default() -> Self {
+        Self {
+            repairs: BTreeMap::new(),
+            contested: BTreeMap::new(),
+        }
+    }
 }
 
 #[derive(Debug)]
@@ -40,13 +49,13 @@ struct Contest {
 
 /// What a pass says about who else is at work.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Evidence<'a> {
-    /// Steps that were done.
-    pub(super) performed: &'a BTreeSet<Step>,
+pub(super) struct Evidence<'a, T = Step> {
+    /// Steps that were done, or files that were written.
+    pub(super) performed: &'a BTreeSet<T>,
     /// Of these the ones that only put back what was so before.
-    pub(super) repairs: &'a BTreeSet<Step>,
+    pub(super) repairs: &'a BTreeSet<T>,
     /// Of the repairs those that were undone before the pass was over.
-    pub(super) undone: &'a BTreeSet<Step>,
+    pub(super) undone: &'a BTreeSet<T>,
     pub(super) begun: Instant,
     pub(super) ended: Instant,
 }
@@ -58,11 +67,15 @@ impl Contest {
     }
 }
 
-impl Contests {
+impl<T: Ord + Clone> Contests<T> {
     /// Steps that a pass that begins now leaves alone.
-    pub(super) fn held(&self, now: Instant) -> BTreeSet<Step> {
+    pub(super) fn held(&self, now: Instant) -> BTreeSet<T> {
         let held = self.contested.iter().filter(|(_, it)| now < it.until);
         held.map(|(step, _)| step.clone()).collect()
+    }
+
+    pub(super) fn contested(&self) -> impl Iterator<Item = &T> {
+        self.contested.keys()
     }
 
     /// When a step is tried again, or its contest is over.
@@ -79,7 +92,7 @@ impl Contests {
         (!self.contested.is_empty()).then(|| now + PAUSE)
     }
 
-    pub(super) fn note(&mut self, seen: &Evidence) {
+    pub(super) fn note(&mut self, seen: &Evidence<T>) {
         self.repairs
             .retain(|_, repairs| seen.ended.duration_since(repairs.since) < WINDOW);
         self.contested.retain(|step, contest| {
@@ -95,7 +108,7 @@ impl Contests {
         }
     }
 
-    fn note_repair(&mut self, step: &Step, seen: &Evidence) {
+    fn note_repair(&mut self, step: &T, seen: &Evidence<T>) {
         let repairs = self.repairs.entry(step.clone()).or_insert(Repairs {
             since: seen.ended,
             times: 0,
@@ -110,7 +123,9 @@ impl Contests {
             self.contested.insert(step.clone(), contest);
         }
     }
+}
 
+impl Contests {
     /// One per contested step, for as long as the contest lasts.
     pub(super) fn problems(&self) -> impl Iterator<Item = Problem> + '_ {
         self.contested.keys().map(|step| Problem {

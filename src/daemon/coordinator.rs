@@ -63,7 +63,7 @@ struct Wish {
 
 pub(super) struct Coordinator {
     pub(super) shared: Shared,
-    pub(super) messages: mpsc::UnboundedSender<Message>,
+    pub(super) messages: mpsc::Sender<Message>,
     pub(super) status: watch::Sender<Arc<Status>>,
     pub(super) paused: Current,
     /// Who waits for everything to be done.
@@ -86,7 +86,7 @@ pub(super) struct Coordinator {
 }
 
 impl Coordinator {
-    pub(super) fn new(shared: Shared, messages: mpsc::UnboundedSender<Message>) -> Self {
+    pub(super) fn new(shared: Shared, messages: mpsc::Sender<Message>) -> Self {
         let remembered = shared.store.memory().pauses.clone();
         Self {
             paused: Current::new(remembered),
@@ -140,6 +140,7 @@ impl Coordinator {
                 self.on_loaded(*loaded, &cause, unsaved.as_ref());
             }
             Message::Published(published) => self.on_published(*published),
+            Message::Looked(drifted) => self.on_looked(&drifted),
         }
         self.tell_settled();
     }
@@ -167,14 +168,17 @@ impl Coordinator {
     }
 
     fn on_published(&mut self, published: Published) {
-        let node_state = &self.shared.settings.outputs.node_state_file;
-        self.announced
-            .announce(&published, node_state, &self.shared.feed);
         self.held_back.clone_from(&published.held_back);
         self.given.clone_from(&published.given);
         let plugin = published.has_changed(&self.shared.settings.outputs.device_plugin_file);
+        self.publisher.drift.note(&published);
+        let contested = self.publisher.drift.contested();
+        let node_state = &self.shared.settings.outputs.node_state_file;
+        self.announced
+            .announce(&published, contested, node_state, &self.shared.feed);
         self.publisher.ended(published);
         self.publish_if_wanted();
+        self.look_at_suspects();
         self.refresh_status();
         let outputs = &self.shared.settings.outputs;
         if let Some(unit) = outputs.device_plugin_unit.clone().filter(|_| plugin) {
@@ -247,6 +251,8 @@ impl Coordinator {
 
     /// Passes over some PFs, and a word when they are all over.
     fn on_apply(&mut self, pfs: &[PciAddress], wish: &Wish, done: oneshot::Sender<Vec<TakenVf>>) {
+        // Also what no pass sees.
+        self.publisher.mark_all_by_wish();
         let mut waits = Vec::new();
         for &pf in pfs {
             let (told, wait) = oneshot::channel();

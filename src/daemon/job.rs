@@ -13,7 +13,7 @@ use crate::reconcile::Pass;
 use crate::report::{Happening, Pause};
 use std::sync::Arc;
 use std::time::Instant;
-use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::mpsc::Sender;
 use tokio::task::spawn_blocking;
 
 pub(super) struct PassWork {
@@ -27,7 +27,7 @@ pub(super) fn start(
     work: PassWork,
     pf: PciAddress,
     waiting: Waiting,
-    messages: &UnboundedSender<Message>,
+    messages: &Sender<Message>,
 ) -> Running {
     let feed = work.shared.feed.clone();
     let watched = Arc::new(Watched::new(pf, feed.clone()));
@@ -46,7 +46,7 @@ pub(super) fn start(
             paused: work.paused.as_ref(),
         };
         let outcome = pass.run(pf, work.blocked);
-        drop(messages.send(Message::Pass {
+        drop(messages.blocking_send(Message::Pass {
             pf,
             outcome: Box::new(outcome),
             collected,
@@ -75,13 +75,13 @@ pub(super) fn start(
     }
 }
 
-pub(super) fn list(shared: &Shared, messages: &UnboundedSender<Message>, waiting: Waiting) {
+pub(super) fn list(shared: &Shared, messages: &Sender<Message>, waiting: Waiting) {
     let (shared, messages) = (shared.clone(), messages.clone());
     spawn_blocking(move || {
         let listed = shared.host.pfs();
         // Also of PFs that are not there any more.
         let collected = shared.lender.collect(None);
-        drop(messages.send(Message::Listed {
+        drop(messages.blocking_send(Message::Listed {
             listed,
             collected,
             waiting,
@@ -94,7 +94,7 @@ pub(super) fn list(shared: &Shared, messages: &UnboundedSender<Message>, waiting
 pub(super) fn load(
     shared: &Shared,
     known: Option<LastGood>,
-    messages: &UnboundedSender<Message>,
+    messages: &Sender<Message>,
     cause: Cause,
 ) {
     let (shared, messages) = (shared.clone(), messages.clone());
@@ -110,7 +110,7 @@ pub(super) fn load(
         let unsaved = unread.or(loaded.last_good.write(&directory).err());
         let tls = shared.tls.as_ref().filter(|_| cause.is_asked_for());
         let tls = tls.map(Tls::reload);
-        drop(messages.send(Message::Loaded {
+        drop(messages.blocking_send(Message::Loaded {
             loaded: Box::new(loaded),
             cause,
             unsaved,

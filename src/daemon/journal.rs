@@ -246,6 +246,35 @@ pub fn output_removed(file: &Path) {
     info!(MESSAGE_ID = id::OUTPUT_REMOVED, SRIOV_FILE = %shown, "{shown} removed");
 }
 
+/// Written again though nothing new is to be said in it.
+pub fn output_repaired(file: &Path) {
+    let shown = file.display();
+    warn!(
+        MESSAGE_ID = id::OUTPUT_REPAIRED,
+        SRIOV_FILE = %shown,
+        "{shown} was changed or removed by another program; it is as it was again",
+    );
+}
+
+/// Another program does it again and again.
+pub fn output_contested(file: &Path, reason: &str) {
+    let shown = file.display();
+    warn!(
+        MESSAGE_ID = id::OUTPUT_CONTESTED,
+        SRIOV_FILE = %shown,
+        "{shown} contested: {reason}",
+    );
+}
+
+pub fn output_uncontested(file: &Path) {
+    let shown = file.display();
+    info!(
+        MESSAGE_ID = id::OUTPUT_REPAIRED,
+        SRIOV_FILE = %shown,
+        "{shown} stays as it is written again",
+    );
+}
+
 /// Wanted, but it would do harm as things are.
 pub fn output_held_back(file: &Path, reason: &dyn Display) {
     let shown = file.display();

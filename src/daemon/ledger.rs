@@ -6,6 +6,7 @@ use crate::plan::OwnedPf;
 use crate::reconcile::Ledger;
 use crate::state::Store;
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -13,7 +14,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Where `90-sriovd.rules` looks: an empty file per PF whose VFs network managers leave alone.
-const MARKS: &str = "/run/sriovd/managed";
+pub(super) const MARKS: &str = "/run/sriovd/managed";
+
+/// The mark of a PF, as a path of the host.
+pub(super) fn mark_of(pf: PciAddress) -> PathBuf {
+    Path::new(MARKS).join(pf.to_string())
+}
 
 #[derive(Debug, Clone)]
 pub(super) struct StateLedger {
@@ -37,34 +43,51 @@ impl StateLedger {
         self.lost.store(false, Ordering::Relaxed);
     }
 
-    /// As remembered: marks do not survive a reboot, what is ours does.
-    pub(super) fn restore_marks(&self) -> Result<(), FileError> {
-        let owned = self.store.memory().pfs.keys().copied().collect();
-        self.set_marks(&owned)
+    /// As remembered: marks do not survive a reboot, what is ours does. Says which were not so.
+    pub(super) fn restore_marks(&self) -> Result<BTreeSet<PathBuf>, FileError> {
+        self.set_marks()
             .map_err(FileError::new("write the marks in", &self.marks))
     }
 
-    fn set_marks(&self, owned: &BTreeSet<PciAddress>) -> io::Result<()> {
+    fn set_marks(&self) -> io::Result<BTreeSet<PathBuf>> {
         fs::create_dir_all(&self.marks)?;
+        let mut changed = BTreeSet::new();
         if self.is_lost() {
-            return Ok(());
+            return Ok(changed);
         }
         for entry in fs::read_dir(&self.marks)?.flatten() {
-            let pf = entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse().ok());
-            if !pf.is_some_and(|pf| owned.contains(&pf)) {
+            let name = entry.file_name();
+            // Passes go on meanwhile: what is marked by now is remembered by now.
+            if !self.is_owned(Path::new(&name)) {
                 fs::remove_file(entry.path())?;
+                changed.insert(Path::new(MARKS).join(name));
             }
         }
-        owned.iter().try_for_each(|pf| self.mark(*pf))
+        for &pf in self.store.memory().pfs.keys() {
+            if self.mark(pf)? {
+                changed.insert(mark_of(pf));
+            }
+        }
+        Ok(changed)
     }
 
-    fn mark(&self, pf: PciAddress) -> io::Result<()> {
+    /// Whether somebody took the mark of a PF that is ours, or made one of another.
+    pub(super) fn is_mark_off(&self, mark: &Path) -> bool {
+        let is_there = mark.file_name().map(|name| self.marks.join(name).exists());
+        is_there.is_some_and(|is_there| !self.is_lost() && is_there != self.is_owned(mark))
+    }
+
+    fn is_owned(&self, mark: &Path) -> bool {
+        let name = mark.file_name().and_then(OsStr::to_str);
+        let pf: Option<PciAddress> = name.and_then(|name| name.parse().ok());
+        pf.is_some_and(|pf| self.store.memory().pfs.contains_key(&pf))
+    }
+
+    /// Whether it was not there.
+    fn mark(&self, pf: PciAddress) -> io::Result<bool> {
         match File::create_new(self.marks.join(pf.to_string())) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            result => result.map(drop),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            result => result.map(|_| true),
         }
     }
 
@@ -88,16 +111,16 @@ impl Ledger for StateLedger {
     }
 
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>) {
-        let marked = if owned.is_some() {
-            self.mark(pf)
-        } else {
-            self.unmark(pf)
-        };
-        // Without its mark a PF is configured all the same; a network manager may take its VFs up.
-        drop(marked);
+        let is_ours = owned.is_some();
+        // Remembered first: a mark of a PF that is not would be taken for somebody else's.
         drop(self.store.note(|memory| match owned {
             Some(owned) => drop(memory.pfs.insert(pf, owned)),
             None => drop(memory.pfs.remove(&pf)),
         }));
+        // Without its mark a PF is configured all the same; a network manager may take its VFs up.
+        drop(match is_ours {
+            true => self.mark(pf).map(drop),
+            false => self.unmark(pf),
+        });
     }
 }

@@ -1,4 +1,5 @@
-//! Which PFs are there: asked again until it can be told.
+//! Which PFs are there: asked again until it can be told. One listing at a time, and one more for
+//! whatever was asked meanwhile.
 
 use super::backoff::{Backoff, jitter};
 use super::coordinator::Coordinator;
@@ -16,6 +17,8 @@ pub(super) struct Listing {
     again: Option<(Instant, Cause)>,
     /// Why it could not be told the last time.
     pub(super) error: Option<String>,
+    is_at_work: bool,
+    next: Option<Waiting>,
 }
 
 impl Listing {
@@ -35,8 +38,22 @@ impl Listing {
 }
 
 impl Coordinator {
-    pub(super) fn list(&self, waiting: Waiting) {
-        job::list(&self.shared, &self.messages, waiting);
+    /// See to it that a listing begins after now.
+    pub(super) fn list(&mut self, waiting: Waiting) {
+        match &mut self.listing.next {
+            Some(next) => next.merge(waiting),
+            none => *none = Some(waiting),
+        }
+        self.begin_listing();
+    }
+
+    fn begin_listing(&mut self) {
+        if !self.listing.is_at_work
+            && let Some(waiting) = self.listing.next.take()
+        {
+            self.listing.is_at_work = true;
+            job::list(&self.shared, &self.messages, waiting);
+        }
     }
 
     pub(super) fn list_again(&mut self) {
@@ -54,7 +71,9 @@ impl Coordinator {
     ) {
         let listed = match listed {
             Ok(listed) => {
-                self.listing = Listing::default();
+                self.listing.backoff.reset();
+                self.listing.again = None;
+                self.listing.error = None;
                 self.first_look.get_or_insert_with(|| listed.clone());
                 listed
             }
@@ -63,6 +82,8 @@ impl Coordinator {
                 BTreeSet::new()
             }
         };
+        self.listing.is_at_work = false;
+        self.begin_listing();
         let known: BTreeSet<_> = self.slots.keys().copied().collect();
         for pf in listed.union(&known) {
             self.ask(*pf, Waiting::new(waiting.cause.clone()));

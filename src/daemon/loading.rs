@@ -155,6 +155,10 @@ impl Coordinator {
         let policies = Arc::new(loaded.set.clone());
         self.loaded = Some(loaded);
         let before = std::mem::replace(&mut self.shared.policies, policies);
+        if cause.is_asked_for() {
+            // Also what no event told of.
+            self.publisher.mark_all_by_wish();
+        }
         if matches!(cause, Cause::Start) {
             let waiting = Waiting::new(Cause::Start);
             self.list(waiting);
@@ -163,6 +167,8 @@ impl Coordinator {
                 self.ask(pf, Waiting::new(cause.clone()));
             }
             self.publish();
+        } else {
+            self.publish_if_wanted();
         }
         self.end_loading();
         self.refresh_status();

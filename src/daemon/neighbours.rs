@@ -1,7 +1,9 @@
 //! What others put beside our outputs: it may hold ours back, release them, or stand in their place.
 
 use super::coordinator::Coordinator;
+use super::ledger::MARKS;
 use crate::agent::{Settings, WhenInstalled};
+use crate::attach::pools::NODE_STATE;
 use crate::events::Neighbour;
 use crate::events::files::Directories;
 use crate::file;
@@ -13,20 +15,28 @@ use std::path::Path;
 pub(super) fn directories(settings: &Settings, root: &Path) -> Directories {
     let outputs = &settings.outputs;
     let has_podman = outputs.podman != WhenInstalled::Never;
-    // What lies elsewhere bears our name, or is in a directory of our own.
-    let shared = [
+    let ours = [
         outputs.cni.then_some(&*outputs.cni_dir),
         has_podman.then_some(&*outputs.podman_dir),
-        outputs
-            .device_plugin_file
-            .parent()
-            .filter(|_| outputs.device_plugin),
+        outputs.manifests.then_some(&*outputs.manifests_dir),
+        outputs.cdi.then_some(&*outputs.cdi_dir),
+        (outputs.device_plugin)
+            .then(|| outputs.device_plugin_file.parent())
+            .flatten(),
+        (outputs.node_state)
+            .then(|| outputs.node_state_file.parent())
+            .flatten(),
+        // Written where a container plugin is installed.
+        Path::new(NODE_STATE).parent(),
+        Some(Path::new(MARKS)),
     ];
     let kubelet = outputs.cni.then_some(Path::new(KUBELET));
     let under_root = |path: &Path| file::under(root, path);
-    let directories = Directories::new(root, &settings.all_policy_dirs());
+    let policies = settings.all_policy_dirs().into_iter();
+    let policies: Vec<_> = policies.map(|path| under_root(&path)).collect();
+    let directories = Directories::new(root, &policies);
     directories.and_neighbours(
-        shared.into_iter().flatten().map(under_root).collect(),
+        ours.into_iter().flatten().map(under_root).collect(),
         kubelet.into_iter().map(under_root).collect(),
     )
 }
@@ -37,7 +47,7 @@ impl Coordinator {
             Neighbour::Directory => self.publisher.mark_all(),
             Neighbour::Entry(name) if self.publisher.is_refused(name) => self.publisher.mark_all(),
             Neighbour::Entry(name) => {
-                // Not so what we write ourselves.
+                self.suspect(name);
                 let name = name.to_str();
                 if !name.is_some_and(cni::is_configuration_before_ours) {
                     return;

@@ -2,7 +2,8 @@
 
 use super::coordinator::Coordinator;
 use super::slot::Slot;
-use super::{Message, shared};
+use super::sole::SoleAgent;
+use super::{MESSAGE_QUEUE, Message, shared};
 use crate::agent::Settings;
 use crate::api::{Applied, Request};
 use crate::events::Cause;
@@ -10,7 +11,7 @@ use crate::model::PciAddress;
 use anyhow::Context;
 use std::path::PathBuf;
 use std::time::Instant;
-use tokio::sync::mpsc::{self, UnboundedReceiver};
+use tokio::sync::mpsc::{self, Receiver};
 use tokio::sync::oneshot;
 
 /// `names`: addresses or interfaces; none means all PFs that are not paused.
@@ -20,11 +21,12 @@ pub fn apply(
     names: &[String],
     force: bool,
 ) -> anyhow::Result<Applied> {
+    let _sole = SoleAgent::of(&root, "sriovctl apply")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let result = runtime.block_on(async {
-        let (messages, mut finished) = mpsc::unbounded_channel();
+        let (messages, mut finished) = mpsc::channel(MESSAGE_QUEUE);
         let mut coordinator = Coordinator::new(shared(settings, root)?, messages);
         coordinator.only_looks = true;
         coordinator.load_policies(Cause::Start);
@@ -57,7 +59,7 @@ pub fn apply(
 /// Takes what comes, and what does not come in time.
 async fn work(
     coordinator: &mut Coordinator,
-    finished: &mut UnboundedReceiver<Message>,
+    finished: &mut Receiver<Message>,
     is_over: impl Fn(&Coordinator) -> bool,
 ) -> anyhow::Result<()> {
     while !is_over(coordinator) {

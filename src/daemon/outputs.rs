@@ -1,5 +1,6 @@
 //! Keeps the files that others read in step with what was seen: one publication at a time.
 
+mod drift;
 mod kept;
 
 use super::Message;
@@ -16,6 +17,7 @@ use crate::publish::plugins::Plugins;
 use crate::publish::{self, PublishReport, cni_directory};
 use crate::render::{self, CniDirectory, HeldBack, OutputSettings, View};
 use crate::report::Seen;
+pub(super) use drift::Drift;
 use kept::Kept;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -37,6 +39,9 @@ pub(super) struct Publisher {
     refused: BTreeSet<PathBuf>,
     backoff: Backoff,
     pub(super) retry_at: Option<Instant>,
+    pub(super) drift: Drift,
+    /// Somebody asked: what is contested is written, too.
+    is_asked_for: bool,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,20 +63,24 @@ pub(super) struct Published {
     pub(super) given: BTreeMap<NetworkName, PciAddress>,
     /// What is remembered is not on disk.
     pub(super) unsaved: Option<FileError>,
+    /// Files that were as they should be when they were written last, and were not any more.
+    pub(super) repaired: BTreeSet<PathBuf>,
     files: Digests,
     /// Some of what there is could not be seen.
     is_partial: bool,
+    begun: Instant,
 }
 
 /// What was put on disk, as short as needed to tell whether it would be the same again.
 type Digests = BTreeMap<PathBuf, u64>;
 
+fn digest(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.hash(&mut hasher);
+    hasher.finish()
+}
+
 fn digests(files: &BTreeMap<PathBuf, String>) -> Digests {
-    let digest = |text: &String| {
-        let mut hasher = DefaultHasher::new();
-        text.hash(&mut hasher);
-        hasher.finish()
-    };
     let files = files.iter();
     files
         .map(|(path, text)| (path.clone(), digest(text)))
@@ -98,6 +107,12 @@ impl Published {
 impl Publisher {
     pub(super) fn mark_all(&mut self) {
         self.wanted = Wanted::Everything;
+    }
+
+    /// Somebody wants everything to be as it should be.
+    pub(super) fn mark_all_by_wish(&mut self) {
+        self.mark_all();
+        self.is_asked_for = true;
     }
 
     /// Whether something of that name stands in the place of ours.
@@ -127,7 +142,7 @@ impl Publisher {
     }
 
     pub(super) fn is_idle(&self) -> bool {
-        !self.running && self.wanted == Wanted::Nothing
+        !self.running && self.wanted == Wanted::Nothing && self.drift.is_idle()
     }
 
     /// Unlike one that waits until something can be seen.
@@ -154,10 +169,11 @@ impl Coordinator {
         if publisher.running || publisher.wanted == Wanted::Nothing || !may_begin {
             return;
         }
-        let last = publisher
-            .last
-            .clone()
-            .filter(|_| publisher.wanted == Wanted::Changes);
+        let held = match std::mem::take(&mut publisher.is_asked_for) {
+            true => BTreeSet::new(),
+            false => publisher.drift.held(),
+        };
+        let compares = publisher.wanted == Wanted::Everything;
         publisher.wanted = Wanted::Nothing;
         publisher.running = true;
         let work = Publication {
@@ -172,10 +188,14 @@ impl Coordinator {
                 .filter_map(|(&pf, slot)| slot.seen.is_none().then_some(pf))
                 .collect(),
             shared: self.shared.clone(),
-            last,
+            last: publisher.last.clone(),
+            compares,
+            held,
         };
         let messages = self.messages.clone();
-        spawn_blocking(move || drop(messages.send(Message::Published(Box::new(work.run())))));
+        spawn_blocking(move || {
+            drop(messages.blocking_send(Message::Published(Box::new(work.run()))))
+        });
     }
 }
 
@@ -184,10 +204,15 @@ struct Publication {
     unseen: BTreeSet<PciAddress>,
     shared: Shared,
     last: Option<Digests>,
+    /// With the disk, whether or not something else is to be written.
+    compares: bool,
+    /// Where somebody else keeps changing a file: left as it is, unless it is to say something else.
+    held: BTreeSet<PathBuf>,
 }
 
 impl Publication {
     fn run(self) -> Published {
+        let begun = Instant::now();
         let shared = &self.shared;
         let memory = shared.store.memory();
         let mut kept = Kept::unseen(&self.unseen, &told_of(&memory));
@@ -221,25 +246,42 @@ impl Publication {
             held_back: rendered.held_back,
             given: rendered.given,
             unsaved: None,
+            repaired: BTreeSet::new(),
             files: digests(&rendered.files),
             is_partial: kept.is_anything(),
+            begun,
         };
         let mut owned = memory.files.clone();
-        if published.is_partial || self.last.as_ref() != Some(&published.files) {
+        let last = self.last.as_ref();
+        if published.is_partial || self.compares || last != Some(&published.files) {
+            let is_as_before = |path: &&PathBuf| {
+                last.is_some_and(|last| last.get(*path) == published.files.get(*path))
+            };
             // What has no record may be of a PF that is not seen.
             let directories = match kept.unseen.is_empty() {
                 true => outputs.directories(),
                 false => Vec::new(),
             };
             let ours = &owned - &stays;
-            let prepared = publish::prepare(&shared.root, rendered.files, &ours, directories);
+            let mut prepared = publish::prepare(&shared.root, rendered.files, &ours, directories);
+            prepared.leave(self.held.iter().filter(is_as_before));
             let about_to_own = prepared.owned() | &stays;
             drop(shared.store.note(|memory| memory.files = about_to_own));
             let mut report = prepared.commit();
             report.failed.append(&mut kept.failed);
             owned = &report.owned | &stays;
+            let repaired = report.written.iter().filter(is_as_before).cloned();
+            published.repaired = repaired.collect();
             published.report = Some(report);
         }
+        let marks = self.compares.then(|| shared.ledger.restore_marks());
+        let unmarked = match marks.unwrap_or_else(|| Ok(BTreeSet::new())) {
+            Ok(marks) => {
+                published.repaired.extend(marks);
+                None
+            }
+            Err(error) => Some(error),
+        };
         let mut assignments = rendered.assignments;
         assignments.extend(not_now.into_iter().map(|(name, had)| (name.clone(), had)));
         // It saves all that is not on disk yet, whatever failed before.
@@ -247,7 +289,7 @@ impl Publication {
             memory.assignments = assignments;
             memory.files = owned;
         });
-        published.unsaved = saved.err();
+        published.unsaved = saved.err().or(unmarked);
         published
     }
 

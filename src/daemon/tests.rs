@@ -4,10 +4,7 @@ use super::*;
 use crate::policy::file::parse;
 use crate::sim::SimHost;
 
-pub(super) fn coordinator(
-    root: &Path,
-    host: &Arc<SimHost>,
-) -> (Coordinator, UnboundedReceiver<Message>) {
+pub(super) fn coordinator(root: &Path, host: &Arc<SimHost>) -> (Coordinator, Receiver<Message>) {
     let (store, lost) = Store::open(root);
     let store = Arc::new(store);
     let shared = Shared {
@@ -22,7 +19,7 @@ pub(super) fn coordinator(
         policies: Arc::new(PolicySet::default()),
         tls: None,
     };
-    let (messages, finished) = mpsc::unbounded_channel();
+    let (messages, finished) = mpsc::channel(MESSAGE_QUEUE);
     (Coordinator::new(shared, messages), finished)
 }
 
@@ -46,7 +43,7 @@ pub(super) fn load(coordinator: &mut Coordinator, policies: &str, cause: Cause) 
 
 pub(super) async fn until(
     coordinator: &mut Coordinator,
-    finished: &mut UnboundedReceiver<Message>,
+    finished: &mut Receiver<Message>,
     is_over: impl Fn(&Coordinator) -> bool,
 ) {
     while !is_over(coordinator) {

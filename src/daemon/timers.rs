@@ -38,6 +38,11 @@ impl Coordinator {
         if is_due(self.listing.retry_at(), now) {
             self.list_again();
         }
+        if is_due(self.publisher.drift.retry_at, now) {
+            self.publisher.drift.retry_at = None;
+            self.publisher.mark_all();
+            self.publish();
+        }
         if is_due(self.loading.retry_at, now) {
             self.loading.retry_at = None;
             self.load_policies(self.loading.cause_of_retry());
@@ -56,10 +61,13 @@ impl Coordinator {
             times.into_iter().flatten().min()
         };
         let pause = self.next_end_of_pause();
-        let list = self.listing.retry_at();
-        let retries = [self.publisher.retry_at, self.loading.retry_at, list, pause];
+        let publisher = &self.publisher;
+        let publications = [publisher.retry_at, publisher.drift.retry_at];
+        let retries = [self.loading.retry_at, self.listing.retry_at(), pause]
+            .into_iter()
+            .chain(publications);
         let slots = self.slots.values().filter_map(slot_time);
-        slots.chain(retries.into_iter().flatten()).min()
+        slots.chain(retries.flatten()).min()
     }
 
     fn slots_where(&self, holds: impl Fn(&Slot) -> bool) -> Vec<PciAddress> {

@@ -1,20 +1,19 @@
 //! Network interfaces that come, go or change, and addresses that go: rtnetlink's notifications.
 //!
-//! Read with a decoder of our own that cannot fail: netlink-proto drops what a decoder refuses, and
-//! a lost notification must never be silent.
+//! Read from the socket as fast as they are taken and no faster, with a decoder of our own that cannot
+//! fail: what nobody takes waits in the kernel, which has room for so much, and counts what it drops.
 
 mod notification;
 
-use super::socket::set_receive_buffer;
-use super::{Cause, Scope, Trigger, send};
-use anyhow::{Context as _, bail};
-use futures::StreamExt as _;
-use futures::channel::mpsc::UnboundedReceiver;
-use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
-use netlink_sys::{AsyncSocket as _, SocketAddr, protocols::NETLINK_ROUTE};
+use super::socket::{DropCounter, set_receive_buffer};
+use super::{Cause, Scope, Trigger};
+use anyhow::Context as _;
+use netlink_packet_core::NetlinkBuffer;
+use netlink_sys::protocols::NETLINK_ROUTE;
+use netlink_sys::{AsyncSocket as _, AsyncSocketExt as _, TokioSocket};
 pub use notification::Notification;
 use rtnetlink::MulticastGroup;
-use rtnetlink::proto::{Connection, new_connection};
+use rustix::io::Errno;
 use std::convert::Infallible;
 use std::io;
 use tokio::sync::mpsc::Sender;
@@ -25,25 +24,27 @@ const GROUPS: [MulticastGroup; 3] = [
     MulticastGroup::Ipv6Ifaddr,
 ];
 
+/// No notification is longer: interfaces are told of without their VFs.
+const LONGEST: usize = 32 << 10;
+
 /// Hears everything from `subscribe` on.
 pub struct Source {
-    connection: Connection<Notification>,
-    messages: UnboundedReceiver<(NetlinkMessage<Notification>, SocketAddr)>,
+    socket: TokioSocket,
+    drops: DropCounter,
 }
 
 impl Source {
     pub fn subscribe(receive_buffer: usize) -> anyhow::Result<Self> {
         let subscribe = || -> io::Result<Self> {
-            let (mut connection, _, messages) = new_connection(NETLINK_ROUTE)?;
-            let socket = connection.socket_mut().socket_mut();
-            set_receive_buffer(&*socket, receive_buffer)?;
-            socket.bind_auto()?;
+            let mut socket = TokioSocket::new(NETLINK_ROUTE)?;
+            set_receive_buffer(socket.socket_ref(), receive_buffer)?;
+            socket.socket_mut().bind_auto()?;
             for group in GROUPS {
-                socket.add_membership(group as u32)?;
+                socket.socket_mut().add_membership(group as u32)?;
             }
             Ok(Self {
-                connection,
-                messages,
+                drops: DropCounter::of(socket.socket_ref())?,
+                socket,
             })
         };
         subscribe().context("cannot listen to rtnetlink")
@@ -51,29 +52,35 @@ impl Source {
 
     /// Runs until something is broken.
     pub async fn run(self, triggers: Sender<Trigger>) -> anyhow::Result<Infallible> {
-        let Self {
-            connection,
-            mut messages,
-        } = self;
-        let forward = async {
-            while let Some((message, _)) = messages.next().await {
-                if let Some(trigger) = trigger(message.payload) {
-                    send(&triggers, trigger).await?;
-                }
-            }
-            bail!("the rtnetlink connection ended")
-        };
-        tokio::select! {
-            () = connection => bail!("cannot receive from rtnetlink"),
-            ended = forward => ended,
-        }
+        let Self { socket, drops } = self;
+        let mut message = Vec::with_capacity(LONGEST);
+        let next = async || next(&socket, &mut message).await.context("cannot receive");
+        drops.forward("rtnetlink", &triggers, next).await
     }
 }
 
-fn trigger(payload: NetlinkPayload<Notification>) -> Option<Trigger> {
-    match payload {
-        NetlinkPayload::Overrun(_) => Some(Trigger::overrun("rtnetlink")),
-        NetlinkPayload::InnerMessage(Notification::Link(link)) => Some(Trigger {
+async fn next(socket: &TokioSocket, message: &mut Vec<u8>) -> io::Result<Option<Trigger>> {
+    message.clear();
+    match socket.recv_from(message).await {
+        Ok(_) => Ok(heard(message)),
+        // What was dropped is counted, too, and what came goes first.
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// The kernel puts one notification into each datagram. One that is cut off says where to look for
+/// all there is to know.
+fn heard(message: &[u8]) -> Option<Trigger> {
+    match NetlinkBuffer::new_checked(message) {
+        Ok(message) => trigger(Notification::of(message.message_type(), message.payload())),
+        Err(_) => Some(Trigger::overrun("rtnetlink")),
+    }
+}
+
+fn trigger(notification: Notification) -> Option<Trigger> {
+    match notification {
+        Notification::Link(link) => Some(Trigger {
             scope: match link.function {
                 Some(function) => Scope::Device(function),
                 None => Scope::Interface(link.index),
@@ -82,11 +89,11 @@ fn trigger(payload: NetlinkPayload<Notification>) -> Option<Trigger> {
                 interface: link.name,
             },
         }),
-        NetlinkPayload::InnerMessage(Notification::AddressRemoved { interface }) => Some(Trigger {
+        Notification::AddressRemoved { interface } => Some(Trigger {
             scope: Scope::Interface(interface),
             cause: Cause::Address { interface },
         }),
-        _ => None,
+        Notification::Irrelevant => None,
     }
 }
 

@@ -94,3 +94,64 @@ fn a_rival_who_never_rests_is_no_failure_of_the_driver() -> Result<()> {
     host.run_for("rm /etc/sriovd.toml; systemctl restart sriovd", PATIENCE)?;
     host.assert_second_pass_is_empty()
 }
+
+#[test]
+fn outputs_that_somebody_changes_or_removes_are_put_back_and_a_rival_is_told_of_once() -> Result<()>
+{
+    const LIST: &str = "/etc/cni/net.d/99-sriovd-f1-u.conflist";
+    const OTHERS: [&str; 4] = [
+        "/etc/pcidp/config.json",
+        "/run/sriovd/state.json",
+        "/var/lib/sriovd/manifests/default.f1-u.json",
+        "/run/sriovd/managed/0000:01:00.0",
+    ];
+    let network = "resource = \"intelnics\"\n[policy.match]\nvendor = \"8086\"\n[[network]]\nname = \"f1-u\"\nresource = \"intelnics\"\n";
+    let host = Host::installed()?;
+    host.put("[outputs]\nmanifests = true\n", "/etc/sriovd.toml", 0o644)?;
+    host.policy(
+        "10-test.toml",
+        &POLICY.replace("match.vendor = \"8086\"\n", network),
+    )?;
+    host.start()?;
+    host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    host.wait(&format!("test -e {LIST}"))?;
+    let texts = |host: &Host| -> Result<Vec<Vec<u8>>> {
+        let paths = OTHERS.iter().chain([&LIST]);
+        paths.map(|path| host.get(path)).collect()
+    };
+    let before = texts(&host)?;
+    let said = |path: &str| format!("{path} was changed or removed by another program");
+    for path in OTHERS {
+        host.run(&format!("rm {path}"))?;
+        host.wait(&format!("test -e {path}"))?;
+        host.wait_for_journal(&said(path))?;
+    }
+    host.run(&format!("echo '{{}}' > {LIST}"))?;
+    host.wait(&format!("grep -q deviceID {LIST}"))?;
+    host.wait_for_journal(&said(LIST))?;
+    ensure!(texts(&host)? == before, "{}", host.journal()?);
+    for path in OTHERS.iter().chain([&LIST]) {
+        let times = host.count_in_journal(&said(path))?;
+        ensure!(times == 1, "{path}: {times}: {}", host.journal()?);
+    }
+
+    let rival = host.spawn(&format!(
+        "while :; do echo '{{}}' > {LIST}; echo changed >> /run/changes; sleep 0.2; done"
+    ))?;
+    let contested = format!("{LIST} contested: another program keeps changing or removing it");
+    host.wait_for_journal(&contested)?;
+    host.run("sleep 6")?;
+    rival.kill();
+    let changes: usize = host.run("wc -l < /run/changes")?.trim().parse()?;
+    let answers = host.count_in_journal(&said(LIST))?;
+    ensure!(answers <= 6 && changes > 20, "{answers} to {changes}");
+    host.wait(&format!("grep -q deviceID {LIST}"))?;
+    host.wait_for_journal(&format!("{LIST} stays as it is written again"))?;
+    ensure!(
+        host.count_in_journal(&contested)? == 1,
+        "{}",
+        host.journal()?
+    );
+    ensure!(texts(&host)? == before, "{}", host.journal()?);
+    host.assert_second_pass_is_empty()
+}

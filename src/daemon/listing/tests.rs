@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc::Receiver;
 
 const POLICIES: &str = r#"
 [[policy]]
@@ -46,7 +46,7 @@ struct Lab {
     host: Arc<SimHost>,
 }
 
-type Daemon = (Coordinator, UnboundedReceiver<Message>);
+type Daemon = (Coordinator, Receiver<Message>);
 
 impl Lab {
     /// Where all is as wanted, and published.
@@ -191,4 +191,26 @@ async fn directories_that_cannot_be_read_keep_what_is_in_them() {
         until(&mut daemon.0, &mut daemon.1, |it| !it.is_busy()).await;
         assert_eq!(lab.files(), before, "{directory}");
     }
+}
+
+#[tokio::test]
+async fn a_burst_of_lost_events_is_two_listings() {
+    let lab = Lab::new().await;
+    let mut daemon = lab.restart();
+    lab.ready(&mut daemon).await;
+    let (coordinator, finished) = &mut daemon;
+    for _ in 0..1000 {
+        let source = "udev";
+        coordinator.on_trigger(Trigger {
+            scope: Scope::Everything,
+            cause: Cause::Overrun { source },
+        });
+    }
+    let mut listings = 0;
+    while coordinator.listing.is_at_work {
+        let message = finished.recv().await.unwrap();
+        listings += usize::from(matches!(message, Message::Listed { .. }));
+        coordinator.on_message(message);
+    }
+    assert_eq!(listings, 2);
 }

@@ -55,8 +55,8 @@ async fn an_event_that_shows_nothing_new_publishes_nothing() {
     assert!(coordinator.is_busy(), "the new VFs are published");
 }
 
-#[test]
-fn a_certificate_that_cannot_be_used_is_told_until_it_can() {
+#[tokio::test]
+async fn a_certificate_that_cannot_be_used_is_told_until_it_can() {
     let root = tempfile::tempdir().unwrap();
     let (mut coordinator, _) = coordinator(root.path(), &Arc::default());
     let key = root.path().join("key.pem");

@@ -11,7 +11,7 @@ use std::fs;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::mpsc;
 use tokio::sync::oneshot::{self, Receiver};
 
 const POLICY: &str = r#"
@@ -29,7 +29,7 @@ struct Stuck {
     root: TempDir,
     host: Arc<SimHost>,
     coordinator: Coordinator,
-    finished: UnboundedReceiver<Message>,
+    finished: mpsc::Receiver<Message>,
 }
 
 impl Stuck {

@@ -1,10 +1,7 @@
 //! The few bytes of an rtnetlink notification that say whether, and where, to look again.
 
 use crate::model::PciAddress;
-use netlink_packet_core::{
-    NetlinkDeserializable, NetlinkHeader, NetlinkSerializable, NlaBuffer, NlasIterator,
-};
-use std::convert::Infallible;
+use netlink_packet_core::{NlaBuffer, NlasIterator};
 
 // Numbers of linux/rtnetlink.h, linux/if_link.h and linux/socket.h.
 const RTM_NEWLINK: u16 = 16;
@@ -39,32 +36,18 @@ pub struct Link {
     pub function: Option<PciAddress>,
 }
 
-impl NetlinkDeserializable for Notification {
-    type Error = Infallible;
-
-    fn deserialize(header: &NetlinkHeader, payload: &[u8]) -> Result<Self, Infallible> {
-        let relevant = match header.message_type {
+impl Notification {
+    /// `kind` as in the header of the message. What cannot be read cannot matter.
+    pub fn of(kind: u16, payload: &[u8]) -> Self {
+        let relevant = match kind {
             RTM_NEWLINK | RTM_DELLINK => link(payload).map(Self::Link),
             RTM_DELADDR if payload.len() >= ADDRESS_HEADER => {
                 number(payload, 4).map(|interface| Self::AddressRemoved { interface })
             }
             _ => None,
         };
-        Ok(relevant.unwrap_or(Self::Irrelevant))
+        relevant.unwrap_or(Self::Irrelevant)
     }
-}
-
-/// The connection asks for it; nothing is ever sent.
-impl NetlinkSerializable for Notification {
-    fn message_type(&self) -> u16 {
-        0
-    }
-
-    fn buffer_len(&self) -> usize {
-        0
-    }
-
-    fn serialize(&self, _buffer: &mut [u8]) {}
 }
 
 fn link(payload: &[u8]) -> Option<Link> {

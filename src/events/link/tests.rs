@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::events::tests::{hearing, in_private_network};
-use netlink_packet_core::{NetlinkDeserializable as _, NetlinkHeader};
 use notification::Link;
 use rtnetlink::{LinkUnspec, LinkVeth};
 use std::net::{IpAddr, Ipv4Addr};
@@ -10,9 +9,7 @@ use std::net::{IpAddr, Ipv4Addr};
 const LOOPBACK: u32 = 1;
 
 fn decode(kind: u16, payload: &[u8]) -> Notification {
-    let mut header = NetlinkHeader::default();
-    header.message_type = kind;
-    Notification::deserialize(&header, payload).unwrap()
+    Notification::of(kind, payload)
 }
 
 /// A header for interface 7 with attributes behind it.
@@ -140,6 +137,45 @@ fn lost_notifications_ask_for_a_full_look() {
             let change = LinkUnspec::new_with_index(LOOPBACK).mtu(9000).build();
             handle.link().change(change).execute().await.unwrap();
             while ear.next().await.scope != Scope::Interface(LOOPBACK) {}
+        };
+        hearing(|sender| source.run(sender), test).await;
+    });
+}
+
+#[test]
+fn what_is_cut_off_asks_for_a_full_look() {
+    let mut message = vec![0; 4];
+    message.extend(16_u16.to_ne_bytes());
+    message.extend([0; 10]);
+    message.extend(link(0, &[(3, b"ens1\0")]));
+    let length = u32::try_from(message.len()).unwrap();
+    message[..4].copy_from_slice(&length.to_ne_bytes());
+    let whole = heard(&message).unwrap();
+    assert_eq!(whole.scope, Scope::Interface(7));
+    for length in 0..message.len() {
+        assert_eq!(
+            heard(&message[..length]),
+            Some(Trigger::overrun("rtnetlink")),
+            "{length}"
+        );
+    }
+}
+
+#[test]
+fn what_nobody_takes_waits_in_the_kernel_and_not_with_us() {
+    const NAME: &str = "what_nobody_takes_waits_in_the_kernel_and_not_with_us";
+    in_private_network(module_path!(), NAME, async {
+        let source = Source::subscribe(64 << 10).unwrap();
+        let test = async |mut ear: crate::events::tests::Ear| {
+            let handle = requests();
+            // Ever more of them, while the source runs and the agent takes none.
+            for mtu in 0..2000 {
+                let change = LinkUnspec::new_with_index(LOOPBACK).mtu(2000 + mtu).build();
+                handle.link().change(change).execute().await.unwrap();
+            }
+            let is_overrun = |trigger: &Trigger| *trigger == Trigger::overrun("rtnetlink");
+            let kept = ear.until(is_overrun).await.len();
+            assert!(kept < 1000, "{kept} were kept of 2000");
         };
         hearing(|sender| source.run(sender), test).await;
     });
