@@ -22,13 +22,16 @@ struct Arguments {
     #[arg(long, default_value = "/")]
     root: PathBuf,
 
-    /// Restart the unit that device_plugin_unit names, as the daemon has requested, and end.
+    /// Start, stop or restart the unit that device_plugin_unit names, as the daemon has requested, and end.
     #[arg(long)]
     restart_device_plugin: bool,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let request = arguments
+        .restart_device_plugin
+        .then(|| device_plugin::Request::take(&arguments.root));
     let (settings, warnings) = match Settings::load(&arguments.root, Trust::Enforce) {
         Ok(loaded) => loaded,
         Err(diagnostics) => return complain(&diagnostics, ExitCode::from(EX_CONFIG)),
@@ -38,8 +41,8 @@ fn main() -> ExitCode {
         journal::ended(&error);
         return ExitCode::FAILURE;
     }
-    if arguments.restart_device_plugin {
-        return device_plugin::restart(&settings, &arguments.root);
+    if let Some(request) = request {
+        return request.serve(&settings, &arguments.root);
     }
     match run(settings, arguments.root) {
         Ok(()) => ExitCode::SUCCESS,

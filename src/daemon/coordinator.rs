@@ -170,7 +170,9 @@ impl Coordinator {
     fn on_published(&mut self, published: Published) {
         self.held_back.clone_from(&published.held_back);
         self.given.clone_from(&published.given);
-        let plugin = published.has_changed(&self.shared.settings.outputs.device_plugin_file);
+        // What an agent before us has not come to is done now.
+        let plugin = self.publisher.is_first()
+            || published.has_changed(&self.shared.settings.outputs.device_plugin_file);
         self.publisher.drift.note(&published);
         let contested = self.publisher.drift.contested();
         let node_state = &self.shared.settings.outputs.node_state_file;
@@ -182,7 +184,7 @@ impl Coordinator {
         self.refresh_status();
         let outputs = &self.shared.settings.outputs;
         if let Some(unit) = outputs.device_plugin_unit.clone().filter(|_| plugin) {
-            device_plugin::request_restart(&self.shared.root, unit);
+            device_plugin::request(&self.shared.root, unit);
         }
     }
 

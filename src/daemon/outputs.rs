@@ -141,13 +141,18 @@ impl Publisher {
         }
     }
 
+    /// Whether nothing is known to be on disk.
+    pub(super) fn is_first(&self) -> bool {
+        self.last.is_none()
+    }
+
     pub(super) fn is_idle(&self) -> bool {
         !self.running && self.wanted == Wanted::Nothing && self.drift.is_idle()
     }
 
     /// Unlike one that waits until something can be seen.
     pub(super) fn is_at_work(&self) -> bool {
-        self.running || self.wanted != Wanted::Nothing && !self.waits
+        self.running || !self.drift.is_idle() || self.wanted != Wanted::Nothing && !self.waits
     }
 }
 
@@ -180,7 +185,7 @@ impl Coordinator {
             seen: self
                 .slots
                 .iter()
-                .filter_map(|(&pf, slot)| Some((pf, slot.seen.clone()?)))
+                .filter_map(|(&pf, slot)| Some((pf, slot.shown.clone()?)))
                 .collect(),
             unseen: self
                 .slots

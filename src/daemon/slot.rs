@@ -17,6 +17,10 @@ use tokio::sync::oneshot;
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) seen: Option<Arc<Seen>>,
+    /// What outputs tell of it: what was seen, or what was seen before its VFs began to come or go.
+    pub(super) shown: Option<Arc<Seen>>,
+    /// When the last VF came or went, while their number is changing.
+    pub(super) moved_at: Option<Instant>,
     /// VFs that the kernel told of and that have not been seen yet.
     pub(super) coming: BTreeSet<PciAddress>,
     pub(super) running: Option<Running>,

@@ -258,7 +258,7 @@ fn the_device_plugin_is_restarted_after_a_change_although_the_agent_may_not() ->
     );
     host.wait(&other)?;
 
-    // What does not run stays so, and of what is not there the journal tells.
+    // A unit that somebody stops stays so, and of what is not there the journal tells.
     host.run("systemctl stop plugin")?;
     host.policy("10-test.toml", &POOL.replace("= 2", "= 3"))?;
     host.wait_for("enp1s0", "ready", 3)?;
@@ -273,4 +273,78 @@ fn the_device_plugin_is_restarted_after_a_change_although_the_agent_may_not() ->
     host.wait(
         "journalctl -u sriovd-device-plugin -o cat | grep -F 'nowhere.service was not restarted'",
     )
+}
+
+/// As the SR-IOV network device plugin does: it ends without a file, and else runs until it is stopped.
+const PLUGIN: &str = "[Service]
+ExecStart=sh -c 'echo started >>/run/starts; test -e /etc/pcidp/config.json || exit 0; exec sleep infinity'
+Restart=always
+RestartSec=100ms
+
+[Install]
+WantedBy=multi-user.target
+";
+
+#[test]
+fn the_device_plugin_runs_while_there_is_something_to_serve() -> Result<()> {
+    const CONFIG: &str = "/etc/pcidp/config.json";
+    let host = Host::with_policy(POOL)?;
+    let settings = "[outputs]\ndevice_plugin_unit = \"plugin.service\"\n";
+    for restart in ["always", "on-failure"] {
+        let unit = PLUGIN.replace("=always", &format!("={restart}"));
+        host.put(&unit, "/etc/systemd/system/plugin.service", 0o644)?;
+        host.put(settings, "/etc/sriovd.toml", 0o644)?;
+        host.run(&format!(
+            "rm -f {CONFIG} /run/starts /run/sriovd/device-plugin-serves"
+        ))?;
+        // There is nothing yet: it ends at once, and with that it reaches its start limit.
+        host.run("systemctl daemon-reload; systemctl enable --now plugin; sleep 3")?;
+        host.run_for("systemctl restart sriovd", PATIENCE)?;
+        let nic = host.plug_and_wait(Nic::igb(0), "0000:01:00.0", 2)?;
+        host.wait("systemctl is-active plugin")?;
+        host.policy("10-test.toml", &POOL.replace("= 2", "= 7"))?;
+        host.wait_for("enp1s0", "ready", 7)?;
+        host.wait(&format!(
+            "jq -e '.resourceList[0].selectors[0].pciAddresses | length == 7' {CONFIG}"
+        ))?;
+        host.wait("! test -e /run/sriovd/restart-device-plugin; systemctl is-active plugin")?;
+
+        // The NIC leaves with all its VFs: one change, and no more.
+        let end = host.journal_end()?;
+        host.unplug(&nic)?;
+        host.wait(&format!("! test -e {CONFIG}"))?;
+        host.wait("[ $(systemctl show -P ActiveState plugin) = inactive ]")?;
+        let said = host.journal_after(&end)?;
+        assert_eq!(said.matches(CONFIG).count(), 1, "{said}");
+        let starts = host.run("wc -l < /run/starts")?;
+        host.run("sleep 2")?;
+        assert_eq!(
+            host.run("wc -l < /run/starts")?,
+            starts,
+            "it was started for nothing"
+        );
+
+        let nic = host.plug_and_wait(Nic::igb(0), "0000:01:00.0", 7)?;
+        host.wait("systemctl is-active plugin")?;
+        // A new agent changes nothing, and bad settings do no more than that.
+        let process = host.run("systemctl show -P MainPID plugin")?;
+        host.run_for("systemctl restart sriovd", PATIENCE)?;
+        host.put("nonsense = 1\n", "/etc/sriovd.toml", 0o644)?;
+        host.policy("10-test.toml", POOL)?;
+        host.wait_for("enp1s0", "ready", 2)?;
+        host.wait("! test -e /run/sriovd/restart-device-plugin && [ $(systemctl show -P ActiveState sriovd-device-plugin) = failed ]")?;
+        let runs = "journalctl -u sriovd-device-plugin -o cat | grep -c 'unknown key' || true";
+        let before = host.run(runs)?;
+        host.run("sleep 3")?;
+        assert_eq!(host.run(runs)?, before, "it is started without end");
+        assert_eq!(host.run("systemctl show -P MainPID plugin")?, process);
+        // Once they are good, what was missed is done.
+        host.put(settings, "/etc/sriovd.toml", 0o644)?;
+        host.run_for("systemctl restart sriovd", PATIENCE)?;
+        host.wait(&format!("[ $(systemctl show -P MainPID plugin) -gt 0 -a $(systemctl show -P MainPID plugin) != {} ]", process.trim()))?;
+        host.unplug(&nic)?;
+        host.wait("[ $(systemctl show -P ActiveState plugin) = inactive ]")?;
+        host.run("systemctl disable --now plugin")?;
+    }
+    Ok(())
 }

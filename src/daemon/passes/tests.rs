@@ -1,14 +1,16 @@
 //! When a pass begins, and when it does not.
 
 use super::super::Message;
-use super::super::tests::coordinator;
+use super::super::tests::{coordinator, start, until};
 use super::*;
 use crate::api::{Tls, TlsFiles};
 use crate::events::{Cause, Scope, Trigger};
+use crate::model::VfIndex;
 use crate::policy::load::FileState;
 use crate::report::FileReport;
 use crate::sim::{DriverModel, SimHost, SimPf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// As if there were no policies, every PF of ours would be reset.
 #[test]
@@ -53,6 +55,72 @@ async fn an_event_that_shows_nothing_new_publishes_nothing() {
     coordinator.on_trigger(event());
     coordinator.on_message(finished.recv().await.unwrap());
     assert!(coordinator.is_busy(), "the new VFs are published");
+}
+
+/// A NIC that goes takes a while, and each of its VFs is an event.
+#[tokio::test]
+async fn vfs_that_go_one_by_one_are_published_once_when_all_have() {
+    let root = tempfile::tempdir().unwrap();
+    let pf: PciAddress = "0000:01:00.0".parse().unwrap();
+    let host = Arc::new(SimHost::default());
+    host.plug(SimPf::new(pf, DriverModel::IGB));
+    let (mut coordinator, mut finished) = coordinator(root.path(), &host);
+    let policy =
+        "[[policy]]\nname = \"p\"\nresource = \"nics\"\nnum_vfs = 6\nmatch.driver = \"igb\"\n";
+    start(&mut coordinator, policy);
+    until(&mut coordinator, &mut finished, Coordinator::is_ready).await;
+    let config = root.path().join("etc/pcidp/config.json");
+    let whole = std::fs::read(&config).unwrap();
+    let event = || Trigger {
+        scope: Scope::Device(pf),
+        cause: Cause::Retry,
+    };
+    for left in (0..6).rev() {
+        host.lose_vfs_from(pf, VfIndex(left));
+        coordinator.on_trigger(event());
+        until(&mut coordinator, &mut finished, |it| !it.is_busy()).await;
+        assert_eq!(
+            std::fs::read(&config).unwrap(),
+            whole,
+            "{left} VFs are left"
+        );
+    }
+    host.unplug(pf);
+    coordinator.on_trigger(event());
+    until(&mut coordinator, &mut finished, |it| !it.is_busy()).await;
+    assert!(!config.exists());
+}
+
+#[tokio::test]
+async fn vfs_whose_going_stands_still_are_published_as_they_are() {
+    let root = tempfile::tempdir().unwrap();
+    let pf: PciAddress = "0000:01:00.0".parse().unwrap();
+    let host = Arc::new(SimHost::default());
+    host.plug(SimPf::new(pf, DriverModel::IGB));
+    let (mut coordinator, mut finished) = coordinator(root.path(), &host);
+    let policy =
+        "[[policy]]\nname = \"p\"\nresource = \"nics\"\nnum_vfs = 6\nmatch.driver = \"igb\"\n";
+    start(&mut coordinator, policy);
+    until(&mut coordinator, &mut finished, Coordinator::is_ready).await;
+    host.lose_vfs_from(pf, VfIndex(3));
+    coordinator.on_trigger(Trigger {
+        scope: Scope::Device(pf),
+        cause: Cause::Retry,
+    });
+    let config = root.path().join("etc/pcidp/config.json");
+    let listed = || {
+        let text = std::fs::read_to_string(&config).unwrap();
+        text.matches("0000:01:").count()
+    };
+    let begun = Instant::now();
+    while listed() > 3 {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        tokio::select! {
+            message = finished.recv() => coordinator.on_message(message.unwrap()),
+            () = crate::daemon::until(coordinator.next_time()) => coordinator.on_time(Instant::now()),
+        }
+    }
+    assert_eq!(listed(), 3);
 }
 
 #[tokio::test]

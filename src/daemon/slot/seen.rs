@@ -10,10 +10,10 @@ use crate::host::HostError;
 use crate::model::PciAddress;
 use crate::report::{Happening, Performed, PfReport, Problem, ProblemKind, Seen, TakenVf};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 impl Slot {
-    /// Whether it was another than what was seen before.
+    /// Whether outputs have something new to tell.
     pub(in crate::daemon) fn saw(
         &mut self,
         seen: Seen,
@@ -35,8 +35,7 @@ impl Slot {
         let taken = taken.iter().cloned();
         taken.for_each(|taken| feed.tell(Happening::VfTaken(taken)));
         self.tell(&report, seen.problems.clone(), feed);
-        let is_new = self.seen.as_deref() != Some(&seen);
-        self.seen = Some(Arc::new(seen));
+        let is_new = self.show(seen);
         self.coming.clear();
         // What failed for now is tried again after a while; so is what ends without an event.
         let seen = self.seen.as_deref();
@@ -50,6 +49,29 @@ impl Slot {
         };
         let contests = self.contests.next_time(Instant::now());
         self.retry_at = soon.into_iter().chain(contests).min();
+        is_new
+    }
+
+    /// VFs come and go one by one, and belong together: outputs tell of them when all have. Where the
+    /// kernel stands still in between, they tell what there is.
+    fn show(&mut self, seen: Seen) -> bool {
+        const STANDS_STILL: Duration = Duration::from_secs(2);
+        let vfs = |seen: &Seen| seen.pf.vfs.keys().copied().collect::<Vec<_>>();
+        let has_moved = self.seen.as_deref().map(vfs) != Some(vfs(&seen));
+        let now = Instant::now();
+        self.moved_at = match self.moved_at {
+            _ if !seen.pf.count_is_changing => None,
+            Some(at) if !has_moved => Some(at),
+            _ => Some(now),
+        };
+        let is_moving = self.moved_at.is_some_and(|at| now < at + STANDS_STILL);
+        let seen = Arc::new(seen);
+        self.seen = Some(Arc::clone(&seen));
+        if is_moving && self.shown.is_some() {
+            return false;
+        }
+        let is_new = self.shown.as_deref() != Some(&*seen);
+        self.shown = Some(seen);
         is_new
     }
 
