@@ -13,7 +13,7 @@ use anyhow::{Context as _, bail, ensure};
 use decision::{Served, Stamp, Unit, Verb, decide};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, ExitCode};
 use tokio::task::spawn_blocking;
 
@@ -64,7 +64,7 @@ impl Request {
 }
 
 /// Whatever the request was about: what is to be done follows from what is.
-fn serve(unit: &str, file: &Path, served: &PathBuf) -> anyhow::Result<()> {
+fn serve(unit: &str, file: &Path, served: &Path) -> anyhow::Result<()> {
     let now = Stamp::of(file).with_context(|| format!("cannot look at {}", file.display()))?;
     let before = Served::read(served);
     let shown = systemctl(&[

@@ -199,7 +199,7 @@ impl Coordinator {
         };
         let messages = self.messages.clone();
         spawn_blocking(move || {
-            drop(messages.blocking_send(Message::Published(Box::new(work.run()))))
+            drop(messages.blocking_send(Message::Published(Box::new(work.run()))));
         });
     }
 }
