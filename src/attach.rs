@@ -26,7 +26,7 @@ use crate::model::{
 };
 pub use choose::Held;
 pub use give_back::GivenBack;
-pub use inside::Addressing;
+pub use inside::{Addressing, remove_routes_to_nowhere};
 pub use inspect::Inspection;
 use pools::NoPools;
 use records::Records;

@@ -7,7 +7,9 @@
 mod options;
 mod protocol;
 
-use crate::attach::{AttachError, Choice, Lender, Request};
+use crate::attach::{
+    Addressing, AttachError, Choice, Lender, Lent, Request, remove_routes_to_nowhere,
+};
 use crate::model::Borrower;
 use options::Options;
 use protocol::{Network, Setup, status};
@@ -83,7 +85,9 @@ fn answer(
         })),
         ["create"] => create(input),
         ["setup", namespace] => setup(&lender(), namespace, input),
-        ["teardown", _] => teardown(&lender(), input, said).map(|()| Value::Null),
+        ["teardown", namespace] => {
+            teardown(&lender(), namespace, input, said).map(|()| Value::Null)
+        }
         _ => Err(Sentence(format!(
             "arguments {words:?} are not: create, setup NAMESPACE, teardown NAMESPACE or info"
         ))),
@@ -95,7 +99,7 @@ fn create(input: &[u8]) -> Result<Value, Sentence> {
     let (mut value, network) = protocol::read::<Network>(input)?;
     let options = Options::of_network(&network)?;
     options.check_complete()?;
-    network.check_addressing()?;
+    network.check_addressing(&options)?;
     // Without subnets podman gives no addresses, and says so only where nobody named a driver.
     if network.subnets.is_empty() && network.ipam_driver().is_none() {
         value["ipam_options"] = json!({"driver": "none"});
@@ -138,7 +142,7 @@ fn setup(lender: &Lender, namespace: &str, input: &[u8]) -> Result<Value, Senten
             lender.undo(&lent).map_err(|error| of_network(&error))?;
             Err(Sentence(format!("pool {pool}: the VF has no interface")))
         }
-        Err(error) => Err(match lender.undo(&lent) {
+        Err(error) => Err(match undo(lender, &lent, &addressing, namespace) {
             Ok(()) => of_network(&error),
             Err(trouble) => Sentence(format!(
                 "{}; {}",
@@ -149,14 +153,37 @@ fn setup(lender: &Lender, namespace: &str, input: &[u8]) -> Result<Value, Senten
     }
 }
 
-/// From what was written down alone: the network may look different by now.
-fn teardown(lender: &Lender, input: &[u8], said: &mut String) -> Result<(), Sentence> {
+/// Of a setup that went wrong half-way nothing stays: netavark does not call for its teardown.
+fn undo(
+    lender: &Lender,
+    lent: &Lent,
+    addressing: &Addressing,
+    namespace: &str,
+) -> Result<(), AttachError> {
+    lender.undo(lent)?;
+    Ok(remove_routes_to_nowhere(Path::new(namespace), addressing)?)
+}
+
+/// From what was written down alone: the network may look different by now. Only routes to nowhere,
+/// which no netdev takes with it, are those that it names.
+fn teardown(
+    lender: &Lender,
+    namespace: &str,
+    input: &[u8],
+    said: &mut String,
+) -> Result<(), Sentence> {
     let (_, setup) = protocol::read::<Setup>(input)?;
     let interface = setup.interface()?;
     let given_back = lender.give_back(&setup.container_id, interface.as_str());
     let given_back = given_back.map_err(|error| Sentence::of(&error))?;
     for trouble in given_back.into_iter().flat_map(|it| it.troubles) {
         said.push_str(&format!("sriovd: {trouble}\n"));
+    }
+    if let Ok(options) = Options::of_network(&setup.network)
+        && let Ok(addressing) = setup.addressing(&options)
+        && let Err(error) = remove_routes_to_nowhere(Path::new(namespace), &addressing)
+    {
+        said.push_str(&format!("sriovd: {error}\n"));
     }
     Ok(())
 }

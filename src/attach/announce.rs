@@ -31,7 +31,7 @@ fn neighbour(address: Ipv4Addr, prefix: u8, routes: &[Route]) -> Option<Ipv4Addr
     let mask = u32::MAX.checked_shl(host_bits).unwrap_or(0);
     let is_neighbour =
         |&other: &Ipv4Addr| other != address && (other.to_bits() ^ address.to_bits()) & mask == 0;
-    let gateways = routes.iter().filter_map(|route| match route.gateway {
+    let gateways = routes.iter().filter_map(|route| match route.hop.gateway() {
         Some(IpAddr::V4(gateway)) => Some(gateway),
         _ => None,
     });

@@ -3,10 +3,11 @@
 use super::{AttachError, Lender, Lent, LentInterface, announce};
 use crate::host::HostError;
 use crate::host::linux::LinuxHost;
-use crate::host::namespace::Namespace;
+use crate::host::namespace::{self, Namespace, Seen};
 use crate::host::netlink::{Link, Netlink, NetlinkError, Route};
 use crate::model::{MacAddress, Mtu, PciAddress};
 use std::net::IpAddr;
+use std::path::Path;
 
 /// What the netdev carries in the container.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -119,6 +120,32 @@ impl Lender {
         })?;
         Ok(Some(configured))
     }
+}
+
+/// Routes to nowhere do not go away with the netdev, as others do.
+pub fn remove_routes_to_nowhere(
+    namespace: &Path,
+    addressing: &Addressing,
+) -> Result<(), HostError> {
+    let routes = addressing.routes.iter();
+    let mut routes = routes.filter(|route| !route.hop.is_of_link()).peekable();
+    if routes.peek().is_none() {
+        return Ok(());
+    }
+    // With a namespace that is gone, so are its routes.
+    if !matches!(namespace::look(namespace), Seen::Namespace(_)) {
+        return Ok(());
+    }
+    Namespace::open(namespace)?.within(|netlink| {
+        for route in routes {
+            let removed = netlink.remove_route(0, route);
+            let (to, length) = (route.destination, route.prefix_length);
+            removed.map_err(|error| {
+                error.while_doing(format!("removing the route to {to}/{length}"))
+            })?;
+        }
+        Ok(())
+    })
 }
 
 /// The netdev of a VF among those of a namespace.

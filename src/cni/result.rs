@@ -3,7 +3,7 @@
 use super::error::{CniError, Code};
 use super::is_since;
 use crate::attach::Addressing;
-use crate::host::netlink::Route;
+use crate::host::netlink::{Hop, Route};
 use crate::model::{Allocation, MacAddress, Mtu};
 use serde_json::{Map, Value, json};
 use std::net::IpAddr;
@@ -101,7 +101,7 @@ impl Given {
         Some(Route {
             destination,
             prefix_length,
-            gateway,
+            hop: gateway.map_or(Hop::Link, Hop::Gateway),
             metric: metric.and_then(|metric| u32::try_from(metric).ok()),
         })
     }

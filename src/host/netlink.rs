@@ -14,7 +14,7 @@ use super::HostError;
 use crate::model::{Mtu, VfIndex, VfSetting};
 pub use address::InterfaceAddress;
 use attributes::{align, attributes, u32_at};
-pub use change::Route;
+pub use change::{Hop, Route};
 pub use link::Link;
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,

@@ -3,7 +3,7 @@
 use super::Sentence;
 use super::options::Options;
 use crate::attach::Addressing;
-use crate::host::netlink::Route;
+use crate::host::netlink::{Hop, Route};
 use crate::model::{Borrower, InterfaceName, MacAddress};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -37,8 +37,47 @@ pub(super) struct Subnet {
 #[derive(Debug, Deserialize)]
 struct NetworkRoute {
     destination: Prefix,
-    gateway: IpAddr,
+    gateway: Option<IpAddr>,
     metric: Option<u32>,
+    /// As of netavark 2. What is not there is unicast.
+    route_type: Option<String>,
+}
+
+impl NetworkRoute {
+    fn hop(&self) -> Result<Hop, Sentence> {
+        let Prefix { address, length } = self.destination;
+        let wrong = |what: &str| Err(Sentence(format!("route to {address}/{length}: {what}")));
+        let kind = self.route_type.as_deref().unwrap_or_default();
+        let to_nowhere = match kind {
+            "" | "unicast" => None,
+            "blackhole" => Some(Hop::Blackhole),
+            "unreachable" => Some(Hop::Unreachable),
+            "prohibit" => Some(Hop::Prohibit),
+            other => {
+                return wrong(&format!(
+                    "route_type {other:?} is not one of unicast, blackhole, unreachable, prohibit"
+                ));
+            }
+        };
+        match (to_nowhere, self.gateway) {
+            (Some(hop), None) => Ok(hop),
+            (Some(_), Some(_)) => wrong(&format!("one of type {kind} has no gateway")),
+            (None, None) => wrong("it has no gateway"),
+            (None, Some(gateway)) if gateway.is_ipv4() != address.is_ipv4() => {
+                wrong(&format!("gateway {gateway} is of the other IP version"))
+            }
+            (None, Some(gateway)) => Ok(Hop::Gateway(gateway)),
+        }
+    }
+
+    fn read(&self, metric: Option<u32>) -> Result<Route, Sentence> {
+        Ok(Route {
+            destination: self.destination.address,
+            prefix_length: self.destination.length,
+            hop: self.hop()?,
+            metric: self.metric.or(metric),
+        })
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -129,14 +168,23 @@ impl Network {
         driver.filter(|driver| !driver.is_empty())
     }
 
-    pub(super) fn check_addressing(&self) -> Result<(), Sentence> {
+    pub(super) fn check_addressing(&self, options: &Options) -> Result<(), Sentence> {
         match self.ipam_driver() {
-            None | Some("host-local" | "none") => Ok(()),
-            Some(other) => Err(Sentence(format!(
-                "network {}: IPAM driver {other:?} is not host-local or none",
-                self.name
-            ))),
+            None | Some("host-local" | "none") => {}
+            Some(other) => {
+                return Err(Sentence(format!(
+                    "network {}: IPAM driver {other:?} is not host-local or none",
+                    self.name
+                )));
+            }
         }
+        self.routes(options).map(drop)
+    }
+
+    fn routes(&self, options: &Options) -> Result<Vec<Route>, Sentence> {
+        let routes = self.routes.iter().map(|route| route.read(options.metric));
+        let routes: Result<Vec<_>, _> = routes.collect();
+        routes.map_err(|error| Sentence(format!("network {}: {error}", self.name)))
     }
 
     fn subnet_of(&self, address: IpAddr) -> Option<&Subnet> {
@@ -191,18 +239,12 @@ impl Setup {
                         IpAddr::V6(_) => IpAddr::from([0; 16]),
                     },
                     prefix_length: 0,
-                    gateway: Some(gateway),
+                    hop: Hop::Gateway(gateway),
                     metric: options.metric,
                 });
             }
         }
-        let routes = self.network.routes.iter().map(|route| Route {
-            destination: route.destination.address,
-            prefix_length: route.destination.length,
-            gateway: Some(route.gateway),
-            metric: route.metric.or(options.metric),
-        });
-        addressing.routes.extend(routes);
+        addressing.routes.extend(self.network.routes(options)?);
         Ok(addressing)
     }
 }

@@ -1,6 +1,7 @@
 //! What podman's networks may say, and what the user reads when they say something else.
 
 use super::*;
+use crate::host::netlink::Hop;
 
 fn call(arguments: &[&str], input: &Value) -> Result<Value, String> {
     let root = tempfile::tempdir().unwrap();
@@ -195,11 +196,82 @@ fn the_gateway_is_the_default_route_unless_somebody_says_no() {
         panic!("{plain:?}")
     };
     assert_eq!((route.prefix_length, route.metric), (0, Some(7)));
-    assert_eq!(route.gateway, Some("10.56.217.1".parse().unwrap()));
+    assert_eq!(route.hop, Hop::Gateway("10.56.217.1".parse().unwrap()));
 
     let without = addressing(network(&json!({"pool": "p", "no_default_route": "true"})));
     assert_eq!(without.routes, []);
     let mut internal = network(&json!({"pool": "p"}));
     internal["internal"] = json!(true);
     assert_eq!(addressing(internal).routes, []);
+}
+
+/// As netavark 2 sends them (types::Route): only unicast has a gateway.
+#[test]
+fn routes_go_through_a_gateway_or_nowhere() {
+    let with = |routes: &Value| {
+        let mut network = network(&json!({"pool": "p", "metric": "7"}));
+        network["routes"] = routes.clone();
+        network
+    };
+    let hops = |routes: Value| {
+        let mut input = setup(&json!({"interface_name": "eth0"}));
+        input["network"] = with(&routes);
+        let (_, setup) = protocol::read::<Setup>(input.to_string().as_bytes()).unwrap();
+        let options = Options::of_network(&setup.network).unwrap();
+        let routes = setup.addressing(&options).unwrap().routes.into_iter();
+        let routes: Vec<_> = routes.map(|route| (route.hop, route.metric)).collect();
+        routes
+    };
+    let gateway = Hop::Gateway("10.56.217.1".parse().unwrap());
+    for (more, hop) in [
+        (json!({"gateway": "10.56.217.1"}), gateway),
+        (json!({"gateway": "10.56.217.1", "route_type": ""}), gateway),
+        (
+            json!({"gateway": "10.56.217.1", "route_type": "unicast"}),
+            gateway,
+        ),
+        (json!({"route_type": "blackhole"}), Hop::Blackhole),
+        (
+            json!({"route_type": "unreachable", "gateway": null}),
+            Hop::Unreachable,
+        ),
+        (
+            json!({"route_type": "prohibit", "metric": null}),
+            Hop::Prohibit,
+        ),
+    ] {
+        let mut route = json!({"destination": "10.9.0.0/16"});
+        route
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let made = with(&json!([route]));
+        assert_eq!(call(&["create"], &made), Ok(made.clone()));
+        assert_eq!(hops(json!([route])), [(hop, Some(7))], "{route}");
+    }
+    for (more, says) in [
+        (json!({}), "route to 10.9.0.0/16: it has no gateway"),
+        (json!({"route_type": "unicast"}), "it has no gateway"),
+        (
+            json!({"route_type": "blackhole", "gateway": "10.56.217.1"}),
+            "one of type blackhole has no gateway",
+        ),
+        (
+            json!({"route_type": "throw"}),
+            "route_type \"throw\" is not one of unicast, blackhole, unreachable, prohibit",
+        ),
+        (
+            json!({"gateway": "fd00::1"}),
+            "gateway fd00::1 is of the other IP version",
+        ),
+    ] {
+        let mut route = json!({"destination": "10.9.0.0/16"});
+        route
+            .as_object_mut()
+            .unwrap()
+            .extend(more.as_object().unwrap().clone());
+        let error = call(&["create"], &with(&json!([route]))).unwrap_err();
+        assert!(error.contains(says), "{route}: {error}");
+        assert!(error.contains("network f1-u"), "{route}: {error}");
+    }
 }

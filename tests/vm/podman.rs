@@ -74,6 +74,12 @@ fn a_namespace_ends_before_its_teardown(podman: &Podman) -> Result<()> {
             "name": "f1-u", "id": "4567", "driver": "sriov", "internal": false, "dns_enabled": false,
             "subnets": [{"subnet": "10.56.217.0/24", "gateway": "10.56.217.1"}],
             "options": {"pool": "intelnics"}, "ipam_options": {"driver": "host-local"},
+            "routes": [
+                {"destination": "10.8.0.0/16", "gateway": "10.56.217.1", "metric": null},
+                {"destination": "10.9.0.0/16", "route_type": "blackhole", "metric": 5},
+                {"destination": "10.10.0.0/16", "route_type": "prohibit", "metric": null},
+                {"destination": "fd00:9::/32", "route_type": "unreachable", "metric": null},
+            ],
         },
         "network_options": {"interface_name": "eth0", "static_ips": ["10.56.217.9"]},
     });
@@ -91,6 +97,22 @@ fn a_namespace_ends_before_its_teardown(podman: &Podman) -> Result<()> {
         host.run("ip -n b address show eth0")?
             .contains("10.56.217.9/24")
     );
+    assert_eq!(podman.lent()?, 1);
+    let routes = host.run("ip -n b route && ip -n b -6 route")?;
+    for route in [
+        "10.8.0.0/16 via 10.56.217.1 dev eth0",
+        "blackhole 10.9.0.0/16 proto static metric 5",
+        "prohibit 10.10.0.0/16",
+        "unreachable fd00:9::/32",
+    ] {
+        ensure!(routes.contains(route), "{routes}");
+    }
+    // As with `podman network disconnect`: routes to nowhere have no netdev that takes them along.
+    assert_eq!(call("teardown")?, "");
+    assert_eq!(podman.lent()?, 0);
+    let routes = host.run("ip -n b route && ip -n b -6 route")?;
+    ensure!(routes.trim().is_empty(), "{routes}");
+    call("setup")?;
     assert_eq!(podman.lent()?, 1);
     host.run("ip netns delete b")?;
     host.wait(&format!(

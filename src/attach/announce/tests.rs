@@ -1,12 +1,13 @@
 //! Who is asked, so that neighbours hear of an address.
 
 use super::*;
+use crate::host::netlink::Hop;
 
 fn asked(address: &str, prefix: u8, gateways: &[&str]) -> Option<String> {
     let route = |gateway: &&str| Route {
         destination: Ipv4Addr::UNSPECIFIED.into(),
         prefix_length: 0,
-        gateway: Some(gateway.parse().unwrap()),
+        hop: Hop::Gateway(gateway.parse().unwrap()),
         metric: None,
     };
     let routes: Vec<_> = gateways.iter().map(route).collect();

@@ -104,7 +104,7 @@ fn versions_without_interfaces_tell_one_address_of_each_family_and_its_routes() 
                 .addresses
                 .contains(&("fd00::9".parse().unwrap(), 64))
         );
-        let gateways = addressing.routes.iter().map(|route| route.gateway);
+        let gateways = addressing.routes.iter().map(|route| route.hop.gateway());
         let gateways: Vec<_> = gateways.flatten().map(|it| it.to_string()).collect();
         assert_eq!(gateways, ["10.56.217.1", "10.56.217.2"]);
         for version in ["0.1.0", "0.2.0"] {

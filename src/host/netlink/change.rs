@@ -16,13 +16,41 @@ use rustix::io::Errno;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
-/// A route through one link.
+/// A route through one link, or to nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
     pub destination: IpAddr,
     pub prefix_length: u8,
-    pub gateway: Option<IpAddr>,
+    pub hop: Hop,
     pub metric: Option<u32>,
+}
+
+/// What happens to what a route matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hop {
+    /// The destination is a neighbour on the link.
+    Link,
+    Gateway(IpAddr),
+    /// Dropped without a word.
+    Blackhole,
+    /// Answered with host unreachable.
+    Unreachable,
+    /// Answered with administratively prohibited.
+    Prohibit,
+}
+
+impl Hop {
+    pub fn gateway(self) -> Option<IpAddr> {
+        match self {
+            Self::Gateway(gateway) => Some(gateway),
+            Self::Link | Self::Blackhole | Self::Unreachable | Self::Prohibit => None,
+        }
+    }
+
+    /// Whether it goes through the link, and away with it.
+    pub fn is_of_link(self) -> bool {
+        matches!(self, Self::Link | Self::Gateway(_))
+    }
 }
 
 /// What the kernel makes a name of that nobody has.
@@ -127,31 +155,16 @@ impl Netlink {
 
     /// What is there already is fine.
     pub fn add_route(&mut self, index: u32, route: &Route) -> Result<(), NetlinkError> {
-        let mut request = RouteMessage::default();
-        request.header.address_family = family(route.destination);
-        request.header.destination_prefix_length = route.prefix_length;
-        request.header.table = RouteHeader::RT_TABLE_MAIN;
-        request.header.protocol = RouteProtocol::Static;
-        request.header.kind = RouteType::Unicast;
-        request.header.scope = match route.gateway {
-            Some(_) => RouteScope::Universe,
-            None => RouteScope::Link,
-        };
-        if route.prefix_length != 0 {
-            let destination = RouteAddress::from(route.destination);
-            request
-                .attributes
-                .push(RouteAttribute::Destination(destination));
+        self.add(RouteNetlinkMessage::NewRoute(route.message(index)))
+    }
+
+    /// What is not there is fine.
+    pub fn remove_route(&mut self, index: u32, route: &Route) -> Result<(), NetlinkError> {
+        let request = RouteNetlinkMessage::DelRoute(route.message(index));
+        match self.exchange(request, NLM_F_ACK, |_| Ok(())) {
+            Err(error) if error.errno() == Some(Errno::SRCH) => Ok(()),
+            result => result.map(drop),
         }
-        let gateway = route.gateway.map(RouteAddress::from);
-        request
-            .attributes
-            .extend(gateway.map(RouteAttribute::Gateway));
-        request
-            .attributes
-            .extend(route.metric.map(RouteAttribute::Priority));
-        request.attributes.push(RouteAttribute::Oif(index));
-        self.add(RouteNetlinkMessage::NewRoute(request))
     }
 
     /// Lets the kernel ask who has this address: up to three times, a second apart
@@ -172,6 +185,36 @@ impl Netlink {
             Err(error) if error.errno() == Some(Errno::EXIST) => Ok(()),
             result => result.map(drop),
         }
+    }
+}
+
+impl Route {
+    fn message(&self, index: u32) -> RouteMessage {
+        let mut request = RouteMessage::default();
+        request.header.address_family = family(self.destination);
+        request.header.destination_prefix_length = self.prefix_length;
+        request.header.table = RouteHeader::RT_TABLE_MAIN;
+        request.header.protocol = RouteProtocol::Static;
+        request.header.kind = match self.hop {
+            Hop::Link | Hop::Gateway(_) => RouteType::Unicast,
+            Hop::Blackhole => RouteType::BlackHole,
+            Hop::Unreachable => RouteType::Unreachable,
+            Hop::Prohibit => RouteType::Prohibit,
+        };
+        request.header.scope = match self.hop {
+            Hop::Link => RouteScope::Link,
+            _ => RouteScope::Universe,
+        };
+        let destination = (self.prefix_length != 0).then_some(self.destination);
+        let destination = destination.map(RouteAddress::from);
+        let gateway = self.hop.gateway().map(RouteAddress::from);
+        let link = self.hop.is_of_link().then_some(index);
+        let attributes = &mut request.attributes;
+        attributes.extend(destination.map(RouteAttribute::Destination));
+        attributes.extend(gateway.map(RouteAttribute::Gateway));
+        attributes.extend(self.metric.map(RouteAttribute::Priority));
+        attributes.extend(link.map(RouteAttribute::Oif));
+        request
     }
 }
 
