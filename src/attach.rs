@@ -15,6 +15,7 @@ mod lock;
 mod naming;
 pub mod pools;
 mod records;
+mod sriov_cni;
 mod stale;
 
 use crate::file::FileError;
@@ -30,6 +31,7 @@ pub use inside::{Addressing, remove_routes_to_nowhere};
 pub use inspect::Inspection;
 use pools::NoPools;
 use records::Records;
+use sriov_cni::Unknown;
 pub use stale::Collected;
 use stale::Life;
 use std::fs::File;
@@ -99,6 +101,8 @@ pub enum AttachError {
     /// Taken back, but not in every respect.
     #[error("{0}")]
     Troubles(String),
+    #[error(transparent)]
+    Theirs(#[from] Unknown),
     #[error("{0} is not a VF of this host")]
     NotAVf(PciAddress),
     #[error("container {container} has a VF as {interface} already")]

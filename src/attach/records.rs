@@ -156,7 +156,7 @@ fn read(path: &Path) -> Record {
     }
 }
 
-fn if_there(result: io::Result<()>) -> io::Result<()> {
+pub(super) fn if_there(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         result => result,

@@ -6,7 +6,7 @@ use super::log::{Level, Log};
 use super::netconf::NetConf;
 use super::result::{Given, render};
 use super::{Plugin, chain};
-use crate::attach::{Lent, Request};
+use crate::attach::{AttachError, Lent, Request};
 
 impl Plugin {
     pub(super) fn add(&self, conf: &NetConf, log: &mut Log) -> Result<String, CniError> {
@@ -75,7 +75,15 @@ impl Plugin {
         let released = Ipam::of(&self.header.raw, &self.call.path)
             .and_then(|ipam| ipam.map(|ipam| ipam.run("DEL")).transpose());
         let (container, interface) = (self.call.container(), self.call.interface());
-        let given_back = self.lender.give_back(container, interface);
+        let given_back = match self.take_over() {
+            // What cannot be understood cannot be given back, now or later.
+            Err(error @ AttachError::Theirs(_)) => {
+                log.write(Level::Warning, &chain(&error));
+                self.lender.give_back(container, interface)
+            }
+            Ok(()) => self.lender.give_back(container, interface),
+            Err(error) => Err(error),
+        };
         match given_back {
             Ok(given_back) => {
                 let troubles = given_back.into_iter().flat_map(|it| it.troubles);
@@ -90,5 +98,14 @@ impl Plugin {
             }
         }
         released.map(|_| String::new())
+    }
+
+    /// What the plugin attached in whose place this one may be.
+    fn take_over(&self) -> Result<(), AttachError> {
+        let (container, namespace) = (self.call.container(), self.call.namespace());
+        match &self.call.interface {
+            Some(interface) => self.lender.take_over(container, interface, namespace),
+            None => Ok(()),
+        }
     }
 }

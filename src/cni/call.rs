@@ -33,7 +33,7 @@ pub(super) struct Call {
     pub(super) mac: Option<MacAddress>,
     container: Option<String>,
     namespace: Option<PathBuf>,
-    interface: Option<InterfaceName>,
+    pub(super) interface: Option<InterfaceName>,
     /// The pod's name, where a kubelet is behind it.
     pod: Option<String>,
 }

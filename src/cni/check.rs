@@ -17,7 +17,15 @@ impl Plugin {
             CniError::new(Code::InvalidConfig, message)
         })?;
         let (container, interface) = (self.call.container(), self.call.interface());
-        let allocation = self.lender.find(container, interface).ok_or_else(|| {
+        let lent = match (self.lender.find(container, interface), &self.call.interface) {
+            (None, Some(interface)) => {
+                let namespace = self.call.namespace();
+                let theirs = self.lender.find_theirs(container, interface, namespace);
+                theirs.map_err(|error| CniError::attaching(&error))?
+            }
+            (lent, _) => lent,
+        };
+        let allocation = lent.ok_or_else(|| {
             let message = format!("container {container} has no VF as {interface}");
             CniError::new(Code::UnknownContainer, message)
         })?;

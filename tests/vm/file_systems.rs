@@ -1,8 +1,11 @@
 //! File systems that take nothing more: what cannot be written is told once, everything else goes on.
 
+use crate::attachment::{Attachment, conf};
+use crate::containers::{self, RECORDS, as_they_are};
 use crate::host::Host;
 use crate::lab::Nic;
 use anyhow::{Result, ensure};
+use serde_json::json;
 
 const PF: &str = "0000:01:00.0";
 const CONFLIST: &str = "/etc/cni/net.d/99-sriovd-f1-u.conflist";
@@ -108,4 +111,40 @@ fn a_full_and_a_read_only_file_system_hold_nothing_else_up_and_are_caught_up_wit
     host.run(&remount("ro"))?;
     assert_goes_on(&host, 4, 300, "Read-only file system")?;
     assert_caught_up(&host, 4, 300, &remount("rw"))
+}
+
+/// Neither the record of the plugin nor what it writes down for sriov-cni.
+#[test]
+fn a_vf_is_lent_wholly_or_not_at_all_and_comes_back_where_nothing_can_be_written() -> Result<()> {
+    let host = Host::with_plugins(containers::POLICY)?;
+    let nic = host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    host.wait("jq -e '.status.interfaces[0].Vfs | length == 3' /run/sriovd/state.json")?;
+    let before = as_they_are(&host, &nic)?;
+    for place in [RECORDS, "/var/lib/cni/sriov/pci"] {
+        host.run(&format!(
+            "mkdir -p {place} && mount -t tmpfs -o size=8k none {place}"
+        ))?;
+        let fill = format!("cat /dev/zero > {place}/full || true");
+        let files =
+            format!("find {place} -type f ! -name full ! -name '*.lock' ! -path '*/released/*'");
+        host.run(&fill)?;
+        let container = Attachment::new(&host, "box", conf("1.0.0"))?;
+        let (code, message) = container.refused("ADD", &json!({}))?;
+        ensure!(
+            code == 5 && message.contains("No space left on device"),
+            "{code} {message}"
+        );
+        assert_eq!(host.run(&files)?, "", "{place}");
+        assert_eq!(as_they_are(&host, &nic)?, before, "{place}");
+
+        host.run(&format!("rm {place}/full"))?;
+        container.add()?;
+        host.run(&fill)?;
+        container.del()?;
+        assert_eq!(host.run(&files)?, "", "{place}");
+        host.run(&format!("ip netns delete box && umount {place}"))?;
+        host.wait_for(PF, "ready", 3)?;
+        assert_eq!(as_they_are(&host, &nic)?, before, "{place}");
+    }
+    host.assert_second_pass_is_empty()
 }

@@ -41,6 +41,7 @@ mod random;
 mod reading;
 mod recorded;
 mod recording;
+mod replaced;
 mod rivals;
 mod sharing;
 mod standing_still;
