@@ -9,6 +9,7 @@ mod listen;
 mod tables;
 mod value;
 
+use crate::model::Node;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::read::{Content, Tree, Trust, read};
 use crate::policy::load::{DIRECTORIES, POSTED};
@@ -98,6 +99,18 @@ pub struct NodeSettings {
     pub labels: BTreeMap<String, String>,
     /// Instead of the host's own name.
     pub hostname: Option<String>,
+}
+
+impl NodeSettings {
+    /// The node that was found, as the settings want it to be known to policies.
+    pub fn of(&self, found: Node) -> Node {
+        Node {
+            hostname_is_set: self.hostname.is_some(),
+            hostname: self.hostname.clone().unwrap_or(found.hostname),
+            labels: self.labels.clone(),
+            kernel: found.kernel,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -70,6 +70,10 @@ enum Message {
         collected: Vec<Result<Collected, AttachError>>,
         waiting: Waiting,
     },
+    Node {
+        node: Result<Node, HostError>,
+        cause: Cause,
+    },
     Loaded {
         loaded: Box<Loaded>,
         cause: Cause,
@@ -156,11 +160,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
 fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
     let host: Arc<dyn Host> = Arc::new(LinuxHost::new(root.clone()));
     let found = host.node().context("cannot tell which host this is")?;
-    let node = Node {
-        hostname: settings.node.hostname.clone().unwrap_or(found.hostname),
-        labels: settings.node.labels.clone(),
-        kernel: found.kernel,
-    };
+    let node = settings.node.of(found);
     let (store, lost) = Store::open(&file::under(&root, &settings.state_dir));
     if let Some(lost) = &lost {
         journal::state_lost(&lost.path, lost);

@@ -1,6 +1,7 @@
 //! Where changes come from. A trigger only says "look again, here": decisions never depend on it.
 
 pub mod files;
+pub mod hostname;
 pub mod kernel;
 pub mod link;
 mod socket;
@@ -27,6 +28,8 @@ pub enum Scope {
     Policies,
     /// VFs that found no driver.
     Drivers,
+    /// What policies can ask of the host itself.
+    Node,
     /// Somebody closed this VFIO group.
     VfioGroup(u32),
 }
@@ -59,6 +62,8 @@ pub enum Cause {
         interface: u32,
     },
     PolicyFiles,
+    /// The host was given another name.
+    HostName,
     Allocation {
         vf: PciAddress,
     },
@@ -105,6 +110,7 @@ pub struct Sources {
     udev: udev::Source,
     links: link::Source,
     files: files::Source,
+    hostname: hostname::Source,
 }
 
 impl Sources {
@@ -115,6 +121,7 @@ impl Sources {
             udev: udev::Source::subscribe(buffer)?,
             links: link::Source::subscribe(buffer)?,
             files: files::Source::subscribe(directories)?,
+            hostname: hostname::Source::subscribe()?,
         })
     }
 
@@ -129,11 +136,13 @@ impl Sources {
             udev,
             links,
             files,
+            hostname,
         } = self;
         tokio::select! {
             ended = kernel.run(triggers.clone()) => ended.context("kernel events ended"),
             ended = udev.run(triggers.clone()) => ended.context("udev events ended"),
             ended = links.run(triggers.clone()) => ended.context("rtnetlink events ended"),
+            ended = hostname.run(triggers.clone()) => ended.context("events of the host name ended"),
             ended = files.run(triggers, neighbours) => ended.context("inotify events ended"),
         }
     }
@@ -170,6 +179,7 @@ impl Cause {
             Self::Link { .. } => "link",
             Self::Address { .. } => "address",
             Self::PolicyFiles => "policy-files",
+            Self::HostName => "host-name",
             Self::Allocation { .. } => "allocation",
             Self::VfioClosed { .. } | Self::VfioDeviceClosed { .. } => "vfio",
             Self::Overrun { .. } => "overrun",
@@ -203,6 +213,7 @@ impl fmt::Display for Cause {
             Self::Link { interface } => write!(f, "link change on {interface}"),
             Self::Address { interface } => write!(f, "address change on interface {interface}"),
             Self::PolicyFiles => f.write_str("policy files changed"),
+            Self::HostName => f.write_str("the host's name changed"),
             Self::Allocation { vf } => write!(f, "allocation record of {vf} changed"),
             Self::VfioClosed { group } => write!(f, "VFIO group {group} closed"),
             Self::VfioDeviceClosed { device } => write!(f, "VFIO device {device} closed"),

@@ -11,6 +11,7 @@
 pub mod blocked;
 mod count;
 mod in_use;
+mod kept;
 mod netdev;
 pub mod owned;
 pub mod presumed;
@@ -57,19 +58,13 @@ pub struct Input<'a> {
 pub fn plan(input: &Input) -> Plan {
     let mut plan = Plan::default();
     match input.resolution {
-        Resolution::AwaitsName if input.pf.interface.is_none() => plan.problem(
-            ProblemKind::Awaits,
-            "a policy asks for the PF's network interface, which is not in sight",
-        ),
-        Resolution::AwaitsName => plan.problem(
-            ProblemKind::Awaits,
-            "a policy asks for the interface's name, which udev has not settled yet",
-        ),
+        Resolution::AwaitsName => kept::tell_of_the_name(input, &mut plan),
         Resolution::Unmatched => {
             if let Some(owned) = input.owned {
                 removal::plan_removal(input, owned, &mut plan);
             }
         }
+        Resolution::Desired(desired) if desired.is_kept() => kept::tell(input, desired, &mut plan),
         Resolution::Desired(desired) => plan_desired(input, desired, &mut plan),
     }
     if plan.needs_holders {

@@ -7,7 +7,7 @@ use crate::model::{Action, Node, PciAddress, Persistence, PfSnapshot, Step};
 use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
-use crate::policy::resolve::{Resolution, resolve};
+use crate::policy::resolve::{Resolution, resolve_held};
 use crate::report::{Pause, Performed, Problem};
 use effect::{comes_too_early, other_count, taken_by, without_effect};
 use std::collections::{BTreeMap, BTreeSet};
@@ -167,13 +167,18 @@ impl Pass<'_> {
     }
 
     fn plan(&self, pf: PfSnapshot, blocked: &Blocked) -> Round {
-        let resolution = resolve(self.policies, self.node, &pf);
         let remembered = self.ledger.owned(pf.address);
+        let hold = remembered.as_ref().and_then(|owned| owned.hold_on(&pf));
+        let resolution = resolve_held(self.policies, self.node, &pf, hold);
         let known = match &remembered {
             None if self.ledger.is_lost() => presumed(&resolution, &pf),
             _ => remembered.clone(),
         };
-        let owned = owned::still_owned(known.as_ref(), &resolution, &pf);
+        let mut owned = owned::still_owned(known.as_ref(), &resolution, &pf);
+        // What has nothing yet is nothing to be held: that begins with the first step.
+        if owned.is_some() || pf.num_vfs != 0 {
+            owned = owned::held(owned, &resolution, self.node, &pf);
+        }
         if owned != remembered {
             self.ledger.set_owned(pf.address, owned.clone());
         }
@@ -209,6 +214,7 @@ impl Pass<'_> {
         let pf = &round.pf;
         let remembered = self.ledger.owned(pf.address);
         let owned = owned::about_to_own(remembered.as_ref(), &round.resolution, pf, &round.plan);
+        let owned = owned::held(owned, &round.resolution, self.node, pf);
         if owned != remembered {
             self.ledger.set_owned(pf.address, owned);
         }

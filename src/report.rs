@@ -114,9 +114,10 @@ impl Problem {
 
     /// What it is about. Another one in the same place is the same problem, changed.
     pub fn place(&self) -> (ProblemKind, Option<VfIndex>, Option<&Step>, Option<&str>) {
-        use ProblemKind::{Awaits, Failed, Unsupported};
+        use ProblemKind::{Awaits, Failed, NoLongerMatches, Unsupported};
         // Of these there may be several side by side, which nothing but the reason tells apart.
-        let several = matches!(self.kind, Awaits | Unsupported) && self.step.is_none();
+        let several =
+            matches!(self.kind, Awaits | NoLongerMatches | Unsupported) && self.step.is_none();
         let reason = several.then_some(self.reason.as_str());
         // A step that has not succeeded yet and one that failed: the one becomes the other.
         let kind = match self.kind {
@@ -144,6 +145,8 @@ pub enum ProblemKind {
     InUse,
     /// The policy's own `disruption` forbids it.
     DisruptionForbidden,
+    /// A policy that took the PF does not match it any more, though nobody changed the policy.
+    NoLongerMatches,
     /// More VFs are wanted than the device offers.
     TooManyVfs,
     /// The kernel's list of VFs was short: nothing is repaired from it.

@@ -12,6 +12,8 @@ mod crash;
 mod files;
 #[path = "laws/generate.rs"]
 mod generate;
+#[path = "laws/identity.rs"]
+mod identity;
 #[path = "laws/listener.rs"]
 mod listener;
 #[path = "laws/outputs.rs"]
@@ -190,6 +192,16 @@ proptest! {
             };
             prop_assert_eq!(last(disturbed), last(undisturbed), "look {} failed", number);
         }
+    }
+
+    /// A host that changes under policies that nobody changes: nothing is taken away, nor done, and
+    /// it is said which key does not match any more.
+    #[test]
+    fn a_change_of_the_host_takes_nothing_away(
+        policy in identity::policy(),
+        changes in identity::changes(),
+    ) {
+        identity::check(&policy, &changes)?;
     }
 
     /// A file that cannot be read changes nothing for the others, and while it is remembered what

@@ -122,6 +122,7 @@ pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
         ProblemKind::Contested => "contested",
         ProblemKind::InUse => "in_use",
         ProblemKind::DisruptionForbidden => "disruption_forbidden",
+        ProblemKind::NoLongerMatches => "no_longer_matches",
         ProblemKind::TooManyVfs => "too_many_vfs",
         ProblemKind::NoDriver => "no_driver",
         ProblemKind::ShortVfList => "short_vf_list",

@@ -6,7 +6,7 @@
 use super::handlers::{Api, hung, look_at_all};
 use super::{ProblemDetails, View};
 use crate::model::HostSnapshot;
-use crate::policy::resolve::resolve;
+use crate::policy::resolve::resolve_held;
 use crate::render::picture;
 use crate::report::Status;
 use axum::body::Bytes;
@@ -64,14 +64,17 @@ pub(super) async fn picture(Extract(api): Extract<Api>) -> Result<Response, Prob
 }
 
 fn drawn(view: &View, host: &HostSnapshot, status: &Status) -> String {
-    let pfs = host.pfs.iter();
-    let resolved = pfs.map(|(&at, pf)| (at, resolve(&view.policies, &view.node, pf)));
+    let (pfs, memory) = (host.pfs.iter(), view.memory.memory());
+    let resolved = pfs.map(|(&at, pf)| {
+        let hold = memory.hold_on(pf);
+        (at, resolve_held(&view.policies, &view.node, pf, hold))
+    });
     let reports = status.pfs.iter().map(|pf| (pf.address, pf.clone()));
     picture::svg(&picture::picture(&picture::Subject {
         host,
         resolutions: &resolved.collect(),
         reports: &reports.collect(),
         networks: &view.policies.networks,
-        assignments: &view.memory.memory().assignments,
+        assignments: &memory.assignments,
     }))
 }

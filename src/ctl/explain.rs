@@ -55,6 +55,8 @@ enum Effect {
         /// `None` is the whole PF.
         vfs: Option<String>,
     },
+    /// It matched the PF as it was, which keeps what it has.
+    Kept,
     /// It matches, and a stronger one claims VFs that it claims, too.
     Shadowed {
         by: PolicyName,
@@ -101,6 +103,7 @@ impl Against {
         match &self.effect {
             Effect::InForce { vfs: None } => "in force".to_owned(),
             Effect::InForce { vfs: Some(vfs) } => format!("in force for VFs {vfs}"),
+            Effect::Kept => "does not match any more, and has: the PF keeps what it has".to_owned(),
             Effect::Shadowed { by } => {
                 format!("matches, and has no effect: {by} is stronger and claims the same VFs")
             }
@@ -135,6 +138,9 @@ fn effect(scene: &Scene, policy: &Policy, pf: &PfSnapshot, keys: &[KeyMatch]) ->
         Some(Resolution::AwaitsName | Resolution::Unmatched) | None => return Effect::NoMatch,
     };
     let claim = desired.policies.iter().find(|it| it.policy == policy.name);
+    if desired.lapsed.iter().any(|it| it.policy == policy.name) {
+        return Effect::Kept;
+    }
     if let Some(claim) = claim {
         let vfs = claim.vfs.as_ref().map(ToString::to_string);
         return Effect::InForce { vfs };

@@ -5,7 +5,7 @@ use crate::agent::{self, Settings};
 use crate::file::under;
 use crate::host::linux::{LinuxHost, OtherDevice};
 use crate::host::{Host, Look};
-use crate::model::{HostSnapshot, Node};
+use crate::model::HostSnapshot;
 use crate::plan::Memory;
 use crate::policy::PolicySet;
 use crate::policy::diagnostic::Diagnostic;
@@ -81,11 +81,7 @@ impl<'r> Own<'r> {
     fn as_settings_say(&self, seen: HostSnapshot) -> HostSnapshot {
         let node = self.settings_or_default().node;
         HostSnapshot {
-            node: Node {
-                hostname: node.hostname.unwrap_or(seen.node.hostname),
-                labels: node.labels,
-                kernel: seen.node.kernel,
-            },
+            node: node.of(seen.node),
             pfs: seen.pfs,
         }
     }

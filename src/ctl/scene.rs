@@ -7,7 +7,7 @@ use crate::host::linux::OtherDevice;
 use crate::model::{HostSnapshot, PciAddress, PfSnapshot, VfIndex};
 use crate::plan::Memory;
 use crate::plan::owned::Assignment;
-use crate::policy::resolve::{DesiredPf, Resolution, resolve};
+use crate::policy::resolve::{DesiredPf, Resolution, resolve_held};
 use crate::policy::{Policy, PolicySet};
 use crate::report::{self, NetworkReport, PfReport, PfState, Present, Status, sentence};
 use clap::Args;
@@ -96,7 +96,8 @@ impl Scene {
         memory: Memory,
         status: Option<Status>,
     ) -> Self {
-        let resolved = |pf: &PfSnapshot| resolve(&policies, &host.node, pf);
+        let resolved =
+            |pf: &PfSnapshot| resolve_held(&policies, &host.node, pf, memory.hold_on(pf));
         let pfs = host.pfs.iter();
         let resolutions = pfs.map(|(&at, pf)| (at, resolved(pf))).collect();
         let reports = match status {

@@ -130,6 +130,7 @@ impl Coordinator {
                 self.collection.announce(&collected);
                 self.on_listed(listed, &waiting);
             }
+            Message::Node { node, cause } => self.on_node(node, &cause),
             Message::Loaded {
                 loaded,
                 cause,

@@ -89,6 +89,18 @@ pub(super) fn list(shared: &Shared, messages: &Sender<Message>, waiting: Waiting
     });
 }
 
+/// Which host this is now, as policies see it.
+pub(super) fn look_at_node(shared: &Shared, messages: &UnboundedSender<Message>, cause: Cause) {
+    let (shared, messages) = (shared.clone(), messages.clone());
+    spawn_blocking(move || {
+        let node = shared
+            .host
+            .node()
+            .map(|found| shared.settings.node.of(found));
+        drop(messages.send(Message::Node { node, cause }));
+    });
+}
+
 /// Read the policies, and keep what is good of them for the day when it is not readable any more.
 /// `known`: what is good already, if not only the disk knows.
 pub(super) fn load(

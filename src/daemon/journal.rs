@@ -164,6 +164,7 @@ pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) {
         ProblemKind::Awaits => entry!(debug, id::WAITING),
         ProblemKind::InUse
         | ProblemKind::DisruptionForbidden
+        | ProblemKind::NoLongerMatches
         | ProblemKind::TooManyVfs
         | ProblemKind::ShortVfList
         | ProblemKind::Unsupported => entry!(warn, id::REFUSED),

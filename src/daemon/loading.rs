@@ -9,7 +9,8 @@ use super::slot::{Slot, Waiting, tell_done};
 use super::{announce, job, journal};
 use crate::api::TlsError;
 use crate::events::Cause;
-use crate::model::PciAddress;
+use crate::host::HostError;
+use crate::model::{Node, PciAddress};
 use crate::policy::PolicySet;
 use crate::policy::load::{LastGoodError, Loaded};
 use crate::policy::resolve::resolve;
@@ -163,15 +164,34 @@ impl Coordinator {
             let waiting = Waiting::new(Cause::Start);
             self.list(waiting);
         } else if before != self.shared.policies {
-            for pf in self.affected_by(&before) {
-                self.ask(pf, Waiting::new(cause.clone()));
-            }
-            self.publish();
+            let node = Arc::clone(&self.shared.node);
+            self.look_at_affected(&before, &node, cause);
         } else {
             self.publish_if_wanted();
         }
         self.end_loading();
         self.refresh_status();
+    }
+
+    /// Policies may ask for what is another now. A host that does not say who it is stays who it was.
+    pub(super) fn on_node(&mut self, node: Result<Node, HostError>, cause: &Cause) {
+        let Ok(node) = node.map(Arc::new) else {
+            return;
+        };
+        if node == self.shared.node {
+            return;
+        }
+        let before = std::mem::replace(&mut self.shared.node, node);
+        let policies = Arc::clone(&self.shared.policies);
+        self.look_at_affected(&policies, &before, cause);
+        self.refresh_status();
+    }
+
+    fn look_at_affected(&mut self, policies: &PolicySet, node: &Node, cause: &Cause) {
+        for pf in self.affected_by(policies, node) {
+            self.ask(pf, Waiting::new(cause.clone()));
+        }
+        self.publish();
     }
 
     fn end_loading(&mut self) {
@@ -184,11 +204,13 @@ impl Coordinator {
 
     /// PFs of which the policies now say something else, and those that a pass looks at with the
     /// old ones: what it sees may matter to the new.
-    fn affected_by(&self, before: &PolicySet) -> Vec<PciAddress> {
+    fn affected_by(&self, before: &PolicySet, node_before: &Node) -> Vec<PciAddress> {
         let (node, policies) = (&self.shared.node, &self.shared.policies);
         let changed = |slot: &Slot| {
             slot.seen.as_ref().is_none_or(|seen| {
-                resolve(before, node, &seen.pf) != resolve(policies, node, &seen.pf)
+                // What holds a PF that policies do not match is not looked up here.
+                seen.resolution.is_kept()
+                    || resolve(before, node_before, &seen.pf) != resolve(policies, node, &seen.pf)
             })
         };
         let slots = self.slots.iter();

@@ -4,7 +4,6 @@ use super::coordinator::Coordinator;
 use super::slot::{Retry, Slot, Waiting, tell_done};
 use super::{job, journal};
 use crate::model::PciAddress;
-use crate::policy::resolve::Resolution;
 use crate::reconcile::{End, Outcome};
 use crate::report::{Happening, Pause, ProblemKind, Seen, TakenVf};
 use std::collections::BTreeSet;
@@ -176,7 +175,7 @@ impl Coordinator {
     fn note_first_pass(&mut self, pf: PciAddress) {
         let settled = |slot: &Slot| {
             let seen = slot.seen.as_ref();
-            seen.is_none_or(|seen| is_known(seen) && seen.resolution != Resolution::AwaitsName)
+            seen.is_none_or(|seen| is_known(seen) && !seen.resolution.awaits_name())
                 && !slot.blocked.is_coming()
         };
         if self.slots.get(&pf).is_none_or(settled)

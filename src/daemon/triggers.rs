@@ -50,6 +50,10 @@ impl Coordinator {
                     self.ask(pf, Waiting::new(cause.clone()));
                 }
             }
+            Scope::Node => {
+                self.tell_trigger(&cause, None);
+                job::look_at_node(&self.shared, &self.messages, cause);
+            }
             Scope::VfioGroup(group) => {
                 for pf in self.concerned_by_group(group) {
                     self.tell_trigger(&cause, Some(pf));

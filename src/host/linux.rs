@@ -94,6 +94,7 @@ impl Host for LinuxHost {
         let system = rustix::system::uname();
         Ok(Node {
             hostname: system.nodename().to_string_lossy().into_owned(),
+            hostname_is_set: false,
             kernel: system.release().to_string_lossy().into_owned(),
             labels: BTreeMap::new(),
         })

@@ -18,6 +18,9 @@ pub struct HostSnapshot {
 #[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Node {
     pub hostname: String,
+    /// The settings give it, whatever the kernel says.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub hostname_is_set: bool,
     /// What a driver was learnt not to support holds for one kernel release only.
     pub kernel: String,
     #[serde(default)]
@@ -87,10 +90,10 @@ impl PfSnapshot {
         }
     }
 
+    /// `None` where the PF has none, or its interface is out of sight.
     pub fn permanent_mac(&self) -> Option<MacAddress> {
-        self.interface
-            .as_ref()
-            .map(|interface| interface.permanent_mac)
+        let mac = self.interface.as_ref().map(|nic| nic.permanent_mac);
+        mac.filter(|mac| *mac != MacAddress::ZERO)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use super::Plan;
 use crate::model::{
-    BindTarget, DriverName, MacAddress, Mtu, NetworkName, PciAddress, PfSnapshot, Step,
+    BindTarget, DriverName, MacAddress, Mtu, NetworkName, Node, PciAddress, PfSnapshot, Step,
     VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
 };
-use crate::policy::resolve::Resolution;
+use crate::policy::resolve::{Hold, Resolution};
 use crate::policy::{DeviceType, OnRemoval};
 use crate::report::Pauses;
 use serde::{Deserialize, Serialize};
@@ -31,6 +31,11 @@ pub struct Memory {
 }
 
 impl Memory {
+    /// What holds a PF, see `OwnedPf::hold_on`.
+    pub fn hold_on(&self, pf: &PfSnapshot) -> Option<&Hold> {
+        self.pfs.get(&pf.address)?.hold_on(pf)
+    }
+
     /// Another kernel may have learnt what this one's drivers could not.
     pub fn boot(&mut self, kernel: &str) {
         if self.kernel != kernel {
@@ -46,6 +51,9 @@ impl Memory {
 pub struct OwnedPf {
     /// Another NIC in the same slot is another PF.
     pub permanent_mac: Option<MacAddress>,
+    /// The policies that took it, and as what; the next version after one without it writes it anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hold: Option<Hold>,
     pub on_removal: OnRemoval,
     /// We set the VF count.
     pub created_vfs: bool,
@@ -125,6 +133,30 @@ fn value_before(attribute: VfAttribute, before: Option<VfSetting>) -> Option<VfS
     before.or_else(|| attribute.usual())
 }
 
+/// Remember what holds the PF: policies that name it as it is now.
+pub fn held(
+    owned: Option<OwnedPf>,
+    resolution: &Resolution,
+    node: &Node,
+    pf: &PfSnapshot,
+) -> Option<OwnedPf> {
+    let Resolution::Desired(desired) = resolution else {
+        return owned;
+    };
+    if desired.is_kept() {
+        return owned;
+    }
+    let owned = owned.unwrap_or_else(|| OwnedPf {
+        permanent_mac: pf.permanent_mac(),
+        on_removal: desired.on_removal,
+        ..OwnedPf::default()
+    });
+    Some(OwnedPf {
+        hold: Some(Hold::of(desired, node, pf)),
+        ..owned
+    })
+}
+
 /// What we own of a PF as it is seen now: what is undone, or gone with its VFs, is forgotten.
 /// `None`: nothing (any more).
 pub fn still_owned(
@@ -136,6 +168,7 @@ pub fn still_owned(
     owned.permanent_mac = owned.permanent_mac.or(pf.permanent_mac());
     let desired = match resolution {
         Resolution::AwaitsName => return Some(owned),
+        Resolution::Desired(desired) if desired.is_kept() => return Some(owned),
         Resolution::Desired(desired) => Some(&**desired),
         Resolution::Unmatched if owned.on_removal == OnRemoval::Keep => return None,
         Resolution::Unmatched => None,
@@ -229,9 +262,24 @@ pub fn about_to_own(
 impl OwnedPf {
     /// Whether the PF that is seen is the one that was remembered, and not another NIC in its slot.
     pub fn is_of(&self, pf: &PfSnapshot) -> bool {
-        self.permanent_mac
-            .zip(pf.permanent_mac())
-            .is_none_or(|(mine, seen)| mine == seen)
+        let model = || {
+            let hold = self.hold.as_ref();
+            hold.is_none_or(|hold| (hold.vendor, hold.device) == (pf.vendor, pf.device))
+        };
+        let macs = self.permanent_mac.zip(pf.permanent_mac());
+        macs.map_or_else(model, |(mine, seen)| mine == seen)
+    }
+
+    /// What holds the PF that is seen, though policies do not name it any more as it is. Where
+    /// nothing is left to be kept, nothing holds it.
+    pub fn hold_on(&self, pf: &PfSnapshot) -> Option<&Hold> {
+        let mtu = pf.interface.as_ref().map(|interface| interface.mtu);
+        let is_raised = |&before: &Mtu| mtu.is_some_and(|mtu| mtu != before);
+        let has_anything = pf.num_vfs != 0
+            || self.mtu_before.as_ref().is_some_and(is_raised)
+            || self.autoprobe_before.is_some_and(|on| on != pf.autoprobe);
+        let hold = self.hold.as_ref().filter(|_| has_anything);
+        hold.filter(|_| self.is_of(pf))
     }
 
     pub(super) fn is_empty(&self) -> bool {

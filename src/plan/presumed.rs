@@ -22,6 +22,7 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
         .filter(|(_, vf)| created_vfs && vf.driver.is_none());
     let owned = OwnedPf {
         permanent_mac: pf.permanent_mac(),
+        hold: None,
         on_removal: desired.on_removal,
         created_vfs,
         mtu_before: has_raised_mtu(desired, pf).then_some(Mtu::ETHERNET),

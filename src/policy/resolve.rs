@@ -1,5 +1,6 @@
 //! Which PF gets what: policies that match, strongest first, and what they add up to.
 
+mod hold;
 mod matching;
 
 use super::stable_mac::stable_mac;
@@ -8,6 +9,7 @@ use crate::model::{
     Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix, VfIndex, VfRange,
     VfSettings, VfSnapshot,
 };
+pub use hold::{HeldInterface, Hold, Lapsed};
 pub use matching::{KeyMatch, Match, explain, holds_on};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -31,6 +33,13 @@ pub struct DesiredPf {
     /// The policies in force here, strongest first.
     pub policies: Vec<Claim>,
     pub shadowed: Vec<Shadowed>,
+    /// Policies in force that name the PF only as it was: it is left as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lapsed: Vec<Lapsed>,
+    /// A policy that does not hold the PF may name it when its interface has its name: until then
+    /// it is left as it is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub awaits_name: bool,
     /// `None`: the count is left as it is.
     pub num_vfs: Option<u16>,
     pub external: bool,
@@ -75,7 +84,30 @@ pub struct DesiredVf {
     pub settings: VfSettings,
 }
 
+impl Resolution {
+    /// Whether something that is still to come decides about it.
+    pub fn awaits_name(&self) -> bool {
+        match self {
+            Self::Unmatched => false,
+            Self::AwaitsName => true,
+            Self::Desired(desired) => {
+                desired.awaits_name || desired.lapsed.iter().any(|lapsed| lapsed.awaits)
+            }
+        }
+    }
+
+    /// Whether policies hold the PF that do not name it as it is.
+    pub fn is_kept(&self) -> bool {
+        matches!(self, Self::Desired(desired) if desired.is_kept())
+    }
+}
+
 impl DesiredPf {
+    /// Whether the PF is left as it is, because it is not the one that its policies name.
+    pub fn is_kept(&self) -> bool {
+        self.awaits_name || !self.lapsed.is_empty()
+    }
+
     pub fn claim_of(&self, vf: VfIndex) -> Option<&Claim> {
         self.policies.get(self.vfs.get(&vf)?.claim?)
     }
@@ -127,17 +159,35 @@ impl Claimant<'_> {
 /// The rule: lower priority number first, then later in reading order; a claim that overlaps one
 /// already taken is shadowed as a whole, disjoint claims combine.
 pub fn resolve(policies: &PolicySet, node: &Node, pf: &PfSnapshot) -> Resolution {
+    resolve_held(policies, node, pf, None)
+}
+
+/// With what holds the PF: a policy that named it when it took it counts as if it still did.
+pub fn resolve_held(
+    policies: &PolicySet,
+    node: &Node,
+    pf: &PfSnapshot,
+    hold: Option<&Hold>,
+) -> Resolution {
     let mut order: Vec<(usize, &Policy)> = policies.policies.iter().enumerate().collect();
     order.sort_by_key(|(position, policy)| (policy.priority, Reverse(*position)));
 
     let mut survivors: Vec<Claimant> = Vec::new();
-    let mut shadowed = Vec::new();
+    let (mut shadowed, mut lapsed) = (Vec::new(), Vec::new());
+    let mut awaits_name = false;
     for (_, policy) in order {
-        let share = match matching::match_pf(policy, node, pf) {
-            Match::No => continue,
-            Match::AwaitsName if certainly_shadowed(policy, &survivors) => continue,
-            Match::AwaitsName => return Resolution::AwaitsName,
-            Match::Yes(share) => share,
+        let found = matching::match_pf(policy, node, pf);
+        let held = || hold.and_then(|hold| hold.share(policy, node, pf));
+        let (share, lapse) = match found {
+            Match::Yes(share) => (share, None),
+            Match::No | Match::AwaitsName => match held() {
+                Some(share) => (share, Some(Lapsed::new(policy, node, pf, &found))),
+                None => {
+                    awaits_name |=
+                        found == Match::AwaitsName && !certainly_shadowed(policy, &survivors);
+                    continue;
+                }
+            },
         };
         match survivors
             .iter()
@@ -147,13 +197,22 @@ pub fn resolve(policies: &PolicySet, node: &Node, pf: &PfSnapshot) -> Resolution
                 policy: policy.name.clone(),
                 by: taken.policy.name.clone(),
             }),
-            None => survivors.push(Claimant { policy, share }),
+            None => {
+                survivors.push(Claimant { policy, share });
+                lapsed.extend(lapse);
+            }
         }
+    }
+    let holds = |taken: &Claimant| hold.is_some_and(|it| it.policies.contains(&taken.policy.name));
+    if awaits_name && !survivors.iter().any(holds) {
+        return Resolution::AwaitsName;
     }
     if survivors.is_empty() {
         return Resolution::Unmatched;
     }
-    Resolution::Desired(Box::new(combine(&survivors, shadowed, pf)))
+    let mut desired = combine(&survivors, shadowed, pf);
+    (desired.lapsed, desired.awaits_name) = (lapsed, awaits_name);
+    Resolution::Desired(Box::new(desired))
 }
 
 /// Whatever the interface turns out to be, the policy would have no effect.
@@ -181,6 +240,8 @@ fn combine(survivors: &[Claimant], shadowed: Vec<Shadowed>, pf: &PfSnapshot) -> 
         address: pf.address,
         policies: survivors.iter().map(claim).collect(),
         shadowed,
+        lapsed: Vec::new(),
+        awaits_name: false,
         num_vfs,
         external,
         mtu: policies().filter_map(|policy| policy.mtu).max(),

@@ -142,6 +142,8 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
     DesiredPf {
         address: pf.address,
         shadowed: Vec::new(),
+        lapsed: Vec::new(),
+        awaits_name: false,
         num_vfs: Some(pf.num_vfs),
         external: false,
         mtu: None,

@@ -57,9 +57,11 @@ impl ProblemKind {
             Self::Hung => PfState::Hung,
             Self::Failed | Self::Contested => PfState::Failed,
             Self::Paused => PfState::Paused,
-            Self::InUse | Self::DisruptionForbidden | Self::TooManyVfs | Self::ShortVfList => {
-                PfState::Refused
-            }
+            Self::InUse
+            | Self::DisruptionForbidden
+            | Self::NoLongerMatches
+            | Self::TooManyVfs
+            | Self::ShortVfList => PfState::Refused,
             Self::NoDriver | Self::Awaits => PfState::Changing,
             // All that the driver can do is done.
             Self::Unsupported => PfState::Ready,

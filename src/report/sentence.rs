@@ -242,6 +242,7 @@ pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
         ProblemKind::Contested => "contested",
         ProblemKind::InUse
         | ProblemKind::DisruptionForbidden
+        | ProblemKind::NoLongerMatches
         | ProblemKind::TooManyVfs
         | ProblemKind::ShortVfList => "refused",
         ProblemKind::Unsupported => "limited",

@@ -90,6 +90,11 @@ impl SimHost {
         });
     }
 
+    /// `hostname`, by an administrator or by DHCP.
+    pub fn set_hostname(&self, name: &str) {
+        name.clone_into(&mut self.state().node.hostname);
+    }
+
     pub fn hold(&self, pf: PciAddress, vf: VfIndex, by: Holder) {
         self.edit(pf, |pf| pf.hold(vf, by));
     }

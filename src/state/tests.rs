@@ -40,6 +40,7 @@ fn full() -> Memory {
         mtu: true,
     };
     let pf = OwnedPf {
+        hold: None,
         permanent_mac: Some(parse("3c:fd:fe:00:00:01")),
         on_removal: OnRemoval::Keep,
         created_vfs: true,

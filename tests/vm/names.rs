@@ -85,3 +85,92 @@ fn a_policy_by_name_waits_for_udev_and_takes_final_names_and_altnames() -> Resul
     assert_eq!(journal.matches(" created").count(), 4, "{journal}");
     host.assert_second_pass_is_empty()
 }
+
+const UNDER_NAMES: &str = r#"
+[[policy]]
+name = "by-name"
+resource = "nics"
+num_vfs = 2
+vlan = 7
+
+[policy.match]
+pf_name = "uplink0"
+
+[[policy]]
+name = "by-host"
+num_vfs = 3
+node.hostname = "node-*"
+
+[policy.match]
+pf_name = "enp2s0"
+
+[[network]]
+name = "f1-u"
+resource = "nics"
+"#;
+
+/// The VFs of both PFs, as another pass would have made them anew.
+const VFS: &str = "cat /sys/bus/pci/devices/0000:0[12]:00.0/virtfn*/net/*/ifindex; \
+                   ip link show uplink0 2>/dev/null | grep vf || ip link show lan0 | grep vf; \
+                   cat /etc/cni/net.d/99-sriovd-f1-u.conflist";
+
+#[test]
+fn a_pf_or_a_host_that_is_renamed_keeps_what_it_has_until_its_policy_changes() -> Result<()> {
+    let host = Host::installed()?;
+    host.put(UPLINK, "/etc/systemd/network/10-uplink.link", 0o644)?;
+    host.run("udevadm control --reload")?;
+    host.policy("10-test.toml", UNDER_NAMES)?;
+    host.start()?;
+    let (by_name, by_host) = (host.plug(Nic::igb(0))?, host.plug(Nic::igb(1))?);
+    host.wait_for(&by_name.pci(), "ready", 2)?;
+
+    // A host name that comes later is followed when it comes.
+    host.wait_for(&by_host.pci(), "unmanaged", 0)?;
+    let end = host.journal_end()?;
+    host.run("hostname node-7")?;
+    host.wait_for(&by_host.pci(), "ready", 3)?;
+    let trigger = host.trigger_of(&end, "set-numvfs")?;
+    ensure!(trigger.contains("host's name"), "{trigger}");
+    host.run("udevadm settle")?;
+    host.wait("test -e /etc/cni/net.d/99-sriovd-f1-u.conflist")?;
+    let before = host.run(VFS)?;
+
+    let rename = |from: &str, to: &str| {
+        let script =
+            format!("ip link set {from} down; ip link set {from} name {to}; udevadm settle");
+        host.run(&script).map(drop)
+    };
+    let end = host.journal_end()?;
+    rename("uplink0", "lan0")?;
+    host.run("hostname localhost")?;
+    host.wait_for(&by_name.pci(), "refused", 2)?;
+    host.wait_for(&by_host.pci(), "refused", 3)?;
+    host.wait_for_news(&end, "policy by-host does not name the PF as it is now")?;
+    host.wait_for_news(&end, "pf_name is lan0")?;
+    host.run("systemctl restart sriovd")?;
+    host.wait_for(&by_name.pci(), "refused", 2)?;
+    host.wait_for(&by_host.pci(), "refused", 3)?;
+    let explained = host.run("sriovctl explain lan0")?;
+    ensure!(
+        explained.contains("policy by-name does not match any more, and has"),
+        "{explained}"
+    );
+    assert_eq!(host.run(VFS)?, before);
+
+    rename("lan0", "uplink0")?;
+    host.run("hostname node-8")?;
+    host.wait_for(&by_name.pci(), "ready", 2)?;
+    host.wait_for(&by_host.pci(), "ready", 3)?;
+    assert_eq!(host.run(VFS)?, before);
+
+    // A policy that goes takes along what it gave, whatever the PF is called by then.
+    rename("uplink0", "lan0")?;
+    host.run("hostname localhost")?;
+    host.wait_for(&by_host.pci(), "refused", 3)?;
+    host.run("rm /etc/sriov.d/10-test.toml")?;
+    host.wait_for(&by_name.pci(), "unmanaged", 0)?;
+    host.wait_for(&by_host.pci(), "unmanaged", 0)?;
+    assert_eq!((host.num_vfs(&by_name)?, host.num_vfs(&by_host)?), (0, 0));
+    host.run("! test -e /etc/cni/net.d/99-sriovd-f1-u.conflist")?;
+    host.assert_second_pass_is_empty()
+}

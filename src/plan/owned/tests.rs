@@ -100,6 +100,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
         mtu: true,
     };
     let expected = OwnedPf {
+        hold: None,
         permanent_mac: pf.permanent_mac(),
         on_removal: OnRemoval::Keep,
         created_vfs: true,

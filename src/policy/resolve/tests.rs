@@ -1,5 +1,6 @@
 //! Which policy wins, and what the winners add up to.
 
+mod hold;
 mod matching;
 
 use super::*;

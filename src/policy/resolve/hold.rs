@@ -1,0 +1,139 @@
+//! What holds a PF that changed: a policy that named it, as it was then.
+
+use super::DesiredPf;
+use super::matching::{self, Match};
+use crate::model::{
+    DriverName, InterfaceName, LinkType, MacAddress, Node, PciId, PfInterface, PfSnapshot,
+    PolicyName, VfRange,
+};
+use crate::policy::Policy;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The policies in force on a PF, and what they matched of what can change while the PF stays.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    pub policies: BTreeSet<PolicyName>,
+    pub vendor: PciId,
+    pub device: PciId,
+    /// `None` where the settings gave it: to change that is to want something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostname: Option<String>,
+    #[serde(default)]
+    pub driver: Option<DriverName>,
+    #[serde(default)]
+    pub numa_node: Option<u16>,
+    #[serde(default)]
+    pub interface: Option<HeldInterface>,
+}
+
+/// What policies can match of an interface.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldInterface {
+    pub name: InterfaceName,
+    pub name_is_final: bool,
+    #[serde(default)]
+    pub altnames: BTreeSet<String>,
+    pub permanent_mac: MacAddress,
+    pub link_type: LinkType,
+}
+
+/// A policy in force because it named the PF as it was, and why it does not name it as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Lapsed {
+    pub policy: PolicyName,
+    /// `pf_name is eth5 and not ens1f0`
+    pub reason: String,
+    /// The interface or its name may be still to come.
+    pub awaits: bool,
+}
+
+impl Hold {
+    pub fn of(desired: &DesiredPf, node: &Node, pf: &PfSnapshot) -> Self {
+        let interface = pf.interface.as_ref().map(|interface| HeldInterface {
+            name: interface.name.clone(),
+            name_is_final: interface.name_is_final,
+            altnames: interface.altnames.clone(),
+            permanent_mac: interface.permanent_mac,
+            link_type: interface.link_type,
+        });
+        let policies = desired.policies.iter().map(|claim| claim.policy.clone());
+        Self {
+            policies: policies.collect(),
+            vendor: pf.vendor,
+            device: pf.device,
+            hostname: (!node.hostname_is_set).then(|| node.hostname.clone()),
+            driver: pf.driver.clone(),
+            numa_node: pf.numa_node,
+            interface,
+        }
+    }
+
+    /// The share of a policy that is in force here and would match the PF if it were as it was.
+    /// What may change at any time, such as labels and the policy, counts as it is.
+    pub(super) fn share(
+        &self,
+        policy: &Policy,
+        node: &Node,
+        pf: &PfSnapshot,
+    ) -> Option<Option<VfRange>> {
+        if !self.policies.contains(&policy.name) {
+            return None;
+        }
+        let hostname = self.hostname.clone().filter(|_| !node.hostname_is_set);
+        let node = Node {
+            hostname: hostname.unwrap_or_else(|| node.hostname.clone()),
+            ..node.clone()
+        };
+        match matching::match_pf(policy, &node, &self.as_it_was(pf)) {
+            Match::Yes(share) => Some(share),
+            Match::No | Match::AwaitsName => None,
+        }
+    }
+
+    fn as_it_was(&self, pf: &PfSnapshot) -> PfSnapshot {
+        let interface = self.interface.as_ref().map(|held| PfInterface {
+            index: 0,
+            name: held.name.clone(),
+            altnames: held.altnames.clone(),
+            name_is_final: held.name_is_final,
+            permanent_mac: held.permanent_mac,
+            mtu: crate::model::Mtu::ETHERNET,
+            up: false,
+            carrier: false,
+            speed: None,
+            link_type: held.link_type,
+        });
+        PfSnapshot {
+            address: pf.address,
+            vendor: pf.vendor,
+            device: pf.device,
+            vendor_name: None,
+            model_name: None,
+            driver: self.driver.clone(),
+            initialized: pf.initialized,
+            numa_node: self.numa_node,
+            total_vfs: pf.total_vfs,
+            num_vfs: pf.num_vfs,
+            autoprobe: pf.autoprobe,
+            interface,
+            vf_list_complete: pf.vf_list_complete,
+            count_is_changing: pf.count_is_changing,
+            vfs: BTreeMap::new(),
+            holders: None,
+        }
+    }
+}
+
+impl Lapsed {
+    pub(super) fn new(policy: &Policy, node: &Node, pf: &PfSnapshot, found: &Match) -> Self {
+        let keys = matching::explain(policy, node, pf);
+        let lost = keys.into_iter().filter(|key| !key.matched);
+        let lost = lost.map(|key| format!("{} is {} and not {}", key.key, key.found, key.wanted));
+        Self {
+            policy: policy.name.clone(),
+            reason: lost.collect::<Vec<_>>().join(", "),
+            awaits: *found == Match::AwaitsName,
+        }
+    }
+}
