@@ -67,7 +67,8 @@ impl Forecast {
     /// Whether there is nothing to do and nothing in the way.
     pub fn is_converged(&self) -> bool {
         self.pfs.iter().all(|pf| {
-            let settled = |problem: &Problem| problem.kind == ProblemKind::Unsupported;
+            use ProblemKind::{PfDown, Unsupported};
+            let settled = |problem: &Problem| matches!(problem.kind, Unsupported | PfDown);
             pf.steps.is_empty() && pf.problems.iter().all(settled)
         })
     }

@@ -157,6 +157,8 @@ pub enum ProblemKind {
     Awaits,
     /// The driver does not support an attribute.
     Unsupported,
+    /// Somebody set the PF down, and it is left so.
+    PfDown,
 }
 
 /// A step that was done, and how long the kernel took for it.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const MODULES: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("policy", &["model"]),
-    ("agent", &["policy"]),
+    ("agent", &["model", "policy"]),
     ("report", &["model", "policy"]),
     ("plan", &["model", "policy", "report"]),
     ("render", &["model", "policy", "report", "plan"]),

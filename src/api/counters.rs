@@ -128,5 +128,6 @@ pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
         ProblemKind::ShortVfList => "short_vf_list",
         ProblemKind::Unsupported => "unsupported",
         ProblemKind::Awaits => "awaits",
+        ProblemKind::PfDown => "pf_down",
     }
 }

@@ -2,7 +2,7 @@
 //! less and less often.
 #![deny(clippy::disallowed_methods)]
 
-use crate::model::{Step, VfIndex};
+use crate::model::{BindTarget, Step, VfIndex};
 use crate::report::{Problem, ProblemKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -133,12 +133,31 @@ impl Contests {
             vf: step.vf(),
             step: Some(step.clone()),
             reason: format!("somebody else keeps undoing {}", without_vf(step)),
-            hint: Some(
-                "it is put back less and less often until that ends: stop the other program, or \
-                 leave it out of the policy"
-                    .to_owned(),
-            ),
+            hint: Some(format!(
+                "it is put back less and less often until that ends: {}",
+                way_out(step)
+            )),
         })
+    }
+}
+
+/// What an administrator can do about it.
+fn way_out(step: &Step) -> &'static str {
+    match step {
+        // Of these no policy can say nothing.
+        Step::SetPfUp { .. } => "stop the other program",
+        Step::SetNumVfs { .. } => {
+            "stop the other program, or leave the number of VFs to it with `external = true`"
+        }
+        Step::Bind {
+            to: BindTarget::Default,
+            ..
+        } => "stop the other program, or leave drivers to it with `device_type = \"any\"`",
+        Step::Bind { .. }
+        | Step::SetAutoprobe { .. }
+        | Step::SetPfMtu { .. }
+        | Step::SetVf { .. }
+        | Step::SetVfMtu { .. } => "stop the other program, or leave it out of the policy",
     }
 }
 

@@ -71,9 +71,9 @@ impl Seen {
         let is_desired = matches!(self.resolution, Resolution::Desired(_));
         // Others may be the reason why less was planned.
         let leaves_the_step_alone = |problem: &Problem| {
-            use ProblemKind::{Awaits, Contested, Failed, Unsupported};
+            use ProblemKind::{Awaits, Contested, Failed, PfDown, Unsupported};
             let is_of_a_step = match problem.kind {
-                Contested | Failed | Unsupported => true,
+                Contested | Failed | PfDown | Unsupported => true,
                 Awaits => problem.step.is_some(),
                 _ => false,
             };

@@ -90,14 +90,14 @@ pub(super) fn list(shared: &Shared, messages: &Sender<Message>, waiting: Waiting
 }
 
 /// Which host this is now, as policies see it.
-pub(super) fn look_at_node(shared: &Shared, messages: &UnboundedSender<Message>, cause: Cause) {
+pub(super) fn look_at_node(shared: &Shared, messages: &Sender<Message>, cause: Cause) {
     let (shared, messages) = (shared.clone(), messages.clone());
     spawn_blocking(move || {
         let node = shared
             .host
             .node()
             .map(|found| shared.settings.node.of(found));
-        drop(messages.send(Message::Node { node, cause }));
+        drop(messages.blocking_send(Message::Node { node, cause }));
     });
 }
 

@@ -159,7 +159,7 @@ pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) {
         ProblemKind::Paused => entry!(info, id::PAUSED),
         ProblemKind::Failed => entry!(warn, id::FAILED),
         ProblemKind::Contested => entry!(warn, id::CONTESTED),
-        ProblemKind::NoDriver => entry!(info, id::WAITING),
+        ProblemKind::NoDriver | ProblemKind::PfDown => entry!(info, id::WAITING),
         // A moment in the course of things; status shows it if it lasts.
         ProblemKind::Awaits => entry!(debug, id::WAITING),
         ProblemKind::InUse

@@ -1,8 +1,8 @@
 //! From a trigger to the PFs that it makes worth a look.
 
 use super::coordinator::Coordinator;
-use super::journal;
 use super::slot::{Slot, Waiting};
+use super::{job, journal};
 use crate::events::{Cause, Scope, Trigger};
 use crate::host::HostError;
 use crate::model::PciAddress;

@@ -4,7 +4,7 @@ use super::{Input, Plan, in_use};
 use crate::model::{BindTarget, DriverName, Mtu, Step};
 use crate::policy::DeviceType;
 use crate::policy::resolve::DesiredPf;
-use crate::report::ProblemKind;
+use crate::report::{Problem, ProblemKind};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -103,10 +103,27 @@ fn needs_up_for_vfs(driver: &DriverName) -> bool {
     !while_down.contains(&driver.as_str())
 }
 
+/// Once for the VFs that are there, and not for ever: an administrator sets a PF down to work on it,
+/// or to make it a port of something.
 pub(super) fn plan_up(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
-    if !desired.vfs.is_empty() {
-        bring_up(input, plan);
+    if desired.vfs.is_empty() {
+        return;
     }
+    let is_down = (input.pf.interface.as_ref()).is_some_and(|interface| !interface.up);
+    if is_down && input.pf.num_vfs != 0 && input.owned.is_some_and(|owned| owned.was_up) {
+        plan.problems.push(Problem {
+            kind: ProblemKind::PfDown,
+            vf: None,
+            step: None,
+            reason: "it was set down since its VFs were made: they have no link".to_owned(),
+            hint: Some(format!(
+                "it stays down until somebody sets it up: `ip link set {} up`",
+                input.pf.display_name()
+            )),
+        });
+        return;
+    }
+    bring_up(input, plan);
 }
 
 /// Whether the PF is up, or the plan now makes it so.

@@ -55,6 +55,9 @@ pub struct OwnedPf {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
     pub on_removal: OnRemoval,
+    /// It was up with the VFs that it has: if it is down, somebody set it down.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub was_up: bool,
     /// We set the VF count.
     pub created_vfs: bool,
     /// The PF's MTU before we raised it.
@@ -133,7 +136,7 @@ fn value_before(attribute: VfAttribute, before: Option<VfSetting>) -> Option<VfS
     before.or_else(|| attribute.usual())
 }
 
-/// Remember what holds the PF: policies that name it as it is now.
+/// Remember what holds the PF, policies that name it as it is now, and that it is up.
 pub fn held(
     owned: Option<OwnedPf>,
     resolution: &Resolution,
@@ -151,8 +154,10 @@ pub fn held(
         on_removal: desired.on_removal,
         ..OwnedPf::default()
     });
+    let is_up = pf.interface.as_ref().is_some_and(|interface| interface.up);
     Some(OwnedPf {
         hold: Some(Hold::of(desired, node, pf)),
+        was_up: pf.num_vfs != 0 && (owned.was_up || is_up),
         ..owned
     })
 }

@@ -23,6 +23,7 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
     let owned = OwnedPf {
         permanent_mac: pf.permanent_mac(),
         hold: None,
+        was_up: false,
         on_removal: desired.on_removal,
         created_vfs,
         mtu_before: has_raised_mtu(desired, pf).then_some(Mtu::ETHERNET),

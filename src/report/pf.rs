@@ -64,7 +64,7 @@ impl ProblemKind {
             | Self::ShortVfList => PfState::Refused,
             Self::NoDriver | Self::Awaits => PfState::Changing,
             // All that the driver can do is done.
-            Self::Unsupported => PfState::Ready,
+            Self::Unsupported | Self::PfDown => PfState::Ready,
         }
     }
 }

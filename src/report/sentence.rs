@@ -246,6 +246,7 @@ pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
         | ProblemKind::TooManyVfs
         | ProblemKind::ShortVfList => "refused",
         ProblemKind::Unsupported => "limited",
+        ProblemKind::PfDown => "down",
         ProblemKind::NoDriver | ProblemKind::Awaits => "waiting",
     }
 }

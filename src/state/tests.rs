@@ -41,6 +41,7 @@ fn full() -> Memory {
     };
     let pf = OwnedPf {
         hold: None,
+        was_up: false,
         permanent_mac: Some(parse("3c:fd:fe:00:00:01")),
         on_removal: OnRemoval::Keep,
         created_vfs: true,

@@ -102,7 +102,7 @@ num_vfs = 3
 node.hostname = "node-*"
 
 [policy.match]
-pf_name = "enp2s0"
+pf_name = "enp1s0"
 
 [[network]]
 name = "f1-u"
@@ -121,7 +121,7 @@ fn a_pf_or_a_host_that_is_renamed_keeps_what_it_has_until_its_policy_changes() -
     host.run("udevadm control --reload")?;
     host.policy("10-test.toml", UNDER_NAMES)?;
     host.start()?;
-    let (by_name, by_host) = (host.plug(Nic::igb(0))?, host.plug(Nic::igb(1))?);
+    let (by_name, by_host) = (host.plug(Nic::igb(1))?, host.plug(Nic::igb(0))?);
     host.wait_for(&by_name.pci(), "ready", 2)?;
 
     // A host name that comes later is followed when it comes.

@@ -101,6 +101,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
     };
     let expected = OwnedPf {
         hold: None,
+        was_up: false,
         permanent_mac: pf.permanent_mac(),
         on_removal: OnRemoval::Keep,
         created_vfs: true,

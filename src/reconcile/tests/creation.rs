@@ -212,11 +212,28 @@ fn drift_is_repaired() {
     assert_eq!(converge(&mut agent), ["VF 1 vlan 100", "VF 2 trust on"]);
     agent.host.unbind_vf(pf(), VfIndex(3));
     assert_eq!(converge(&mut agent), ["VF 3 driver default"]);
-    agent.host.set_pf_up(pf(), false);
-    assert_eq!(converge(&mut agent), ["PF up"]);
     agent.host.set_num_vfs_by_hand(pf(), 6);
     converge(&mut agent);
     assert_eq!(seen(&agent).num_vfs, 4);
+}
+
+#[test]
+fn a_pf_that_somebody_sets_down_stays_down_until_it_has_other_vfs() {
+    let mut agent = agent(DriverModel::IGB, vec![policy("a", dataplane)]);
+    assert!(converge(&mut agent).contains(&"PF up".to_owned()));
+    agent.host.set_pf_up(pf(), false);
+    agent.restart();
+    let outcome = agent.pass(pf());
+    assert_eq!(done(&outcome), [""; 0]);
+    assert_eq!(kinds(&outcome), [(ProblemKind::PfDown, None)]);
+    // What else differs is put back all the same.
+    let other = VfSetting::Vlan(vlan(7));
+    agent.host.set_vf_setting(pf(), VfIndex(1), other);
+    assert_eq!(done(&agent.pass(pf())), ["VF 1 vlan 100"]);
+    agent.policies = set(vec![policy("a", count(2))]);
+    let done = converge(&mut agent);
+    assert!(done.ends_with(&["PF up".to_owned()]), "{done:?}");
+    assert!(seen(&agent).interface.unwrap().up);
 }
 
 #[test]

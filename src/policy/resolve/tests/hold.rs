@@ -170,7 +170,7 @@ fn settings_that_name_the_host_are_a_wish() {
 #[test]
 fn a_stronger_policy_takes_over_and_a_weaker_one_waits() {
     let taken = by_name("a", "ens1");
-    let hold = hold(&[taken.clone()]);
+    let hold = hold(std::slice::from_ref(&taken));
     let now = |policies: Vec<Policy>| match held(&policies, &renamed(), &node(), &hold) {
         Resolution::Desired(desired) => *desired,
         other => panic!("{other:?}"),
@@ -192,7 +192,7 @@ fn a_stronger_policy_takes_over_and_a_weaker_one_waits() {
 #[test]
 fn a_new_policy_by_name_does_not_loosen_an_old_one() {
     let old = policy("old", |policy| policy.vfs = "0-1".parse().ok());
-    let hold = hold(&[old.clone()]);
+    let hold = hold(std::slice::from_ref(&old));
     let mut unnamed = pf();
     unnamed.interface.as_mut().unwrap().name_is_final = false;
     let new = by_name("new", "ens1");
