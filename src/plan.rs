@@ -15,6 +15,7 @@ mod kept;
 mod netdev;
 pub mod owned;
 pub mod presumed;
+mod rdma;
 mod removal;
 mod vf;
 
@@ -112,6 +113,7 @@ fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     }
     vf::plan_vfs(input, desired, plan);
     netdev::plan_missing(input, desired, plan);
+    rdma::plan_missing(input, desired, plan);
 }
 
 impl Plan {

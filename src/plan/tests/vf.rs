@@ -489,3 +489,25 @@ fn plan_undoes_an_address_without_a_driver_or_policy_as_well() {
     case.policies.clear();
     case.plans(&["VF 0 mac 02:00:00:00:00:09", "VF 0 driver default"]);
 }
+
+#[test]
+fn plan_says_that_the_device_plugin_leaves_out_vfs_without_rdma() {
+    let rdma = |policy: &mut Policy| {
+        policy.is_rdma = true;
+        policy.resource = Some("nics".parse().unwrap());
+    };
+    let limited = [(ProblemKind::Unsupported, None)];
+    let mut case = Case::new(2, rdma);
+    case.plans(&[]);
+    case.reports(&limited);
+    let reason = "VF 0-1 has no RDMA device";
+    assert!(case.plan().problems[0].reason.starts_with(reason));
+    case.vf(0).rdma = vec!["mlx5_2".to_owned()];
+    case.reports(&limited);
+    // Lent to a container.
+    case.vf(1).interface = None;
+    case.vf(1).interface_elsewhere = true;
+    case.reports(&[]);
+    let unnamed = |policy: &mut Policy| policy.is_rdma = true;
+    Case::new(2, unnamed).reports(&[]);
+}
