@@ -4,7 +4,7 @@ use crate::attachment::{Attachment, but, records};
 use crate::containers::{POLICY, RECORDS, as_they_are};
 use crate::host::Host;
 use crate::lab::Nic;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 /// Where sriov-cni keeps what it attached.
