@@ -133,7 +133,11 @@ impl Soak {
             3 | 4 => self.edit()?,
             // The others may come at a time when there is no such VF: then nothing happens.
             5 => {
-                let (what, is_done) = self.attempt(&format!("ip link set {vf} netns blue"))?;
+                // VFs that are just being removed can be taken, and go all the same: the kernel's own affair.
+                let (what, is_done) = self.attempt(&format!(
+                    "timeout 20 sriovctl reload && {{ timeout 60 sriovctl apply {pf} || [ $? = 3 ]; }} \\
+                     && ip link set {vf} netns blue"
+                ))?;
                 if is_done {
                     self.held.insert(slot);
                 }
