@@ -2,6 +2,7 @@
 
 mod announce;
 mod backoff;
+mod bereft;
 mod contest;
 mod coordinator;
 pub mod device_plugin;

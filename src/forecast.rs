@@ -14,7 +14,7 @@ use crate::plan::{Blocked, Memory};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, Shadowed};
 use crate::reconcile::{End, Pass};
-use crate::report::{Pause, Performed, PfReport, Problem, ProblemKind, TakenVf};
+use crate::report::{Pause, Performed, PfReport, PfState, Problem, ProblemKind, TakenVf};
 use crate::sim::SimHost;
 use crate::sim::ledger::{MemoryLedger, Quiet};
 use schemars::JsonSchema;
@@ -67,8 +67,7 @@ impl Forecast {
     /// Whether there is nothing to do and nothing in the way.
     pub fn is_converged(&self) -> bool {
         self.pfs.iter().all(|pf| {
-            use ProblemKind::{PfDown, Unsupported};
-            let settled = |problem: &Problem| matches!(problem.kind, Unsupported | PfDown);
+            let settled = |problem: &Problem| problem.kind.state() == PfState::Ready;
             pf.steps.is_empty() && pf.problems.iter().all(settled)
         })
     }

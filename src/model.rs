@@ -15,7 +15,7 @@ pub mod timestamp;
 pub mod vf;
 pub mod vf_index;
 
-pub use action::{Action, BindTarget, Persistence, Step};
+pub use action::{Action, BindTarget, Binding, Persistence, Step};
 pub use address::{MacAddress, PciAddress, PciId};
 pub use allocation::{Allocation, Borrower};
 pub use holder::Holder;

@@ -74,6 +74,8 @@ pub struct Policy {
     pub vfs: Option<VfRange>,
     pub mtu: Option<Mtu>,
     pub device_type: DeviceType,
+    /// The policy says which driver: one that somebody else gives a VF is taken back.
+    pub names_driver: bool,
     pub driver_autoprobe: Option<bool>,
     /// Somebody else creates the VFs: never change their number. `None` is "not set".
     pub external: Option<bool>,

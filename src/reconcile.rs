@@ -3,7 +3,7 @@
 mod effect;
 
 use crate::host::{Host, HostError, Look};
-use crate::model::{Action, Node, PciAddress, Persistence, PfSnapshot, Step};
+use crate::model::{Action, Binding, Node, PciAddress, Persistence, PfSnapshot, Step};
 use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
@@ -233,6 +233,7 @@ impl Pass<'_> {
                 pf: pf.address,
                 step: step.clone(),
                 though_in_use: self.force || !round.plan.taken.is_empty(),
+                seen: binding(step, pf),
             });
             let took = begin.elapsed();
             self.progress
@@ -275,6 +276,17 @@ impl Pass<'_> {
             self.ledger.set_owned(pf.address, Some(owned));
         }
     }
+}
+
+fn binding(step: &Step, pf: &PfSnapshot) -> Option<Binding> {
+    let Step::Bind { vf, .. } = step else {
+        return None;
+    };
+    let vf = pf.vfs.get(vf)?;
+    Some(Binding {
+        driver: vf.driver.clone(),
+        driver_override: vf.driver_override.clone(),
+    })
 }
 
 #[cfg(test)]

@@ -159,6 +159,8 @@ pub enum ProblemKind {
     Unsupported,
     /// Somebody set the PF down, and it is left so.
     PfDown,
+    /// Another program has chosen a driver for the VF, and its policy names none.
+    OfOthers,
 }
 
 /// A step that was done, and how long the kernel took for it.

@@ -127,6 +127,7 @@ pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
         ProblemKind::NoDriver => "no_driver",
         ProblemKind::ShortVfList => "short_vf_list",
         ProblemKind::Unsupported => "unsupported",
+        ProblemKind::OfOthers => "of_others",
         ProblemKind::Awaits => "awaits",
         ProblemKind::PfDown => "pf_down",
     }

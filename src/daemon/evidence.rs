@@ -71,10 +71,11 @@ impl Seen {
         let is_desired = matches!(self.resolution, Resolution::Desired(_));
         // Others may be the reason why less was planned.
         let leaves_the_step_alone = |problem: &Problem| {
-            use ProblemKind::{Awaits, Contested, Failed, PfDown, Unsupported};
+            use ProblemKind::{Awaits, Contested, Failed, OfOthers, PfDown, Unsupported};
             let is_of_a_step = match problem.kind {
                 Contested | Failed | PfDown | Unsupported => true,
                 Awaits => problem.step.is_some(),
+                OfOthers => return problem.vf != step.vf(),
                 _ => false,
             };
             is_of_a_step && problem.step.as_ref() != Some(step)

@@ -160,6 +160,7 @@ pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) {
         ProblemKind::Failed => entry!(warn, id::FAILED),
         ProblemKind::Contested => entry!(warn, id::CONTESTED),
         ProblemKind::NoDriver | ProblemKind::PfDown => entry!(info, id::WAITING),
+        ProblemKind::OfOthers => entry!(info, id::REFUSED),
         // A moment in the course of things; status shows it if it lasts.
         ProblemKind::Awaits => entry!(debug, id::WAITING),
         ProblemKind::InUse

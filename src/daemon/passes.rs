@@ -55,10 +55,9 @@ impl Coordinator {
         }
         let mut blocked = std::mem::take(&mut slot.blocked);
         // Somebody's wish is done at once, whatever becomes of it.
-        blocked.hold(match waiting.retry {
-            Retry::Everything => BTreeSet::new(),
-            Retry::Nothing | Retry::Transient => slot.contests.held(Instant::now()),
-        });
+        let now = Some(Instant::now()).filter(|_| waiting.retry != Retry::Everything);
+        blocked.hold(now.map_or_else(BTreeSet::new, |now| slot.contests.held(now)));
+        blocked.wait_for_drivers(now.map(|now| slot.bereft.abandoned(now)));
         let pause = match self.only_looks {
             true => Some(ONLY_LOOKING),
             false => self.paused.read(|pauses| pauses.of(pf).cloned()),

@@ -3,6 +3,7 @@
 mod seen;
 
 use super::backoff::Backoff;
+use super::bereft::Bereft;
 use super::contest::Contests;
 use super::watched::Watched;
 use crate::events::Cause;
@@ -27,6 +28,7 @@ pub(super) struct Slot {
     pub(super) waiting: Option<Waiting>,
     pub(super) blocked: Blocked,
     pub(super) contests: Contests,
+    pub(super) bereft: Bereft,
     pub(super) backoff: Backoff,
     pub(super) retry_at: Option<Instant>,
     /// Events wait until then.

@@ -12,6 +12,17 @@ pub struct Action {
     /// Also to VFs in use, those included that were taken after they were looked at.
     #[serde(default)]
     pub though_in_use: bool,
+    /// What binds the VF of a `Bind` step, as it was seen: if it is another by now, somebody else
+    /// is at it. `None`: whatever it is.
+    #[serde(default)]
+    pub seen: Option<Binding>,
+}
+
+/// What a VF is bound to, and what is to be bound to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Binding {
+    pub driver: Option<DriverName>,
+    pub driver_override: Option<DriverName>,
 }
 
 #[derive(

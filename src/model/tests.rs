@@ -313,6 +313,7 @@ fn actions_survive_being_written_down() {
             pf,
             step,
             though_in_use: false,
+            seen: None,
         };
         let text = serde_json::to_string(&action).unwrap();
         assert_eq!(

@@ -2,7 +2,7 @@
 
 use super::netdev::Netdevs;
 use super::{Input, Plan};
-use crate::model::{DriverName, Mtu, Persistence, PfSnapshot, Step};
+use crate::model::{DriverName, Mtu, Persistence, PfSnapshot, Step, VfIndex};
 use crate::report::{Problem, ProblemKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -12,6 +12,9 @@ pub struct Blocked {
     failed: BTreeMap<Step, Block>,
     held: BTreeSet<Step>,
     pub(super) netdevs: Netdevs,
+    /// The VFs that had no driver for so long that nobody is just giving them one. `None`: nobody
+    /// waits for that.
+    abandoned: Option<BTreeSet<VfIndex>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,6 +133,16 @@ impl Blocked {
     /// Leave these alone for now, and no others. Whoever says so tells why.
     pub fn hold(&mut self, steps: BTreeSet<Step>) {
         self.held = steps;
+    }
+
+    /// A VF without a driver is for another to bind, unless it is one of these.
+    pub fn wait_for_drivers(&mut self, abandoned: Option<BTreeSet<VfIndex>>) {
+        self.abandoned = abandoned;
+    }
+
+    pub(super) fn waits_for_driver(&self, vf: VfIndex) -> bool {
+        let abandoned = self.abandoned.as_ref();
+        abandoned.is_some_and(|abandoned| !abandoned.contains(&vf))
     }
 
     /// As if it had not been tried.

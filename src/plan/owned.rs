@@ -1,9 +1,11 @@
 //! What we own: which PFs we configured, what we set there, and what was there before.
 
+mod before;
+
 use super::Plan;
 use crate::model::{
     BindTarget, DriverName, MacAddress, Mtu, NetworkName, Node, PciAddress, PfSnapshot, Step,
-    VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
+    VfAttribute, VfIndex, VfSetting, VfSettings, VfSnapshot, VlanProto,
 };
 use crate::policy::resolve::{Hold, Resolution};
 use crate::policy::{DeviceType, OnRemoval};
@@ -70,6 +72,10 @@ pub struct OwnedPf {
     /// VFs that we made and that had no driver since.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unprobed: BTreeSet<VfIndex>,
+    /// What VFs that we made had when they were new; empty before they were seen. `None`: others
+    /// made them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fresh: Option<VfSettings>,
     pub vfs: BTreeMap<VfIndex, OwnedVf>,
 }
 
@@ -169,7 +175,10 @@ pub fn still_owned(
     resolution: &Resolution,
     pf: &PfSnapshot,
 ) -> Option<OwnedPf> {
-    let mut owned = owned.filter(|owned| owned.is_of(pf))?.clone();
+    let known = owned.filter(|owned| owned.is_of(pf));
+    let Some(mut owned) = known.cloned() else {
+        return seen_first(resolution, pf);
+    };
     owned.permanent_mac = owned.permanent_mac.or(pf.permanent_mac());
     let desired = match resolution {
         Resolution::AwaitsName => return Some(owned),
@@ -185,8 +194,10 @@ pub fn still_owned(
     if pf.num_vfs == 0 {
         owned.vfs.clear();
         owned.unsupported.clear();
+        owned.fresh = None;
         owned.created_vfs &= desired.is_some();
     }
+    owned.note_fresh(pf);
     owned.unprobed.retain(|index| {
         let is_bound = pf.vfs.get(index).is_some_and(|vf| vf.driver.is_some());
         index.0 < pf.num_vfs && !is_bound
@@ -226,6 +237,9 @@ pub fn still_owned(
             !mine.settings.is_empty() || mine.driver || mine.mtu
         })
     });
+    if let Some(desired) = desired {
+        owned.note_before(desired, pf);
+    }
     if pf.driver.is_none() {
         // With the driver went the netdev: the next one starts with an MTU of its own.
         owned.mtu_before = None;
@@ -239,6 +253,20 @@ pub fn still_owned(
         .autoprobe_before
         .filter(|&before| pf.autoprobe != before);
     (desired.is_some() || !owned.is_empty()).then_some(owned)
+}
+
+/// Of a PF on which nothing was done yet.
+fn seen_first(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
+    let Resolution::Desired(desired) = resolution else {
+        return None;
+    };
+    let mut owned = OwnedPf {
+        permanent_mac: pf.permanent_mac(),
+        on_removal: desired.on_removal,
+        ..OwnedPf::default()
+    };
+    owned.note_before(desired, pf);
+    (!owned.is_empty()).then_some(owned)
 }
 
 /// What we will own once the plan's steps are done. Written down before the first of them, so that
@@ -306,6 +334,7 @@ impl OwnedPf {
             Step::SetNumVfs { to, .. } => {
                 self.created_vfs = true;
                 self.unprobed = (0..*to).map(VfIndex).collect();
+                self.fresh = Some(VfSettings::default());
             }
             Step::SetAutoprobe { .. } => {
                 self.autoprobe_before.get_or_insert(pf.autoprobe);
@@ -317,7 +346,8 @@ impl OwnedPf {
             }
             Step::SetVf { vf, setting, .. } => {
                 let attribute = setting.attribute();
-                let before = seen(vf).and_then(|vf: &VfSnapshot| vf.settings.get(attribute));
+                let is = seen(vf).and_then(|vf: &VfSnapshot| vf.settings.get(attribute));
+                let before = self.before(attribute, is);
                 let mine = self.vfs.entry(*vf).or_default();
                 let before = *mine.settings.entry(attribute).or_insert(before);
                 if let VfSetting::Mac(mac) = *setting

@@ -29,6 +29,7 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
         mtu_before: has_raised_mtu(desired, pf).then_some(Mtu::ETHERNET),
         autoprobe_before: (!pf.autoprobe && desired.driver_autoprobe != Some(true)).then_some(true),
         unsupported: BTreeSet::new(),
+        fresh: None,
         unprobed: unprobed.map(|(&index, _)| index).collect(),
         vfs: vfs.collect(),
     };

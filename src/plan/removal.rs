@@ -53,8 +53,9 @@ fn undo_vf(input: &Input, index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan
     // Its netdev takes another address when its driver probes.
     let readdress = owned.settings.contains_key(&VfAttribute::Mac)
         && (vf.interface.as_ref()).is_some_and(|interface| Some(interface.mac) == owned.mac);
+    let of_others = vf.driver_override.is_some() && !owned.driver;
     let driver = owned.driver && (vf.driver_override.is_some() || vf.driver.is_none());
-    let rebind = driver || readdress;
+    let rebind = driver || readdress && !of_others;
     if settings.is_empty() && !rebind {
         undo_mtu(index, owned, vf, plan);
         return;

@@ -8,7 +8,7 @@ use crate::model::{
 };
 use crate::policy::DeviceType;
 use crate::policy::resolve::{DesiredPf, DesiredVf};
-use crate::report::ProblemKind;
+use crate::report::{Problem, ProblemKind};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 
@@ -47,7 +47,11 @@ impl Vf<'_> {
         let mut mine = Plan::default();
         let mut settings = self.settings(&mut mine);
         let new_mac = settings.iter().any(|&setting| self.is_new_mac(setting));
-        let bind = self.bind(new_mac);
+        let others = self.is_of_others();
+        let bind = self.bind(new_mac).filter(|_| others.is_none());
+        if let Some(others) = others.filter(|_| self.wanted.claim.is_some()) {
+            plan.problems.push(others);
+        }
         let bind = bind.filter(|_| !self.awaits_mac(&settings));
         let mtu = self.mtu().filter(|_| bind.is_none());
         if settings.is_empty() && bind.is_none() && mtu.is_none() {
@@ -232,6 +236,39 @@ impl Vf<'_> {
             address: self.snapshot.address,
             from: bound.cloned(),
             to,
+        })
+    }
+
+    /// Somebody else has chosen its driver, or is just about to, and no policy says another.
+    fn is_of_others(&self) -> Option<Problem> {
+        let ours = self.owned.is_some_and(|owned| owned.driver);
+        if self.wanted.names_driver || self.wanted.device_type != DeviceType::Netdevice || ours {
+            return None;
+        }
+        let snapshot = self.snapshot;
+        let is_new = (self.input.owned).is_some_and(|owned| owned.unprobed.contains(&self.index));
+        let may_be_between = snapshot.driver.is_none() && !is_new;
+        let bound = snapshot.driver.as_ref();
+        let chosen = snapshot.driver_override.as_ref();
+        let (kind, reason) = match chosen.or(bound.filter(|driver| driver.is_userspace())) {
+            Some(chosen) => (
+                ProblemKind::OfOthers,
+                format!("another program has chosen driver {chosen} for it"),
+            ),
+            None if may_be_between && self.input.blocked.waits_for_driver(self.index) => (
+                ProblemKind::Awaits,
+                "its driver was just taken, perhaps for another".to_owned(),
+            ),
+            None => return None,
+        };
+        let hint = "device_type = \"netdevice\" in the policy binds it to the kernel's driver, \
+                    and device_type = \"any\" leaves drivers alone";
+        Some(Problem {
+            kind,
+            vf: Some(self.index),
+            step: None,
+            reason,
+            hint: Some(hint.to_owned()),
         })
     }
 

@@ -80,6 +80,9 @@ pub struct DesiredVf {
     /// Which entry of `DesiredPf::policies` claims it; an unclaimed VF is left with its driver.
     pub claim: Option<usize>,
     pub device_type: DeviceType,
+    /// Else the driver that somebody else gave it, or is just giving it, is left alone.
+    #[serde(default)]
+    pub names_driver: bool,
     pub mtu: Option<Mtu>,
     pub settings: VfSettings,
 }
@@ -294,6 +297,7 @@ fn desired_vf(
         return DesiredVf {
             claim,
             device_type: DeviceType::Netdevice,
+            names_driver: false,
             mtu: None,
             settings,
         };
@@ -314,6 +318,7 @@ fn desired_vf(
     DesiredVf {
         claim,
         device_type: policy.device_type.clone(),
+        names_driver: policy.names_driver,
         mtu: policy.mtu,
         settings,
     }

@@ -134,6 +134,7 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
         let wanted = DesiredVf {
             claim,
             device_type: device_type.unwrap_or_default(),
+            names_driver: false,
             mtu: None,
             settings: VfSettings::default(),
         };

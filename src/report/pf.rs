@@ -65,6 +65,8 @@ impl ProblemKind {
             Self::NoDriver | Self::Awaits => PfState::Changing,
             // All that the driver can do is done.
             Self::Unsupported | Self::PfDown => PfState::Ready,
+            // All that a policy asks for is done.
+            Self::OfOthers => PfState::Ready,
         }
     }
 }

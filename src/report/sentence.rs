@@ -247,6 +247,7 @@ pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
         | ProblemKind::ShortVfList => "refused",
         ProblemKind::Unsupported => "limited",
         ProblemKind::PfDown => "down",
+        ProblemKind::OfOthers => "left alone",
         ProblemKind::NoDriver | ProblemKind::Awaits => "waiting",
     }
 }

@@ -38,6 +38,25 @@ impl SimHost {
         self.edit(pf, |pf| pf.unbind(vf));
     }
 
+    /// A hypervisor or a tool such as driverctl gives a VF a driver of its choice.
+    pub fn give_driver(&self, pf: PciAddress, vf: VfIndex, driver: DriverName) {
+        self.choose_driver(pf, vf, driver.clone());
+        let state = &mut *self.state();
+        if let Some(pf) = state.pfs.get_mut(&pf) {
+            pf.unbind(vf);
+            pf.probe(vf, Some(driver), &mut state.around.supply);
+        }
+    }
+
+    /// Only the choice: what has it keeps it.
+    pub fn choose_driver(&self, pf: PciAddress, vf: VfIndex, driver: DriverName) {
+        self.edit(pf, |pf| {
+            if let Some(vf) = pf.snapshot.vfs.get_mut(&vf) {
+                vf.driver_override = Some(driver);
+            }
+        });
+    }
+
     /// The drivers of VFs have registered their netdevs.
     pub fn finish_probing(&self, pf: PciAddress) {
         self.edit(pf, SimPf::show_netdevs);

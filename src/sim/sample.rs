@@ -24,6 +24,7 @@ pub fn policy(name: PolicyName) -> Policy {
         vfs: None,
         mtu: None,
         device_type: DeviceType::Netdevice,
+        names_driver: false,
         driver_autoprobe: None,
         external: None,
         is_rdma: false,

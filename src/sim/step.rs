@@ -5,7 +5,7 @@ use super::pf::{SimPf, Supply};
 use crate::host::HostError;
 use crate::model::{
     BindTarget, DriverName, LinkState, MacAddress, Mtu, PfInterface, Step, TxRate, VfAttribute,
-    VfIndex, VfSetting, VlanProto,
+    VfIndex, VfSetting, VfSnapshot, VlanProto,
 };
 use rustix::io::Errno;
 use std::collections::BTreeSet;
@@ -195,6 +195,32 @@ impl SimPf {
     }
 
     fn bind(
+        &mut self,
+        index: VfIndex,
+        to: &BindTarget,
+        step: &Step,
+        around: &mut Surroundings,
+    ) -> Result<(), HostError> {
+        let before = self.snapshot.vfs.get(&index).cloned();
+        let bound = self.try_to_bind(index, to, step, around);
+        if let (true, Some(before)) = (bound.is_err(), before) {
+            self.probe_again(index, before, around);
+        }
+        bound
+    }
+
+    /// What does not succeed changes nothing.
+    fn probe_again(&mut self, index: VfIndex, before: VfSnapshot, around: &mut Surroundings) {
+        if let Some(vf) = self.snapshot.vfs.get_mut(&index) {
+            vf.driver_override = before.driver_override;
+        }
+        let loaded = |driver: &DriverName| !around.missing_drivers.contains(driver);
+        if let Some(driver) = before.driver.filter(loaded) {
+            self.probe(index, Some(driver), &mut around.supply);
+        }
+    }
+
+    fn try_to_bind(
         &mut self,
         index: VfIndex,
         to: &BindTarget,

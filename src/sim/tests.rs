@@ -23,6 +23,7 @@ fn act(host: &SimHost, step: Step) -> Result<(), HostError> {
         pf: at(PF),
         step,
         though_in_use: false,
+        seen: None,
     })
 }
 
@@ -353,6 +354,7 @@ fn a_hung_call_leaves_the_rest_of_the_host_alone() {
             pf,
             step,
             though_in_use: false,
+            seen: None,
         })
         .unwrap();
         host.release_hung();

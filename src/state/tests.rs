@@ -52,6 +52,10 @@ fn full() -> Memory {
             Capability::Vlan8021ad,
         ]),
         unprobed: BTreeSet::from([VfIndex(5)]),
+        fresh: Some(VfSettings {
+            spoof_check: Some(true),
+            ..VfSettings::default()
+        }),
         vfs: BTreeMap::from([(VfIndex(3), vf)]),
     };
     let assignment = Assignment {

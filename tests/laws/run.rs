@@ -80,6 +80,13 @@ impl Run {
                 }
             }
             Event::UnbindVf(_, index) => host.unbind_vf(pf, vf(index)),
+            Event::Drive(_, index, bound) => {
+                let vfio = "vfio-pci".parse().unwrap();
+                match bound {
+                    true => host.give_driver(pf, vf(index), vfio),
+                    false => host.choose_driver(pf, vf(index), vfio),
+                }
+            }
             Event::PfUp(_, up) => host.set_pf_up(pf, *up),
             Event::PfMtu(_, mtu) => host.set_pf_mtu(pf, (*mtu).try_into().unwrap()),
             Event::Cable(_, speed) => host.set_cable(pf, *speed),
@@ -250,7 +257,7 @@ impl Run {
         lent.collect()
     }
 
-    /// VFs that have a driver, and whose drivers no policy has a say in.
+    /// VFs whose drivers no policy has a say in: it says so, or it names none and somebody else does.
     fn with_drivers_of_others(&self, pf: PciAddress) -> BTreeSet<VfIndex> {
         let Some(pf) = self.agent.host.pf(pf) else {
             return BTreeSet::new();
@@ -259,10 +266,21 @@ impl Run {
         let Resolution::Desired(desired) = resolve(&self.agent.policies, &node, &pf) else {
             return BTreeSet::new();
         };
+        let owned = self.agent.ledger.owned(pf.address).unwrap_or_default();
+        let ours = |vf: &VfIndex| owned.vfs.get(vf).is_some_and(|vf| vf.driver);
         let wanted = desired.vfs.into_iter();
         let theirs = wanted.filter(|(index, wanted)| {
-            let is_bound = pf.vfs.get(index).is_some_and(|vf| vf.driver.is_some());
-            is_bound && wanted.device_type == DeviceType::Any
+            let Some(vf) = pf.vfs.get(index) else {
+                return false;
+            };
+            let user_space = vf.driver.as_ref().is_some_and(DriverName::is_userspace);
+            let is_chosen = vf.driver_override.is_some() || user_space;
+            let of_another = is_chosen && !wanted.names_driver && !ours(index);
+            match wanted.device_type {
+                DeviceType::Any => vf.driver.is_some(),
+                DeviceType::Netdevice => of_another,
+                DeviceType::Driver(_) => false,
+            }
         });
         theirs.map(|(index, _)| index).collect()
     }

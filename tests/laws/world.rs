@@ -120,6 +120,8 @@ pub(crate) enum Event {
     LoseVfs(usize, u16),
     SetVf(usize, u16, VfSetting),
     UnbindVf(usize, u16),
+    /// Somebody else gives it vfio-pci, or only says so.
+    Drive(usize, u16, bool),
     PfUp(usize, bool),
     PfMtu(usize, u32),
     Cable(usize, Option<u32>),
@@ -166,6 +168,7 @@ impl Event {
             | LoseVfs(slot, _)
             | SetVf(slot, ..)
             | UnbindVf(slot, _)
+            | Drive(slot, ..)
             | PfUp(slot, _)
             | PfMtu(slot, _)
             | Cable(slot, _)

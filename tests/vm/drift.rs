@@ -13,6 +13,7 @@ const POLICY: &str = r#"
 name = "pool"
 resource = "nics"
 num_vfs = 3
+device_type = "netdevice"
 mtu = 2000
 vlan = 100
 trust = true
@@ -257,5 +258,43 @@ fn a_pf_that_is_set_down_stays_down() -> Result<()> {
     let end = host.journal_end()?;
     host.run("ip link set enp1s0 up")?;
     host.wait_for_news(&end, "cleared: it was set down")?;
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn what_drifted_does_not_come_back_when_no_policy_asks_for_the_attribute_any_more() -> Result<()> {
+    let policy = |attributes: &str| {
+        format!("[[policy]]\nname = \"p\"\nnum_vfs = 2\n{attributes}\nmatch.vendor = \"8086\"\n")
+    };
+    let usual = "vlan = 0\ntrust = false\nspoof_check = true\nmax_tx_rate = 0\nmac = \"stable\"";
+    let host = Host::with_policy(&policy(usual))?;
+    host.plug_and_wait(Nic::igb(0), PF, 2)?;
+    let new = host.vf("enp1s0", 1)?;
+    let is_usual = vf_condition(
+        1,
+        ".vlan_list[0].vlan == 0 and (.trust | not) and .spoofchk and .rate.max_tx == 0",
+    );
+    // What somebody sets, and sriov-cni for a container that it never gives back.
+    for by_hand in ["vlan 7", "trust on", "spoofchk off", "max_tx_rate 30"] {
+        let end = host.journal_end()?;
+        host.run(&format!("ip link set enp1s0 vf 1 {by_hand}"))?;
+        host.wait_for_news(&end, "VF 1: ")?;
+        host.wait(&is_usual)?;
+    }
+    host.run("systemctl restart sriovd")?;
+    host.wait_for(PF, "ready", 2)?;
+    host.policy("10-test.toml", &policy("mac = \"stable\""))?;
+    host.run("sriovctl apply")?;
+    let now = host.vf("enp1s0", 1)?;
+    ensure!(now == new, "{now} {new}");
+    // Made for a policy without them, set since, and asked for after that.
+    host.run("ip link set enp1s0 vf 1 vlan 7; ip link set enp1s0 vf 1 spoofchk off")?;
+    host.policy(
+        "10-test.toml",
+        &policy("vlan = 100\nspoof_check = true\nmac = \"stable\""),
+    )?;
+    host.wait_for_vf("enp1s0", 1, ".vlan_list[0].vlan == 100 and .spoofchk")?;
+    host.policy("10-test.toml", &policy("mac = \"stable\""))?;
+    host.wait_for_vf("enp1s0", 1, ".vlan_list[0].vlan == 0 and .spoofchk")?;
     host.assert_second_pass_is_empty()
 }

@@ -36,6 +36,7 @@ fn a_vf_that_is_not_there_lacks_its_driver_and_no_mtu() {
     let wanted = DesiredVf {
         claim: Some(0),
         device_type: DeviceType::Netdevice,
+        names_driver: false,
         mtu: crate::model::Mtu::try_from(9000).ok(),
         settings: VfSettings::default(),
     };

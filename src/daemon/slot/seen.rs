@@ -47,8 +47,12 @@ impl Slot {
             self.backoff.reset();
             None
         };
-        let contests = self.contests.next_time(Instant::now());
-        self.retry_at = soon.into_iter().chain(contests).min();
+        let now = Instant::now();
+        if let Some(seen) = &self.seen {
+            self.bereft.note(&seen.pf, now);
+        }
+        let later = [self.contests.next_time(now), self.bereft.next_time(now)];
+        self.retry_at = soon.into_iter().chain(later.into_iter().flatten()).min();
         is_new
     }
 

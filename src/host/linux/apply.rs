@@ -52,7 +52,7 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             if tree.exists(device(*address).join("driver"))? {
                 with_links(|links| still_free(tree, links, action, |index| index == *vf))?;
             }
-            bind(tree, *vf, *address, from.as_ref(), to)
+            bind(tree, *vf, *address, from.as_ref(), to, action.seen.as_ref())
         }
         Step::SetVfMtu { vf, interface, mtu } => {
             let _lock = lock_by_index(tree, action, *vf)?;

@@ -2,13 +2,86 @@
 
 use super::{Tree, device, if_present, udev};
 use crate::host::HostError;
-use crate::model::{BindTarget, DriverName, PciAddress, VfIndex};
+use crate::model::{BindTarget, Binding, DriverName, PciAddress, VfIndex};
 use rustix::io::Errno;
 use std::path::Path;
 
+/// What does not succeed changes nothing: the VF has its former driver again. `seen`: nothing is done
+/// where it is not so any more.
+pub(super) fn bind(
+    tree: &Tree,
+    vf: VfIndex,
+    address: PciAddress,
+    from: Option<&DriverName>,
+    to: &BindTarget,
+    seen: Option<&Binding>,
+) -> Result<(), HostError> {
+    let device = device(address);
+    let before = binding(tree, &device)?;
+    if seen.is_some_and(|seen| *seen != before) {
+        return Err(HostError::Rebound {
+            what: format!("VF {vf} ({address})"),
+        });
+    }
+    let bound = try_to_bind(tree, vf, address, from, to);
+    // A driver that udev has still to load binds the VF itself then.
+    let is_waiting = matches!(bound, Err(HostError::DriverComing { .. }));
+    if bound.is_err() && !is_waiting {
+        // The first error is told: one of these follows from it, or from a device that is gone.
+        let wanted = wanted(to);
+        drop(restore(tree, address, &before, wanted));
+    }
+    bound
+}
+
+/// As it was, unless somebody else has a say in it by now.
+fn restore(
+    tree: &Tree,
+    address: PciAddress,
+    before: &Binding,
+    ours: Option<&DriverName>,
+) -> Result<(), HostError> {
+    let device = device(address);
+    let is = binding(tree, &device)?;
+    if is.driver_override.as_ref() != ours {
+        return Ok(());
+    }
+    if is.driver_override != before.driver_override {
+        let text = before.driver_override.as_ref();
+        let text = text.map_or("\n", DriverName::as_str);
+        tree.write(device.join("driver_override"), text)?;
+    }
+    if let (None, Some(driver)) = (&is.driver, &before.driver)
+        && !has_driver_without_link(tree, &device)?
+    {
+        let bind = format!("/sys/bus/pci/drivers/{driver}/bind");
+        tree.write(bind, &address.to_string())?;
+    }
+    Ok(())
+}
+
+fn binding(tree: &Tree, device: &Path) -> Result<Binding, HostError> {
+    Ok(Binding {
+        driver: if_present(tree.link_as(device.join("driver")))?,
+        driver_override: driver_override(tree, device)?,
+    })
+}
+
+pub(super) fn driver_override(tree: &Tree, device: &Path) -> Result<Option<DriverName>, HostError> {
+    // "(null)" is none, and no driver has such a name either.
+    Ok(tree.read(device.join("driver_override"))?.parse().ok())
+}
+
+fn wanted(to: &BindTarget) -> Option<&DriverName> {
+    match to {
+        BindTarget::Default => None,
+        BindTarget::Driver(driver) => Some(driver),
+    }
+}
+
 /// The override comes first: without one, `drivers_probe` does nothing while the PF's autoprobe is
 /// off.
-pub(super) fn bind(
+fn try_to_bind(
     tree: &Tree,
     vf: VfIndex,
     address: PciAddress,
@@ -17,9 +90,10 @@ pub(super) fn bind(
 ) -> Result<(), HostError> {
     let device = device(address);
     let function = || format!("VF {vf} ({address})");
-    let (what, wanted) = match to {
-        BindTarget::Default => ("binding it to its default driver".to_owned(), None),
-        BindTarget::Driver(driver) => (format!("binding it to {driver}"), Some(driver)),
+    let wanted = wanted(to);
+    let what = match wanted {
+        None => "binding it to its default driver".to_owned(),
+        Some(driver) => format!("binding it to {driver}"),
     };
     // Known to fail, so the VF had better keep what it has.
     if let Some(driver) = wanted

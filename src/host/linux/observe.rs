@@ -2,6 +2,7 @@
 //!
 //! Devices may vanish at any moment: a VF that does is left out, a PF that does is `None`.
 
+use super::bind::driver_override;
 use super::netdev::{self, Netdev};
 use super::{Links, PCI_DEVICES, Tree, device, holders, if_present, udev, vf_indexes, virtfn};
 use crate::host::netlink::Link;
@@ -291,8 +292,7 @@ fn observe_vf(
         vendor: tree.read_as(device.join("vendor"))?,
         device: tree.read_as(device.join("device"))?,
         driver,
-        // "(null)" is none, and no driver has such a name either.
-        driver_override: tree.read(device.join("driver_override"))?.parse().ok(),
+        driver_override: driver_override(tree, &device)?,
         iommu_group: if_present(tree.link_as(device.join("iommu_group")))?,
         interface,
         interface_elsewhere,

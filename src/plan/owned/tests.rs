@@ -109,6 +109,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
         autoprobe_before: Some(true),
         unsupported: BTreeSet::new(),
         unprobed: [VfIndex(0)].into(),
+        fresh: Some(VfSettings::default()),
         vfs: [(VF, vf)].into(),
     };
     assert_eq!(owned, expected);

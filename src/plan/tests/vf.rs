@@ -87,14 +87,77 @@ fn plan_binds_the_driver_of_the_device_type() {
     case.vf(0).interface = None;
     case.plans(&[]);
     case.policies[0].device_type = DeviceType::Netdevice;
+    case.policies[0].names_driver = true;
     case.plans(&["VF 0 driver default"]);
 }
 
 #[test]
-fn plan_clears_a_driver_override_that_the_policy_does_not_want() {
+fn plan_takes_a_vf_back_from_a_driver_only_where_the_policy_names_one() {
+    let mut case = Case::new(2, wants(&[VfSetting::Vlan(vlan(5))]));
+    for (vf, driver) in [(0, "igbvf"), (1, "vfio-pci")] {
+        case.vf(vf).driver = driver.parse().ok();
+        case.vf(vf).driver_override = "vfio-pci".parse().ok();
+    }
+    let attributes = ["VF 0 vlan 5", "VF 1 vlan 5"];
+    case.plans(&attributes);
+    case.reports(&[
+        (ProblemKind::OfOthers, Some(0)),
+        (ProblemKind::OfOthers, Some(1)),
+    ]);
+    // Also where it was bound by other means than an override.
+    case.vf(1).driver_override = None;
+    case.plans(&attributes);
+    case.policies[0].names_driver = true;
+    case.plans(&[
+        attributes[0],
+        "VF 0 driver default",
+        attributes[1],
+        "VF 1 driver default",
+    ]);
+    // Our own work is undone.
+    case.policies[0].names_driver = false;
+    let ours = owned::OwnedVf {
+        driver: true,
+        ..Default::default()
+    };
+    case.owned = Some(OwnedPf {
+        vfs: [(VfIndex(1), ours)].into(),
+        ..OwnedPf::default()
+    });
+    case.plans(&[attributes[0], attributes[1], "VF 1 driver default"]);
+}
+
+#[test]
+fn plan_leaves_a_vf_between_two_drivers_to_whoever_is_at_it() {
+    let mut case = Case::new(2, |_| ());
+    for vf in [0, 1] {
+        case.vf(vf).driver = None;
+        case.vf(vf).interface = None;
+    }
+    case.blocked.wait_for_drivers(Some([VfIndex(1)].into()));
+    case.plans(&["VF 1 driver default"]);
+    case.reports(&[(ProblemKind::Awaits, Some(0))]);
+    // New VFs have had none to lose.
+    case.owned = Some(OwnedPf {
+        unprobed: [VfIndex(0)].into(),
+        ..OwnedPf::default()
+    });
+    case.plans(&["VF 0 driver default", "VF 1 driver default"]);
+    case.owned = None;
+    case.policies[0].names_driver = true;
+    case.plans(&["VF 0 driver default", "VF 1 driver default"]);
+    case.policies[0].names_driver = false;
+    case.blocked.wait_for_drivers(None);
+    case.plans(&["VF 0 driver default", "VF 1 driver default"]);
+}
+
+#[test]
+fn plan_undoes_an_address_of_a_vf_with_anothers_driver_without_binding_it() {
     let mut case = Case::new(1, |_| ());
-    case.vf(0).driver_override = "vfio-pci".parse().ok();
-    case.plans(&["VF 0 driver default"]);
+    with_our_mac(&mut case, mac(9));
+    case.policies.clear();
+    case.vf(0).driver_override = "igbvf".parse().ok();
+    case.plans(&["VF 0 mac 02:00:00:00:00:09"]);
 }
 
 #[test]
@@ -189,7 +252,7 @@ fn plan_has_autoprobe_on_while_default_drivers_are_bound() {
 
 #[test]
 fn plan_unbinds_nothing_where_autoprobe_cannot_be_switched_on() {
-    let mut case = Case::new(1, |_| ());
+    let mut case = Case::new(1, |policy| policy.names_driver = true);
     case.pf.autoprobe = false;
     case.vf(0).driver_override = "igbvf".parse().ok();
     case.block(Step::SetAutoprobe { on: true });

@@ -46,6 +46,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Policy> {
         num_vfs,
         vfs,
         mtu,
+        names_driver: device_type.is_some(),
         device_type: device_type.unwrap_or_default(),
         driver_autoprobe,
         external,

@@ -80,6 +80,7 @@ fn what_is_not_written_has_its_default() {
         vfs: None,
         mtu: None,
         device_type: DeviceType::Netdevice,
+        names_driver: false,
         driver_autoprobe: None,
         external: None,
         is_rdma: false,

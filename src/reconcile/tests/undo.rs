@@ -226,3 +226,123 @@ fn a_nic_that_was_first_seen_without_its_netdev_is_known_by_it_later() {
     let owned = agent.ledger.memory().pfs[&pf()].clone();
     assert_eq!(owned.permanent_mac, seen(&agent).permanent_mac());
 }
+
+fn drift() -> [VfSetting; 5] {
+    [
+        VfSetting::Trust(true),
+        VfSetting::Vlan(vlan(7)),
+        VfSetting::SpoofCheck(false),
+        VfSetting::TxRate(TxRate { min: 0, max: 30 }),
+        VfSetting::LinkState(LinkState::Disable),
+    ]
+}
+
+/// A policy that asks for what new VFs have.
+fn usual(policy: &mut Policy) {
+    policy.num_vfs = Some(NumVfs::Count(2));
+    policy.settings.trust = Some(false);
+    policy.settings.vlan = Some(Vlan::NONE);
+    policy.settings.spoof_check = Some(true);
+    policy.settings.tx_rate = Some(TxRate::default());
+    policy.settings.link_state = Some(LinkState::Auto);
+}
+
+fn asks_no_more(policy: &mut Policy) {
+    policy.settings = crate::model::VfSettings::default();
+}
+
+#[test]
+fn what_drifted_is_not_what_was_before() {
+    for (made_by_us, restarts) in [(true, false), (true, true), (false, false), (false, true)] {
+        let mut agent = agent(DriverModel::I40E, vec![policy("a", usual)]);
+        if !made_by_us {
+            agent.host.set_num_vfs_by_hand(pf(), 2);
+        }
+        converge(&mut agent);
+        let new = vf(&agent, 1).settings;
+        for setting in drift() {
+            agent.host.set_vf_setting(pf(), VfIndex(1), setting);
+            if restarts {
+                agent.restart();
+            }
+            converge(&mut agent);
+        }
+        assert_eq!(vf(&agent, 1).settings, new);
+        edit(&mut agent, asks_no_more);
+        converge(&mut agent);
+        assert_eq!(vf(&agent, 1).settings, new, "{made_by_us} {restarts}");
+        agent.policies = set(Vec::new());
+        converge(&mut agent);
+        let expected = if made_by_us { 0 } else { 2 };
+        assert_eq!(seen(&agent).num_vfs, expected);
+        assert_eq!(agent.ledger.memory().pfs.len(), 0);
+    }
+}
+
+#[test]
+fn what_was_set_before_a_policy_asked_for_it_is_not_what_a_new_vf_has() {
+    let mut agent = agent(DriverModel::I40E, vec![policy("a", count(2))]);
+    converge(&mut agent);
+    let new = vf(&agent, 1).settings;
+    // As a container's plugin leaves it that did not come to giving it back.
+    for setting in drift() {
+        agent.host.set_vf_setting(pf(), VfIndex(1), setting);
+    }
+    edit(&mut agent, |policy| {
+        dataplane(policy);
+        policy.num_vfs = Some(NumVfs::Count(2));
+        policy.mac = MacChoice::Kernel;
+        policy.settings.tx_rate = Some(TxRate { min: 0, max: 50 });
+        policy.settings.link_state = Some(LinkState::Enable);
+    });
+    converge(&mut agent);
+    assert_ne!(vf(&agent, 1).settings, new);
+    edit(&mut agent, asks_no_more);
+    converge(&mut agent);
+    assert_eq!(vf(&agent, 1).settings, new);
+}
+
+#[test]
+fn what_a_container_has_is_not_what_was_before() {
+    let mut agent = agent(DriverModel::IGB, vec![policy("a", count(2))]);
+    agent.host.set_num_vfs_by_hand(pf(), 2);
+    converge(&mut agent);
+    let new = vf(&agent, 1).settings;
+    let netns = "/run/netns/pod".to_owned();
+    agent
+        .host
+        .hold(pf(), VfIndex(1), Holder::CniAllocation { netns });
+    for setting in [VfSetting::Trust(true), VfSetting::Vlan(vlan(7))] {
+        agent.host.set_vf_setting(pf(), VfIndex(1), setting);
+    }
+    edit(&mut agent, |policy| {
+        policy.settings.trust = Some(false);
+        policy.settings.vlan = Some(vlan(100));
+    });
+    agent.pass(pf());
+    agent.host.release(pf(), VfIndex(1));
+    converge(&mut agent);
+    assert_eq!(vf(&agent, 1).settings.vlan, Some(vlan(100)));
+    edit(&mut agent, asks_no_more);
+    converge(&mut agent);
+    assert_eq!(vf(&agent, 1).settings, new);
+}
+
+#[test]
+fn an_address_that_drifted_does_not_come_back() {
+    let fixed = |policy: &mut Policy| policy.mac = MacChoice::Stable;
+    let mut agent = agent(DriverModel::IGB, vec![policy("a", fixed)]);
+    agent.host.set_num_vfs_by_hand(pf(), 1);
+    converge(&mut agent);
+    // Another sriovd of which nothing is known any more has set it.
+    agent.ledger = crate::sim::MemoryLedger::default();
+    converge(&mut agent);
+    let by_hand = MacAddress([2, 0, 0, 0, 0, 9]);
+    agent
+        .host
+        .set_vf_setting(pf(), VfIndex(0), VfSetting::Mac(by_hand));
+    converge(&mut agent);
+    edit(&mut agent, |policy| policy.mac = MacChoice::Kernel);
+    converge(&mut agent);
+    assert_ne!(vf(&agent, 0).settings.mac, Some(by_hand));
+}

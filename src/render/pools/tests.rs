@@ -10,6 +10,7 @@ fn wanted(device_type: DeviceType) -> DesiredVf {
     DesiredVf {
         claim: Some(0),
         device_type,
+        names_driver: false,
         mtu: None,
         settings: crate::model::VfSettings {
             trust: Some(true),

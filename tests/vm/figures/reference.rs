@@ -38,6 +38,7 @@ fn configure(pf: PciAddress) -> Result<()> {
             pf,
             step,
             though_in_use: false,
+            seen: None,
         })
     };
     apply(Step::SetAutoprobe { on: false })?;

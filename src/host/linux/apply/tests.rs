@@ -17,6 +17,7 @@ fn apply(host: &Prepared, step: Step) -> Result<(), HostError> {
         pf: pf(),
         step,
         though_in_use: false,
+        seen: None,
     })
 }
 
@@ -140,6 +141,7 @@ fn a_vf_that_was_lent_since_it_was_looked_at_is_left_alone() {
         pf: pf(),
         step,
         though_in_use: true,
+        seen: None,
     });
     assert!(
         matches!(forced, Err(HostError::NoEffect { .. })),

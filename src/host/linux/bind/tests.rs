@@ -3,7 +3,7 @@
 use super::{bind, rebind};
 use crate::host::HostError;
 use crate::host::linux::prepared::{PF, Prepared, pci, vf_address};
-use crate::model::{BindTarget, DriverName, VfIndex};
+use crate::model::{BindTarget, Binding, DriverName, VfIndex};
 
 fn to(driver: &str) -> BindTarget {
     BindTarget::Driver(driver.parse().unwrap())
@@ -15,7 +15,7 @@ fn driver(name: &str) -> Option<DriverName> {
 
 fn bind_vf_0(host: &Prepared, from: &str, to: &BindTarget) -> Result<(), HostError> {
     let from = driver(from);
-    bind(&host.tree, VfIndex(0), vf_address(0), from.as_ref(), to)
+    bind(&host.tree, VfIndex(0), vf_address(0), from.as_ref(), to, None)
 }
 
 /// In a prepared tree a driver stays bound: as if it had claimed the VF again.
@@ -138,4 +138,52 @@ fn a_device_is_given_to_the_driver_that_it_had_and_to_no_other() {
     }
     host.remove(&format!("{vf}/driver"));
     rebind(&host.tree, vf_address(0)).unwrap();
+}
+
+#[test]
+fn a_vf_that_somebody_else_has_given_a_driver_since_is_left_to_them() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    let seen = Binding {
+        driver: "igbvf".parse().ok(),
+        driver_override: None,
+    };
+    let bind = |host: &Prepared| {
+        let to = BindTarget::Default;
+        let from = driver("igbvf");
+        bind(&host.tree, VfIndex(0), vf_address(0), from.as_ref(), &to, Some(&seen))
+    };
+    host.file(&format!("{vf}/driver_override"), "vfio-pci\n");
+    let overtaken = HostError::Rebound {
+        what: "VF 0 (0000:01:10.0)".to_owned(),
+    };
+    assert_eq!(bind(&host), Err(overtaken.clone()));
+    assert_eq!(host.text(&format!("{vf}/driver_override")), "vfio-pci\n");
+    host.file(&format!("{vf}/driver_override"), "(null)\n");
+    assert_eq!(bind(&host), Ok(()));
+    host.file(&format!("{vf}/driver_override"), "");
+    host.remove(&format!("{vf}/driver"));
+    assert_eq!(bind(&host), Err(overtaken));
+}
+
+/// In a prepared tree a driver stays bound: what claims nothing is a VF without one.
+#[test]
+fn what_fails_leaves_the_override_as_it_was() {
+    let host = Prepared::with_pf();
+    let vf = host.vf(0, "igbvf");
+    host.directory("sys/bus/pci/drivers/vfio-pci");
+    let is = |host: &Prepared| host.text(&format!("{vf}/driver_override"));
+    bind_vf_0(&host, "igbvf", &to("vfio-pci")).unwrap_err();
+    assert!(is(&host).starts_with('\n'), "{}", is(&host));
+    // Somebody is unbinding it.
+    host.file(&format!("{vf}/driver_override"), "vfio-pci\n");
+    host.remove(&format!("{vf}/driver"));
+    host.file(&format!("{vf}/uevent"), "DRIVER=igbvf\n");
+    let error = bind_vf_0(&host, "igbvf", &BindTarget::Default).unwrap_err();
+    assert!(matches!(error, HostError::Rebinding { .. }), "{error}");
+    assert_eq!(is(&host).trim(), "vfio-pci");
+    // Nothing takes it.
+    host.file(&format!("{vf}/uevent"), "PCI_CLASS=20000\n");
+    bind_vf_0(&host, "igbvf", &BindTarget::Default).unwrap_err();
+    assert_eq!(is(&host).trim(), "vfio-pci");
 }
