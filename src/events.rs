@@ -32,6 +32,8 @@ pub enum Scope {
     Node,
     /// Somebody closed this VFIO group.
     VfioGroup(u32),
+    /// A VFIO device that was opened without its group.
+    VfioDevice,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]

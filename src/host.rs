@@ -17,8 +17,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Look {
     /// Without looking for who uses the VFs.
     Plain,
-    /// With the holders of every VF: costs some reads per VF.
+    /// With the holders of every VF, to be shown: some reads per VF, and nothing is opened. An open
+    /// VFIO group of which no device is open is not seen.
+    ToShow,
+    /// With the holders of every VF, before something is done to all: costs some reads per VF.
     WithHolders,
+    /// With the holders of this VF, and of no other.
+    WithHoldersOf(VfIndex),
 }
 
 /// May block for seconds, some drivers for ever: never call it on an event loop.

@@ -203,7 +203,7 @@ impl Host for SimHost {
             return Err(fault::unread(&pf, errno));
         }
         fault::look(&mut state.looks, Some(pf), &pf)?;
-        let with_holders = look == Look::WithHolders;
+        let with_holders = look != Look::Plain;
         Ok(state.pfs.get(&pf).map(|pf| pf.observed(with_holders)))
     }
 

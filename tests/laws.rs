@@ -164,6 +164,8 @@ proptest! {
         let before = |turn| {
             let mut run = Run::new(&world);
             events.iter().filter(|event| !event.is_fault()).for_each(|event| run.happen(event));
+            // Drivers that do not come are waited for without end.
+            run.happen(&Event::ModulesLate(false));
             run.happen(&Event::Policies(turn));
             run
         };

@@ -177,7 +177,7 @@ pub(super) fn look_at(
 ) -> Result<HostSnapshot, HostError> {
     let mut pfs = BTreeMap::new();
     for address in addresses {
-        let pf = view.host.observe(address, Look::WithHolders)?;
+        let pf = view.host.observe(address, Look::ToShow)?;
         pfs.extend(pf.map(|pf| (address, pf)));
     }
     let node = (*view.node).clone();

@@ -161,7 +161,7 @@ impl Lender {
         vf: &PoolVf,
         userspace: bool,
     ) -> Result<Result<(PfSnapshot, VfSnapshot), String>, AttachError> {
-        let Some(pf) = self.host.observe(vf.pf, Look::WithHolders)? else {
+        let Some(pf) = self.host.observe(vf.pf, Look::WithHoldersOf(vf.vf))? else {
             return Ok(Err("is gone with its PF".to_owned()));
         };
         let snapshot = pf.vfs.get(&vf.vf).filter(|it| it.address == vf.address);

@@ -5,7 +5,7 @@ use super::slot::{Slot, Waiting};
 use super::{job, journal};
 use crate::events::{Cause, Scope, Trigger};
 use crate::host::HostError;
-use crate::model::PciAddress;
+use crate::model::{DriverName, PciAddress, VfSnapshot};
 use crate::report::{Happening, ProblemKind, Seen};
 use std::sync::Arc;
 
@@ -54,8 +54,12 @@ impl Coordinator {
                 self.tell_trigger(&cause, None);
                 job::look_at_node(&self.shared, &self.messages, cause);
             }
-            Scope::VfioGroup(group) => {
-                for pf in self.concerned_by_group(group) {
+            Scope::VfioGroup(_) | Scope::VfioDevice => {
+                let group = match scope {
+                    Scope::VfioGroup(group) => Some(group),
+                    _ => None,
+                };
+                for pf in self.concerned_by_vfio(group) {
                     self.tell_trigger(&cause, Some(pf));
                     self.ask(pf, Waiting::new(cause.clone()));
                 }
@@ -118,19 +122,21 @@ impl Coordinator {
             .map(|(&pf, _)| pf)
     }
 
-    /// Where a refusal waits for it, or a pass at work may have seen the group while it was open.
-    fn concerned_by_group(&self, group: u32) -> Vec<PciAddress> {
+    /// Where a refusal waits for it, or a pass at work may have seen it while it was open. A device
+    /// that was opened without its group is one of any VF that vfio has.
+    fn concerned_by_vfio(&self, group: Option<u32>) -> Vec<PciAddress> {
         let waits = |slot: &Slot| {
             let seen = slot.seen.as_ref();
             let refused = seen.is_some_and(|seen| {
                 let mut problems = seen.problems.iter();
                 problems.any(|problem| problem.kind == ProblemKind::InUse)
             });
-            let has_group = |seen: &Arc<Seen>| {
-                let mut vfs = seen.pf.vfs.values();
-                vfs.any(|vf| vf.iommu_group == Some(group))
+            let is_it = |vf: &VfSnapshot| match group {
+                Some(group) => vf.iommu_group == Some(group),
+                None => vf.driver.as_ref().is_some_and(DriverName::is_vfio),
             };
-            (refused || slot.running.is_some()) && seen.is_none_or(has_group)
+            let has_it = |seen: &Arc<Seen>| seen.pf.vfs.values().any(is_it);
+            (refused || slot.running.is_some()) && seen.is_none_or(has_it)
         };
         let waiting = self.slots.iter().filter(|(_, slot)| waits(slot));
         waiting.map(|(&pf, _)| pf).collect()

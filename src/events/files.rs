@@ -107,7 +107,7 @@ impl Kind {
             }
             Self::VfioDevices => {
                 let device = text?.to_owned();
-                (Scope::Everything, Cause::VfioDeviceClosed { device })
+                (Scope::VfioDevice, Cause::VfioDeviceClosed { device })
             }
             Self::Allocations => {
                 let vf: PciAddress = text?.parse().ok()?;

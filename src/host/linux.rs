@@ -9,9 +9,11 @@ mod observe;
 mod others;
 #[cfg(test)]
 pub(crate) mod prepared;
+mod quiet;
 mod udev;
+mod user_space;
 
-use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError};
+use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError, QueueDiscipline};
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
 use crate::model::{
@@ -127,6 +129,11 @@ impl Host for LinuxHost {
 trait Links {
     fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError>;
     fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError>;
+    /// How many programs have this RDMA device open.
+    fn rdma_contexts(&mut self, device: &str) -> Result<u64, NetlinkError>;
+    fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError>;
+    /// Where routes lead that somebody has made over this interface.
+    fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError>;
     /// The links in another network namespace, none where none of ours ever went there.
     fn links_in(&mut self, namespace: BorrowedFd<'_>) -> Result<Vec<Link>, NetlinkError>;
 }
@@ -138,6 +145,18 @@ impl Links for Netlink {
 
     fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {
         self.addresses()
+    }
+
+    fn rdma_contexts(&mut self, device: &str) -> Result<u64, NetlinkError> {
+        netlink::rdma_user_contexts(device)
+    }
+
+    fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError> {
+        self.queue_disciplines()
+    }
+
+    fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {
+        self.routes_over(interface)
     }
 
     fn links_in(&mut self, namespace: BorrowedFd<'_>) -> Result<Vec<Link>, NetlinkError> {

@@ -5,8 +5,11 @@
 mod address;
 mod attributes;
 mod change;
+mod discipline;
 mod link;
 mod namespace;
+mod rdma;
+mod route;
 mod statistics;
 mod vf;
 
@@ -15,6 +18,7 @@ use crate::model::{Mtu, VfIndex, VfSetting};
 pub use address::InterfaceAddress;
 use attributes::{align, attributes, u32_at};
 pub use change::{Hop, Route};
+pub use discipline::QueueDiscipline;
 pub use link::Link;
 use netlink_packet_core::{
     NLM_F_ACK, NLM_F_ACK_TLVS, NLM_F_CAPPED, NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST,
@@ -23,6 +27,7 @@ use netlink_packet_core::{
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkFlags, LinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
+pub use rdma::user_contexts as rdma_user_contexts;
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
@@ -118,7 +123,11 @@ pub fn with_kept<T>(work: impl FnOnce(&mut Netlink) -> T) -> Result<T, NetlinkEr
 
 impl Netlink {
     pub fn open() -> Result<Self, NetlinkError> {
-        let mut socket = Socket::new(NETLINK_ROUTE)?;
+        Self::of(NETLINK_ROUTE)
+    }
+
+    fn of(protocol: isize) -> Result<Self, NetlinkError> {
+        let mut socket = Socket::new(protocol)?;
         socket.bind_auto()?;
         // Connected to the kernel, so that nobody else can send us an answer.
         socket.connect(&SocketAddr::new(0, 0))?;
@@ -213,7 +222,7 @@ impl Netlink {
         &mut self,
         request: RouteNetlinkMessage,
         flags: u16,
-        mut take: impl FnMut(&[u8]) -> Result<(), Malformed>,
+        take: impl FnMut(&[u8]) -> Result<(), Malformed>,
     ) -> Result<Answer, NetlinkError> {
         self.sequence = self.sequence.wrapping_add(1);
         let mut header = NetlinkHeader::default();
@@ -223,6 +232,15 @@ impl Netlink {
         request.finalize();
         self.buffer.resize(request.buffer_len(), 0);
         request.serialize(&mut self.buffer);
+        self.converse(flags, take)
+    }
+
+    /// Sends what is in the buffer, which has the present sequence number, and takes what is answered.
+    fn converse(
+        &mut self,
+        flags: u16,
+        mut take: impl FnMut(&[u8]) -> Result<(), Malformed>,
+    ) -> Result<Answer, NetlinkError> {
         self.socket.send(&self.buffer, 0)?;
 
         let mut answer = Answer::Whole;

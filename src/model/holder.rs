@@ -14,6 +14,18 @@ pub enum Holder {
     VfioGroup { group: u32 },
     /// A process has the device open through another user-space driver.
     UserspaceDevice,
+    /// The driver is of uio, which tells only of all its devices together that one of them is open.
+    UioDevice { device: String },
+    /// A program has the VF's RDMA device open.
+    Rdma { device: String },
+    /// A packet socket is bound to the netdev in our namespace.
+    PacketSocket,
+    /// An XDP program is attached to the netdev in our namespace.
+    Xdp,
+    /// The netdev in our namespace has a queueing discipline, which filters may stand on.
+    TrafficControl { discipline: String },
+    /// A route leads over the netdev in our namespace, which has no address.
+    Route { to: String },
     /// The netdev in our namespace is a port of this interface.
     Enslaved { to: InterfaceName },
     /// The netdev in our namespace carries this address.
@@ -31,6 +43,26 @@ impl Holder {
     pub fn is_allocation(&self) -> bool {
         matches!(self, Self::CniAllocation { .. } | Self::Container { .. })
     }
+
+    /// No event tells when it ends.
+    pub fn ends_silently(&self) -> bool {
+        match self {
+            Self::UioDevice { .. }
+            | Self::Rdma { .. }
+            | Self::PacketSocket
+            | Self::Xdp
+            | Self::TrafficControl { .. }
+            | Self::Route { .. } => true,
+            Self::Namespace { .. }
+            | Self::VfioGroup { .. }
+            | Self::UserspaceDevice
+            | Self::Enslaved { .. }
+            | Self::Address { .. }
+            | Self::CniAllocation { .. }
+            | Self::Container { .. }
+            | Self::Child { .. } => false,
+        }
+    }
 }
 
 impl fmt::Display for Holder {
@@ -45,6 +77,23 @@ impl fmt::Display for Holder {
                 )
             }
             Self::UserspaceDevice => f.write_str("a user-space driver that has it open"),
+            Self::UioDevice { device } => write!(
+                f,
+                "a program that has {device} open, as it seems: uio tells of no single device \
+                 (fuser -v /dev/{device} names the process)"
+            ),
+            Self::Rdma { device } => write!(
+                f,
+                "a program on RDMA device {device} (rdma resource show ctx dev {device} names it)"
+            ),
+            Self::PacketSocket => f.write_str(
+                "a packet socket on this host (ss --packet --processes names the process)",
+            ),
+            Self::Xdp => f.write_str("an XDP program on this host (bpftool net shows it)"),
+            Self::TrafficControl { discipline } => {
+                write!(f, "traffic control on this host, with qdisc {discipline}")
+            }
+            Self::Route { to } => write!(f, "this host, with a route to {to}"),
             Self::Enslaved { to } => write!(f, "interface {to}, whose port it is"),
             Self::Address { address } => write!(f, "this host, with address {address}"),
             Self::CniAllocation { netns } => write!(f, "CNI, for {netns}"),

@@ -123,4 +123,10 @@ impl DriverName {
     pub fn is_vfio(&self) -> bool {
         self.0.replace('_', "-").ends_with("vfio-pci")
     }
+
+    /// Such as `uio_pci_generic` and `igb_uio`.
+    pub fn is_uio(&self) -> bool {
+        let name = self.0.replace('-', "_");
+        name.starts_with("uio_") || name.ends_with("_uio")
+    }
 }

@@ -21,10 +21,17 @@ impl Seen {
     }
 
     pub(crate) fn is_refused_for_vfio(&self) -> bool {
+        self.is_refused_for(|by| matches!(by, Holder::VfioGroup { .. } | Holder::UserspaceDevice))
+    }
+
+    /// A VF is in the way of something, and nothing will tell when it is free.
+    pub(crate) fn is_refused_silently(&self) -> bool {
+        self.is_refused_for(Holder::ends_silently)
+    }
+
+    fn is_refused_for(&self, is_it: impl Fn(&Holder) -> bool) -> bool {
         let in_use = |problem: &Problem| problem.kind == ProblemKind::InUse;
-        let is_vfio =
-            |by: &Holder| matches!(by, Holder::VfioGroup { .. } | Holder::UserspaceDevice);
         let held = || self.pf.holders.iter().flat_map(|by_vf| by_vf.values());
-        self.problems.iter().any(in_use) && held().flatten().any(is_vfio)
+        self.problems.iter().any(in_use) && held().flatten().any(is_it)
     }
 }

@@ -21,10 +21,15 @@ impl SimPf {
             return;
         };
         let possible = match by {
-            Holder::Namespace { .. } | Holder::Enslaved { .. } | Holder::Address { .. } => {
-                vf.interface.is_some()
-            }
-            Holder::VfioGroup { .. } | Holder::UserspaceDevice => {
+            Holder::Namespace { .. }
+            | Holder::Enslaved { .. }
+            | Holder::Address { .. }
+            | Holder::Rdma { .. }
+            | Holder::PacketSocket
+            | Holder::Xdp
+            | Holder::TrafficControl { .. }
+            | Holder::Route { .. } => vf.interface.is_some(),
+            Holder::VfioGroup { .. } | Holder::UserspaceDevice | Holder::UioDevice { .. } => {
                 vf.driver.as_ref().is_some_and(DriverName::is_userspace)
             }
             Holder::CniAllocation { .. } | Holder::Container { .. } | Holder::Child { .. } => true,

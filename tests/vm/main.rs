@@ -37,6 +37,7 @@ mod packages;
 mod podman;
 mod policy_files;
 mod pulled;
+mod quiet_users;
 mod random;
 mod reading;
 mod recorded;

@@ -39,8 +39,10 @@ impl Slot {
         self.coming.clear();
         // What failed for now is tried again after a while; so is what ends without an event.
         let seen = self.seen.as_deref();
-        let ends_silently = seen.is_some_and(|seen| seen.pf.count_is_changing || !is_known(seen))
-            || self.is_still_closing(running);
+        let is_silent = |seen: &Seen| {
+            seen.pf.count_is_changing || !is_known(seen) || seen.is_refused_silently()
+        };
+        let ends_silently = seen.is_some_and(is_silent) || self.is_still_closing(running);
         let soon = if self.blocked.awaits_retry() || ends_silently {
             Some(Instant::now() + self.backoff.next(jitter()))
         } else {

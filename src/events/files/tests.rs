@@ -250,7 +250,7 @@ async fn closed_groups_and_cni_records_name_what_they_are_about() {
         assert_eq!(host.heard().await, []);
         host.write("dev/vfio/devices/vfio3", "");
         let closed = host.ear.next().await;
-        assert_eq!(closed.scope, Scope::Everything);
+        assert_eq!(closed.scope, Scope::VfioDevice);
         assert_eq!(closed.cause.to_string(), "VFIO device vfio3 closed");
 
         host.mkdir("var/lib/cni/sriov/pci/vf_lock");

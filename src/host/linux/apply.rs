@@ -3,7 +3,7 @@
 use super::bind::bind;
 use super::holders::lent;
 use super::lock::lock;
-use super::observe::observe;
+use super::observe::{holders_of, observe};
 use super::{Links, Tree, device, if_present, vf_indexes, virtfn};
 use crate::host::netlink::{self, Netlink, NetlinkError};
 use crate::host::{HostError, Look};
@@ -50,7 +50,7 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             let _lock = lock_free(tree, action, *vf, *address)?;
             // Without a driver nobody uses it.
             if tree.exists(device(*address).join("driver"))? {
-                with_links(|links| still_free(tree, links, action, |index| index == *vf))?;
+                with_links(|links| still_free(tree, links, action, Some(*vf)))?;
             }
             bind(tree, *vf, *address, from.as_ref(), to, action.seen.as_ref())
         }
@@ -112,28 +112,31 @@ fn lock_free(
 }
 
 /// A round of many steps takes long, and meanwhile somebody may have taken a VF that nobody used when
-/// it was looked at.
+/// it was looked at. `concerned`: one VF, or all.
 pub(super) fn still_free(
     tree: &Tree,
     links: &mut dyn Links,
     action: &Action,
-    concerns: impl Fn(VfIndex) -> bool,
+    concerned: Option<VfIndex>,
 ) -> Result<(), HostError> {
     if action.though_in_use {
         return Ok(());
     }
-    let seen = observe(tree, links, action.pf, Look::WithHolders)?;
-    // What was not looked for may be there.
-    let holders = seen
-        .and_then(|pf| pf.holders)
-        .ok_or_else(|| HostError::Gone {
-            what: format!("PF {}", action.pf),
-        })?;
-    let holders = holders.into_iter().filter(|(vf, _)| concerns(*vf));
-    match holders
-        .flat_map(|(vf, by)| by.into_iter().map(move |by| (vf, by)))
-        .next()
-    {
+    let holders = match concerned {
+        Some(vf) => [(vf, holders_of(tree, links, action.pf, vf)?)].into(),
+        None => {
+            let seen = observe(tree, links, action.pf, Look::WithHolders)?;
+            // What was not looked for may be there.
+            let holders = seen.and_then(|pf| pf.holders);
+            holders.ok_or_else(|| HostError::Gone {
+                what: format!("PF {}", action.pf),
+            })?
+        }
+    };
+    let mut held = holders
+        .into_iter()
+        .flat_map(|(vf, by)| by.into_iter().map(move |by| (vf, by)));
+    match held.next() {
         None => Ok(()),
         Some((vf, by)) => Err(HostError::InUse {
             what: format!("VF {vf}"),
@@ -160,7 +163,7 @@ pub(super) fn set_num_vfs(
         .collect();
     let _locks = locks?;
     if to == 0 {
-        still_free(tree, links, action, |_| true)?;
+        still_free(tree, links, action, None)?;
     }
     let path = device(pf).join("sriov_numvfs");
     tree.write(&path, &to.to_string())

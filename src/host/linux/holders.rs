@@ -1,12 +1,12 @@
 //! Who uses the VFs of a PF, by signs that are true whatever events were lost.
 
 use super::netdev::Netdev;
-use super::{Links, Tree, device, if_present};
+use super::quiet::{self, Quiet};
+use super::{Links, Tree, if_present, user_space};
 use crate::host::HostError;
 use crate::host::netlink::NetlinkError;
 use crate::model::allocation::ALLOCATIONS;
-use crate::model::{Allocation, DriverName, Holder, PciAddress, VfIndex, VfSnapshot};
-use rustix::io::Errno;
+use crate::model::{Allocation, Holder, PciAddress, VfIndex, VfSnapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -14,11 +14,19 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
+/// Whether a VFIO group is opened to see that nobody else has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Groups {
+    Asked,
+    AsToldByFiles,
+}
+
 pub(super) fn find(
     tree: &Tree,
     links: &mut dyn Links,
     vfs: &BTreeMap<VfIndex, VfSnapshot>,
     netdevs: &BTreeMap<VfIndex, Netdev>,
+    groups: Groups,
 ) -> Result<BTreeMap<VfIndex, BTreeSet<Holder>>, HostError> {
     let namespaces = if vfs.values().any(|vf| vf.interface_elsewhere) {
         named_namespaces(tree, links)
@@ -31,6 +39,11 @@ pub(super) fn find(
         let addresses = links.addresses();
         addresses.map_err(|error| error.while_doing("reading addresses".to_owned()))?
     };
+    let in_place = if netdevs.is_empty() {
+        Quiet::default()
+    } else {
+        Quiet::read(tree, links)?
+    };
     let children = children(tree)?;
     let mut found = BTreeMap::new();
     for (index, vf) in vfs {
@@ -41,7 +54,7 @@ pub(super) fn find(
             });
         }
         if let Some(driver) = vf.driver.as_ref().filter(|driver| driver.is_userspace()) {
-            holders.extend(userspace(tree, vf, driver)?);
+            holders.extend(user_space::holder(tree, vf, driver, groups)?);
         }
         if let Some(netdev) = netdevs.get(index) {
             let uppers = netdev.uppers(tree)?.into_iter();
@@ -52,6 +65,10 @@ pub(super) fn find(
             holders.extend(own.map(|own| Holder::Address {
                 address: own.address.to_string(),
             }));
+            holders.extend(in_place.holders(links, netdev.index)?);
+        }
+        if vf.driver.is_some() {
+            holders.extend(quiet::rdma(tree, links, vf.address)?);
         }
         holders.extend(lent(tree, vf.address)?);
         holders.extend(children.get(&vf.address).into_iter().flatten().cloned());
@@ -92,38 +109,6 @@ pub(super) fn pci_function(tree: &Tree, device: &str) -> Result<Option<PciAddres
     let parent = target.as_deref().and_then(Path::parent);
     let name = parent.and_then(|parent| parent.file_name()?.to_str());
     Ok(name.and_then(|name| name.parse().ok()))
-}
-
-fn userspace(
-    tree: &Tree,
-    vf: &VfSnapshot,
-    driver: &DriverName,
-) -> Result<Option<Holder>, HostError> {
-    // Enabled while somebody has it open: user-space drivers leave it disabled until then.
-    let enabled = if_present(tree.read(device(vf.address).join("enable")))?;
-    let open = enabled.is_some_and(|enabled| enabled == "1");
-    let group = vf.iommu_group.filter(|_| driver.is_vfio());
-    Ok(match group {
-        Some(group) if open || group_is_open(tree, group)? => Some(Holder::VfioGroup { group }),
-        None if open => Some(Holder::UserspaceDevice),
-        _ => None,
-    })
-}
-
-/// A group can be open without any of its devices. It takes one opener; for reading only, so that
-/// our own closing does not look like a user's to who watches for writers.
-fn group_is_open(tree: &Tree, group: u32) -> Result<bool, HostError> {
-    match if_present(tree.open(format!("/dev/vfio/{group}"))) {
-        Err(HostError::Unread {
-            errno: Errno::BUSY, ..
-        }) => Ok(true),
-        // It has no device that VFIO drives (any more).
-        Err(HostError::Unread {
-            errno: Errno::NODEV | Errno::NXIO,
-            ..
-        }) => Ok(false),
-        opened => opened.map(|_| false),
-    }
 }
 
 /// Who a container plugin lent the VF to, ours or the SR-IOV one. Ours writes down for the other

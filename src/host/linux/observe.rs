@@ -3,12 +3,13 @@
 //! Devices may vanish at any moment: a VF that does is left out, a PF that does is `None`.
 
 use super::bind::driver_override;
+use super::holders::Groups;
 use super::netdev::{self, Netdev};
 use super::{Links, PCI_DEVICES, Tree, device, holders, if_present, udev, vf_indexes, virtfn};
 use crate::host::netlink::Link;
 use crate::host::{HostError, Look};
 use crate::model::{
-    DriverName, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot, VfIndex, VfSettings,
+    DriverName, Holder, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot, VfIndex, VfSettings,
     VfSnapshot,
 };
 use rustix::io::Errno;
@@ -145,7 +146,20 @@ fn observe_present(
     let count_is_changing = announced_otherwise || vfs.len() != listed_vfs;
     let holders = match look {
         Look::Plain => None,
-        Look::WithHolders => Some(holders::find(tree, links, &vfs, &netdevs)?),
+        Look::ToShow => Some(holders::find(
+            tree,
+            links,
+            &vfs,
+            &netdevs,
+            Groups::AsToldByFiles,
+        )?),
+        Look::WithHolders => Some(holders::find(tree, links, &vfs, &netdevs, Groups::Asked)?),
+        Look::WithHoldersOf(vf) => {
+            let mut one = vfs.clone();
+            one.retain(|index, _| *index == vf);
+            netdevs.retain(|index, _| *index == vf);
+            Some(holders::find(tree, links, &one, &netdevs, Groups::Asked)?)
+        }
     };
 
     let udev_device = format!("+pci:{pf}");
@@ -254,6 +268,20 @@ fn speed(tree: &Tree, own: &Netdev) -> Result<Option<u32>, HostError> {
         },
     };
     Ok(u32::try_from(speed).ok().filter(|speed| *speed != u32::MAX))
+}
+
+/// Who uses one VF, without a look at the others.
+pub(super) fn holders_of(
+    tree: &Tree,
+    links: &mut dyn Links,
+    pf: PciAddress,
+    index: VfIndex,
+) -> Result<BTreeSet<Holder>, HostError> {
+    let (vf, netdev) = observe_vf(tree, &device(pf), index, VfSettings::default())?;
+    let (vfs, netdevs) = ([(index, vf)].into(), netdev.map(|netdev| (index, netdev)));
+    let netdevs = netdevs.into_iter().collect();
+    let found = holders::find(tree, links, &vfs, &netdevs, Groups::Asked)?;
+    Ok(found.into_values().next().unwrap_or_default())
 }
 
 fn observe_vf(

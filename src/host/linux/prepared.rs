@@ -1,7 +1,7 @@
 //! A prepared tree, as sysfs shows a host, and answers for its interfaces.
 
 use super::Links;
-use crate::host::netlink::{InterfaceAddress, Link, NetlinkError};
+use crate::host::netlink::{InterfaceAddress, Link, NetlinkError, QueueDiscipline};
 use crate::host::sysfs::Tree;
 use crate::model::{LinkType, MacAddress, PciAddress, VfIndex, VfSettings};
 use std::collections::BTreeMap;
@@ -146,6 +146,11 @@ pub(crate) fn vf_address(index: u16) -> PciAddress {
 pub(crate) struct Answers {
     pub(crate) link: Option<Link>,
     pub(crate) addresses: Vec<InterfaceAddress>,
+    /// Of VFs.
+    pub(crate) links: BTreeMap<u32, Link>,
+    pub(crate) rdma_contexts: BTreeMap<String, u64>,
+    pub(crate) disciplines: Vec<QueueDiscipline>,
+    pub(crate) routes: BTreeMap<u32, Vec<String>>,
     /// By the name of the namespace: the devices on which its links stand.
     pub(crate) elsewhere: BTreeMap<String, Vec<String>>,
 }
@@ -179,7 +184,20 @@ impl Answers {
 
 impl Links for Answers {
     fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError> {
-        Ok(self.link.clone().filter(|link| link.index == index))
+        let of_pf = self.link.clone().filter(|link| link.index == index);
+        Ok(of_pf.or_else(|| self.links.get(&index).cloned()))
+    }
+
+    fn rdma_contexts(&mut self, device: &str) -> Result<u64, NetlinkError> {
+        Ok(self.rdma_contexts.get(device).copied().unwrap_or_default())
+    }
+
+    fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError> {
+        Ok(self.disciplines.clone())
+    }
+
+    fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {
+        Ok(self.routes.get(&interface).cloned().unwrap_or_default())
     }
 
     fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {

@@ -3,7 +3,7 @@
 use super::lock::PLUGIN_STATE;
 use super::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
 use super::{Links, NetlinkError, apply, observe};
-use crate::host::netlink::{InterfaceAddress, Link};
+use crate::host::netlink::{InterfaceAddress, Link, QueueDiscipline};
 use crate::host::sysfs::faults::Faults;
 use crate::host::{Host, HostError, Look};
 use crate::model::allocation::ALLOCATIONS;
@@ -44,6 +44,21 @@ impl Links for Failing<'_> {
     fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {
         self.strike()?;
         self.answers.addresses()
+    }
+
+    fn rdma_contexts(&mut self, device: &str) -> Result<u64, NetlinkError> {
+        self.strike()?;
+        self.answers.rdma_contexts(device)
+    }
+
+    fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError> {
+        self.strike()?;
+        self.answers.queue_disciplines()
+    }
+
+    fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {
+        self.strike()?;
+        self.answers.routes_over(interface)
     }
 
     fn links_in(&mut self, namespace: BorrowedFd<'_>) -> Result<Vec<Link>, NetlinkError> {
@@ -247,6 +262,7 @@ fn the_last_guard_before_vfs_are_destroyed_fails_closed() {
             pf: pf(),
             step: Step::SetNumVfs { from: 2, to: 0 },
             though_in_use: false,
+            seen: None,
         };
         host.apply(&action)
     };

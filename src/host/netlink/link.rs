@@ -16,10 +16,14 @@ const IFLA_MTU: u16 = 4;
 const IFLA_NUM_VF: u16 = 21;
 const IFLA_VFINFO_LIST: u16 = 22;
 const IFLA_CARRIER: u16 = 33;
+const IFLA_XDP: u16 = 43;
 const IFLA_PROP_LIST: u16 = 52;
 const IFLA_ALT_IFNAME: u16 = 53;
 const IFLA_PERM_ADDRESS: u16 = 54;
 const IFLA_PARENT_DEV_NAME: u16 = 56;
+
+/// Within `IFLA_XDP`: 0 for none.
+const IFLA_XDP_ATTACHED: u16 = 2;
 
 const ARPHRD_ETHER: u16 = 1;
 const ARPHRD_INFINIBAND: u16 = 32;
@@ -39,6 +43,8 @@ pub struct Link {
     pub mtu: u32,
     pub up: bool,
     pub carrier: bool,
+    /// An XDP program is attached.
+    pub xdp: bool,
     /// The device that the link stands on: a PCI address, or such as `virtio3`.
     pub parent_device: Option<String>,
     /// How many VFs the kernel announced.
@@ -81,6 +87,11 @@ impl Link {
                 IFLA_ADDRESS => link.mac = hardware_address(attribute.value),
                 IFLA_PERM_ADDRESS => link.permanent_mac = hardware_address(attribute.value),
                 IFLA_CARRIER => link.carrier = attribute.u8() == Some(1),
+                IFLA_XDP => {
+                    let mut within = attributes(attribute.value);
+                    let attached = within.find(|it| it.kind == IFLA_XDP_ATTACHED);
+                    link.xdp = attached.and_then(|it| it.u8()).is_some_and(|how| how != 0);
+                }
                 IFLA_NUM_VF => link.num_vf = attribute.u32(),
                 IFLA_PARENT_DEV_NAME => link.parent_device = Some(printable(attribute.text())),
                 IFLA_PROP_LIST => link.altnames.extend(

@@ -15,7 +15,14 @@ fn driver(name: &str) -> Option<DriverName> {
 
 fn bind_vf_0(host: &Prepared, from: &str, to: &BindTarget) -> Result<(), HostError> {
     let from = driver(from);
-    bind(&host.tree, VfIndex(0), vf_address(0), from.as_ref(), to, None)
+    bind(
+        &host.tree,
+        VfIndex(0),
+        vf_address(0),
+        from.as_ref(),
+        to,
+        None,
+    )
 }
 
 /// In a prepared tree a driver stays bound: as if it had claimed the VF again.
@@ -151,7 +158,14 @@ fn a_vf_that_somebody_else_has_given_a_driver_since_is_left_to_them() {
     let bind = |host: &Prepared| {
         let to = BindTarget::Default;
         let from = driver("igbvf");
-        bind(&host.tree, VfIndex(0), vf_address(0), from.as_ref(), &to, Some(&seen))
+        bind(
+            &host.tree,
+            VfIndex(0),
+            vf_address(0),
+            from.as_ref(),
+            &to,
+            Some(&seen),
+        )
     };
     host.file(&format!("{vf}/driver_override"), "vfio-pci\n");
     let overtaken = HostError::Rebound {

@@ -93,7 +93,7 @@ fn an_open_device_of_a_userspace_driver() {
         only(0, Holder::VfioGroup { group: 20 })
     );
     let host = Prepared::with_pf();
-    host.vf(0, "uio_pci_generic");
+    host.vf(0, "pci-stub");
     assert_eq!(
         holders(&host, &mut Answers::default()),
         only(0, Holder::UserspaceDevice)

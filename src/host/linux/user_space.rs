@@ -1,0 +1,69 @@
+//! Whether a program has a VF open that a user-space driver keeps for it.
+
+use super::holders::Groups;
+use super::{Tree, device, if_present};
+use crate::host::HostError;
+use crate::model::{DriverName, Holder, VfSnapshot};
+use rustix::io::Errno;
+
+pub(super) fn holder(
+    tree: &Tree,
+    vf: &VfSnapshot,
+    driver: &DriverName,
+    groups: Groups,
+) -> Result<Option<Holder>, HostError> {
+    if driver.is_uio() {
+        return uio(tree, vf, driver);
+    }
+    // Enabled while somebody has it open: vfio drivers leave it disabled until then.
+    let enabled = if_present(tree.read(device(vf.address).join("enable")))?;
+    let open = enabled.is_some_and(|enabled| enabled == "1");
+    let group = vf.iommu_group.filter(|_| driver.is_vfio());
+    let ask = |group| match groups {
+        Groups::Asked => group_is_open(tree, group),
+        Groups::AsToldByFiles => Ok(false),
+    };
+    Ok(match group {
+        Some(group) if open || ask(group)? => Some(Holder::VfioGroup { group }),
+        None if open => Some(Holder::UserspaceDevice),
+        _ => None,
+    })
+}
+
+/// A group can be open without any of its devices. It takes one opener, and this one may come in
+/// the way of another: so only before something is done to the VF, and after every other sign. For
+/// reading only, so that our own closing does not look like a user's to who watches for writers.
+fn group_is_open(tree: &Tree, group: u32) -> Result<bool, HostError> {
+    match if_present(tree.open(format!("/dev/vfio/{group}"))) {
+        Err(HostError::Unread {
+            errno: Errno::BUSY, ..
+        }) => Ok(true),
+        // It has no device that VFIO drives (any more).
+        Err(HostError::Unread {
+            errno: Errno::NODEV | Errno::NXIO,
+            ..
+        }) => Ok(false),
+        opened => opened.map(|_| false),
+    }
+}
+
+/// These enable a device when they are bound. Whoever opens one of their devices holds the module
+/// (`uio_open`), which is counted for all of them together.
+fn uio(tree: &Tree, vf: &VfSnapshot, driver: &DriverName) -> Result<Option<Holder>, HostError> {
+    let module = driver.as_str().replace('-', "_");
+    let module = format!("/sys/module/{module}/refcnt");
+    // None where it is built into the kernel.
+    let open: Option<u32> = if_present(tree.read_as(module))?;
+    if open == Some(0) {
+        return Ok(None);
+    }
+    let names = if_present(tree.list(device(vf.address).join("uio")))?.unwrap_or_default();
+    let name = names
+        .first()
+        .map(|name| name.to_string_lossy().into_owned());
+    // Without such a device nobody can have it open.
+    Ok(name.map(|device| Holder::UioDevice { device }))
+}
+
+#[cfg(test)]
+mod tests;
