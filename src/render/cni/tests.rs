@@ -1,5 +1,7 @@
 //! Conflists to the byte, and that the sriov plugin accepts every one that is described.
 
+mod libcni;
+
 use super::*;
 use crate::model::{LinkState, MacAddress, TxRate, VfSettings, Vlan};
 use crate::render::fixture::*;
