@@ -163,11 +163,11 @@ fn a_nic_that_hangs_for_good_delays_no_other_nor_the_end_nor_the_next_start() ->
     )?;
     host.run("systemctl daemon-reload")?;
     host.start()?;
-    // It hangs before it was seen, and the files tell of the other all the same.
+    // It hangs before it was seen: files that tell of several PFs keep what they said of it.
     host.wait_for(PF, "hung", 0)?;
     host.wait_for(OTHER_PF, "ready", 2)?;
     host.wait(&format!(
-        "jq -e '[.status.interfaces[].pciAddress] == [\"{OTHER_PF}\"]' /run/sriovd/state.json"
+        "jq -e '[.status.interfaces[].pciAddress] == [\"{PF}\", \"{OTHER_PF}\"]' /run/sriovd/state.json"
     ))?;
     host.run("ip link set enp2s0 vf 1 vlan 7")?;
     wait_for_vlan_of_second(&host, 10)?;
