@@ -1,4 +1,5 @@
 //! How long a VF without a driver is left to whoever took it.
+#![allow(clippy::disallowed_methods, reason = "a test needs some beginning")]
 
 use super::*;
 use crate::host::{Host, Look};
