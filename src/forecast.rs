@@ -103,6 +103,8 @@ fn forecast_with(
         force,
         // What waits is what somebody who asks wants to know.
         paused: None,
+        // A plan says where it ends.
+        interface_is_overdue: true,
     };
     let pfs = snapshot.pfs.iter().map(|(&address, pf)| {
         let outcome = pass.run(address, Blocked::default());

@@ -54,6 +54,8 @@ pub struct Input<'a> {
     pub force: bool,
     /// Nothing is to be done now.
     pub paused: Option<&'a Pause>,
+    /// The PF's driver has had time enough to make an interface.
+    pub interface_is_overdue: bool,
 }
 
 pub fn plan(input: &Input) -> Plan {
@@ -85,16 +87,11 @@ pub fn plan(input: &Input) -> Plan {
 
 fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     let pf = input.pf;
-    let Some(driver) = &pf.driver else {
+    if pf.driver.is_none() {
         plan.problem(ProblemKind::NoDriver, "no driver is bound to the PF");
         return;
-    };
-    // The driver is still probing: how the PF is to be known and reached comes with its netdev.
-    if pf.interface.is_none() && !driver.is_userspace() {
-        plan.problem(
-            ProblemKind::Awaits,
-            "its driver has not made its network interface yet",
-        );
+    }
+    if !count::may_do_without_interface(input, plan) {
         return;
     }
     let link_restarts = count::plan_mtu(input, desired, plan);

@@ -45,6 +45,8 @@ pub struct Pass<'a> {
     pub force: bool,
     /// Look, and do nothing.
     pub paused: Option<&'a Pause>,
+    /// See `plan::Input`.
+    pub interface_is_overdue: bool,
 }
 
 /// What a pass found and did.
@@ -189,6 +191,7 @@ impl Pass<'_> {
             blocked,
             force: self.force,
             paused: self.paused,
+            interface_is_overdue: self.interface_is_overdue,
         });
         Round {
             pf,

@@ -87,9 +87,10 @@ fn all<'s>(scene: &'s Scene, name: &str) -> anyhow::Result<Vec<Subject<'s>>> {
 
 fn pf_named<'s>(scene: &'s Scene, name: &str) -> Option<&'s PfSnapshot> {
     let is = |pf: &&PfSnapshot| {
-        let by_name = pf.interface.as_ref().is_some_and(|interface| {
-            interface.name.as_str() == name || interface.altnames.contains(name)
-        });
+        let by_name = pf
+            .interface
+            .as_ref()
+            .is_some_and(|interface| interface.goes_by(name));
         by_name || pf.address.to_string() == name
     };
     scene.host.pfs.values().find(is)

@@ -21,6 +21,7 @@ pub(super) struct PassWork {
     pub(super) blocked: Blocked,
     pub(super) force: bool,
     pub(super) paused: Option<Pause>,
+    pub(super) interface_is_overdue: bool,
 }
 
 pub(super) fn start(
@@ -44,6 +45,7 @@ pub(super) fn start(
             progress: &*progress,
             force: work.force,
             paused: work.paused.as_ref(),
+            interface_is_overdue: work.interface_is_overdue,
         };
         let outcome = pass.run(pf, work.blocked);
         drop(messages.blocking_send(Message::Pass {

@@ -68,6 +68,7 @@ impl Coordinator {
             blocked,
             force: waiting.force,
             paused,
+            interface_is_overdue: slot.overdue_at.is_some_and(|at| at <= Instant::now()),
         };
         slot.running = Some(job::start(work, pf, waiting, &self.messages));
     }

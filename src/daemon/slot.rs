@@ -33,6 +33,8 @@ pub(super) struct Slot {
     pub(super) retry_at: Option<Instant>,
     /// Events wait until then.
     pub(super) not_before: Option<Instant>,
+    /// When its driver will have had time enough to make an interface.
+    pub(super) overdue_at: Option<Instant>,
     /// Something whose end gives no event.
     pub(super) closing: Option<Closing>,
     /// Said in the journal and not ended yet.
@@ -133,6 +135,9 @@ pub(super) struct Running {
     pub(super) watched: Arc<Watched>,
     pub(super) hung: Option<Problem>,
 }
+
+/// How long a driver may take to make its interface. That it makes none gives no event.
+pub(super) const INTERFACE_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a kernel call may take before its PF is reported as hung.
 #[derive(Debug, Clone, Copy)]

@@ -69,6 +69,9 @@ pub struct PfSnapshot {
     /// `sriov_drivers_autoprobe`: whether new VFs meet the kernel's default driver.
     pub autoprobe: bool,
     pub interface: Option<PfInterface>,
+    /// The driver made one and it is not in our namespace: somebody took it into theirs.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub interface_elsewhere: bool,
     /// False where the kernel's VF list held fewer VFs than it announced: never repair from it.
     pub vf_list_complete: bool,
     /// The VFs that are there are not as many as the kernel announces: somebody is just making
@@ -82,6 +85,14 @@ pub struct PfSnapshot {
 }
 
 impl PfSnapshot {
+    /// Whether its driver may still make an interface, or never make one: nothing tells which.
+    pub fn awaits_interface(&self) -> bool {
+        let driver = self.driver.as_ref();
+        self.interface.is_none()
+            && !self.interface_elsewhere
+            && driver.is_some_and(|driver| !driver.makes_no_netdev())
+    }
+
     /// The PF as a person names it: its interface if it has one, else its address.
     pub fn display_name(&self) -> String {
         match &self.interface {
@@ -103,6 +114,9 @@ pub struct PfInterface {
     pub name: InterfaceName,
     #[serde(default)]
     pub altnames: BTreeSet<String>,
+    /// Names and altnames of the function's other ports, where it has several.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub other_ports: BTreeSet<String>,
     /// False until udev's rules ran: the interface may still get another name.
     pub name_is_final: bool,
     pub permanent_mac: MacAddress,
@@ -112,6 +126,17 @@ pub struct PfInterface {
     /// Mbit/s, where the link has a speed.
     pub speed: Option<u32>,
     pub link_type: LinkType,
+}
+
+impl PfInterface {
+    /// By which the function goes besides the interface's own name.
+    pub fn other_names(&self) -> impl Iterator<Item = &String> {
+        self.altnames.iter().chain(&self.other_ports)
+    }
+
+    pub fn goes_by(&self, name: &str) -> bool {
+        self.name.as_str() == name || self.other_names().any(|other| other == name)
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]

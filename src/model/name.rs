@@ -119,6 +119,12 @@ impl DriverName {
         matches!(self.0.as_str(), "uio_pci_generic" | "igb_uio" | "pci-stub") || self.is_vfio()
     }
 
+    /// Whether there is no network interface to be waited for: besides drivers for user space,
+    /// `pci-pf-stub` makes none (drivers/pci/pci-pf-stub.c).
+    pub fn makes_no_netdev(&self) -> bool {
+        self.is_userspace() || self.0 == "pci-pf-stub"
+    }
+
     /// `vfio-pci` and its vendors' variants such as `mlx5_vfio_pci`.
     pub fn is_vfio(&self) -> bool {
         self.0.replace('_', "-").ends_with("vfio-pci")

@@ -13,6 +13,23 @@ pub(super) enum Next {
     Vfs,
 }
 
+/// Whether the plan goes on. While the driver still probes, how the PF is to be known and reached
+/// comes with its interface; VFs can be made where there is none, and never will be.
+pub(super) fn may_do_without_interface(input: &Input, plan: &mut Plan) -> bool {
+    let pf = input.pf;
+    if pf.interface_elsewhere {
+        let reason = "its network interface is in another network namespace";
+        plan.problem(ProblemKind::Awaits, reason);
+        return false;
+    }
+    if pf.awaits_interface() && !input.interface_is_overdue {
+        let reason = "its driver has not made its network interface yet";
+        plan.problem(ProblemKind::Awaits, reason);
+        return false;
+    }
+    true
+}
+
 /// Raised for the VFs' sake, never lowered below what was there before us. Whether it will be
 /// changed: on some drivers (igb) the link goes down for a moment then.
 pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> bool {

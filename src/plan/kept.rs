@@ -6,6 +6,9 @@ use crate::report::{Problem, ProblemKind};
 
 pub(super) fn tell_of_the_name(input: &Input, plan: &mut Plan) {
     let reason = match input.pf.interface {
+        None if input.pf.interface_elsewhere => {
+            "a policy asks for the PF's network interface, which is in another network namespace"
+        }
         None => "a policy asks for the PF's network interface, which is not in sight",
         Some(_) => "a policy asks for the interface's name, which udev has not settled yet",
     };

@@ -24,6 +24,7 @@ struct Case {
     blocked: Blocked,
     force: bool,
     paused: Option<Pause>,
+    interface_is_overdue: bool,
 }
 
 impl Case {
@@ -43,6 +44,7 @@ impl Case {
             blocked: Blocked::default(),
             force: false,
             paused: None,
+            interface_is_overdue: false,
         }
     }
 
@@ -67,6 +69,7 @@ impl Case {
             owned: self.owned.as_ref(),
             blocked: &self.blocked,
             force: self.force,
+            interface_is_overdue: self.interface_is_overdue,
         })
     }
 

@@ -55,7 +55,9 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
         total_vfs: 128,
         num_vfs: vfs,
         autoprobe: true,
+        interface_elsewhere: false,
         interface: Some(PfInterface {
+            other_ports: BTreeSet::new(),
             index: u32::from(bus),
             name: parse(&format!("ens{bus}f0")),
             altnames: BTreeSet::from([format!("enp{bus}s0f0")]),

@@ -62,9 +62,7 @@ impl Present<'_> {
         let mut interfaces = self.seen.iter().filter_map(|pf| pf.interface.as_ref());
         match name {
             PfName::Address(address) => self.addresses.contains(address),
-            PfName::Interface(name) => {
-                interfaces.any(|it| it.name.as_str() == name.as_str() || it.altnames.contains(name))
-            }
+            PfName::Interface(name) => interfaces.any(|it| it.goes_by(name)),
             PfName::Mac(mac) => interfaces.any(|it| it.permanent_mac == *mac),
         }
     }

@@ -13,6 +13,8 @@ pub struct SimAgent {
     pub host: SimHost,
     pub ledger: MemoryLedger,
     pub policies: PolicySet,
+    /// Drivers have had their time.
+    pub interfaces_are_overdue: bool,
     blocked: BTreeMap<PciAddress, Blocked>,
 }
 
@@ -22,6 +24,7 @@ impl SimAgent {
             host,
             ledger: MemoryLedger::default(),
             policies,
+            interfaces_are_overdue: false,
             blocked: BTreeMap::new(),
         }
     }
@@ -40,6 +43,7 @@ impl SimAgent {
             progress,
             force,
             paused: None,
+            interface_is_overdue: self.interfaces_are_overdue,
         };
         let outcome = pass.run(pf, self.blocked.remove(&pf).unwrap_or_default());
         self.blocked.insert(pf, outcome.blocked.clone());

@@ -101,6 +101,7 @@ impl Run {
                 let netdevs = &mut self.netdevs;
                 host.edit(pf, |pf| {
                     let taken = pf.snapshot.interface.take();
+                    pf.snapshot.interface_elsewhere |= taken.is_some();
                     netdevs.extend(taken.map(|netdev| (pf.snapshot.address, netdev)));
                 });
             }
@@ -146,7 +147,10 @@ impl Run {
 
     fn show(&mut self, pf: PciAddress) {
         if let Some(netdev) = self.netdevs.remove(&pf) {
-            let back = |pf: &mut SimPf| pf.snapshot.interface = Some(netdev);
+            let back = |pf: &mut SimPf| {
+                pf.snapshot.interface = Some(netdev);
+                pf.snapshot.interface_elsewhere = false;
+            };
             self.agent.host.edit(pf, back);
         }
     }

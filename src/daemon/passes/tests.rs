@@ -154,3 +154,42 @@ async fn a_certificate_that_cannot_be_used_is_told_until_it_can() {
     assert_eq!(told_after(Cause::PolicyFiles, None), [broken]);
     assert_eq!(told_after(Cause::Reload, Some(Ok(()))), []);
 }
+
+/// That a driver makes no interface gives no event.
+#[tokio::test]
+async fn a_pf_without_interface_is_looked_at_again_when_its_driver_had_its_time() {
+    let root = tempfile::tempdir().unwrap();
+    let pf: PciAddress = "0000:01:00.0".parse().unwrap();
+    let host = Arc::new(SimHost::default());
+    let mut bare = SimPf::new(pf, DriverModel::IGB);
+    bare.snapshot.interface = None;
+    host.plug(bare);
+    let (mut coordinator, mut finished) = coordinator(root.path(), &host);
+    let policies = "[[policy]]\nname = \"a\"\nnum_vfs = 2\nmatch.vendor = \"8086\"\n";
+    super::super::tests::start(&mut coordinator, policies);
+    while coordinator
+        .slots
+        .get(&pf)
+        .is_none_or(|slot| slot.seen.is_none())
+    {
+        coordinator.on_message(finished.recv().await.unwrap());
+    }
+    let slot = coordinator.slots.get_mut(&pf).unwrap();
+    assert_eq!(slot.seen.as_ref().unwrap().pf.num_vfs, 0);
+    let overdue_at = slot.overdue_at.expect("its driver has some time");
+    assert!(
+        slot.retry_at.is_some_and(|at| at <= overdue_at),
+        "a look then"
+    );
+    slot.overdue_at = Some(Instant::now());
+    slot.retry_at = slot.overdue_at;
+    coordinator.on_time(Instant::now());
+    while coordinator.slots[&pf].seen.as_ref().unwrap().pf.num_vfs == 0 {
+        coordinator.on_message(finished.recv().await.unwrap());
+    }
+    let overdue_at = coordinator.slots[&pf].overdue_at;
+    assert!(
+        overdue_at.is_some_and(|at| at < Instant::now()),
+        "it had it once"
+    );
+}

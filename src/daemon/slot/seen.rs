@@ -4,7 +4,7 @@ use super::super::backoff::jitter;
 use super::super::passes::is_known;
 use super::super::status::pf_report;
 use super::super::{announce, journal};
-use super::{Closing, Running, Slot};
+use super::{Closing, INTERFACE_PATIENCE, Running, Slot};
 use crate::api::Feed;
 use crate::host::HostError;
 use crate::model::PciAddress;
@@ -39,6 +39,7 @@ impl Slot {
         self.coming.clear();
         // What failed for now is tried again after a while; so is what ends without an event.
         let seen = self.seen.as_deref();
+        let awaits = seen.is_some_and(|seen| seen.pf.awaits_interface());
         let is_silent = |seen: &Seen| {
             seen.pf.count_is_changing || !is_known(seen) || seen.is_refused_silently()
         };
@@ -50,10 +51,17 @@ impl Slot {
             None
         };
         let now = Instant::now();
+        let overdue_at = self.overdue_at.take();
+        self.overdue_at = awaits.then(|| overdue_at.unwrap_or(now + INTERFACE_PATIENCE));
+        let overdue = self.overdue_at.filter(|&at| now < at);
         if let Some(seen) = &self.seen {
             self.bereft.note(&seen.pf, now);
         }
-        let later = [self.contests.next_time(now), self.bereft.next_time(now)];
+        let later = [
+            self.contests.next_time(now),
+            self.bereft.next_time(now),
+            overdue,
+        ];
         self.retry_at = soon.into_iter().chain(later.into_iter().flatten()).min();
         is_new
     }

@@ -126,17 +126,74 @@ fn on_bus(tree: &Tree, device: &Path) -> Result<Option<PathBuf>, HostError> {
     Ok(virtio.map(|virtio| device.join(virtio)))
 }
 
-impl Netdev {
+/// What one of several netdevs of a function is.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    /// One of its own ports; most functions have one.
+    Port { number: u32, name: String },
     /// In switchdev mode the PF has a netdev for each VF beside its own (`pf0vf3`).
-    pub(super) fn is_representor(&self, tree: &Tree) -> Result<bool, HostError> {
-        match if_present(tree.read(self.directory.join("phys_port_name"))) {
-            // Of a driver without such names.
+    Representor,
+    /// An InfiniBand partition stands on another netdev and shows the same device.
+    Child,
+}
+
+/// What a PF has for netdevs.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct OfPf {
+    /// Its own ports that are here, the first one first, whatever their indexes.
+    pub(super) ports: Vec<Netdev>,
+    /// It has some, and none of its own is here.
+    pub(super) elsewhere: bool,
+}
+
+pub(super) fn of_pf(
+    tree: &Tree,
+    device: &Path,
+    driver: Option<&DriverName>,
+) -> Result<OfPf, HostError> {
+    for _ in 0..LOOKS {
+        let Some(netdevs) = list(tree, device, driver)? else {
+            return Ok(OfPf::default());
+        };
+        // It is read again which of them a netdev is that vanished meanwhile.
+        let roles = netdevs
+            .into_iter()
+            .map(|netdev| Ok((netdev.role(tree)?, netdev)));
+        let Some(mut roles) = if_present(roles.collect::<Result<Vec<_>, HostError>>())? else {
+            continue;
+        };
+        roles.retain(|(role, _)| matches!(role, Role::Port { .. }));
+        roles.sort_by(|(a, one), (b, other)| (a, one.index).cmp(&(b, other.index)));
+        let ports: Vec<_> = roles.into_iter().map(|(_, netdev)| netdev).collect();
+        let elsewhere = ports.is_empty();
+        return Ok(OfPf { ports, elsewhere });
+    }
+    Ok(OfPf::default())
+}
+
+impl Netdev {
+    /// What it is for the function that it stands on.
+    fn role(&self, tree: &Tree) -> Result<Role, HostError> {
+        let port = match tree.read(self.directory.join("phys_port_name")) {
+            // Of drivers that name no ports.
             Err(HostError::Unread {
                 errno: Errno::OPNOTSUPP,
                 ..
-            }) => Ok(false),
-            port => Ok(port?.is_some_and(|port| port.contains("pf"))),
+            }) => None,
+            port => if_present(port)?,
+        };
+        if port.as_ref().is_some_and(|port| port.contains("pf")) {
+            return Ok(Role::Representor);
         }
+        let below = if_present(attribute::<u32>(tree, &self.directory, "iflink"))?;
+        if below.is_some_and(|below| below != self.index) {
+            return Ok(Role::Child);
+        }
+        let number = if_present(attribute::<u32>(tree, &self.directory, "dev_port"))?;
+        Ok(Role::Port {
+            number: number.unwrap_or_default(),
+            name: port.unwrap_or_default(),
+        })
     }
 
     /// The interfaces that stand on it or that it is a port of.

@@ -94,22 +94,29 @@ fn observe_present(
     look: Look,
 ) -> Result<PfSnapshot, HostError> {
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
-    let own = own_netdev(tree, device, driver.as_ref())?;
+    let mut own = netdev::of_pf(tree, device, driver.as_ref())?;
+    let others = own.ports.split_off(own.ports.len().min(1));
+    let makes_one = driver.as_ref().is_some_and(|it| !it.makes_no_netdev());
+    let (own, elsewhere) = (own.ports.pop(), own.elsewhere && makes_one);
     // Before the link: when udev is done with an interface, it has its name.
-    let name_is_final = match &own {
-        Some(own) => udev::is_initialized(tree, &udev::record(tree, &format!("n{}", own.index))?)?,
-        None => false,
-    };
+    let mut is_named = own.is_some();
+    for port in own.iter().chain(&others) {
+        let record = udev::record(tree, &format!("n{}", port.index))?;
+        is_named &= udev::is_initialized(tree, &record)?;
+    }
     let link = match &own {
         Some(own) => links
             .link(own.index)
             .map_err(|error| error.while_doing(format!("reading interface {}", own.index)))?,
         None => None,
     };
-    let interface = match (&own, &link) {
-        (Some(own), Some(link)) => pf_interface(tree, own, link, name_is_final)?,
+    let mut interface = match (&own, &link) {
+        (Some(own), Some(link)) => pf_interface(tree, own, link, is_named)?,
         _ => None,
     };
+    if let Some(interface) = &mut interface {
+        interface.other_ports = names(links, &others)?;
+    }
 
     let indexes = vf_indexes(tree, device)?;
     let listed_vfs = indexes.len();
@@ -184,6 +191,7 @@ fn observe_present(
         total_vfs,
         num_vfs: u16::try_from(vfs.len()).unwrap_or(u16::MAX),
         autoprobe: tree.read(device.join("sriov_drivers_autoprobe"))? == "1",
+        interface_elsewhere: elsewhere,
         interface,
         vf_list_complete: listed && !count_is_changing,
         count_is_changing,
@@ -203,22 +211,19 @@ fn rdma(tree: &Tree, device: &Path) -> Result<Vec<String>, HostError> {
     Ok(found)
 }
 
-fn own_netdev(
-    tree: &Tree,
-    pf: &Path,
-    driver: Option<&DriverName>,
-) -> Result<Option<Netdev>, HostError> {
-    let mut netdevs = netdev::list(tree, pf, driver)?.unwrap_or_default();
-    if netdevs.len() > 1 {
-        let mut own = Vec::new();
-        for netdev in netdevs {
-            if !netdev.is_representor(tree)? {
-                own.push(netdev);
-            }
+/// Names and altnames.
+fn names(links: &mut dyn Links, netdevs: &[Netdev]) -> Result<BTreeSet<String>, HostError> {
+    let mut names = BTreeSet::new();
+    for netdev in netdevs {
+        let link = links.link(netdev.index);
+        let doing = || format!("reading interface {}", netdev.index);
+        let link = link.map_err(|error| error.while_doing(doing()))?;
+        if let Some(link) = link {
+            names.insert(link.name);
+            names.extend(link.altnames);
         }
-        netdevs = own;
     }
-    Ok(netdevs.into_iter().next())
+    Ok(names)
 }
 
 /// `None` for an interface of another kind than policies are about.
@@ -245,6 +250,7 @@ fn pf_interface(
         index: link.index,
         name: name.map_err(|_| unreadable("name", link.name.clone()))?,
         altnames: link.altnames.clone(),
+        other_ports: BTreeSet::new(),
         name_is_final,
         permanent_mac: link.permanent_mac.unwrap_or(MacAddress::ZERO),
         mtu: Mtu::try_from(link.mtu).map_err(|_| unreadable("MTU", link.mtu.to_string()))?,

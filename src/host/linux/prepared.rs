@@ -146,7 +146,7 @@ pub(crate) fn vf_address(index: u16) -> PciAddress {
 pub(crate) struct Answers {
     pub(crate) link: Option<Link>,
     pub(crate) addresses: Vec<InterfaceAddress>,
-    /// Of VFs.
+    /// Of other netdevs.
     pub(crate) links: BTreeMap<u32, Link>,
     pub(crate) rdma_contexts: BTreeMap<String, u64>,
     pub(crate) disciplines: Vec<QueueDiscipline>,

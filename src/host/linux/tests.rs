@@ -306,6 +306,7 @@ fn a_pass_takes_nothing_for_gone() {
             progress: &Quiet,
             force: false,
             paused: None,
+            interface_is_overdue: false,
         };
         let outcome = outcome.run(pf(), Blocked::default());
         (outcome.end, ledger.memory().pfs.contains_key(&pf()))

@@ -283,6 +283,54 @@ fn plan_removes_no_vfs_that_come_or_go_by_themselves() {
 }
 
 #[test]
+fn plan_makes_vfs_of_a_pf_that_has_no_interface_when_its_driver_had_its_time() {
+    let mut case = Case::new(0, count(3));
+    case.pf.interface = None;
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+    case.interface_is_overdue = true;
+    case.plans(&["numvfs 0 -> 3"]);
+    // Of this one it is known.
+    case.interface_is_overdue = false;
+    case.pf.driver = "pci-pf-stub".parse().ok();
+    case.plans(&["numvfs 0 -> 3"]);
+    case.reports(&[]);
+}
+
+#[test]
+fn plan_waits_for_an_interface_that_is_in_another_namespace_and_says_so() {
+    let mut case = Case::new(0, count(3));
+    case.pf.interface = None;
+    case.pf.interface_elsewhere = true;
+    case.interface_is_overdue = true;
+    case.plans(&[]);
+    let told = |case: &Case| case.plan().problems[0].reason.clone();
+    assert!(told(&case).contains("in another network namespace"));
+    case.policies[0].matches.link_type = vec![crate::model::LinkType::Ether];
+    case.plans(&[]);
+    assert!(told(&case).contains("in another network namespace"));
+}
+
+#[test]
+fn plan_tells_what_a_pf_without_interface_cannot_set() {
+    let mut case = Case::new(3, |policy| {
+        count(3)(policy);
+        policy.settings.vlan = Some(vlan(7));
+    });
+    case.pf.interface = None;
+    case.interface_is_overdue = true;
+    for vf in case.pf.vfs.values_mut() {
+        vf.settings = VfSettings::default();
+    }
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+    assert_eq!(
+        case.plan().problems[0].reason,
+        "the PF has no network interface"
+    );
+}
+
+#[test]
 fn plan_does_nothing_before_the_name_is_final() {
     let mut case = Case::new(0, count(3));
     case.policies[0].matches.pf_name = vec![crate::policy::PfNamePattern {

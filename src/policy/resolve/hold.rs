@@ -34,6 +34,8 @@ pub struct HeldInterface {
     pub name_is_final: bool,
     #[serde(default)]
     pub altnames: BTreeSet<String>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub other_ports: BTreeSet<String>,
     pub permanent_mac: MacAddress,
     pub link_type: LinkType,
 }
@@ -54,6 +56,7 @@ impl Hold {
             name: interface.name.clone(),
             name_is_final: interface.name_is_final,
             altnames: interface.altnames.clone(),
+            other_ports: interface.other_ports.clone(),
             permanent_mac: interface.permanent_mac,
             link_type: interface.link_type,
         });
@@ -96,6 +99,7 @@ impl Hold {
             index: 0,
             name: held.name.clone(),
             altnames: held.altnames.clone(),
+            other_ports: held.other_ports.clone(),
             name_is_final: held.name_is_final,
             permanent_mac: held.permanent_mac,
             mtu: crate::model::Mtu::ETHERNET,
@@ -117,6 +121,7 @@ impl Hold {
             num_vfs: pf.num_vfs,
             autoprobe: pf.autoprobe,
             interface,
+            interface_elsewhere: false,
             vf_list_complete: pf.vf_list_complete,
             count_is_changing: pf.count_is_changing,
             vfs: BTreeMap::new(),

@@ -29,8 +29,8 @@ const OF_THE_INTERFACE: [&str; 2] = ["mac", "link_type"];
 pub(super) fn match_pf(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Match {
     // Away for a while, in another network namespace or because its driver restarts: that is no
     // sign that the policy does not mean this PF.
-    let out_of_sight =
-        pf.interface.is_none() && (pf.driver.as_ref()).is_some_and(|driver| !driver.is_userspace());
+    let out_of_sight = pf.interface.is_none()
+        && (pf.driver.as_ref()).is_some_and(|driver| !driver.makes_no_netdev());
     let mut keys = explain_match(policy, node, pf);
     if out_of_sight {
         keys.retain(|key| !OF_THE_INTERFACE.contains(&key.key));
@@ -90,8 +90,7 @@ fn match_name(patterns: &[PfNamePattern], pf: Option<&PfInterface>) -> NameMatch
     let matches = |pattern: &&PfNamePattern| {
         glob::matches(&pattern.glob, interface.name.as_str())
             || interface
-                .altnames
-                .iter()
+                .other_names()
                 .any(|name| glob::matches(&pattern.glob, name))
     };
     let matching: Vec<_> = patterns.iter().filter(matches).collect();
@@ -120,7 +119,7 @@ pub fn explain(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Vec<KeyMatch> {
         let found = interface.map(|interface| {
             let unsettled = !matched && !interface.name_is_final;
             let note = if unsettled { " (not final yet)" } else { "" };
-            let altnames = interface.altnames.iter().map(|name| format!(", {name}"));
+            let altnames = interface.other_names().map(|name| format!(", {name}"));
             format!("{}{note}{}", interface.name, altnames.collect::<String>())
         });
         keys.push(KeyMatch {

@@ -334,6 +334,7 @@ fn an_opponent_is_not_fought_without_end() {
         progress: &Opponent(&agent.host),
         force: false,
         paused: None,
+        interface_is_overdue: false,
     };
     let outcome = pass.run(pf(), Blocked::default());
     assert_eq!(outcome.performed.len(), MAX_ROUNDS);

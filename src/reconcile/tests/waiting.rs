@@ -109,6 +109,7 @@ fn a_driver_that_comes_during_the_pass_is_neither_unbound_nor_a_failure() {
         progress: &LoadsTheDriver(&agent.host),
         force: false,
         paused: None,
+        interface_is_overdue: false,
     };
     let outcome = pass.run(pf(), Blocked::default());
     assert_eq!(problems(&outcome), []);

@@ -2,6 +2,7 @@
 
 use crate::host::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
 use crate::host::linux::{Links, netdev, observe::pfs};
+use crate::host::netlink::Link;
 use crate::host::{HostError, Look};
 use crate::model::{MacAddress, Mtu, PfSnapshot, VfIndex, VfInterface, VfSettings};
 use rustix::fs::{CWD, Mode, mkfifoat};
@@ -171,6 +172,63 @@ fn the_pf_s_own_interface_is_not_a_vf_s_representor() {
     host.file(&format!("{at}/net/ens1/phys_port_name"), "p0\n");
     let seen = observe(&host, &mut Answers::with_vfs(0)).unwrap();
     assert_eq!(seen.interface.unwrap().index, INDEX);
+}
+
+#[test]
+fn a_representor_or_a_child_is_no_pf_s_interface_though_it_is_the_only_one_in_sight() {
+    for (name, text) in [("phys_port_name", "pf0vf0\n"), ("iflink", "7\n")] {
+        let host = Prepared::with_pf();
+        host.pf_file(&format!("net/ens1/{name}"), text);
+        let seen = observe(&host, &mut Answers::with_vfs(0)).unwrap();
+        let found = (seen.interface, seen.interface_elsewhere);
+        assert_eq!(found, (None, true), "{name}");
+    }
+    let host = Prepared::with_pf();
+    host.pf_file("net/ens1/iflink", &format!("{INDEX}\n"));
+    let seen = observe(&host, &mut Answers::with_vfs(0)).unwrap();
+    assert!(seen.interface.is_some() && !seen.interface_elsewhere);
+}
+
+#[test]
+fn of_several_ports_the_first_is_the_pf_s_whatever_their_indexes_and_it_goes_by_the_names_of_all() {
+    let host = Prepared::with_pf();
+    let at = pci(PF);
+    // Back from a container, the first port has the larger index.
+    host.pf_file("net/ens1/dev_port", "0\n");
+    host.netdev(&format!("{at}/net/ens1d1"), 1);
+    host.pf_file("net/ens1d1/dev_port", "1\n");
+    let second = Link {
+        index: 1,
+        name: "ens1d1".to_owned(),
+        altnames: ["storage".to_owned()].into(),
+        ..Link::default()
+    };
+    let mut answers = Answers::with_vfs(0);
+    answers.links.insert(1, second);
+    let interface = observe(&host, &mut answers).unwrap().interface.unwrap();
+    assert_eq!((interface.index, interface.name.as_str()), (INDEX, "ens1"));
+    let names: Vec<_> = interface.other_ports.iter().map(String::as_str).collect();
+    assert_eq!(names, ["ens1d1", "storage"]);
+    // Where the driver does not number them, by the names that it gives them.
+    host.pf_file("net/ens1d1/dev_port", "0\n");
+    host.pf_file("net/ens1/phys_port_name", "p0\n");
+    host.pf_file("net/ens1d1/phys_port_name", "p1\n");
+    let interface = observe(&host, &mut answers).unwrap().interface.unwrap();
+    assert_eq!(interface.index, INDEX);
+}
+
+#[test]
+fn a_pf_whose_interface_is_in_another_namespace_is_told_from_one_that_has_none() {
+    let host = Prepared::with_pf();
+    let at = pci(PF);
+    host.remove(&format!("{at}/net/ens1"));
+    let elsewhere = |host: &Prepared| {
+        let seen = observe(host, &mut Answers::default()).unwrap();
+        (seen.interface_elsewhere, seen.awaits_interface())
+    };
+    assert_eq!(elsewhere(&host), (true, false));
+    host.remove(&format!("{at}/net"));
+    assert_eq!(elsewhere(&host), (false, true));
 }
 
 #[test]

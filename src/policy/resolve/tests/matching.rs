@@ -247,3 +247,15 @@ fn a_name_that_may_still_change_is_called_so_where_it_does_not_match() {
     assert_eq!(found("ens2", false), "ens1 (not final yet), uplink0");
     assert_eq!(found("*", false), "ens1, uplink0");
 }
+
+#[test]
+fn a_function_goes_by_the_names_of_all_its_ports() {
+    let mut two = pf();
+    let interface = two.interface.as_mut().unwrap();
+    interface.other_ports.insert("ens1d1".to_owned());
+    let by_name = |glob| policy("a", |policy| policy.matches.pf_name = named(glob));
+    for (glob, matches) in [("ens1", true), ("ens1d1", true), ("ens1d2", false)] {
+        let resolution = resolved(vec![by_name(glob)], &two);
+        assert_eq!(resolution != Resolution::Unmatched, matches, "{glob}");
+    }
+}
