@@ -143,23 +143,27 @@ impl Lender {
     }
 
     /// What is lent now, as it is written down.
-    pub fn allocations(&self) -> Vec<Allocation> {
-        self.records.all()
+    pub fn allocations(&self) -> Result<Vec<Allocation>, AttachError> {
+        Ok(self.records.all()?)
     }
 
     /// What this container has under this name; of several, what it lives with.
-    pub fn find(&self, container: &str, interface: &str) -> Option<Allocation> {
-        let found = self.find_all(container, interface).into_iter();
-        found.max_by_key(|it| matches!(self.life(it), Ok(Life::Lives)))
+    pub fn find(
+        &self,
+        container: &str,
+        interface: &str,
+    ) -> Result<Option<Allocation>, AttachError> {
+        let found = self.find_all(container, interface)?.into_iter();
+        Ok(found.max_by_key(|it| matches!(self.life(it), Ok(Life::Lives))))
     }
 
     /// Also what it had before it started again, if nobody took that back yet.
-    fn find_all(&self, container: &str, interface: &str) -> Vec<Allocation> {
-        let mut found = self.records.all();
+    fn find_all(&self, container: &str, interface: &str) -> Result<Vec<Allocation>, AttachError> {
+        let mut found = self.records.all()?;
         found.retain(|allocation| {
             let borrower = &allocation.borrower;
             borrower.container == container && borrower.interface.as_str() == interface
         });
-        found
+        Ok(found)
     }
 }

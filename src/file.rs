@@ -1,5 +1,7 @@
 //! Files that are whole or not there: written beside their place, then moved into it.
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, FileType, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -108,6 +110,25 @@ pub fn is_temporary(name: &str) -> bool {
 pub fn sync_directory(path: &Path) -> Result<(), FileError> {
     let sync = File::open(path).and_then(|directory| directory.sync_all());
     sync.map_err(FileError::new("sync", path))
+}
+
+/// Moves what cannot be understood out of the way, beside what was moved there before: to `to`, or
+/// `to.2` and so on.
+pub fn set_aside(path: &Path, to: &Path) -> Result<PathBuf, FileError> {
+    let mut aside = to.to_owned();
+    let mut number = 1;
+    loop {
+        match renameat_with(CWD, path, CWD, &aside, RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(aside),
+            Err(Errno::EXIST) => {
+                number += 1;
+                let mut name = to.as_os_str().to_owned();
+                name.push(format!(".{number}"));
+                aside = name.into();
+            }
+            Err(errno) => return Err(FileError::new("set aside", path)(errno.into())),
+        }
+    }
 }
 
 /// What is there, behind a link too; `None` where nothing is.

@@ -10,6 +10,7 @@ pub mod address;
 pub mod allocation;
 pub mod holder;
 pub mod host;
+pub mod lenient;
 pub mod name;
 pub mod timestamp;
 pub mod vf;

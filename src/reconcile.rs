@@ -19,8 +19,9 @@ const MAX_ROUNDS: usize = 10;
 /// What must be remembered over passes and restarts. Implemented by the state file.
 pub trait Ledger: Sync {
     fn owned(&self, pf: PciAddress) -> Option<OwnedPf>;
-    /// What was written down is lost, and not every PF has been looked at since.
-    fn is_lost(&self) -> bool;
+    /// What was written down of it is lost, and not every PF has been looked at since; or it is not
+    /// understood.
+    fn is_lost(&self, pf: PciAddress) -> bool;
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>);
 }
 
@@ -173,7 +174,7 @@ impl Pass<'_> {
         let hold = remembered.as_ref().and_then(|owned| owned.hold_on(&pf));
         let resolution = resolve_held(self.policies, self.node, &pf, hold);
         let known = match &remembered {
-            None if self.ledger.is_lost() => presumed(&resolution, &pf),
+            None if self.ledger.is_lost(pf.address) => presumed(&resolution, &pf),
             _ => remembered.clone(),
         };
         let mut owned = owned::still_owned(known.as_ref(), &resolution, &pf);

@@ -1,13 +1,18 @@
 //! What survives a restart: `Memory` in one file.
 
 use crate::file::{self, FileError};
+use crate::model::lenient;
 use crate::plan::owned::Memory;
+use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 const FILE: &str = "state.json";
 const VERSION: u64 = 1;
@@ -22,6 +27,8 @@ struct Document<'a> {
 #[derive(Deserialize)]
 struct Header {
     version: u64,
+    /// The oldest version that understands it, if not only the one that wrote it.
+    needs: Option<u64>,
 }
 
 /// What is remembered, at hand as a value that is replaced and never changed in place, and on disk.
@@ -50,6 +57,8 @@ struct Current {
 struct StateFile {
     text: Option<String>,
     generation: u64,
+    /// What could not be read is still there, and goes there before anything is written.
+    in_the_way: Option<String>,
 }
 
 /// Why there is no memory, though there was a file. It was moved aside if `kept` says where.
@@ -80,14 +89,16 @@ impl Store {
     pub fn open(directory: &Path) -> (Self, Option<Lost>) {
         sweep(directory);
         let path = directory.join(FILE);
-        let (saved, lost) = match read(&path) {
+        let mut in_the_way = None;
+        let (saved, lost) = match read_patiently(&path) {
             Ok(saved) => (saved, None),
             Err(reason) => {
-                let aside = directory.join(match reason {
+                let aside = match reason {
                     LostReason::Newer(version) => format!("{FILE}.version-{version}"),
                     LostReason::Unreadable(_) | LostReason::Damaged(_) => format!("{FILE}.broken"),
-                });
-                let kept = fs::rename(&path, &aside).is_ok().then_some(aside);
+                };
+                let kept = file::set_aside(&path, &directory.join(&aside)).ok();
+                in_the_way = kept.is_none().then_some(aside);
                 let lost = Lost { path, reason, kept };
                 (Saved::default(), Some(lost))
             }
@@ -101,6 +112,7 @@ impl Store {
             file: Mutex::new(StateFile {
                 text: saved.text,
                 generation: 0,
+                in_the_way,
             }),
             synced: AtomicU64::new(0),
         };
@@ -139,7 +151,13 @@ impl Store {
     fn change(&self, change: impl FnOnce(&mut Memory)) {
         let mut current = lock(&self.current);
         let before = Arc::clone(&current.memory);
-        change(Arc::make_mut(&mut current.memory));
+        let memory = Arc::make_mut(&mut current.memory);
+        change(memory);
+        if !memory.foreign.is_empty()
+            && let Ok(document) = serde_json::to_value(&*memory)
+        {
+            memory.foreign.prune(&document);
+        }
         if current.memory != before {
             current.generation += 1;
         }
@@ -148,6 +166,10 @@ impl Store {
     fn write(&self) -> Result<(), FileError> {
         let path = self.directory.join(FILE);
         let mut file = lock(&self.file);
+        if let Some(aside) = &file.in_the_way {
+            file::set_aside(&path, &self.directory.join(aside))?;
+            file.in_the_way = None;
+        }
         // What is newest by now, so that nothing older is ever written over it.
         let (memory, generation) = {
             let current = lock(&self.current);
@@ -199,6 +221,20 @@ struct Saved {
     text: Option<String>,
 }
 
+/// Some errors are over in a moment, and without what was remembered nobody knows what is ours.
+fn read_patiently(path: &Path) -> Result<Saved, LostReason> {
+    const TRIES: u32 = 10;
+    for _ in 1..TRIES {
+        match read(path) {
+            Err(LostReason::Unreadable(error)) if error.kind() != ErrorKind::InvalidData => {
+                thread::sleep(Duration::from_millis(100));
+            }
+            read => return read,
+        }
+    }
+    read(path)
+}
+
 fn read(path: &Path) -> Result<Saved, LostReason> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
@@ -213,17 +249,34 @@ fn read(path: &Path) -> Result<Saved, LostReason> {
 
 /// What a state file says.
 pub fn parse(text: &str) -> Result<Memory, LostReason> {
-    let header: Header = serde_json::from_str(text).map_err(LostReason::Damaged)?;
-    if header.version > VERSION {
+    let mut document: Map<String, Value> =
+        serde_json::from_str(text).map_err(LostReason::Damaged)?;
+    let header = Header::deserialize(Value::Object(document.clone()));
+    let header = header.map_err(LostReason::Damaged)?;
+    if header.needs.unwrap_or(header.version) > VERSION {
         return Err(LostReason::Newer(header.version));
     }
-    serde_json::from_str(text).map_err(LostReason::Damaged)
+    document.remove("version");
+    let read: lenient::Read<Memory> = lenient::read(Value::Object(document)).ok_or_else(|| {
+        LostReason::Damaged(serde_json::Error::custom("not what sriovd remembers"))
+    })?;
+    let mut memory = read.known;
+    // Lists that are empty without what is not understood of them come first.
+    memory.foreign = read.unknown.and(read.refused);
+    Ok(memory)
 }
 
 /// A state file that says this.
 pub fn write(memory: &Memory) -> serde_json::Result<String> {
     let version = VERSION;
-    let mut text = serde_json::to_string_pretty(&Document { version, memory })?;
+    let document = Document { version, memory };
+    let mut text = if memory.foreign.is_empty() {
+        serde_json::to_string_pretty(&document)?
+    } else {
+        let mut document = serde_json::to_value(document)?;
+        memory.foreign.put_into(&mut document);
+        serde_json::to_string_pretty(&document)?
+    };
     text.push('\n');
     Ok(text)
 }

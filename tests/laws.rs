@@ -20,6 +20,8 @@ mod listener;
 mod outputs;
 #[path = "laws/run.rs"]
 mod run;
+#[path = "laws/versions.rs"]
+mod versions;
 #[path = "laws/world.rs"]
 mod world;
 
@@ -204,6 +206,19 @@ proptest! {
         changes in identity::changes(),
     ) {
         identity::check(&policy, &changes)?;
+    }
+
+    /// What the next version wrote into the state file is not lost by this one.
+    #[test]
+    fn versions_keep_what_each_other_wrote(
+        world in generate::world(),
+        events in generate::events(12),
+        changes in versions::changes(),
+    ) {
+        let mut run = Run::new(&world);
+        events.iter().for_each(|event| run.happen(event));
+        run.happen(&Event::PassAll);
+        versions::check(&run.agent.ledger.memory(), &changes)?;
     }
 
     /// A file that cannot be read changes nothing for the others, and while it is remembered what

@@ -17,7 +17,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("host", &["model"]),
     ("file", &[]),
     ("publish", &["render", "file"]),
-    ("state", &["plan", "file"]),
+    ("state", &["model", "plan", "file"]),
     ("attach", &["model", "host", "file"]),
     ("cni", &["model", "host", "attach"]),
     ("netavark", &["model", "host", "attach"]),

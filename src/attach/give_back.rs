@@ -16,7 +16,8 @@ use std::os::fd::AsFd as _;
 pub struct GivenBack {
     /// What could not be restored: the daemon sees to it.
     pub troubles: Vec<String>,
-    /// The kernel has yet to bring the netdev: that is an event, and the record stays until then.
+    /// The record stays: the kernel has yet to bring the netdev, which is an event, or another
+    /// version of sriovd the attributes.
     pub is_coming: bool,
 }
 
@@ -47,7 +48,7 @@ impl Lender {
         container: &str,
         interface: &str,
     ) -> Result<Vec<GivenBack>, AttachError> {
-        let found = self.find_all(container, interface);
+        let found = self.find_all(container, interface)?;
         // Each of them, before one that failed is told.
         let given_back: Vec<_> = found.iter().map(|it| self.give_back_this(it)).collect();
         given_back
@@ -59,11 +60,11 @@ impl Lender {
     /// Takes this one back. `None`: somebody was quicker.
     pub fn give_back_this(&self, found: &Allocation) -> Result<Option<GivenBack>, AttachError> {
         let _lock = lock::take(&self.root, found.address)?;
-        match self.records.read(found.address) {
+        match self.records.read(found.address)? {
             Record::Of(allocation) if *allocation == *found => {
                 self.give_back_locked(found).map(Some)
             }
-            Record::None | Record::Of(_) | Record::Damaged => Ok(None),
+            Record::None | Record::Of(_) | Record::NotUnderstood => Ok(None),
         }
     }
 
@@ -89,6 +90,16 @@ impl Lender {
                 }
             }
             self.restore(allocation, &mut given_back)?;
+            if !allocation.not_understood.is_empty() {
+                let what = allocation.not_understood.join(", ");
+                given_back.troubles.push(format!(
+                    "{what} of VF {} was written down by another version of sriovd and is not \
+                     understood: the VF stays taken until that version gives it back",
+                    allocation.address
+                ));
+                given_back.is_coming = true;
+                return Ok(given_back);
+            }
         }
         self.records.release(allocation)?;
         Ok(given_back)

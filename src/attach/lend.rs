@@ -44,7 +44,7 @@ impl Lender {
         // Before anything is touched: it is what callers get wrong.
         Namespace::open(&borrower.namespace)?;
         let interface = borrower.interface.as_str();
-        for had in self.find_all(&borrower.container, interface) {
+        for had in self.find_all(&borrower.container, interface)? {
             if self.life(&had)? == Life::Lives {
                 return Err(AttachError::Already {
                     container: borrower.display_name().to_owned(),
@@ -91,8 +91,13 @@ impl Lender {
 
     /// By its record alone, which costs little: a pool may have a hundred VFs.
     fn surely_held(&self, vf: &PoolVf) -> Result<Option<String>, AttachError> {
-        let Record::Of(allocation) = self.records.read(vf.address) else {
-            return Ok(None);
+        let allocation = match self.records.read(vf.address) {
+            Ok(Record::None) => return Ok(None),
+            Ok(Record::Of(allocation)) => allocation,
+            Ok(Record::NotUnderstood) => {
+                return Ok(Some("has a record that is not understood".to_owned()));
+            }
+            Err(error) => return Ok(Some(format!("has a record: {error}"))),
         };
         Ok(match self.life(&allocation)? {
             Life::Lives => Some(held_by(&[allocation.holder()])),
@@ -126,6 +131,7 @@ impl Lender {
                 Some(interface) => self.host.awaits_name(interface)?,
                 None => false,
             },
+            not_understood: Vec::new(),
         };
         if !self.records.create(&allocation)? {
             return Ok(Try::Held("has just been given away".to_owned()));

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 /// The last record of a VF that is not lent: who had it is given it again.
 const RELEASED: &str = "released";
+/// Records that are not understood, of VFs that are gone.
+const SET_ASIDE: &str = "set-aside";
 
 #[derive(Debug, Clone)]
 pub(super) struct Records {
@@ -27,8 +29,8 @@ pub(super) struct Records {
 pub(super) enum Record {
     None,
     Of(Box<Allocation>),
-    /// Cut short when the machine went down.
-    Damaged,
+    /// Cut short when the machine went down, or another version's: the VF is in use.
+    NotUnderstood,
 }
 
 impl Records {
@@ -43,37 +45,56 @@ impl Records {
         self.directory.join(vf.to_string())
     }
 
-    /// Those that can be read, in order of their VFs' addresses.
-    pub(super) fn all(&self) -> Vec<Allocation> {
-        let mut vfs = self.vfs();
+    /// Those that are understood, in order of their VFs' addresses.
+    pub(super) fn all(&self) -> Result<Vec<Allocation>, FileError> {
+        let mut vfs = self.vfs()?;
         vfs.sort_unstable();
-        let read = vfs.into_iter().filter_map(|vf| match self.read(vf) {
-            Record::Of(allocation) => Some(*allocation),
-            Record::None | Record::Damaged => None,
-        });
-        read.collect()
+        let mut all = Vec::with_capacity(vfs.len());
+        for vf in vfs {
+            match self.read(vf)? {
+                Record::Of(allocation) => all.push(*allocation),
+                Record::None | Record::NotUnderstood => {}
+            }
+        }
+        Ok(all)
     }
 
-    /// The VFs that have a record, readable or not.
-    pub(super) fn vfs(&self) -> Vec<PciAddress> {
-        let entries = fs::read_dir(&self.directory)
-            .into_iter()
-            .flatten()
-            .flatten();
-        let vf = |entry: fs::DirEntry| entry.file_name().to_str()?.parse().ok();
-        entries.filter_map(vf).collect()
+    /// The VFs that have a record, understood or not.
+    pub(super) fn vfs(&self) -> Result<Vec<PciAddress>, FileError> {
+        let list = || -> io::Result<Vec<PciAddress>> {
+            let mut vfs = Vec::new();
+            for entry in fs::read_dir(&self.directory)? {
+                let name = entry?.file_name();
+                vfs.extend(
+                    name.to_str()
+                        .and_then(|name| name.parse::<PciAddress>().ok()),
+                );
+            }
+            Ok(vfs)
+        };
+        match list() {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed.map_err(FileError::new("list", &self.directory)),
+        }
     }
 
-    pub(super) fn read(&self, vf: PciAddress) -> Record {
+    pub(super) fn read(&self, vf: PciAddress) -> Result<Record, FileError> {
         read(&self.path(vf))
     }
 
-    /// The last one of a VF that is not lent now.
+    /// The last one of a VF that is not lent now. Only who is given which VF first hangs on it.
     pub(super) fn last(&self, vf: PciAddress) -> Option<Allocation> {
         match read(&self.directory.join(RELEASED).join(vf.to_string())) {
-            Record::Of(allocation) => Some(*allocation),
-            Record::None | Record::Damaged => None,
+            Ok(Record::Of(allocation)) => Some(*allocation),
+            Ok(Record::None | Record::NotUnderstood) | Err(_) => None,
         }
+    }
+
+    /// For a VF that is gone, and with it whatever the record says of it.
+    pub(super) fn set_aside(&self, vf: PciAddress) -> Result<(), FileError> {
+        let directory = self.directory.join(SET_ASIDE);
+        file::create_directories(&directory)?;
+        file::set_aside(&self.path(vf), &directory.join(vf.to_string())).map(drop)
     }
 
     /// False: somebody else was quicker.
@@ -96,8 +117,9 @@ impl Records {
         let new = self
             .directory
             .join(format!(".sriovd-{}.tmp", allocation.address));
-        let text = format!("{}\n", serde_json::json!(allocation));
-        let written = fs::write(&new, text).map_err(FileError::new("write", &new));
+        let written = allocation.write().map_err(io::Error::from);
+        let written = written.and_then(|text| fs::write(&new, text));
+        let written = written.map_err(FileError::new("write", &new));
         let made = written.and_then(|()| {
             let moved = renameat_with(CWD, &new, CWD, &path, RenameFlags::NOREPLACE);
             match moved {
@@ -140,20 +162,24 @@ impl Records {
     fn untell_plugin(&self, allocation: &Allocation) -> Result<(), FileError> {
         let path = self.plugin.join(allocation.address.to_string());
         let namespace = allocation.borrower.namespace.as_os_str();
-        let ours = fs::read(&path).is_ok_and(|text| text == namespace.as_encoded_bytes());
-        if !ours {
-            return Ok(());
+        match fs::read(&path) {
+            Ok(text) if text == namespace.as_encoded_bytes() => {}
+            Ok(_) => return Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(FileError::new("read", &path)(error)),
         }
         if_there(fs::remove_file(&path)).map_err(FileError::new("remove", &path))
     }
 }
 
-fn read(path: &Path) -> Record {
-    match fs::read(path) {
-        Ok(text) => serde_json::from_slice(&text).map_or(Record::Damaged, Record::Of),
-        Err(error) if error.kind() == ErrorKind::NotFound => Record::None,
-        Err(_) => Record::Damaged,
-    }
+fn read(path: &Path) -> Result<Record, FileError> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Record::None),
+        Err(error) => return Err(FileError::new("read", path)(error)),
+    };
+    let allocation = std::str::from_utf8(&text).ok().and_then(Allocation::parse);
+    Ok(allocation.map_or(Record::NotUnderstood, |it| Record::Of(Box::new(it))))
 }
 
 pub(super) fn if_there(result: io::Result<()>) -> io::Result<()> {

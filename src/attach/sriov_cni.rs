@@ -210,7 +210,7 @@ impl Lender {
         namespace: &Path,
     ) -> Result<Option<Allocation>, AttachError> {
         let vf = found.attached.vf;
-        if !self.host.is_present(vf)? || self.records.read(vf) != Record::None {
+        if !self.host.is_present(vf)? || self.records.read(vf)? != Record::None {
             return Ok(None);
         }
         let theirs = self.namespace_of_theirs(vf)?;
@@ -242,6 +242,7 @@ impl Lender {
             before: found.attached.settings(),
             interface_before: found.attached.interface(now.as_ref()),
             unnamed: false,
+            not_understood: Vec::new(),
         }))
     }
 

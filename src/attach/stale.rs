@@ -61,9 +61,13 @@ impl Lender {
 
     /// Takes back what nobody has any more; of one PF, or of all. What somebody works on is left.
     pub fn collect(&self, pf: Option<PciAddress>) -> Vec<Result<Collected, AttachError>> {
-        let vfs = self.records.vfs().into_iter();
-        vfs.filter_map(|vf| self.collect_vf(vf, pf).transpose())
-            .collect()
+        match self.records.vfs() {
+            Ok(vfs) => vfs
+                .into_iter()
+                .filter_map(|vf| self.collect_vf(vf, pf).transpose())
+                .collect(),
+            Err(error) => vec![Err(error.into())],
+        }
     }
 
     pub(super) fn collect_vf(
@@ -71,11 +75,11 @@ impl Lender {
         vf: PciAddress,
         pf: Option<PciAddress>,
     ) -> Result<Option<Collected>, AttachError> {
-        let concerns = match self.records.read(vf) {
+        let concerns = match self.records.read(vf)? {
             Record::None => false,
-            Record::Damaged => true,
+            Record::NotUnderstood => !self.host.is_present(vf)?,
             Record::Of(allocation) => {
-                pf.is_none_or(|pf| allocation.pf == pf) && self.life(&allocation)? == Life::Ended
+                pf.is_none_or(|pf| allocation.pf == pf) && self.is_to_be_taken_back(&allocation)?
             }
         };
         if !concerns {
@@ -88,19 +92,29 @@ impl Lender {
     }
 
     pub(super) fn collect_locked(&self, vf: PciAddress) -> Result<Option<Collected>, AttachError> {
-        match self.records.read(vf) {
-            Record::Of(allocation) if self.life(&allocation)? == Life::Ended => {
+        match self.records.read(vf)? {
+            Record::Of(allocation) if self.is_to_be_taken_back(&allocation)? => {
                 let given_back = self.give_back_locked(&allocation)?;
                 Ok((!given_back.is_coming).then_some(Collected {
                     allocation: *allocation,
                     given_back,
                 }))
             }
-            Record::Damaged => {
-                self.records.remove(vf)?;
+            Record::NotUnderstood if !self.host.is_present(vf)? => {
+                self.records.set_aside(vf)?;
                 Ok(None)
             }
-            Record::None | Record::Of(_) => Ok(None),
+            Record::None | Record::Of(_) | Record::NotUnderstood => Ok(None),
         }
     }
+
+    /// A VF that cannot be given all back what it had stays lent as long as it is there.
+    fn is_to_be_taken_back(&self, allocation: &Allocation) -> Result<bool, AttachError> {
+        let can_be =
+            allocation.not_understood.is_empty() || !self.host.is_present(allocation.address)?;
+        Ok(can_be && self.life(allocation)? == Life::Ended)
+    }
 }
+
+#[cfg(test)]
+mod tests;

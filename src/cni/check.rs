@@ -17,7 +17,9 @@ impl Plugin {
             CniError::new(Code::InvalidConfig, message)
         })?;
         let (container, interface) = (self.call.container(), self.call.interface());
-        let lent = match (self.lender.find(container, interface), &self.call.interface) {
+        let found = self.lender.find(container, interface);
+        let found = found.map_err(|error| CniError::attaching(&error))?;
+        let lent = match (found, &self.call.interface) {
             (None, Some(interface)) => {
                 let namespace = self.call.namespace();
                 let theirs = self.lender.find_theirs(container, interface, namespace);

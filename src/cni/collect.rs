@@ -27,7 +27,8 @@ impl Plugin {
                 )),
             })?;
         let mut failed = Vec::new();
-        for allocation in self.lender.allocations() {
+        let allocations = self.lender.allocations();
+        for allocation in allocations.map_err(|error| CniError::attaching(&error))? {
             let borrower = &allocation.borrower;
             let attachment = Attachment {
                 container: borrower.container.clone(),

@@ -378,7 +378,7 @@ fn gc_takes_back_what_the_network_lent_and_nothing_of_another() {
     let newest = conf(&json!({"cniVersion": "1.1.0"})).to_string();
     let answer = call_at(&host.path(""), "GC", newest.as_bytes(), &[]);
     assert_eq!(answer, (false, Value::Null));
-    let left = Lender::new(host.path("")).allocations();
+    let left = Lender::new(host.path("")).allocations().unwrap();
     let left: Vec<_> = left.into_iter().map(|it| it.borrower.network).collect();
     assert_eq!(left, ["other"]);
 }

@@ -52,10 +52,11 @@ impl StateLedger {
     fn set_marks(&self) -> io::Result<BTreeSet<PathBuf>> {
         fs::create_dir_all(&self.marks)?;
         let mut changed = BTreeSet::new();
-        if self.is_lost() {
+        if self.lost.load(Ordering::Relaxed) {
             return Ok(changed);
         }
-        for entry in fs::read_dir(&self.marks)?.flatten() {
+        for entry in fs::read_dir(&self.marks)? {
+            let entry = entry?;
             let name = entry.file_name();
             // Passes go on meanwhile: what is marked by now is remembered by now.
             if !self.is_owned(Path::new(&name)) {
@@ -74,13 +75,16 @@ impl StateLedger {
     /// Whether somebody took the mark of a PF that is ours, or made one of another.
     pub(super) fn is_mark_off(&self, mark: &Path) -> bool {
         let is_there = mark.file_name().map(|name| self.marks.join(name).exists());
-        is_there.is_some_and(|is_there| !self.is_lost() && is_there != self.is_owned(mark))
+        is_there.is_some_and(|is_there| {
+            !self.lost.load(Ordering::Relaxed) && is_there != self.is_owned(mark)
+        })
     }
 
     fn is_owned(&self, mark: &Path) -> bool {
         let name = mark.file_name().and_then(OsStr::to_str);
         let pf: Option<PciAddress> = name.and_then(|name| name.parse().ok());
-        pf.is_some_and(|pf| self.store.memory().pfs.contains_key(&pf))
+        let memory = self.store.memory();
+        pf.is_some_and(|pf| memory.pfs.contains_key(&pf) || memory.is_in_doubt(pf))
     }
 
     /// Whether it was not there.
@@ -106,8 +110,8 @@ impl Ledger for StateLedger {
         self.store.memory().pfs.get(&pf).cloned()
     }
 
-    fn is_lost(&self) -> bool {
-        self.lost.load(Ordering::Relaxed)
+    fn is_lost(&self, pf: PciAddress) -> bool {
+        self.lost.load(Ordering::Relaxed) || self.store.memory().is_in_doubt(pf)
     }
 
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>) {

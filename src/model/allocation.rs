@@ -1,7 +1,9 @@
 //! A VF that one of our plugins lent to a container: what is written down of it.
 
+use super::lenient;
 use super::{Holder, InterfaceName, PciAddress, ResourceName, VfIndex, VfInterface, VfSettings};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// Where the records are: a file per VF, named by its PCI address.
@@ -34,6 +36,10 @@ pub struct Allocation {
     /// Its name was only the kernel's: udev had yet to give it its own.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub unnamed: bool,
+    /// Attributes that go back to something that this version does not understand: until they do,
+    /// the VF is in use.
+    #[serde(skip)]
+    pub not_understood: Vec<String>,
 }
 
 /// Who has a VF, in the words of the container runtime.
@@ -60,7 +66,42 @@ impl Borrower {
     }
 }
 
+/// What every record says beside: which version wrote it, and the oldest that understands it.
+#[derive(Deserialize)]
+struct Header {
+    #[serde(default = "first")]
+    version: u64,
+    needs: Option<u64>,
+}
+
+/// Of records.
+const VERSION: u64 = 1;
+
+fn first() -> u64 {
+    VERSION
+}
+
 impl Allocation {
+    /// What a record says. `None`: it is not understood, so that nobody knows who has the VF.
+    pub fn parse(text: &str) -> Option<Self> {
+        let document: Value = serde_json::from_str(text).ok()?;
+        let header = Header::deserialize(&document).ok()?;
+        if header.needs.unwrap_or(header.version) > VERSION {
+            return None;
+        }
+        let read: lenient::Read<Self> = lenient::read(document)?;
+        let mut allocation = read.known;
+        allocation.not_understood = read.refused.keys_within("before")?;
+        Some(allocation)
+    }
+
+    /// A record that says this.
+    pub fn write(&self) -> serde_json::Result<String> {
+        let mut document = serde_json::to_value(self)?;
+        document["version"] = VERSION.into();
+        Ok(format!("{document}\n"))
+    }
+
     pub fn holder(&self) -> Holder {
         Holder::Container {
             container: self.borrower.display_name().to_owned(),

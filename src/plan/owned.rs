@@ -3,6 +3,7 @@
 mod before;
 
 use super::Plan;
+use crate::model::lenient::Foreign;
 use crate::model::{
     BindTarget, DriverName, MacAddress, Mtu, NetworkName, Node, PciAddress, PfSnapshot, Step,
     VfAttribute, VfIndex, VfSetting, VfSettings, VfSnapshot, VlanProto,
@@ -30,12 +31,20 @@ pub struct Memory {
     /// What somebody wants to be left alone for now.
     #[serde(default, skip_serializing_if = "Pauses::is_empty")]
     pub pauses: Pauses,
+    /// What another version wrote down and this one does not understand.
+    #[serde(skip)]
+    pub foreign: Foreign,
 }
 
 impl Memory {
     /// What holds a PF, see `OwnedPf::hold_on`.
     pub fn hold_on(&self, pf: &PfSnapshot) -> Option<&Hold> {
         self.pfs.get(&pf.address)?.hold_on(pf)
+    }
+
+    /// Something is written down of the PF, and it is not understood.
+    pub fn is_in_doubt(&self, pf: PciAddress) -> bool {
+        self.foreign.contains(&["pfs", &pf.to_string()])
     }
 
     /// Another kernel may have learnt what this one's drivers could not.
@@ -61,6 +70,7 @@ pub struct OwnedPf {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_up: bool,
     /// We set the VF count.
+    #[serde(default)]
     pub created_vfs: bool,
     /// The PF's MTU before we raised it.
     pub mtu_before: Option<Mtu>,
@@ -76,18 +86,22 @@ pub struct OwnedPf {
     /// made them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fresh: Option<VfSettings>,
+    #[serde(default)]
     pub vfs: BTreeMap<VfIndex, OwnedVf>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OwnedVf {
     /// Attributes that we set, with what was there before where the driver told.
+    #[serde(default)]
     pub settings: BTreeMap<VfAttribute, Option<VfSetting>>,
     /// The address that we gave it, as long as it may go by it.
     #[serde(default)]
     pub mac: Option<MacAddress>,
     /// We gave it a driver of our choice.
+    #[serde(default)]
     pub driver: bool,
+    #[serde(default)]
     pub mtu: bool,
 }
 

@@ -57,8 +57,8 @@ impl Ledger for MemoryLedger {
         self.lock().pfs.get(&pf).cloned()
     }
 
-    fn is_lost(&self) -> bool {
-        self.lost
+    fn is_lost(&self, pf: PciAddress) -> bool {
+        self.lost || self.lock().is_in_doubt(pf)
     }
 
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>) {

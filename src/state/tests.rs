@@ -6,6 +6,7 @@ use crate::plan::owned::{Assignment, Capability, OwnedPf, OwnedVf};
 use crate::policy::OnRemoval;
 use crate::report::{Pause, Pauses};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc;
@@ -76,6 +77,7 @@ fn full() -> Memory {
             all: None,
             pfs: BTreeMap::from([(parse("0000:3b:00.0"), pause)]),
         },
+        ..Memory::default()
     }
 }
 
@@ -177,8 +179,7 @@ fn a_damaged_file_is_set_aside() {
         fs::read_to_string(directory.path().join(FILE)).unwrap()
     };
     let torn = &whole[..whole.len() / 2];
-    let wrong_value = whole.replace("0000:3b:00.0", "nowhere");
-    for text in ["", "null", "{}", "\0\0\0", torn, &wrong_value] {
+    for text in ["", "null", "{}", "\0\0\0", torn] {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE);
         fs::write(&path, text).unwrap();
@@ -227,4 +228,84 @@ fn when_the_disk_refuses_the_change_holds_and_is_saved_later() {
     fs::remove_file(&path).unwrap();
     store.update(|_| {}).unwrap();
     assert_eq!(*opened(&path).memory(), full());
+}
+
+/// As the next version would: new keys and new values wherever there can be some.
+fn of_the_next_version() -> Value {
+    let mut document: Value = serde_json::from_str(&write(&full()).unwrap()).unwrap();
+    document["version"] = json!(2);
+    document["needs"] = json!(1);
+    document["leases"] = json!({"a": 1});
+    let pf = document["pfs"]["0000:3b:00.0"].clone();
+    let mut odd = pf.clone();
+    odd["on_removal"] = json!("archive");
+    document["pfs"]["0000:5e:00.0"] = odd;
+    document["pfs"]["by-serial-number"] = pf;
+    let pf = &mut document["pfs"]["0000:3b:00.0"];
+    pf["firmware_before"] = json!({"sriov": false});
+    for (_, vf) in pf["vfs"].as_object_mut().unwrap() {
+        vf["queues_before"] = json!(8);
+        vf["settings"]["colour"] = json!({"colour": "red"});
+        vf["settings"]["link_state"] = json!({"link_state": "blinking"});
+    }
+    document["files"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"path": "/x", "digest": 1}));
+    document
+}
+
+#[test]
+fn nothing_of_the_next_version_is_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
+    let next = of_the_next_version();
+    fs::write(&path, next.to_string()).unwrap();
+    let store = opened(directory.path());
+    let memory = store.memory();
+    let full = full();
+    let pf = "0000:3b:00.0".parse().unwrap();
+    assert!(memory.pfs[&pf].created_vfs == full.pfs[&pf].created_vfs);
+    assert_eq!(memory.files, full.files);
+    assert_eq!(memory.assignments, full.assignments);
+    let unclear = "0000:5e:00.0".parse().unwrap();
+    assert!(memory.is_in_doubt(unclear) && !memory.is_in_doubt(pf));
+
+    // What this one learns is added.
+    store
+        .update(|memory| "6.13".clone_into(&mut memory.kernel))
+        .unwrap();
+    let mut expected = next.clone();
+    expected["kernel"] = json!("6.13");
+    expected["version"] = json!(1);
+    let saved = |path: &Path| -> Value {
+        serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+    };
+    assert_eq!(saved(&path), expected);
+    let again = opened(directory.path());
+    again
+        .update(|memory| "6.14".clone_into(&mut memory.kernel))
+        .unwrap();
+    expected["kernel"] = json!("6.14");
+    assert_eq!(saved(&path), expected);
+
+    // With what a key belonged to, it goes.
+    again.update(|memory| drop(memory.pfs.remove(&pf))).unwrap();
+    let left = saved(&path);
+    assert_eq!(left["pfs"].get("0000:3b:00.0"), None);
+    assert_eq!(left["pfs"]["0000:5e:00.0"], next["pfs"]["0000:5e:00.0"]);
+}
+
+/// Also what cannot be moved is not written over.
+#[test]
+fn what_was_set_aside_is_never_lost() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
+    for text in ["first", "second"] {
+        fs::write(&path, text).unwrap();
+        Store::open(directory.path());
+    }
+    let aside = |name| fs::read_to_string(directory.path().join(name)).unwrap();
+    assert_eq!(aside("state.json.broken"), "first");
+    assert_eq!(aside("state.json.broken.2"), "second");
 }

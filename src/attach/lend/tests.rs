@@ -41,7 +41,7 @@ fn a_container_that_starts_again_gets_its_vf_again_and_has_no_other() {
     let lender = Lender::new(host.path(""));
     let lent = lender.lend(&request).unwrap();
     assert_eq!(lent.allocation.address, vf_address(1));
-    assert_eq!(records.all(), [lent.allocation]);
+    assert_eq!(records.all().unwrap(), [lent.allocation]);
 
     let again = lender.lend(&request);
     assert!(matches!(again, Err(AttachError::Already { .. })));

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::model::{Borrower, VfIndex, VfSettings};
+use std::os::unix::fs::symlink;
 
 pub(in crate::attach) fn allocation(vf: u16, container: &str) -> Allocation {
     Allocation {
@@ -22,6 +23,7 @@ pub(in crate::attach) fn allocation(vf: u16, container: &str) -> Allocation {
         before: VfSettings::default(),
         interface_before: None,
         unnamed: false,
+        not_understood: Vec::new(),
     }
 }
 
@@ -39,8 +41,14 @@ fn a_vf_has_one_record_at_most() {
     assert!(records.create(&first).unwrap());
     assert!(!records.create(&allocation(0, "second")).unwrap());
     assert!(records.create(&allocation(1, "second")).unwrap());
-    assert_eq!(records.all(), [first.clone(), allocation(1, "second")]);
-    assert_eq!(records.read(first.address), Record::Of(Box::new(first)));
+    assert_eq!(
+        records.all().unwrap(),
+        [first.clone(), allocation(1, "second")]
+    );
+    assert_eq!(
+        records.read(first.address).unwrap(),
+        Record::Of(Box::new(first))
+    );
 }
 
 #[test]
@@ -52,7 +60,7 @@ fn a_released_vf_remembers_who_had_it() {
     assert_eq!(records.last(lent.address), None);
     records.release(&lent).unwrap();
     records.release(&lent).unwrap();
-    assert_eq!(records.read(lent.address), Record::None);
+    assert_eq!(records.read(lent.address).unwrap(), Record::None);
     assert_eq!(records.last(lent.address), Some(lent));
 }
 
@@ -78,8 +86,9 @@ fn a_record_that_was_cut_short_is_seen_as_such() {
     let lent = allocation(0, "first");
     records.create(&lent).unwrap();
     fs::write(records.path(lent.address), "{\"addr").unwrap();
-    assert_eq!(records.read(lent.address), Record::Damaged);
-    assert_eq!((records.all(), records.vfs()), (vec![], vec![lent.address]));
+    assert_eq!(records.read(lent.address).unwrap(), Record::NotUnderstood);
+    assert_eq!(records.all().unwrap(), []);
+    assert_eq!(records.vfs().unwrap(), [lent.address]);
 }
 
 #[test]
@@ -111,6 +120,32 @@ fn what_cannot_be_written_down_leaves_nothing_behind() {
     records.create(&lent).unwrap();
     fs::remove_dir(records.directory.join(RELEASED)).unwrap();
     records.release(&lent).unwrap();
-    assert_eq!(records.read(lent.address), Record::None);
+    assert_eq!(records.read(lent.address).unwrap(), Record::None);
     assert!(files(&records.directory).is_empty());
+}
+
+/// A link to itself can be followed by nobody.
+#[test]
+fn what_cannot_be_read_is_not_absent() {
+    let root = tempfile::tempdir().unwrap();
+    let records = records(root.path());
+    let (lent, other) = (allocation(0, "first"), allocation(1, "second"));
+    records.create(&lent).unwrap();
+    records.create(&other).unwrap();
+    let of_the_plugin = root.path().join("var/lib/cni/sriov/pci/0000:01:10.1");
+    fs::remove_file(&of_the_plugin).unwrap();
+    symlink(&of_the_plugin, &of_the_plugin).unwrap();
+    records.release(&other).unwrap_err();
+    assert_eq!(records.vfs().unwrap().len(), 2, "its record stays");
+
+    let path = records.path(lent.address);
+    fs::remove_file(&path).unwrap();
+    symlink(&path, &path).unwrap();
+    records.read(lent.address).unwrap_err();
+    records.all().unwrap_err();
+
+    fs::rename(&records.directory, root.path().join("aside")).unwrap();
+    symlink(&records.directory, &records.directory).unwrap();
+    records.vfs().unwrap_err();
+    records.all().unwrap_err();
 }

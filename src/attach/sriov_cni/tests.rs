@@ -123,7 +123,7 @@ fn take_over(host: &Prepared, namespace: &str) -> Result<Vec<Allocation>, Attach
     let found = lender.find_theirs("box", &name, Path::new(namespace))?;
     assert!(host.path(THEIRS).exists(), "it was only looked at");
     lender.take_over("box", &name, Path::new(namespace))?;
-    let all = records(&host.path("")).all();
+    let all = records(&host.path("")).all()?;
     assert_eq!(all, Vec::from_iter(found));
     Ok(all)
 }
@@ -175,7 +175,7 @@ fn a_vf_that_is_anothers_by_now_is_left_to_it() {
     let found = lender.find_theirs("box", &name, Path::new(""));
     assert_eq!(found.unwrap(), None);
     lender.take_over("box", &name, Path::new("")).unwrap();
-    assert_eq!(records(&host.path("")).all(), [ours]);
+    assert_eq!(records(&host.path("")).all().unwrap(), [ours]);
 }
 
 #[test]

@@ -124,15 +124,13 @@ pub(super) fn lent(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostEr
 fn own_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
     let path = Path::new(ALLOCATIONS).join(vf.to_string());
     let record = if_present(tree.read(&path))?;
-    Ok(
-        record.map(|text| match serde_json::from_str::<Allocation>(&text) {
-            Ok(allocation) => allocation.holder(),
-            Err(_) => Holder::Container {
-                container: format!("of the damaged record {}", path.display()),
-                network: "unknown".to_owned(),
-            },
-        }),
-    )
+    Ok(record.map(|text| match Allocation::parse(&text) {
+        Some(allocation) => allocation.holder(),
+        None => Holder::Container {
+            container: format!("of the record {}, which is not understood", path.display()),
+            network: "unknown".to_owned(),
+        },
+    }))
 }
 
 fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
