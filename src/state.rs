@@ -257,7 +257,7 @@ pub fn parse(text: &str) -> Result<Memory, LostReason> {
         return Err(LostReason::Newer(header.version));
     }
     document.remove("version");
-    let read: lenient::Read<Memory> = lenient::read(Value::Object(document)).ok_or_else(|| {
+    let read: lenient::Read<Memory> = lenient::read(&Value::Object(document)).ok_or_else(|| {
         LostReason::Damaged(serde_json::Error::custom("not what sriovd remembers"))
     })?;
     let mut memory = read.known;

@@ -35,7 +35,7 @@ pub struct Read<T> {
 
 /// `None`: nothing of it is understood. A value that is not understood takes with it what must not
 /// be read without it, and nothing else.
-pub fn read<T: DeserializeOwned + Serialize>(document: Value) -> Option<Read<T>> {
+pub fn read<T: DeserializeOwned + Serialize>(document: &Value) -> Option<Read<T>> {
     if !document.is_object() {
         return None;
     }
@@ -52,7 +52,7 @@ pub fn read<T: DeserializeOwned + Serialize>(document: Value) -> Option<Read<T>>
         let place = refused.original(&place);
         refused.0.retain(|item| !item.place.starts_with(&place));
         refused.0.push(Item {
-            value: at(&document, &place)?.clone(),
+            value: at(document, &place)?.clone(),
             place,
             instead: None,
         });

@@ -38,7 +38,7 @@ fn changed(memory: &Memory, changes: &[Change]) -> Value {
         };
         let mut count = 0;
         walk(&mut document, &mut |value| {
-            count += usize::from(concerns(value))
+            count += usize::from(concerns(value));
         });
         let mut left = at.index(count);
         walk(&mut document, &mut |value| {

@@ -4,16 +4,16 @@ use super::*;
 use crate::plan::owned::Memory;
 use serde_json::json;
 
-fn memory(pf: Value) -> Value {
+fn memory(pf: &Value) -> Value {
     json!({
-        "pfs": {"0000:01:00.0": pf, "0000:02:00.0": pf_of(json!({}))},
+        "pfs": {"0000:01:00.0": pf, "0000:02:00.0": pf_of(&json!({}))},
         "kernel": "6.12.1",
         "assignments": {},
         "files": ["/a", "/b"],
     })
 }
 
-fn pf_of(vfs: Value) -> Value {
+fn pf_of(vfs: &Value) -> Value {
     json!({
         "permanent_mac": null,
         "on_removal": "reset",
@@ -24,24 +24,24 @@ fn pf_of(vfs: Value) -> Value {
     })
 }
 
-fn vf_of(settings: Value) -> Value {
+fn vf_of(settings: &Value) -> Value {
     json!({"settings": settings, "mac": null, "driver": true, "mtu": false})
 }
 
 /// All that is there comes back, whatever of it was understood.
-fn round(document: Value) -> Read<Memory> {
-    let read: Read<Memory> = read(document.clone()).unwrap();
+fn round(document: &Value) -> Read<Memory> {
+    let read: Read<Memory> = read(document).unwrap();
     let mut again = serde_json::to_value(&read.known).unwrap();
     read.unknown.put_into(&mut again);
     read.refused.put_into(&mut again);
-    assert_eq!(again, document);
+    assert_eq!(&again, document);
     read
 }
 
 #[test]
 fn what_is_understood_needs_nothing_else() {
     let trust = json!({"trust": {"trust": false}});
-    let read = round(memory(pf_of(json!({"0": vf_of(trust)}))));
+    let read = round(&memory(&pf_of(&json!({"0": vf_of(&trust)}))));
     assert!(read.refused.is_empty() && read.unknown.is_empty());
     assert_eq!(read.known.pfs.len(), 2);
 }
@@ -50,10 +50,10 @@ fn what_is_understood_needs_nothing_else() {
 fn a_value_that_is_not_understood_costs_as_little_as_can_be() {
     let (trust, added) = (json!({"trust": false}), json!({"new": [1, {"a": "b"}]}));
     let settings = json!({"trust": trust, "colour": added, "link_state": {"link_state": "odd"}});
-    let read = round(memory(pf_of(json!({
-        "0": vf_of(settings),
-        "1": vf_of(json!({"trust": trust})),
-        "none": vf_of(json!({})),
+    let read = round(&memory(&pf_of(&json!({
+        "0": vf_of(&settings),
+        "1": vf_of(&json!({"trust": trust})),
+        "none": vf_of(&json!({})),
     }))));
     let pf = &read.known.pfs[&"0000:01:00.0".parse().unwrap()];
     assert_eq!(pf.vfs.len(), 2);
@@ -67,9 +67,9 @@ fn a_value_that_is_not_understood_costs_as_little_as_can_be() {
 
 #[test]
 fn what_must_not_be_read_without_a_value_goes_with_it() {
-    let mut pf = pf_of(json!({"0": vf_of(json!({}))}));
+    let mut pf = pf_of(&json!({"0": vf_of(&json!({}))}));
     pf["on_removal"] = json!("archive");
-    let read = round(memory(pf));
+    let read = round(&memory(&pf));
     assert_eq!(read.known.pfs.len(), 1);
     assert!(read.refused.contains(&["pfs", "0000:01:00.0"]));
     assert!(!read.refused.contains(&["pfs", "0000:02:00.0"]));
@@ -77,11 +77,11 @@ fn what_must_not_be_read_without_a_value_goes_with_it() {
 
 #[test]
 fn keys_that_are_not_known_stay_where_they_are() {
-    let mut document = memory(pf_of(json!({"0": vf_of(json!({}))})));
+    let mut document = memory(&pf_of(&json!({"0": vf_of(&json!({}))})));
     document["needs"] = json!(1);
     document["pfs"]["0000:01:00.0"]["firmware"] = json!({"before": 3});
     document["pfs"]["0000:01:00.0"]["vfs"]["0"]["queues"] = json!(8);
-    let read = round(document.clone());
+    let read = round(&document);
     let mut kept = read.unknown;
     let mut without = serde_json::to_value(&read.known).unwrap();
     without["pfs"]
@@ -96,9 +96,9 @@ fn keys_that_are_not_known_stay_where_they_are() {
 
 #[test]
 fn of_a_list_each_is_understood_alone() {
-    let mut document = memory(pf_of(json!({})));
+    let mut document = memory(&pf_of(&json!({})));
     document["files"] = json!(["/a", {"path": "/b"}, "/c", 7]);
-    let read: Read<Memory> = read(document).unwrap();
+    let read: Read<Memory> = read(&document).unwrap();
     assert_eq!(read.known.files.len(), 2);
     let mut again = serde_json::to_value(&read.known).unwrap();
     read.refused.put_into(&mut again);
@@ -107,6 +107,6 @@ fn of_a_list_each_is_understood_alone() {
 
 #[test]
 fn another_thing_altogether_is_not_understood() {
-    assert_eq!(read::<Memory>(json!([1, 2])), None);
-    assert_eq!(read::<Memory>(json!("text")), None);
+    assert_eq!(read::<Memory>(&json!([1, 2])), None);
+    assert_eq!(read::<Memory>(&json!("text")), None);
 }
