@@ -8,6 +8,7 @@
 pub mod action;
 pub mod address;
 pub mod allocation;
+pub mod driver;
 pub mod holder;
 pub mod host;
 pub mod lenient;
@@ -19,6 +20,7 @@ pub mod vf_index;
 pub use action::{Action, BindTarget, Binding, Persistence, Step};
 pub use address::{MacAddress, PciAddress, PciId};
 pub use allocation::{Allocation, Borrower};
+pub use driver::DriverFacts;
 pub use holder::Holder;
 pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterface, VfSnapshot};
 pub use name::{DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix};

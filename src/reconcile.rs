@@ -98,6 +98,9 @@ impl Pass<'_> {
                 Err(error) => break End::Unobservable(error),
             };
             rounds += 1;
+            if self.remember_untold(&done, &round.pf) {
+                round = self.plan(round.pf, &blocked);
+            }
             for (step, error) in without_effect(&done, &tries, &round.plan) {
                 undone.insert(step.clone());
                 failed.push((step, error));
@@ -259,6 +262,28 @@ impl Pass<'_> {
             }
         }
         (done, failed)
+    }
+
+    /// Of what a driver takes and does not tell nothing can be read back. Whether there was any.
+    fn remember_untold(&self, done: &[Step], pf: &PfSnapshot) -> bool {
+        let Some(mut owned) = self.ledger.owned(pf.address) else {
+            return false;
+        };
+        let mut is_new = false;
+        for step in done.iter().filter(|_| pf.vf_list_complete) {
+            if let Step::SetVf { vf, setting, .. } = step
+                && let Some(seen) = pf.vfs.get(vf)
+                && let attribute = setting.attribute()
+                && seen.settings.get(attribute).is_none()
+                && let Some(mine) = owned.vfs.get_mut(vf)
+            {
+                is_new |= mine.untold.insert(attribute, *setting) != Some(*setting);
+            }
+        }
+        if is_new {
+            self.ledger.set_owned(pf.address, Some(owned));
+        }
+        is_new
     }
 
     fn remember_failure(

@@ -1,7 +1,7 @@
 //! The PF as a whole: MTU, number of VFs, link up, autoprobe.
 
 use super::{Input, Plan, in_use};
-use crate::model::{BindTarget, DriverName, Mtu, Step};
+use crate::model::{BindTarget, Mtu, Step};
 use crate::policy::DeviceType;
 use crate::policy::resolve::DesiredPf;
 use crate::report::{Problem, ProblemKind};
@@ -57,17 +57,21 @@ pub(super) fn set_mtu(plan: &mut Plan, interface: u32, from: Mtu, mtu: Mtu) {
 
 pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> Next {
     let pf = input.pf;
+    if desired.max_is_none && desired.num_vfs == Some(0) {
+        too_many(
+            plan,
+            "all VFs are wanted, and the device offers none".to_owned(),
+            0,
+        );
+        return Next::Vfs;
+    }
     let Some(wanted) = desired.num_vfs.filter(|&wanted| wanted != pf.num_vfs) else {
         return Next::Vfs;
     };
     if wanted > pf.total_vfs {
-        plan.problem(
-            ProblemKind::TooManyVfs,
-            format!(
-                "{wanted} VFs are wanted, and the device offers {}",
-                pf.total_vfs
-            ),
-        );
+        let offered = pf.total_vfs;
+        let reason = format!("{wanted} VFs are wanted, and the device offers {offered}");
+        too_many(plan, reason, offered);
         return Next::Vfs;
     }
     let step = Step::SetNumVfs {
@@ -92,7 +96,7 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
         }
         return Next::Vfs;
     }
-    if pf.driver.as_ref().is_some_and(needs_up_for_vfs) && !bring_up(input, plan) {
+    if !pf.facts().makes_vfs_while_down && !bring_up(input, plan) {
         return Next::AfterTheCount;
     }
     let probed_at_once =
@@ -104,6 +108,22 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
     Next::AfterTheCount
 }
 
+fn too_many(plan: &mut Plan, reason: String, offered: u16) {
+    // Of a device that offers some the number says enough.
+    let hint = (offered == 0).then(|| {
+        "SR-IOV is off in the NIC's firmware, or its number of VFs is 0 there: see the firmware's \
+         setup or the vendor's tool, such as mlxconfig"
+            .to_owned()
+    });
+    plan.problems.push(Problem {
+        kind: ProblemKind::TooManyVfs,
+        vf: None,
+        step: None,
+        reason,
+        hint,
+    });
+}
+
 /// VFs that are to get a driver of our choice or attributes do not meet the default driver first:
 /// else it probes them twice, and reads an address that is not theirs yet.
 fn is_configured_before_probe(desired: &DesiredPf) -> bool {
@@ -111,13 +131,6 @@ fn is_configured_before_probe(desired: &DesiredPf) -> bool {
         let has_driver = matches!(vf.device_type, DeviceType::Driver(_));
         has_driver || vf.settings.iter().next().is_some()
     })
-}
-
-/// bnxt answers success and makes no VF while its PF is down (bnxt_sriov_configure), others refuse.
-/// Those listed create VFs while down, and sooner so: a running PF is restarted for it.
-fn needs_up_for_vfs(driver: &DriverName) -> bool {
-    let while_down = ["igb", "ixgbe", "i40e", "ice", "mlx5_core", "virtio-pci"];
-    !while_down.contains(&driver.as_str())
 }
 
 /// Once for the VFs that are there, and not for ever: an administrator sets a PF down to work on it,

@@ -5,8 +5,8 @@ mod before;
 use super::Plan;
 use crate::model::lenient::Foreign;
 use crate::model::{
-    BindTarget, DriverName, MacAddress, Mtu, NetworkName, Node, PciAddress, PfSnapshot, Step,
-    VfAttribute, VfIndex, VfSetting, VfSettings, VfSnapshot, VlanProto,
+    BindTarget, DriverFacts, DriverName, MacAddress, Mtu, NetworkName, Node, PciAddress,
+    PfSnapshot, Step, VfAttribute, VfIndex, VfSetting, VfSettings, VfSnapshot, VlanProto,
 };
 use crate::policy::resolve::{Hold, Resolution};
 use crate::policy::{DeviceType, OnRemoval};
@@ -95,6 +95,9 @@ pub struct OwnedVf {
     /// Attributes that we set, with what was there before where the driver told.
     #[serde(default)]
     pub settings: BTreeMap<VfAttribute, Option<VfSetting>>,
+    /// What we set and the driver took, of the attributes that it does not tell.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub untold: BTreeMap<VfAttribute, VfSetting>,
     /// The address that we gave it, as long as it may go by it.
     #[serde(default)]
     pub mac: Option<MacAddress>,
@@ -127,10 +130,9 @@ pub enum Capability {
 }
 
 impl Capability {
-    /// What drivers lack that answer EINVAL to it, as to any bad value (`ndo_set_vf_rate` of these,
-    /// Linux 6.12).
+    /// What drivers lack that answer EINVAL to it, as to any bad value.
     pub fn is_known_missing(self, driver: &DriverName) -> bool {
-        self == Self::MinTxRate && ["igb", "ixgbe", "i40e"].contains(&driver.as_str())
+        self == Self::MinTxRate && DriverFacts::of(driver.as_str()).lacks_min_rate
     }
 
     /// What a driver lacks that answers "not supported" to this setting.
@@ -232,10 +234,14 @@ pub fn still_owned(
                     VfAttribute::Mac => {
                         vf.goes_by(mine.mac) || mine.mac.is_some() && vf.awaits_netdev()
                     }
-                    _ => back.is_some_and(|back| is != Some(back)),
+                    _ => back.is_some_and(|back| is.is_none_or(|is| !pf.is_same(back, is))),
                 };
                 asked || !hidden && away
             });
+            let OwnedVf {
+                settings, untold, ..
+            } = mine;
+            untold.retain(|attribute, _| settings.contains_key(attribute));
             if !mine.settings.contains_key(&VfAttribute::Mac) {
                 mine.mac = None;
             }

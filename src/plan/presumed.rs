@@ -4,7 +4,7 @@ use super::owned::{OwnedPf, OwnedVf};
 use crate::model::{Mtu, PfSnapshot, VfSnapshot};
 use crate::policy::DeviceType;
 use crate::policy::resolve::{DesiredPf, DesiredVf, Resolution};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was there before us is not known any more: it goes back to the usual defaults.
 pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
@@ -50,6 +50,7 @@ fn presumed_vf(wanted: &DesiredVf, vf: &VfSnapshot) -> OwnedVf {
         settings: as_wanted
             .map(|setting| (setting.attribute(), None))
             .collect(),
+        untold: BTreeMap::new(),
         mac: wanted
             .settings
             .mac

@@ -47,7 +47,7 @@ fn undo_vf(input: &Input, index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan
     let before = owned.settings.keys().filter_map(|&attribute| {
         let value = owned.undo(attribute, vf)?;
         let is = vf.settings.get(attribute)?;
-        (is != value).then_some(value)
+        (!input.pf.is_same(value, is)).then_some(value)
     });
     let settings: Vec<_> = before.collect();
     // Its netdev takes another address when its driver probes.

@@ -150,11 +150,20 @@ impl Vf<'_> {
                 let is = self.snapshot.settings.get(attribute);
                 let undo = || is.and_then(|_| self.undo(attribute));
                 let wanted = self.wanted.settings.get(attribute).or_else(undo)?;
-                (is != Some(wanted)).then_some(wanted)
+                (!self.is_so(wanted)).then_some(wanted)
             })
             .filter_map(|setting| self.possible(setting, plan))
-            .filter(|&setting| self.snapshot.settings.get(setting.attribute()) != Some(setting))
+            .filter(|&setting| !self.is_so(setting))
             .collect()
+    }
+
+    /// As the driver tells it; of what it does not tell, as it was set.
+    fn is_so(&self, wanted: VfSetting) -> bool {
+        let attribute = wanted.attribute();
+        match self.snapshot.settings.get(attribute) {
+            Some(told) => self.input.pf.is_same(wanted, told),
+            None => self.owned.and_then(|owned| owned.untold.get(&attribute)) == Some(&wanted),
+        }
     }
 
     /// The value to go back to, for an attribute that we set and no policy wants any more.

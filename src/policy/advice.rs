@@ -142,6 +142,12 @@ fn on_pf(
                 let why = "no VF is made there".to_owned();
                 advice.push(places.warning(policy, |spans| &spans.num_vfs, message, why));
             }
+            Some(NumVfs::Max) if desired.max_is_none => {
+                let message = format!("num_vfs = \"max\" is 0 on {name}, which offers no VF");
+                let why = "SR-IOV is off in its firmware, or the number of VFs is 0 there";
+                let why = why.to_owned();
+                advice.push(places.warning(policy, |spans| &spans.num_vfs, message, why));
+            }
             _ => advice.extend(share_past_the_end(
                 policy,
                 claim.vfs.as_ref(),

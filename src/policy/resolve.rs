@@ -42,6 +42,9 @@ pub struct DesiredPf {
     pub awaits_name: bool,
     /// `None`: the count is left as it is.
     pub num_vfs: Option<u16>,
+    /// A policy asks for all VFs of a device that offers none. For the plan alone.
+    #[serde(skip)]
+    pub max_is_none: bool,
     pub external: bool,
     pub mtu: Option<Mtu>,
     pub driver_autoprobe: Option<bool>,
@@ -246,6 +249,9 @@ fn combine(survivors: &[Claimant], shadowed: Vec<Shadowed>, pf: &PfSnapshot) -> 
         lapsed: Vec::new(),
         awaits_name: false,
         num_vfs,
+        max_is_none: pf.total_vfs == 0
+            && !external
+            && policies().any(|policy| policy.num_vfs == Some(NumVfs::Max)),
         external,
         mtu: policies().filter_map(|policy| policy.mtu).max(),
         driver_autoprobe: policies().find_map(|policy| policy.driver_autoprobe),

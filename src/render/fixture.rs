@@ -147,6 +147,7 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
         shadowed: Vec::new(),
         lapsed: Vec::new(),
         awaits_name: false,
+        max_is_none: false,
         num_vfs: Some(pf.num_vfs),
         external: false,
         mtu: None,

@@ -179,6 +179,42 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
+    pub const MLX4: Self = Self {
+        name: "mlx4_core",
+        vf_driver: "mlx4_core",
+        vendor: PciId(0x15b3),
+        device: PciId(0x1003),
+        vf_device: PciId(0x1004),
+        vf_offset: 1,
+        reported: &[Mac, Tag, SpoofCheck, Rate, State],
+        settable: &[Mac, Tag, SpoofCheck, Rate, State],
+        ..Self::GENERIC
+    };
+
+    /// As of Linux 4.9: it takes trust, and does not tell of it.
+    pub const QEDE: Self = Self {
+        name: "qede",
+        vf_driver: "qede",
+        vendor: PciId(0x1077),
+        device: PciId(0x8070),
+        vf_device: PciId(0x8090),
+        reported: &[Mac, Tag, SpoofCheck, Rate, State],
+        settable: ALL_BUT_RSS,
+        vlan_8021ad: false,
+        ..Self::GENERIC
+    };
+
+    pub const BNX2X: Self = Self {
+        name: "bnx2x",
+        vf_driver: "bnx2x",
+        vendor: PciId(0x14e4),
+        device: PciId(0x168e),
+        vf_device: PciId(0x16af),
+        reported: &[Mac, Tag, SpoofCheck, Rate, State],
+        settable: &[Mac, Tag, SpoofCheck, State],
+        ..Self::GENERIC
+    };
+
     /// It makes VFs and knows nothing of their attributes.
     pub const VIRTIO: Self = Self {
         name: "virtio-pci",
@@ -194,13 +230,16 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::IGB,
         Self::IXGBE,
         Self::I40E,
         Self::ICE,
         Self::MLX5,
         Self::BNXT,
+        Self::MLX4,
+        Self::QEDE,
+        Self::BNX2X,
         Self::VIRTIO,
     ];
 

@@ -148,6 +148,15 @@ impl SimPf {
             }
         }
         seen.vf_list_complete &= !seen.count_is_changing;
+        let (facts, speed) = (
+            seen.facts(),
+            seen.interface.as_ref().and_then(|nic| nic.speed),
+        );
+        for vf in seen.vfs.values_mut() {
+            for setting in vf.settings.iter().collect::<Vec<_>>() {
+                vf.settings.set(facts.tells(setting, speed));
+            }
+        }
         seen.holders = with_holders.then(|| {
             let held = self.hidden.iter().filter(|(_, vf)| !vf.holders.is_empty());
             held.map(|(&index, vf)| (index, vf.holders.clone()))

@@ -35,6 +35,7 @@ fn full() -> Memory {
         .collect();
     settings.insert(VfAttribute::QueryRss, None);
     let vf = OwnedVf {
+        untold: [(VfAttribute::Trust, VfSetting::Trust(true))].into(),
         settings,
         mac: Some(parse("02:00:00:00:00:01")),
         driver: true,

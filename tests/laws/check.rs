@@ -86,18 +86,35 @@ fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, Str
             continue;
         }
         if let Some(wanted) = desired.vfs.get(&index) {
-            let of_vf = vf_mismatches(vf, wanted, desired.driver_autoprobe);
+            let of_vf = vf_mismatches(pf, vf, wanted, desired.driver_autoprobe);
             missing.extend(of_vf.into_iter().map(|what| (Some(index), what)));
         }
     }
     missing
 }
 
-fn vf_mismatches(vf: &VfSnapshot, wanted: &DesiredVf, autoprobe: Option<bool>) -> Vec<String> {
+/// Also where the driver tells none as another value.
+fn is_told(pf: &PfSnapshot, vf: &VfSnapshot, wanted: VfSetting) -> bool {
+    let told = vf.settings.get(wanted.attribute());
+    told.is_some_and(|told| pf.is_same(wanted, told))
+}
+
+/// What a driver takes and does not tell cannot be seen.
+fn is_missing(pf: &PfSnapshot, vf: &VfSnapshot, wanted: VfSetting) -> bool {
+    let is_hidden = pf.facts().name == "qede" && wanted.attribute() == VfAttribute::Trust;
+    !is_hidden && !is_told(pf, vf, wanted)
+}
+
+fn vf_mismatches(
+    pf: &PfSnapshot,
+    vf: &VfSnapshot,
+    wanted: &DesiredVf,
+    autoprobe: Option<bool>,
+) -> Vec<String> {
     let mut missing: Vec<String> = wanted
         .settings
         .iter()
-        .filter(|setting| vf.settings.get(setting.attribute()) != Some(*setting))
+        .filter(|setting| is_missing(pf, vf, *setting))
         .map(|setting| setting.to_string())
         .collect();
     if wanted.claim.is_some() && !is_bound_as_wanted(vf, wanted, autoprobe) {
@@ -186,9 +203,7 @@ fn differs(step: &Step, pf: &PfSnapshot) -> bool {
         Step::SetNumVfs { from, to } => *from == pf.num_vfs && *to != pf.num_vfs,
         Step::SetPfUp { .. } => interface.is_some_and(|nic| !nic.up),
         Step::SetPfMtu { mtu, .. } => interface.is_some_and(|nic| nic.mtu != *mtu),
-        Step::SetVf { setting, .. } => {
-            vf.is_some_and(|vf| vf.settings.get(setting.attribute()) != Some(*setting))
-        }
+        Step::SetVf { setting, .. } => vf.is_some_and(|vf| !is_told(pf, vf, *setting)),
         Step::Bind { from, .. } => vf.is_some_and(|vf| vf.driver == *from),
         Step::SetVfMtu { mtu, .. } => vf
             .and_then(|vf| vf.interface.as_ref())

@@ -30,11 +30,15 @@ name = "f1-u"
 resource = "intelnics"
 "#;
 
+/// Where much else runs on the lab's machine, a guest may need minutes to load a driver.
+const PATIENT: &str = "[limits]\nstart_deadline = 600\n";
+
 #[test]
 fn nics_that_are_there_at_boot_have_their_vfs_before_the_network_starts() -> Result<()> {
     let nics = [Nic::igb(0), Nic::igb(1)];
     let mut files = Files::sriovd()?;
     files.add(POLICY, "/etc/sriov.d/10-test.toml", 0o644)?;
+    files.add(PATIENT, "/etc/sriovd.toml", 0o644)?;
     let power_on = nics.iter().cloned().fold(PowerOn::new(), PowerOn::nic);
     let host = Host::from(power_on.files(&files).boot()?);
 
@@ -75,6 +79,7 @@ fn drivers_that_come_late_are_waited_for() -> Result<()> {
     let nics = [Nic::igb(0), Nic::igb(1)];
     let mut files = Files::sriovd()?;
     files.add(POLICY, "/etc/sriov.d/10-test.toml", 0o644)?;
+    files.add(PATIENT, "/etc/sriovd.toml", 0o644)?;
     files.add(SLOW_MODULES, "/etc/modprobe.d/slow.conf", 0o644)?;
     let power_on = nics.iter().cloned().fold(PowerOn::new(), PowerOn::nic);
     let host = Host::from(power_on.files(&files).boot()?);

@@ -94,6 +94,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
         (VfAttribute::QueryRss, None),
     ];
     let vf = OwnedVf {
+        untold: BTreeMap::new(),
         settings: settings.into(),
         mac: None,
         driver: true,

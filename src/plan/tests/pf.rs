@@ -170,6 +170,24 @@ fn plan_asks_for_no_more_vfs_than_the_device_offers() {
 }
 
 #[test]
+fn plan_says_that_all_of_none_are_wanted_and_where_to_look() {
+    for wanted in [NumVfs::Max, NumVfs::Count(4)] {
+        let mut case = Case::new(0, |policy| policy.num_vfs = Some(wanted));
+        case.pf.total_vfs = 0;
+        case.plans(&[]);
+        case.reports(&[(ProblemKind::TooManyVfs, None)]);
+        let hint = case.plan().problems[0].hint.clone().unwrap();
+        assert!(hint.contains("firmware"), "{hint}");
+    }
+    let mut case = Case::new(0, |policy| {
+        policy.num_vfs = Some(NumVfs::Max);
+        policy.external = Some(true);
+    });
+    case.pf.total_vfs = 0;
+    case.reports(&[]);
+}
+
+#[test]
 fn plan_never_changes_the_count_of_an_external_policy() {
     let external = |policy: &mut Policy| {
         count(2)(policy);

@@ -278,3 +278,46 @@ fn a_netdev_that_comes_late_is_awaited_as_long_as_others_come() {
     agent.host.finish_probing(pf());
     assert_eq!(converge(&mut agent), [""; 0]);
 }
+
+#[test]
+fn a_driver_that_tells_none_as_another_value_is_not_set_again_and_again() {
+    for model in [DriverModel::MLX4, DriverModel::QEDE, DriverModel::BNX2X] {
+        let name = model.name;
+        let mut agent = agent(model, vec![policy("a", count(2))]);
+        converge(&mut agent);
+        edit(&mut agent, |policy| policy.settings.vlan = Some(Vlan::NONE));
+        if name == "qede" {
+            let none = TxRate::default();
+            edit(&mut agent, |policy| policy.settings.tx_rate = Some(none));
+        }
+        assert_eq!(converge(&mut agent), [""; 0], "{name}");
+        edit(&mut agent, |policy| policy.settings.vlan = Some(vlan(5)));
+        assert_eq!(converge(&mut agent).len(), 2, "{name}");
+        // The way back ends, too.
+        edit(&mut agent, |policy| policy.settings.vlan = None);
+        assert_eq!(converge(&mut agent).len(), 2, "{name}");
+        agent.policies = set(vec![]);
+        converge(&mut agent);
+        assert_eq!(agent.ledger.memory().pfs, BTreeMap::new(), "{name}");
+    }
+}
+
+#[test]
+fn what_a_driver_takes_and_does_not_tell_is_set_once_for_as_long_as_the_vf_lives() {
+    let trusted = |policy: &mut Policy| {
+        policy.num_vfs = Some(NumVfs::Count(1));
+        policy.settings.trust = Some(true);
+    };
+    let mut agent = agent(DriverModel::QEDE, vec![policy("a", trusted)]);
+    let trusts = |steps: Vec<String>| {
+        let trust = steps.into_iter().filter(|step| step.contains("trust"));
+        trust.collect::<Vec<_>>()
+    };
+    assert_eq!(trusts(converge(&mut agent)), ["VF 0 trust on"]);
+    agent.restart();
+    assert_settled(&mut agent);
+    edit(&mut agent, |policy| policy.settings.trust = Some(false));
+    assert_eq!(converge(&mut agent), ["VF 0 trust off"]);
+    agent.host.set_num_vfs_by_hand(pf(), 0);
+    assert_eq!(trusts(converge(&mut agent)), ["VF 0 trust off"]);
+}
