@@ -285,7 +285,9 @@ impl Settings {
     fn read(tree: &Tree, path: &Path, trust: Trust) -> Result<Parsed, Vec<Diagnostic>> {
         match read(tree, path, trust) {
             Content::Masked | Content::Gone => Ok((Self::default(), Vec::new())),
-            Content::Broken(diagnostic) | Content::Refused(diagnostic) => Err(vec![diagnostic]),
+            Content::Unread(diagnostic)
+            | Content::Broken(diagnostic)
+            | Content::Refused(diagnostic) => Err(vec![diagnostic]),
             Content::Text { text, mut warnings } => {
                 let (settings, more) = Self::parse(path, &text)?;
                 warnings.extend(more);

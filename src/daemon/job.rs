@@ -6,9 +6,10 @@ use super::watched::Watched;
 use super::{Message, journal};
 use crate::api::Tls;
 use crate::events::Cause;
+use crate::file;
 use crate::model::PciAddress;
 use crate::plan::Blocked;
-use crate::policy::load::{self, LastGood, Trust};
+use crate::policy::load::{self, LastGood, LastGoodError, Trust};
 use crate::reconcile::Pass;
 use crate::report::{Happening, Pause};
 use std::sync::Arc;
@@ -117,11 +118,23 @@ pub(super) fn load(
         let known = known.map_or_else(|| LastGood::read(&directory), Ok);
         let (known, unread) = match known {
             Ok(known) => (known, None),
-            Err(error) => (LastGood::default(), Some(error)),
+            Err(error) => {
+                if let LastGoodError::Damaged { path, .. } = &error {
+                    // Where it cannot be moved it is written anew: nothing in it is of use.
+                    let _ = file::set_aside(path, &path.with_extension("json.broken"));
+                }
+                (LastGood::default(), Some(error))
+            }
         };
         let dirs = &shared.settings.all_policy_dirs();
         let loaded = load::load(&shared.root, dirs, Trust::Enforce, &known);
-        let unsaved = unread.or(loaded.last_good.write(&directory).err());
+        // Written over what cannot be read just now, it would lose what is in there.
+        let unsaved = match unread {
+            Some(LastGoodError::Read { path, source }) if loaded.has_broken() => {
+                Some(LastGoodError::Read { path, source })
+            }
+            unread => loaded.last_good.write(&directory).err().or(unread),
+        };
         let tls = shared.tls.as_ref().filter(|_| cause.is_asked_for());
         let tls = tls.map(Tls::reload);
         drop(messages.blocking_send(Message::Loaded {

@@ -2,7 +2,7 @@
 
 mod vanished;
 
-use super::announce::Unsaved;
+use super::announce::{Unsaved, in_full};
 use super::backoff::{Backoff, jitter};
 use super::coordinator::Coordinator;
 use super::slot::{Slot, Waiting, tell_done};
@@ -29,6 +29,8 @@ pub(super) struct Loading {
     backoff: Backoff,
     vanished: Vanished,
     pub(super) retry_at: Option<Instant>,
+    /// Why it is not known what was in force before the agent started, where that matters.
+    pub(super) in_doubt: Option<String>,
     /// Why the certificates of before are still in force.
     pub(super) unusable_tls: Option<TlsError>,
 }
@@ -95,9 +97,13 @@ impl Loading {
     }
 
     /// Tried again by reading again. Until then the last good texts are at hand only.
-    fn note_unsaved(&mut self, unsaved: Option<&LastGoodError>) {
+    fn note_unsaved(&mut self, unsaved: Option<&LastGoodError>, loaded: &Loaded) {
         self.unsaved.announce(unsaved.map(|error| error as _));
-        if unsaved.is_some() {
+        let is_unread = matches!(unsaved, Some(LastGoodError::Read { .. }));
+        self.in_doubt = unsaved
+            .filter(|_| is_unread && loaded.has_broken())
+            .map(|error| in_full(error));
+        if unsaved.is_some() || loaded.is_incomplete {
             self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
         } else {
             self.backoff.reset();
@@ -138,9 +144,10 @@ impl Coordinator {
         cause: &Cause,
         unsaved: Option<&LastGoodError>,
     ) {
-        self.loading.note_unsaved(unsaved);
+        self.loading.note_unsaved(unsaved, &loaded);
         let in_force = &self.shared.policies;
-        if self.loading.is_doubtful(in_force, &loaded.set, cause) {
+        if self.loading.in_doubt.is_some() || self.loading.is_doubtful(in_force, &loaded.set, cause)
+        {
             self.end_loading();
             return;
         }
@@ -218,3 +225,6 @@ impl Coordinator {
         affected.map(|(&pf, _)| pf).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -31,6 +31,9 @@ pub fn apply(
         coordinator.only_looks = true;
         coordinator.load_policies(Cause::Start);
         work(&mut coordinator, &mut finished, Coordinator::has_looked).await?;
+        if let Some(error) = &coordinator.loading.in_doubt {
+            anyhow::bail!("what was in force before is not known, and not every policy file can be used: {error}");
+        }
         if let Some(error) = &coordinator.listing.error {
             anyhow::bail!("the PCI devices of this host cannot be listed: {error}");
         }
@@ -77,7 +80,7 @@ impl Coordinator {
     fn has_looked(&self) -> bool {
         let is_at_work = |slot: &Slot| slot.running.is_some() && !slot.is_hung();
         let is_listed = self.first_look.is_some() || self.listing.error.is_some();
-        is_listed && !self.slots.values().any(is_at_work)
+        (is_listed || self.loading.in_doubt.is_some()) && !self.slots.values().any(is_at_work)
     }
 
     fn find(&self, names: &[String]) -> anyhow::Result<Vec<PciAddress>> {

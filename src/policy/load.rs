@@ -35,8 +35,17 @@ pub struct Loaded {
     /// In reading order; a file that is overridden comes after the one that overrides it.
     pub files: Vec<LoadedFile>,
     pub diagnostics: Vec<Diagnostic>,
+    /// Something could not be read, and no event tells when it can.
+    pub is_incomplete: bool,
     /// What to give to the next `load`.
     pub last_good: LastGood,
+}
+
+impl Loaded {
+    /// Whether something holds only as it was last in order, or not at all.
+    pub fn has_broken(&self) -> bool {
+        self.files.iter().any(|file| file.state.is_broken())
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -101,6 +110,7 @@ pub fn load<D: AsRef<Path>>(root: &Path, dirs: &[D], trust: Trust, last_good: &L
             assembly.add_directories(&tree, &dirs);
         }
         Err(error) => {
+            assembly.note_unread();
             let message = format!("the root directory cannot be opened: {error}");
             assembly.keep_all(Diagnostic::error(root, message));
         }

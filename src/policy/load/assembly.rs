@@ -1,6 +1,6 @@
 //! Puts files together, in reading order, into one set in which every name is unique.
 
-use super::directory::list;
+use super::directory::{Closed, list};
 use super::read::{Content, Tree, Trust, read};
 use super::{FileState, LastGood, Loaded, LoadedFile, POSTED};
 use crate::model::{NetworkName, PolicyName, ResourceName};
@@ -62,8 +62,10 @@ impl<'l> Assembly<'l> {
                     self.loaded.diagnostics.extend(listing.warning);
                     listing.names
                 }
-                Err(diagnostic) => {
-                    self.loaded.diagnostics.push(*diagnostic);
+                Err(why) => {
+                    let (Closed::Unread(diagnostic) | Closed::Distrusted(diagnostic)) = &why;
+                    self.loaded.diagnostics.push((**diagnostic).clone());
+                    self.loaded.is_incomplete |= matches!(why, Closed::Unread(_));
                     closed.insert(dir.clone());
                     self.names_known_in(dir)
                 }
@@ -108,6 +110,12 @@ impl<'l> Assembly<'l> {
                 self.loaded.diagnostics.extend(warnings);
                 self.add_text(&path, text)
             }
+            Content::Unread(diagnostic) => {
+                self.note_unread();
+                self.loaded.diagnostics.push(diagnostic);
+                let kept_last_good = self.keep(&path);
+                FileState::Broken { kept_last_good }
+            }
             Content::Broken(diagnostic) => {
                 self.loaded.diagnostics.push(diagnostic);
                 let kept_last_good = self.keep(&path);
@@ -120,6 +128,10 @@ impl<'l> Assembly<'l> {
             }
         };
         self.record(path, state);
+    }
+
+    pub(super) fn note_unread(&mut self) {
+        self.loaded.is_incomplete = true;
     }
 
     /// Nothing can be read at all.

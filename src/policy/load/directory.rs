@@ -14,11 +14,17 @@ pub(super) struct Listing {
     pub(super) warning: Option<Diagnostic>,
 }
 
+/// Why there is no listing.
+pub(super) enum Closed {
+    Unread(Box<Diagnostic>),
+    Distrusted(Box<Diagnostic>),
+}
+
 /// A directory that is not there is empty; one that cannot be read or trusted is an error.
-pub(super) fn list(tree: &Tree, path: &Path, trust: Trust) -> Result<Listing, Box<Diagnostic>> {
+pub(super) fn list(tree: &Tree, path: &Path, trust: Trust) -> Result<Listing, Closed> {
     let unreadable = |error: Errno| {
         let message = format!("this directory cannot be read: {error}");
-        Box::new(Diagnostic::error(path, message))
+        Closed::Unread(Box::new(Diagnostic::error(path, message)))
     };
     let mut listing = Listing {
         names: BTreeSet::new(),
@@ -31,7 +37,7 @@ pub(super) fn list(tree: &Tree, path: &Path, trust: Trust) -> Result<Listing, Bo
     };
     let stat = fstat(&fd).map_err(unreadable)?;
     match (distrust(path, "this directory", &stat, trust), trust) {
-        (Some(diagnostic), Trust::Enforce) => return Err(Box::new(diagnostic)),
+        (Some(diagnostic), Trust::Enforce) => return Err(Closed::Distrusted(Box::new(diagnostic))),
         (diagnostic, _) => listing.warning = diagnostic,
     }
     for entry in Dir::read_from(&fd).map_err(unreadable)? {

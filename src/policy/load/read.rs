@@ -32,6 +32,8 @@ pub(crate) enum Content {
     /// Empty, or `/dev/null`.
     Masked,
     Gone,
+    /// The kernel gave an error for its content: later it may give the content.
+    Unread(Diagnostic),
     Broken(Diagnostic),
     Refused(Diagnostic),
 }
@@ -81,7 +83,7 @@ impl Tree {
 
 pub(crate) fn read(tree: &Tree, path: &Path, trust: Trust) -> Content {
     let broken = |message: String| Content::Broken(Diagnostic::error(path, message));
-    let unreadable = |error: Errno| broken(format!("this file cannot be read: {error}"));
+    let unreadable = |error: Errno| unread(path, &error);
 
     let entry = match tree.open(path, OFlags::PATH | OFlags::NOFOLLOW) {
         Ok(entry) => entry,
@@ -114,11 +116,15 @@ pub(crate) fn read(tree: &Tree, path: &Path, trust: Trust) -> Content {
     }
 }
 
+fn unread(path: &Path, error: &dyn std::fmt::Display) -> Content {
+    let message = format!("this file cannot be read: {error}");
+    Content::Unread(Diagnostic::error(path, message))
+}
+
 fn read_open(path: &Path, fd: OwnedFd, trust: Trust) -> Content {
-    let broken = |message: String| Content::Broken(Diagnostic::error(path, message));
     let stat = match fstat(&fd) {
         Ok(stat) => stat,
-        Err(error) => return broken(format!("this file cannot be read: {error}")),
+        Err(error) => return unread(path, &error),
     };
     let mut warnings = Vec::new();
     match (distrust(path, "this file", &stat, trust), trust) {
@@ -127,7 +133,7 @@ fn read_open(path: &Path, fd: OwnedFd, trust: Trust) -> Content {
     }
     let mut bytes = Vec::new();
     if let Err(error) = File::from(fd).take(SIZE_LIMIT + 1).read_to_end(&mut bytes) {
-        return broken(format!("this file cannot be read: {error}"));
+        return unread(path, &error);
     }
     if bytes.len() as u64 > SIZE_LIMIT {
         let size = u64::try_from(stat.st_size)
