@@ -176,11 +176,13 @@ impl Pass<'_> {
         let remembered = self.ledger.owned(pf.address);
         let hold = remembered.as_ref().and_then(|owned| owned.hold_on(&pf));
         let resolution = resolve_held(self.policies, self.node, &pf, hold);
-        let known = match &remembered {
-            None if self.ledger.is_lost(pf.address) => presumed(&resolution, &pf),
-            _ => remembered.clone(),
+        let mut owned = match &remembered {
+            None if self.ledger.is_lost(pf.address) => {
+                let presumed = presumed(&resolution, &pf);
+                owned::still_owned(presumed.as_ref(), &resolution, &pf)
+            }
+            known => owned::still_owned(known.as_ref(), &resolution, &pf),
         };
-        let mut owned = owned::still_owned(known.as_ref(), &resolution, &pf);
         // What has nothing yet is nothing to be held: that begins with the first step.
         if owned.is_some() || pf.num_vfs != 0 {
             owned = owned::held(owned, &resolution, self.node, &pf);
@@ -266,11 +268,14 @@ impl Pass<'_> {
 
     /// Of what a driver takes and does not tell nothing can be read back. Whether there was any.
     fn remember_untold(&self, done: &[Step], pf: &PfSnapshot) -> bool {
+        if done.is_empty() || !pf.vf_list_complete {
+            return false;
+        }
         let Some(mut owned) = self.ledger.owned(pf.address) else {
             return false;
         };
         let mut is_new = false;
-        for step in done.iter().filter(|_| pf.vf_list_complete) {
+        for step in done {
             if let Step::SetVf { vf, setting, .. } = step
                 && let Some(seen) = pf.vfs.get(vf)
                 && let attribute = setting.attribute()

@@ -71,7 +71,7 @@ pub(super) fn plan_missing(input: &Input, desired: &DesiredPf, plan: &mut Plan) 
     }
     plan.without_netdev = lacking(false).collect();
     if input.blocked.netdevs.is_patient(&plan.without_netdev) {
-        if let Some(vfs) = VfRange::of(lacking(false)) {
+        if let Some(vfs) = VfRange::of(plan.without_netdev.iter().copied()) {
             let reason = format!("the network interface of VF {vfs} is not there yet");
             plan.problem(ProblemKind::Awaits, reason);
         }

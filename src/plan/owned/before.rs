@@ -56,11 +56,14 @@ impl OwnedPf {
             |attribute| mine.is_some_and(|mine: &OwnedVf| mine.settings.contains_key(&attribute));
         let noted = |setting: VfSetting| {
             let attribute = setting.attribute();
+            if is_known(attribute) {
+                return None;
+            }
             let is = vf.settings.get(attribute);
             let of_another = lent || vf.interface_elsewhere;
             let before = self.before(attribute, is.filter(|_| !of_another));
             let is_as_wanted = is == Some(setting) && before.is_some();
-            (!is_known(attribute) && (is_as_wanted || lent)).then_some((attribute, before))
+            (is_as_wanted || lent).then_some((attribute, before))
         };
         wanted.settings.iter().filter_map(noted).collect()
     }
