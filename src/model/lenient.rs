@@ -60,9 +60,7 @@ pub fn read<T: DeserializeOwned + Serialize>(document: &Value) -> Option<Read<T>
     let mut unknown = Foreign::default();
     let again = serde_json::to_value(&known).ok()?;
     unknown.collect(&understood, &again, &mut Vec::new());
-    for item in &mut refused.0 {
-        item.instead = at(&again, &item.place).cloned();
-    }
+    refused.settle(&again);
     Some(Read {
         known,
         refused,
@@ -178,7 +176,10 @@ impl Foreign {
     /// Puts it back into a document, where the object or list that it was in still is. What has
     /// been learnt since holds.
     pub fn put_into(&self, document: &mut Value) {
-        for item in &self.0 {
+        let is_element = |item: &&Item| matches!(item.place.last(), Some(Step::Element(_)));
+        // A list that holds nothing else may itself be among what was kept.
+        let (elements, others): (Vec<_>, Vec<_>) = self.0.iter().partition(is_element);
+        for item in others.into_iter().chain(elements) {
             let Some((last, parent)) = item.place.split_last() else {
                 continue;
             };
@@ -207,6 +208,28 @@ impl Foreign {
                 .map_or(&[][..], |(_, parent)| parent);
             at(document, parent).is_some()
         });
+    }
+
+    /// As it is written: elements stand behind those that are understood, each once.
+    fn settle(&mut self, known: &Value) {
+        let found = std::mem::take(&mut self.0);
+        for mut item in found {
+            match item.place.split_last() {
+                Some((Step::Element(_), list)) => {
+                    let beside: Vec<_> =
+                        (self.0.iter()).filter(|it| it.of(list).is_some()).collect();
+                    if beside.iter().any(|it| it.value == item.value) {
+                        continue;
+                    }
+                    let understood = at(known, list).and_then(Value::as_array);
+                    let index = understood.map_or(0, Vec::len) + beside.len();
+                    let list = list.iter().cloned();
+                    item.place = list.chain([Step::Element(index)]).collect();
+                }
+                _ => item.instead = at(known, &item.place).cloned(),
+            }
+            self.0.push(item);
+        }
     }
 
     /// Where something stands in the document, of which these were taken out.

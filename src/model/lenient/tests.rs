@@ -65,6 +65,26 @@ fn a_value_that_is_not_understood_costs_as_little_as_can_be() {
     assert_eq!(read.refused.0.len(), 3);
 }
 
+/// Written and read again it is the same value, wherever it stood in its list.
+#[test]
+fn elements_that_are_not_understood_are_kept_once_behind_the_others() {
+    for unsupported in [
+        json!([{"new": 1}, "vlan8021ad", {"new": 1}, {"new": 2}]),
+        json!([{"new": 1}, {"new": 2}]),
+    ] {
+        let mut pf = pf_of(&json!({}));
+        pf["unsupported"] = unsupported;
+        let first: Read<Memory> = read(&memory(&pf)).unwrap();
+        let mut written = serde_json::to_value(&first.known).unwrap();
+        let all = first.refused.clone().and(first.unknown.clone());
+        all.put_into(&mut written);
+        assert_eq!(read(&written), Some(first));
+        let kept = written["pfs"]["0000:01:00.0"]["unsupported"].as_array();
+        let new = kept.unwrap().iter().filter(|it| it.is_object());
+        assert_eq!(new.count(), 2);
+    }
+}
+
 #[test]
 fn what_must_not_be_read_without_a_value_goes_with_it() {
     let mut pf = pf_of(&json!({"0": vf_of(&json!({}))}));
