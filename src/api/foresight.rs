@@ -3,6 +3,7 @@
 use super::handlers::{Api, hung, look_at};
 use super::{LIMITS, ProblemDetails, State};
 use crate::forecast;
+use crate::host::Look;
 use crate::model::PciAddress;
 use crate::policy::PolicySet;
 use crate::policy::resolve::resolve;
@@ -28,7 +29,7 @@ impl State {
             return Ok(Refusals::new());
         }
         let foresee = move || {
-            let snapshot = look_at(&view, concerned)?;
+            let snapshot = look_at(&view, Look::WithHolders, concerned)?;
             Ok(forecast::forecast(
                 &snapshot,
                 &policies,

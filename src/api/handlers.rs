@@ -57,7 +57,9 @@ pub(super) async fn status(Extract(api): Extract<Api>) -> Response {
 
 pub(super) async fn snapshot(Extract(api): Extract<Api>) -> Written {
     let (view, hung) = (api.view().await?, hung(&api.status()));
-    let seen = api.look(move || look_at_all(&view, &hung)).await?;
+    let seen = api
+        .look(move || look_at_all(&view, Look::ToShow, &hung))
+        .await?;
     api.write(move || Json(seen).into_response()).await
 }
 
@@ -89,7 +91,8 @@ pub(super) async fn plan(
     let forecast = {
         let hung = hung.clone();
         move || {
-            let snapshot = look_at_all(&view, &hung)?;
+            // A plan that knows less than a pass would promise what is then refused.
+            let snapshot = look_at_all(&view, Look::WithHolders, &hung)?;
             let forecast = match force {
                 true => forecast::forecast_of_force,
                 false => forecast::forecast,
@@ -165,19 +168,24 @@ fn no_such_pf(name: &str) -> ProblemDetails {
     ProblemDetails::new(StatusCode::NOT_FOUND, detail)
 }
 
-pub(super) fn look_at_all(view: &View, hung: &Hung) -> Result<HostSnapshot, HostError> {
+pub(super) fn look_at_all(view: &View, look: Look, hung: &Hung) -> Result<HostSnapshot, HostError> {
     let pfs = view.host.pfs()?.into_iter();
     // It would hold us, too.
-    look_at(view, pfs.filter(|address| !hung.contains_key(address)))
+    look_at(
+        view,
+        look,
+        pfs.filter(|address| !hung.contains_key(address)),
+    )
 }
 
 pub(super) fn look_at(
     view: &View,
+    look: Look,
     addresses: impl IntoIterator<Item = PciAddress>,
 ) -> Result<HostSnapshot, HostError> {
     let mut pfs = BTreeMap::new();
     for address in addresses {
-        let pf = view.host.observe(address, Look::ToShow)?;
+        let pf = view.host.observe(address, look)?;
         pfs.extend(pf.map(|pf| (address, pf)));
     }
     let node = (*view.node).clone();

@@ -5,6 +5,7 @@
 
 use super::handlers::{Api, hung, look_at_all};
 use super::{ProblemDetails, View};
+use crate::host::Look;
 use crate::model::HostSnapshot;
 use crate::policy::resolve::resolve_held;
 use crate::render::picture;
@@ -51,7 +52,7 @@ pub(super) async fn picture(Extract(api): Extract<Api>) -> Result<Response, Prob
     let since = Instant::now();
     let (view, status) = (api.view().await?, api.status());
     let drawn = api.look(move || {
-        let host = look_at_all(&view, &hung(&status))?;
+        let host = look_at_all(&view, Look::ToShow, &hung(&status))?;
         Ok(drawn(&view, &host, &status))
     });
     let svg = Bytes::from(drawn.await?);

@@ -5,7 +5,6 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 const LOCK: &str = "/run/sriovd/lock";
@@ -52,19 +51,19 @@ impl SoleAgent {
                 return Err(NotSole::Held { holder, root });
             }
         }
-        let mut say = || {
-            lock.set_len(0)?;
-            writeln!(lock, "{} {name}", std::process::id())
-        };
-        say().map_err(FileError::new("write", &path))?;
+        let holder = format!("{} {name}\n", std::process::id());
+        fs::write(&path, holder).map_err(FileError::new("write", &path))?;
         Ok(Self { _lock: lock })
     }
 }
 
+/// For reading, so that its file system can be made read-only while it is held.
 fn open(path: &Path) -> Result<File, FileError> {
     let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    options.open(path).map_err(FileError::new("open", path))
+    options.write(true).create(true).truncate(false);
+    let made = options.open(path);
+    made.and_then(|_| File::open(path))
+        .map_err(FileError::new("open", path))
 }
 
 /// False if somebody else has it.

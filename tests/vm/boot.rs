@@ -115,6 +115,7 @@ fn a_driver_is_awaited_as_long_as_udev_stands_still_and_has_failed_when_it_is_th
     let host = Host::installed()?;
     host.start()?;
     let nic = host.plug_and_wait_until_unmanaged(Nic::igb(0), "0000:01:00.0")?;
+    host.wait("test -e /sys/class/net/enp1s0")?;
     host.run("udevadm settle; modprobe -r igbvf; systemctl kill -s STOP systemd-udevd")?;
     let end = host.journal_end()?;
     host.policy("10-test.toml", ALL)?;
