@@ -51,7 +51,7 @@ impl Coordinator {
         match waiting.retry {
             Retry::Nothing => {}
             Retry::Transient => slot.blocked.allow_retries(),
-            Retry::Everything => slot.blocked = Default::default(),
+            Retry::Everything => slot.blocked.allow_everything(),
         }
         let mut blocked = std::mem::take(&mut slot.blocked);
         // Somebody's wish is done at once, whatever becomes of it.

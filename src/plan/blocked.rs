@@ -158,6 +158,14 @@ impl Blocked {
         self.netdevs.looked();
     }
 
+    /// Let everything be tried again at once. What has failed for good and does so again is no news.
+    pub fn allow_everything(&mut self) {
+        for block in self.failed.values_mut() {
+            block.again = true;
+        }
+        self.netdevs = Netdevs::default();
+    }
+
     /// Let every VF be bound again that could not be: there is another driver.
     pub fn allow_binds(&mut self) {
         let binds = self.failed.iter_mut();
