@@ -109,8 +109,9 @@ pub(super) fn is_half_bound(
     if if_present(tree.link(virtio.join("driver")))?.is_some() {
         return Ok(false);
     }
-    let name = virtio.file_name().unwrap_or_default().to_string_lossy();
-    Ok(!udev::is_at_work_on(tree, &format!("+virtio:{name}"))?)
+    // Of a virtio device udev remembers nothing; of the PCI device it does, and its queue is one.
+    let name = device.file_name().unwrap_or_default().to_string_lossy();
+    Ok(!udev::is_at_work_on(tree, &format!("+pci:{name}"))?)
 }
 
 fn is_bus(driver: Option<&DriverName>) -> bool {
