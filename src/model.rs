@@ -23,7 +23,9 @@ pub use allocation::{Allocation, Borrower};
 pub use driver::DriverFacts;
 pub use holder::Holder;
 pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterface, VfSnapshot};
-pub use name::{DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix};
+pub use name::{
+    DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix, SourceName,
+};
 pub use timestamp::Timestamp;
 pub use vf::{
     LinkState, Mtu, TxRate, VfAttribute, VfSetting, VfSettings, VfStatistics, Vlan, VlanProto,

@@ -15,6 +15,7 @@ pub mod glob;
 pub mod libcni;
 pub mod load;
 pub mod network;
+pub mod origin;
 pub(crate) mod reader;
 pub mod resolve;
 pub mod stable_mac;
@@ -24,10 +25,10 @@ use crate::model::{
     ResourcePrefix, VfIndex, VfRange, VfSettings,
 };
 pub use network::Network;
+pub use origin::Origin;
 pub use reader::nearest;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 /// The device plugin's own default. Written out, because a policy that names it and one that names
 /// none would otherwise make the same resource twice, on which the plugin exits.
@@ -48,18 +49,11 @@ pub struct PolicySet {
     pub networks: Vec<Network>,
 }
 
-/// Where something was written.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Source {
-    pub file: PathBuf,
-    /// Counted from 1.
-    pub line: usize,
-}
-
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     pub name: PolicyName,
-    pub source: Source,
+    /// Where it was written.
+    pub origin: Origin,
     /// 0 is the strongest, 99 the weakest and the default.
     pub priority: u8,
     pub enabled: bool,

@@ -3,7 +3,7 @@
 use super::View;
 use crate::model::{PciAddress, PfSnapshot, PolicyName, ResourceName, VfRange};
 use crate::policy::resolve::DesiredPf;
-use crate::policy::{DeviceType, Network, NumVfs, Policy, PolicySet, Source};
+use crate::policy::{DeviceType, Network, NumVfs, Origin, Policy, PolicySet};
 use crate::report::{NetworkReport, PfReport, Status};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +37,9 @@ impl PfDetail {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PolicyDetail {
     pub name: PolicyName,
-    pub source: Source,
+    /// Where it was written.
+    #[serde(rename = "source")]
+    pub origin: Origin,
     pub enabled: bool,
     pub priority: u8,
     pub resource: Option<ResourceName>,
@@ -74,7 +76,7 @@ impl PolicyDetail {
         });
         Self {
             name: policy.name.clone(),
-            source: policy.source.clone(),
+            origin: policy.origin.clone(),
             enabled: policy.enabled,
             priority: policy.priority,
             resource: policy.resource.clone(),
@@ -91,7 +93,9 @@ impl PolicyDetail {
 pub struct NetworkDetail {
     #[serde(flatten)]
     pub report: NetworkReport,
-    pub source: Source,
+    /// Where it was written.
+    #[serde(rename = "source")]
+    pub origin: Origin,
     pub namespace: Option<String>,
 }
 
@@ -109,7 +113,7 @@ impl NetworkDetail {
                 vf: None,
                 held_back: None,
             }),
-            source: network.source.clone(),
+            origin: network.origin.clone(),
             namespace: network.namespace.clone(),
         });
         networks.collect()

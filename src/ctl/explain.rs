@@ -86,7 +86,7 @@ impl Against {
         Self {
             policy: policy.name.clone(),
             priority: policy.priority,
-            place: (&policy.source).into(),
+            place: (&policy.origin).into(),
             pf: pf.address,
             pf_interface: pf.interface.as_ref().map(|it| it.name.to_string()),
             effect: effect(scene, policy, pf, &keys),

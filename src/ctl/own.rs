@@ -7,9 +7,9 @@ use crate::host::linux::{LinuxHost, OtherDevice};
 use crate::host::{Host, Look};
 use crate::model::HostSnapshot;
 use crate::plan::Memory;
-use crate::policy::PolicySet;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{self, LastGood, Loaded, Trust};
+use crate::policy::{Origin, PolicySet};
 use crate::publish::plugins::Plugins;
 use crate::state;
 use anyhow::{Context, anyhow};
@@ -142,11 +142,13 @@ pub(super) fn policies_in(directory: &Path) -> anyhow::Result<PolicySet> {
         &nothing,
     ))?;
     // Shown as the user named it.
-    let policies = set.policies.iter_mut().map(|policy| &mut policy.source);
-    let networks = set.networks.iter_mut().map(|network| &mut network.source);
-    for source in policies.chain(networks) {
-        if let Ok(name) = source.file.strip_prefix(&absolute) {
-            source.file = directory.join(name);
+    let policies = set.policies.iter_mut().map(|policy| &mut policy.origin);
+    let networks = set.networks.iter_mut().map(|network| &mut network.origin);
+    for origin in policies.chain(networks) {
+        if let Origin::File { file, .. } = origin
+            && let Ok(name) = file.strip_prefix(&absolute)
+        {
+            *file = directory.join(name);
         }
     }
     Ok(set)

@@ -1,6 +1,7 @@
 //! Where a policy or a network was written, and by whom.
 
-use crate::policy::Source;
+use crate::model::SourceName;
+use crate::policy::Origin;
 use crate::policy::load::POSTED;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -8,34 +9,55 @@ use std::fmt;
 use std::path::Path;
 
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
-pub(super) struct Place {
-    file: String,
-    line: usize,
-    /// A program asked for it through vf-operator's API.
-    posted: bool,
+#[serde(untagged)]
+pub(super) enum Place {
+    File {
+        file: String,
+        line: usize,
+        /// A program asked for it through vf-operator's API.
+        posted: bool,
+    },
+    /// A program put it over the API.
+    Source {
+        source: SourceName,
+        /// The words by which that program's users know it.
+        origin: Option<String>,
+    },
 }
 
 pub(super) fn is_posted(file: &Path) -> bool {
     file.parent().and_then(Path::file_name) == Some(POSTED.as_ref())
 }
 
-impl From<&Source> for Place {
-    fn from(source: &Source) -> Self {
-        Self {
-            file: source.file.display().to_string(),
-            line: source.line,
-            posted: is_posted(&source.file),
+impl From<&Origin> for Place {
+    fn from(origin: &Origin) -> Self {
+        match origin {
+            Origin::File { file, line } => Self::File {
+                file: file.display().to_string(),
+                line: *line,
+                posted: is_posted(file),
+            },
+            Origin::Source { source, origin } => Self::Source {
+                source: source.clone(),
+                origin: origin.clone(),
+            },
         }
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (file, line) = (&self.file, self.line);
-        write!(f, "{file}:{line}")?;
-        match self.posted {
-            true => f.write_str(", posted through vf-operator's API"),
-            false => Ok(()),
+        match self {
+            Self::File {
+                file,
+                line,
+                posted: true,
+            } => write!(f, "{file}:{line}, posted through vf-operator's API"),
+            Self::File { file, line, .. } => write!(f, "{file}:{line}"),
+            Self::Source { source, origin } => {
+                let (source, origin) = (source.clone(), origin.clone());
+                Origin::Source { source, origin }.fmt(f)
+            }
         }
     }
 }
@@ -54,7 +76,7 @@ mod tests {
             ),
         ] {
             let (file, line) = (file.into(), 7);
-            assert_eq!(Place::from(&Source { file, line }).to_string(), shown);
+            assert_eq!(Place::from(&Origin::File { file, line }).to_string(), shown);
         }
     }
 }

@@ -91,7 +91,7 @@ fn show_pf(scene: &Scene, pf: &PfSnapshot) -> ShownPf {
         policies: claims
             .map(|claim| InForce {
                 name: claim.policy.clone(),
-                place: (&claim.source).into(),
+                place: (&claim.origin).into(),
                 vfs: claim.vfs.as_ref().map(ToString::to_string),
             })
             .collect(),

@@ -92,6 +92,13 @@ name!(
     |text| text.len() <= 63 && made_of(text, "._-") && starts_and_ends_alphanumeric(text)
 );
 
+name!(
+    /// A source, which is what one program wants: the name of a file in the agent's state directory.
+    SourceName,
+    "a source name (1 to 63 of letters, digits, '.', '_' and '-', with a letter or digit at both ends)",
+    |text| text.len() <= 63 && made_of(text, "._-") && starts_and_ends_alphanumeric(text)
+);
+
 impl ResourceName {
     /// Whether Kubernetes takes it as the name of an extended resource (`IsQualifiedName`). Records of
     /// VFs that are lent may have others.

@@ -7,7 +7,7 @@ use super::file::{self, ItemSpans};
 use super::load::Loaded;
 use super::reader::Span;
 use super::resolve::{DesiredPf, Resolution, resolve};
-use super::{NodeMatch, NumVfs, Policy, PolicySet, Source};
+use super::{NodeMatch, NumVfs, Policy, PolicySet};
 use crate::model::{HostSnapshot, PfSnapshot, PolicyName, VfRange};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,8 +67,9 @@ impl<'l> Places<'l> {
         message: String,
         why: String,
     ) -> Diagnostic {
-        let diagnostic = Diagnostic::warning(&policy.source.file, message).suggesting(why);
-        let text = self.texts.get(policy.source.file.as_path());
+        let file = policy.origin.file().unwrap_or_else(|| Path::new(""));
+        let diagnostic = Diagnostic::warning(file, message).suggesting(why);
+        let text = self.texts.get(file);
         match (text, self.policies.get(&policy.name)) {
             (Some(text), Some(spans)) => diagnostic.at(&text.excerpt(key(spans))),
             _ => diagnostic,
@@ -178,12 +179,7 @@ fn share_past_the_end(
 }
 
 fn shown(policy: &Policy) -> String {
-    let Source { file, line } = &policy.source;
-    format!(
-        "\"{}\" ({}:{line}) is stronger and",
-        policy.name,
-        file.display()
-    )
+    format!("\"{}\" ({}) is stronger and", policy.name, policy.origin)
 }
 
 #[cfg(test)]

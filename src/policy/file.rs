@@ -8,7 +8,7 @@ mod value;
 
 use super::diagnostic::Diagnostic;
 use super::reader::{Reader, Span, Table, value::integer};
-use super::{Network, Policy, Source};
+use super::{Network, Origin, Policy};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -105,8 +105,8 @@ fn report_twins<'a>(
     }
 }
 
-fn source(table: &Table<'_>) -> Source {
-    Source {
+fn origin(table: &Table<'_>) -> Origin {
+    Origin::File {
         file: table.reader.file().to_owned(),
         line: table.reader.line_number(&table.span),
     }

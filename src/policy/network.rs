@@ -1,13 +1,14 @@
 //! A network: how containers are attached to the VFs of a pool.
 
-use super::Source;
+use super::Origin;
 use crate::model::{MacAddress, NetworkName, ResourceName, VfSettings};
 use serde_json::{Map, Value};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
     pub name: NetworkName,
-    pub source: Source,
+    /// Where it was written.
+    pub origin: Origin,
     pub resource: Option<ResourceName>,
     /// Kubernetes namespace of its NetworkAttachmentDefinition.
     pub namespace: Option<String>,

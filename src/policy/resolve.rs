@@ -4,7 +4,7 @@ mod hold;
 mod matching;
 
 use super::stable_mac::stable_mac;
-use super::{DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, Policy, PolicySet, Source};
+use super::{DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, Origin, Policy, PolicySet};
 use crate::model::{
     Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix, VfIndex, VfRange,
     VfSettings, VfSnapshot,
@@ -59,7 +59,9 @@ pub struct DesiredPf {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claim {
     pub policy: PolicyName,
-    pub source: Source,
+    /// Where it was written.
+    #[serde(rename = "source")]
+    pub origin: Origin,
     pub resource: Option<ResourceName>,
     pub resource_prefix: Option<ResourcePrefix>,
     /// `None` is the whole PF.
@@ -280,7 +282,7 @@ fn claim(claimant: &Claimant) -> Claim {
     let policy = claimant.policy;
     Claim {
         policy: policy.name.clone(),
-        source: policy.source.clone(),
+        origin: policy.origin.clone(),
         resource: policy.resource.clone(),
         resource_prefix: policy.resource_prefix.clone(),
         vfs: claimant.share.clone(),

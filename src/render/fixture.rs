@@ -5,7 +5,7 @@ use crate::model::*;
 use crate::plan::owned::Assignment;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use crate::policy::resolve::{Claim, DesiredPf, DesiredVf, Resolution};
-use crate::policy::{DeviceType, Disruption, Network, OnRemoval, Source};
+use crate::policy::{DeviceType, Disruption, Network, OnRemoval, Origin};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -116,7 +116,7 @@ pub(super) fn vfio() -> DeviceType {
 pub(super) fn claim(resource: &str, vfs: Option<&str>) -> Claim {
     Claim {
         policy: parse("dataplane"),
-        source: source(),
+        origin: origin(),
         resource: Some(parse(resource)),
         resource_prefix: None,
         vfs: vfs.map(parse),
@@ -159,8 +159,8 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
     }
 }
 
-fn source() -> Source {
-    Source {
+fn origin() -> Origin {
+    Origin::File {
         file: "/etc/sriov.d/20-dataplane.toml".into(),
         line: 1,
     }
@@ -179,7 +179,7 @@ pub(super) fn network(name: &str, resource: Option<&str>) -> Network {
     };
     Network {
         name: parse(name),
-        source: source(),
+        origin: origin(),
         resource: resource.map(parse),
         namespace: None,
         body: NetworkBody::Described(Box::new(description)),

@@ -2,14 +2,14 @@
 
 use crate::model::{PolicyName, VfSettings};
 use crate::policy::{
-    DeviceType, Disruption, MacChoice, NodeMatch, OnRemoval, PfMatch, Policy, Source,
+    DeviceType, Disruption, MacChoice, NodeMatch, OnRemoval, Origin, PfMatch, Policy,
 };
 use std::collections::BTreeMap;
 
 /// It matches every PF and wants nothing of it.
 pub fn policy(name: PolicyName) -> Policy {
     Policy {
-        source: Source {
+        origin: Origin::File {
             file: format!("{name}.toml").into(),
             line: 1,
         },

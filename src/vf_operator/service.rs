@@ -10,7 +10,7 @@ use super::refusal::Refusal;
 use super::resource::{Pfs, is_accepted, ready_vfs, refusals, resource};
 use crate::api::{Peer, ProblemDetails, Request, State, Stopping, View};
 use crate::model::ResourceName;
-use crate::policy::{self, NumVfs, PolicySet, Source};
+use crate::policy::{self, NumVfs, Origin, PolicySet};
 use crate::report::Status;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -95,8 +95,8 @@ impl Service {
         let text = resource_to_toml(&config)?;
         let name = config.name.as_str();
         let before = self.view().await?;
-        if let Some(source) = self.source_of_resource(name, &before) {
-            return Err(already_exists(&format!("resource id={name}"), &source));
+        if let Some(origin) = self.origin_of_resource(name, &before) {
+            return Err(already_exists(&format!("resource id={name}"), &origin));
         }
         let posted = self.posted.all(Kind::Resource).await?;
         if posted.contains_key(name) {
@@ -120,7 +120,7 @@ impl Service {
     fn with(&self, text: &str, policies: &PolicySet) -> PolicySet {
         let mut policies = policies.clone();
         let all = policies.policies.iter();
-        let posted = all.filter(|policy| self.posted.holds(&policy.source.file));
+        let posted = all.filter(|policy| self.is_posted(&policy.origin));
         let at = posted.count();
         let content = policy::file::parse(Path::new("posted"), text).unwrap_or_default();
         policies.policies.splice(at..at, content.policies);
@@ -176,9 +176,9 @@ impl Service {
         let text = attachment_to_toml(&attachment)?;
         let name = attachment.name.as_str();
         let view = self.view().await?;
-        if let Some(source) = self.source_of_network(name, &view) {
+        if let Some(origin) = self.origin_of_network(name, &view) {
             let what = format!("network attachment id={name}");
-            return Err(already_exists(&what, &source));
+            return Err(already_exists(&what, &origin));
         }
         let posted = self.posted.all(Kind::Attachment).await?;
         if posted.contains_key(name) {
@@ -296,23 +296,25 @@ impl Service {
         }
     }
 
+    fn is_posted(&self, origin: &Origin) -> bool {
+        origin.file().is_some_and(|file| self.posted.holds(file))
+    }
+
     /// Where an administrator has written of a policy or a pool of this name.
-    fn source_of_resource(&self, name: &str, view: &View) -> Option<Source> {
+    fn origin_of_resource(&self, name: &str, view: &View) -> Option<Origin> {
         let mut policies = view.policies.policies.iter();
         let policy = policies.find(|policy| {
             let pool = policy.resource.as_ref().map(ResourceName::as_str);
-            (policy.name.as_str() == name || pool == Some(name))
-                && !self.posted.holds(&policy.source.file)
+            (policy.name.as_str() == name || pool == Some(name)) && !self.is_posted(&policy.origin)
         });
-        policy.map(|policy| policy.source.clone())
+        policy.map(|policy| policy.origin.clone())
     }
 
-    fn source_of_network(&self, name: &str, view: &View) -> Option<Source> {
+    fn origin_of_network(&self, name: &str, view: &View) -> Option<Origin> {
         let mut networks = view.policies.networks.iter();
-        let network = networks.find(|network| {
-            network.name.as_str() == name && !self.posted.holds(&network.source.file)
-        });
-        network.map(|network| network.source.clone())
+        let network = networks
+            .find(|network| network.name.as_str() == name && !self.is_posted(&network.origin));
+        network.map(|network| network.origin.clone())
     }
 }
 
@@ -346,9 +348,8 @@ fn exists(what: &str) -> Refusal {
     Refusal::new(Code::AlreadyExists, format!("{what} already exists"))
 }
 
-fn already_exists(what: &str, source: &Source) -> Refusal {
-    let Source { file, line } = source;
-    let message = format!("{what} already exists: in {}:{line}", file.display());
+fn already_exists(what: &str, origin: &Origin) -> Refusal {
+    let message = format!("{what} already exists: in {origin}");
     Refusal::new(Code::AlreadyExists, message)
 }
 

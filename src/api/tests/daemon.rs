@@ -10,7 +10,7 @@ use crate::model::{Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use crate::policy::resolve::resolve;
-use crate::policy::{Network, PolicySet, Source};
+use crate::policy::{Network, Origin, PolicySet};
 use crate::report::{PfReport, PfState, Seen, Status};
 use crate::sim::{DriverModel, SimHost, SimPf, sample};
 use serde_json::Value;
@@ -236,7 +236,7 @@ pub(super) fn a_stranger(_: &UnixStream) -> Peer {
 fn network() -> Network {
     Network {
         name: "f1-u".parse().unwrap(),
-        source: Source {
+        origin: Origin::File {
             file: "/etc/sriov.d/10-a.toml".into(),
             line: 9,
         },

@@ -95,7 +95,7 @@ pub(super) fn explain_vf(scene: &Scene, pf: &PfSnapshot, index: VfIndex) -> Expl
     ExplainedVf {
         claim: claim.map(|claim| ClaimedBy {
             policy: claim.policy.clone(),
-            place: (&claim.source).into(),
+            place: (&claim.origin).into(),
         }),
         origins: origins.collect(),
         vf: shown,

@@ -64,7 +64,7 @@ pub(super) fn explain_network(scene: &Scene, network: &Network) -> ExplainedNetw
     let members = network.resource.as_ref().and_then(|it| pools.get(it));
     ExplainedNetwork {
         name: network.name.clone(),
-        place: (&network.source).into(),
+        place: (&network.origin).into(),
         resource: network.resource.clone(),
         policies: of_pool.map(|policy| policy.name.clone()).collect(),
         ready: members.map_or(0, Vec::len),

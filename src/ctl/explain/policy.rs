@@ -30,7 +30,7 @@ pub(super) fn explain_policy(scene: &Scene, policy: &Policy) -> ExplainedPolicy 
     let pfs = scene.host.pfs.values();
     ExplainedPolicy {
         name: policy.name.clone(),
-        place: (&policy.source).into(),
+        place: (&policy.origin).into(),
         priority: policy.priority,
         enabled: policy.enabled,
         resource: policy.resource.clone(),

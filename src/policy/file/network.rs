@@ -1,6 +1,6 @@
 //! One `[[network]]`.
 
-use super::{settings, source, value};
+use super::{origin, settings, value};
 use crate::model::VfSettings;
 use crate::policy::libcni::{self, Refusal};
 use crate::policy::network::{Description, Network, NetworkBody, PluginType};
@@ -50,7 +50,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Network> {
     }
     Some(Network {
         name: name?,
-        source: source(table),
+        origin: origin(table),
         resource,
         namespace,
         body,

@@ -1,6 +1,6 @@
 //! One `[[policy]]`.
 
-use super::{pf_match, settings, source, value};
+use super::{origin, pf_match, settings, value};
 use crate::model::{MacAddress, VfIndex, VfRange, VfSettings};
 use crate::policy::reader::value::{boolean, parsed};
 use crate::policy::reader::{Fault, Span, Table};
@@ -36,7 +36,7 @@ pub(super) fn read(table: &mut Table<'_>) -> Option<Policy> {
 
     let policy = Policy {
         name: name?,
-        source: source(table),
+        origin: origin(table),
         priority: priority.unwrap_or(99),
         enabled: enabled.unwrap_or(true),
         node,

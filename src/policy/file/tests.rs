@@ -8,8 +8,8 @@ use crate::model::{TxRate, VfIndex, VfSettings, Vlan, VlanProto};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::network::{NetworkBody, PluginType};
 use crate::policy::{
-    DeviceType, Disruption, MacChoice, Network, NodeMatch, NumVfs, OnRemoval, PfMatch, Policy,
-    Source,
+    DeviceType, Disruption, MacChoice, Network, NodeMatch, NumVfs, OnRemoval, Origin, PfMatch,
+    Policy,
 };
 use serde_json::json;
 use std::path::Path;
@@ -63,7 +63,7 @@ fn vf(index: u16, keys: &str) -> crate::policy::VfOverride {
 fn what_is_not_written_has_its_default() {
     let expected = Policy {
         name: "p".parse().unwrap(),
-        source: Source {
+        origin: Origin::File {
             file: FILE.into(),
             line: 1,
         },
@@ -147,8 +147,8 @@ numa_node = [0, 1]
 /// Field by field, so that a key that goes to the wrong one is seen.
 fn has_every_key(policy: &Policy) {
     assert_eq!(
-        (policy.enabled, policy.priority, policy.source.line),
-        (false, 10, 3)
+        (policy.enabled, policy.priority, policy.origin.to_string()),
+        (false, 10, format!("{FILE}:3"))
     );
     assert_eq!(policy.resource.as_ref().unwrap().as_str(), "intelnics");
     assert_eq!(

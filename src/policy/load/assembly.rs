@@ -4,7 +4,7 @@ use super::directory::{Closed, list};
 use super::read::{Content, Tree, Trust, read};
 use super::{FileState, LastGood, Loaded, LoadedFile, POSTED};
 use crate::model::{NetworkName, PolicyName, ResourceName};
-use crate::policy::Source;
+use crate::policy::Origin;
 use crate::policy::diagnostic::{Diagnostic, SourceText};
 use crate::policy::file::{FileContent, ItemSpans, parse};
 use crate::policy::reader::nearest;
@@ -17,8 +17,8 @@ pub(super) struct Assembly<'l> {
     trust: Trust,
     last_good: &'l LastGood,
     loaded: Loaded,
-    policies: BTreeMap<PolicyName, Source>,
-    networks: BTreeMap<NetworkName, Source>,
+    policies: BTreeMap<PolicyName, Origin>,
+    networks: BTreeMap<NetworkName, Origin>,
     /// What to say of a network if no policy forms its pool.
     pools_wanted: Vec<(ResourceName, Diagnostic)>,
 }
@@ -213,9 +213,8 @@ impl<'l> Assembly<'l> {
             ))
         });
         let text = SourceText::new(text);
-        let diagnostic = |(what, first, spans): (String, &Source, &ItemSpans)| {
-            let Source { file, line } = first;
-            let message = format!("{what} is already in {}:{line}", file.display());
+        let diagnostic = |(what, first, spans): (String, &Origin, &ItemSpans)| {
+            let message = format!("{what} is already in {first}");
             Diagnostic::error(path, message).at(&text.excerpt(&spans.name))
         };
         policies.chain(networks).map(diagnostic).collect()
@@ -242,10 +241,10 @@ impl<'l> Assembly<'l> {
     fn accept(&mut self, path: &Path, text: String, content: FileContent) {
         let policies = content.policies.iter();
         self.policies
-            .extend(policies.map(|policy| (policy.name.clone(), policy.source.clone())));
+            .extend(policies.map(|policy| (policy.name.clone(), policy.origin.clone())));
         let networks = content.networks.iter();
         self.networks
-            .extend(networks.map(|network| (network.name.clone(), network.source.clone())));
+            .extend(networks.map(|network| (network.name.clone(), network.origin.clone())));
         self.loaded.set.policies.extend(content.policies);
         self.loaded.set.networks.extend(content.networks);
         self.loaded.last_good.texts.insert(path.to_owned(), text);

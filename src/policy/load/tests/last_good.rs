@@ -148,8 +148,8 @@ fn a_name_taken_by_an_earlier_file_does_not_take_the_rest_along() {
     let loaded = host.load();
     assert_eq!(names(&loaded), ["a", "b"]);
     assert_eq!(
-        loaded.set.policies[0].source.file,
-        host.path("etc/sriov.d/10-new.toml")
+        loaded.set.policies[0].origin.file(),
+        Some(&*host.path("etc/sriov.d/10-new.toml"))
     );
     let networks: Vec<_> = loaded
         .set

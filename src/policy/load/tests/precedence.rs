@@ -21,8 +21,8 @@ fn files_are_read_by_name_over_all_directories() {
     let loaded = host.load();
     assert_eq!(names(&loaded), ["d", "c", "b", "a"]);
     assert_eq!(
-        loaded.set.policies[0].source.file,
-        host.path("etc/sriov.d/05-d.toml")
+        loaded.set.policies[0].origin.file(),
+        Some(&*host.path("etc/sriov.d/05-d.toml"))
     );
     assert!(loaded.diagnostics.is_empty());
     assert!(

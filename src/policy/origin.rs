@@ -1,0 +1,57 @@
+//! Where a policy or a network comes from, as messages and outputs name it.
+
+use crate::model::SourceName;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Where something that is wanted was written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Origin {
+    /// In a policy file.
+    File {
+        /// The path of the file.
+        file: PathBuf,
+        /// Counted from 1.
+        line: usize,
+    },
+    /// A program put it over the API.
+    Source {
+        /// Which one.
+        source: SourceName,
+        /// The words by which the program's users know it, such as
+        /// `SriovNetworkNodePolicy sriov-system/policy-1`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        origin: Option<String>,
+    },
+}
+
+impl Origin {
+    /// The policy file, if it was written in one.
+    pub fn file(&self) -> Option<&Path> {
+        match self {
+            Self::File { file, .. } => Some(file),
+            Self::Source { .. } => None,
+        }
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { file, line } => write!(f, "{}:{line}", file.display()),
+            Self::Source {
+                source,
+                origin: Some(origin),
+            } => write!(f, "{origin} (source {source})"),
+            Self::Source {
+                source,
+                origin: None,
+            } => write!(f, "source {source}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
