@@ -1,10 +1,12 @@
 //! The vocabulary: values that cannot be wrong, and the host as a plain value made of them.
+#![warn(missing_docs)]
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::disallowed_macros
 )]
 
+#[allow(missing_docs)]
 pub mod action;
 pub mod address;
 pub mod allocation;
@@ -36,11 +38,14 @@ pub use vf_index::{VfIndex, VfRange};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not {expected}")]
 pub struct Malformed {
+    /// The text that was refused, cut after 80 characters.
     pub text: String,
+    /// The form that is expected, as the end of a sentence: "a PCI address such as 0000:3b:00.0".
     pub expected: &'static str,
 }
 
 impl Malformed {
+    /// Keeps at most 80 characters of `text`: it may come from a file or a peer.
     pub fn new(text: &str, expected: &'static str) -> Self {
         Self {
             text: text.chars().take(80).collect(),

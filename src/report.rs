@@ -1,4 +1,5 @@
 //! What a pass found and did, as a value: the journal, status, the API and `STATUS=` all say this.
+#![warn(missing_docs)]
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -26,6 +27,7 @@ pub use status::{FileReport, NetworkReport, Status};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// How a PF is, in one word. A later one is worse: of several that hold, the last is told.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
 )]
@@ -33,13 +35,13 @@ use std::time::Duration;
 pub enum PfState {
     /// Everything is as the policies want it.
     Ready,
-    /// Somebody works on the host: what is wanted of it is not done before they are finished.
+    /// Changes are held (`sriovctl pause`): what is wanted is not done before the pause is over.
     Paused,
     /// A pass is at work, or waits for a driver, the interface's name or link.
     Changing,
-    /// Something wanted is not done, for a reason that somebody else must clear.
+    /// Something wanted is not done, for a reason outside sriovd: a holder, a policy, what the device offers.
     Refused,
-    /// Something was tried and failed.
+    /// A step or a look failed.
     Failed,
     /// A kernel call has not returned by its deadline.
     Hung,
@@ -50,15 +52,23 @@ pub enum PfState {
 /// One PF after a pass.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PfReport {
+    /// The PCI address of the PF.
     pub address: PciAddress,
+    /// The name of its netdev, where it has one.
     pub interface: Option<String>,
+    /// The driver that is bound to it.
     pub driver: Option<String>,
+    /// The state in one word; `problems` has the reasons.
     pub state: PfState,
-    /// VFs that are as wanted, that are wanted, that the device offers.
+    /// VFs that are as wanted.
     pub vfs_ready: u16,
+    /// VFs that its policies want.
     pub vfs_wanted: u16,
+    /// VFs that the device offers (`sriov_totalvfs`).
     pub vfs_possible: u16,
+    /// The policies that hold for it, strongest first.
     pub policies: Vec<PolicyName>,
+    /// The pools that its VFs are in.
     pub pools: BTreeSet<ResourceName>,
     /// What is not as wanted and why, worst first.
     pub problems: Vec<Problem>,
@@ -71,7 +81,7 @@ impl PfReport {
         self.interface.clone().unwrap_or_else(address)
     }
 
-    /// Of a PF that could not be looked at yet.
+    /// The report of a PF that could not be looked at yet.
     pub fn unseen(address: PciAddress) -> Self {
         Self {
             address,
@@ -88,12 +98,15 @@ impl PfReport {
     }
 }
 
-/// Something that is wanted and is not so. Kept until it changes or ends.
+/// Something that is not as wanted. It is kept until it changes or ends.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 pub struct Problem {
+    /// What kind of problem, for programs.
     pub kind: ProblemKind,
+    /// The VF that it is about; none where it is about the whole PF.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vf: Option<VfIndex>,
+    /// The step that failed, is refused or waits, where it is about one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<Step>,
     /// One sentence without the PF's and the VF's name.
@@ -104,7 +117,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// The reason with the VF that it is about.
+    /// The reason, with the VF that it is about in front.
     pub fn sentence(&self) -> String {
         match self.vf {
             Some(vf) => format!("VF {vf}: {}", self.reason),
@@ -128,36 +141,37 @@ impl Problem {
     }
 }
 
+/// The kind of a problem, for programs; the worst first.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum ProblemKind {
-    /// A kernel call does not come back.
+    /// A kernel call has not returned by its deadline.
     Hung,
-    /// Changes are held, see `Pause`.
+    /// Changes are held; see `Pause`.
     Paused,
-    /// A step failed; it is tried again by itself or when something changes.
+    /// A step failed. It is tried again after a delay, or when something changes on which it depends.
     Failed,
-    /// Somebody else keeps undoing it.
+    /// Another program undoes it again and again.
     Contested,
     /// A VF in use is in the way.
     InUse,
     /// The policy's own `disruption` forbids it.
     DisruptionForbidden,
-    /// A policy that took the PF does not match it any more, though nobody changed the policy.
+    /// A policy that took the PF does not match it any more, although the policy has not changed.
     NoLongerMatches,
     /// More VFs are wanted than the device offers.
     TooManyVfs,
-    /// The kernel's list of VFs was short: nothing is repaired from it.
+    /// The kernel's list of VFs is shorter than it announces: nothing is repaired from it.
     ShortVfList,
     /// The PF has no driver bound.
     NoDriver,
-    /// Will go on when the link is up, or the name is final.
+    /// Something has to happen first: a link that comes up, a driver, the final name of an interface.
     Awaits,
     /// The driver does not support an attribute.
     Unsupported,
-    /// Somebody set the PF down, and it is left so.
+    /// An administrator set the PF down, and it is left down.
     PfDown,
     /// Another program has chosen a driver for the VF, and its policy names none.
     OfOthers,
@@ -166,15 +180,20 @@ pub enum ProblemKind {
 /// A step that was done, and how long the kernel took for it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Performed {
+    /// What was done.
     pub step: Step,
+    /// How long the kernel took.
     pub duration: Duration,
 }
 
-/// A VF that a pass took from who used it, because somebody said that it may.
+/// A VF that a pass took from its holders, because an override or the policy allows it.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct TakenVf {
+    /// The PF of the VF.
     pub pf: PciAddress,
+    /// The index of the VF.
     pub vf: VfIndex,
+    /// The holders that lost it.
     pub holders: BTreeSet<Holder>,
 }
 
@@ -183,10 +202,12 @@ pub struct TakenVf {
 pub struct News<'a> {
     /// New, or changed.
     pub appeared: Vec<&'a Problem>,
+    /// Over, and not replaced by another problem of the same place.
     pub cleared: Vec<&'a Problem>,
 }
 
 impl<'a> News<'a> {
+    /// What has changed from one pass to the next.
     pub fn between(before: &'a [Problem], after: &'a [Problem]) -> Self {
         let appeared: Vec<_> = after.iter().filter(|it| !before.contains(it)).collect();
         let has_changed = |old: &Problem| appeared.iter().any(|new| new.place() == old.place());
@@ -199,12 +220,14 @@ impl<'a> News<'a> {
 /// One problem that several VFs share, so that it is told once.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trouble<'a> {
+    /// The first of the equal problems.
     pub problem: &'a Problem,
     /// Ascending; none where it is about the whole PF.
     pub vfs: Vec<VfIndex>,
 }
 
 impl<'a> Trouble<'a> {
+    /// One for each kind, reason and hint, in the order of the first of them.
     pub fn group(problems: &[&'a Problem]) -> Vec<Self> {
         let mut troubles: Vec<Self> = Vec::new();
         let same =

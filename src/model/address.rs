@@ -88,6 +88,7 @@ serde_as_text!(PciId);
 pub struct MacAddress(pub [u8; 6]);
 
 impl MacAddress {
+    /// What drivers report of a VF that has no address of its own; setting it clears the address.
     pub const ZERO: Self = Self([0; 6]);
 
     /// What `ip link set … vf … mac` refuses (`is_valid_ether_addr`, include/linux/etherdevice.h).

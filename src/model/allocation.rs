@@ -12,12 +12,16 @@ pub const ALLOCATIONS: &str = "/var/lib/sriovd/allocations";
 /// The record of one VF, as JSON in its file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Allocation {
+    /// The VF's PCI address, which is also the name of the record's file.
     pub address: PciAddress,
+    /// The PCI address of its PF, through which its attributes are set back.
     pub pf: PciAddress,
+    /// The VF's index on that PF, counted from 0.
     pub vf: VfIndex,
     /// `None` where the VF was asked for by its address.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<ResourceName>,
+    /// The container that has the VF, and where the netdev went.
     pub borrower: Borrower,
     /// The inode of the namespace: its path may come to mean another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,6 +54,7 @@ pub struct Borrower {
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    /// The name of the network in the container runtime: `name` of the conflist, or podman's network.
     pub network: String,
     /// The network namespace that the netdev went to.
     pub namespace: PathBuf,
@@ -102,6 +107,7 @@ impl Allocation {
         Ok(format!("{document}\n"))
     }
 
+    /// The holder that refusals and `sriovctl status` name for this record.
     pub fn holder(&self) -> Holder {
         Holder::Container {
             container: self.borrower.display_name().to_owned(),

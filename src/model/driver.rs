@@ -7,6 +7,7 @@ use super::{PfSnapshot, TxRate, VfSetting, Vlan};
 /// The ways of one PF driver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DriverFacts {
+    /// The PF driver's name, as the `driver` link in sysfs has it.
     pub name: &'static str,
     /// It makes VFs while its PF is down, and sooner so: a running PF is restarted for it. Others
     /// refuse, or answer success and make none (`bnxt_sriov_configure`).
@@ -15,15 +16,18 @@ pub struct DriverFacts {
     pub lacks_min_rate: bool,
     /// The VLAN that it tells of a VF without one.
     pub no_vlan: u16,
+    /// What it tells as the maximum rate of a VF that has none.
     pub no_rate: NoRate,
 }
 
 /// The maximum rate that a driver tells of a VF that has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NoRate {
+    /// 0, as `ip link set PF vf N max_tx_rate 0` asks for.
     Zero,
     /// That of the PF's link.
     LinkSpeed,
+    /// This many Mbit/s.
     Fixed(u32),
 }
 
@@ -71,6 +75,7 @@ impl DriverFacts {
         },
     ];
 
+    /// The facts of this driver; those of a usual driver where it is not in the table.
     pub fn of(driver: &str) -> &'static Self {
         const USUAL: &DriverFacts = &DriverFacts::USUAL;
         const ALL: &[DriverFacts] = &DriverFacts::ALL;

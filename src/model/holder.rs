@@ -1,50 +1,86 @@
-//! Who uses a VF, in words that a refusal can show.
+//! What uses a VF, in words that a refusal can show.
 
 use super::InterfaceName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// One use of a VF, with the sign by which it was recognised. A VF that has any is in use.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]
 pub enum Holder {
     /// The netdev left our network namespace; `name` where the namespace could be named.
-    Namespace { name: Option<String> },
+    Namespace {
+        /// The namespace's name in `/run/netns`.
+        name: Option<String>,
+    },
     /// A process has the VFIO group (or its device) open.
-    VfioGroup { group: u32 },
+    VfioGroup {
+        /// The number in `/dev/vfio/`.
+        group: u32,
+    },
     /// A process has the device open through another user-space driver.
     UserspaceDevice,
     /// The driver is of uio, which tells only of all its devices together that one of them is open.
-    UioDevice { device: String },
+    UioDevice {
+        /// The name in `/dev/`, such as `uio0`.
+        device: String,
+    },
     /// A program has the VF's RDMA device open.
-    Rdma { device: String },
+    Rdma {
+        /// The device's name as `rdma link` shows it.
+        device: String,
+    },
     /// A packet socket is bound to the netdev in our namespace.
     PacketSocket,
     /// An XDP program is attached to the netdev in our namespace.
     Xdp,
     /// The netdev in our namespace has a queueing discipline, which filters may stand on.
-    TrafficControl { discipline: String },
+    TrafficControl {
+        /// The kind of queueing discipline, such as `prio`.
+        discipline: String,
+    },
     /// A route leads over the netdev in our namespace, which has no address.
-    Route { to: String },
+    Route {
+        /// The route's destination, as `ip route` shows it.
+        to: String,
+    },
     /// The netdev in our namespace is a port of this interface.
-    Enslaved { to: InterfaceName },
+    Enslaved {
+        /// The master: a bridge, bond or Open vSwitch datapath.
+        to: InterfaceName,
+    },
     /// The netdev in our namespace carries this address.
-    Address { address: String },
+    Address {
+        /// An address that is not link-local, without its prefix length.
+        address: String,
+    },
     /// A CNI plugin's allocation record names the VF and its network namespace lives.
-    CniAllocation { netns: String },
+    CniAllocation {
+        /// The path of the network namespace in the plugin's record.
+        netns: String,
+    },
     /// One of our plugins attached it to a container.
-    Container { container: String, network: String },
+    Container {
+        /// What people call the container, else the first characters of its id.
+        container: String,
+        /// The name of the network by which it was attached.
+        network: String,
+    },
     /// A vDPA or mediated device stands on it.
-    Child { device: String },
+    Child {
+        /// The device's name in sysfs: a vDPA device, or the UUID of a mediated device.
+        device: String,
+    },
 }
 
 impl Holder {
-    /// Lent by a container plugin: its attributes are that plugin's until it gives the VF back.
+    /// Whether a container plugin allocated the VF: until it releases the VF, the attributes are the plugin's.
     pub fn is_allocation(&self) -> bool {
         matches!(self, Self::CniAllocation { .. } | Self::Container { .. })
     }
 
-    /// No event tells when it ends.
+    /// Whether the kernel gives no event when this use ends.
     pub fn ends_silently(&self) -> bool {
         match self {
             Self::UioDevice { .. }

@@ -11,28 +11,38 @@ use std::fmt;
 /// Everything that decisions may depend on. `sriovctl snapshot` prints it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct HostSnapshot {
+    /// What policies may ask of the host itself.
     pub node: Node,
+    /// Every network device with the SR-IOV capability, by its PCI address.
     pub pfs: BTreeMap<PciAddress, PfSnapshot>,
 }
 
+/// The host, as far as policies and plans depend on it.
 #[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Node {
+    /// The kernel's host name, or `hostname` of `/etc/sriovd.toml`. Globs of `policy.node.hostname`
+    /// match it.
     pub hostname: String,
-    /// The settings give it, whatever the kernel says.
+    /// `hostname` comes from the settings and not from the kernel.
     #[serde(default, skip_serializing_if = "is_false")]
     pub hostname_is_set: bool,
-    /// What a driver was learnt not to support holds for one kernel release only.
+    /// The kernel release (`uname -r`). What a driver was found not to support holds for one release only.
     pub kernel: String,
+    /// `[node.labels]` of `/etc/sriovd.toml`: what `policy.node.labels` is compared with.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
 }
 
+/// The link layer of an interface, by its hardware type (`ARPHRD_*` in
+/// include/uapi/linux/if_arp.h).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum LinkType {
+    /// `ARPHRD_ETHER`
     Ether,
+    /// `ARPHRD_INFINIBAND`
     Infiniband,
 }
 
@@ -48,19 +58,25 @@ impl fmt::Display for LinkType {
 /// A network device with the SR-IOV capability.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PfSnapshot {
+    /// The PCI address of the PF.
     pub address: PciAddress,
+    /// The PCI vendor id (`vendor` in sysfs).
     pub vendor: PciId,
+    /// The PCI device id of the PF; its VFs have another.
     pub device: PciId,
     /// Names from the hardware database of the system, where it has them.
     #[serde(default)]
     pub vendor_name: Option<String>,
+    /// The model's name from the same database.
     #[serde(default)]
     pub model_name: Option<String>,
+    /// The driver that is bound to the PF.
     pub driver: Option<DriverName>,
-    /// Whether udev has processed the device, which is when its driver is loaded. Without udev, and
-    /// in a snapshot that does not say, nobody is to come.
+    /// Whether udev has processed the device, which is when its driver is loaded. True without udev, and
+    /// in a snapshot that does not say.
     #[serde(default = "yes")]
     pub initialized: bool,
+    /// `numa_node` in sysfs. `None` where the firmware names none (-1).
     pub numa_node: Option<u16>,
     /// `sriov_totalvfs`: what the device offers.
     pub total_vfs: u16,
@@ -68,18 +84,20 @@ pub struct PfSnapshot {
     pub num_vfs: u16,
     /// `sriov_drivers_autoprobe`: whether new VFs meet the kernel's default driver.
     pub autoprobe: bool,
+    /// The PF's netdev, if it is in our network namespace.
     pub interface: Option<PfInterface>,
-    /// The driver made one and it is not in our namespace: somebody took it into theirs.
+    /// The driver made an interface, and it was moved to another network namespace.
     #[serde(default, skip_serializing_if = "is_false")]
     pub interface_elsewhere: bool,
-    /// False where the kernel's VF list held fewer VFs than it announced: never repair from it.
+    /// False where the kernel's VF list (`IFLA_VFINFO_LIST`) held fewer VFs than `IFLA_NUM_VF` announces:
+    /// nothing is repaired from a short list.
     pub vf_list_complete: bool,
-    /// The VFs that are there are not as many as the kernel announces: somebody is just making
-    /// or removing them.
+    /// `sriov_numvfs` and the number of `virtfn` links differ: VFs are just being created or removed.
     #[serde(default)]
     pub count_is_changing: bool,
+    /// The VFs that exist, by their index.
     pub vfs: BTreeMap<VfIndex, VfSnapshot>,
-    /// Who uses which VF; `None` as long as nobody looked.
+    /// The holders of each VF; `None` where they were not looked for.
     #[serde(default)]
     pub holders: Option<BTreeMap<VfIndex, BTreeSet<Holder>>>,
 }
@@ -108,10 +126,14 @@ impl PfSnapshot {
     }
 }
 
+/// The netdev of a PF.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PfInterface {
+    /// `ifindex` in our network namespace.
     pub index: u32,
+    /// The name now. udev may still change it: see `name_is_final`.
     pub name: InterfaceName,
+    /// Other names of the interface (`ip link property`), longer than 15 characters where need be.
     #[serde(default)]
     pub altnames: BTreeSet<String>,
     /// Names and altnames of the function's other ports, where it has several.
@@ -119,12 +141,17 @@ pub struct PfInterface {
     pub other_ports: BTreeSet<String>,
     /// False until udev's rules ran: the interface may still get another name.
     pub name_is_final: bool,
+    /// `IFLA_PERM_ADDRESS`; the present address where the driver tells none. Zero: neither is known.
     pub permanent_mac: MacAddress,
+    /// In bytes.
     pub mtu: Mtu,
+    /// `IFF_UP`: set up by an administrator.
     pub up: bool,
+    /// `IFLA_CARRIER`: the link has a peer.
     pub carrier: bool,
     /// Mbit/s, where the link has a speed.
     pub speed: Option<u32>,
+    /// Ethernet or InfiniBand.
     pub link_type: LinkType,
 }
 
@@ -134,22 +161,30 @@ impl PfInterface {
         self.altnames.iter().chain(&self.other_ports)
     }
 
+    /// Whether `name` is the interface's name, one of its altnames, or a name of another port.
     pub fn goes_by(&self, name: &str) -> bool {
         self.name.as_str() == name || self.other_names().any(|other| other == name)
     }
 }
 
+/// A VF as the PCI bus, its driver and its PF tell it.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct VfSnapshot {
+    /// The PCI address of the VF.
     pub address: PciAddress,
+    /// The PCI vendor id. VFs have none in their config space: the kernel takes the PF's.
     pub vendor: PciId,
+    /// The PCI device id of the VF (`sriov_vf_device`).
     pub device: PciId,
+    /// The driver that is bound to the VF.
     pub driver: Option<DriverName>,
+    /// The only driver that may be bound to it (`driver_override` in sysfs).
     #[serde(default)]
     pub driver_override: Option<DriverName>,
+    /// The number of its IOMMU group, which is its VFIO group in `/dev/vfio/`.
     #[serde(default)]
     pub iommu_group: Option<u32>,
-    /// There is no IOMMU behind its group: VFIO was told to do without.
+    /// The group is one of VFIO's no-IOMMU mode (`enable_unsafe_noiommu_mode`).
     #[serde(default, skip_serializing_if = "is_false")]
     pub no_iommu: bool,
     /// Its RDMA devices for user space, such as `uverbs0`, in `/dev/infiniband`.
@@ -157,11 +192,11 @@ pub struct VfSnapshot {
     pub rdma: Vec<String>,
     /// The netdev, if it is in our network namespace.
     pub interface: Option<VfInterface>,
-    /// The driver made a netdev and it is not in our namespace: somebody took it into theirs.
+    /// The driver made a netdev, and it was moved to another network namespace.
     #[serde(default)]
     pub interface_elsewhere: bool,
-    /// The driver is only a bus (virtio), and what it found there no driver took: there will be no
-    /// netdev.
+    /// The driver is a bus driver (virtio), and no driver took the device that it found there: there will be
+    /// no netdev.
     #[serde(default)]
     pub half_bound: bool,
     /// What the PF says of the VF; a driver that reports nothing of an attribute leaves it out.
@@ -190,12 +225,19 @@ impl VfSnapshot {
     }
 }
 
+/// The netdev of a VF in our network namespace.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct VfInterface {
+    /// `ifindex` in our network namespace.
     pub index: u32,
+    /// The name now.
     pub name: InterfaceName,
+    /// The address that the netdev uses. Another one than in the PF's list until a driver takes that
+    /// over.
     pub mac: MacAddress,
+    /// In bytes.
     pub mtu: Mtu,
+    /// `IFF_UP`: set up by an administrator.
     pub up: bool,
 }
 

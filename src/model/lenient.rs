@@ -26,6 +26,7 @@ enum Step {
 /// A document, as far as it is understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read<T> {
+    /// What the type takes of the document.
     pub known: T,
     /// Values that the type does not take, with whatever cannot be read without them.
     pub refused: Foreign,
@@ -144,6 +145,7 @@ impl Item {
 }
 
 impl Foreign {
+    /// Whether everything was understood.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -168,6 +170,7 @@ impl Foreign {
         self.0.iter().map(within).collect()
     }
 
+    /// Both of them.
     pub fn and(mut self, other: Self) -> Self {
         self.0.extend(other.0);
         self

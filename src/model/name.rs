@@ -11,6 +11,7 @@ macro_rules! name {
         pub struct $type(String);
 
         impl $type {
+            /// The name, which has the form that the type asks for.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -24,6 +24,7 @@ impl Timestamp {
         Self((since_1970.as_secs() + part).min(LAST))
     }
 
+    /// The time since 1970-01-01 00:00 UTC, in whole seconds.
     pub fn since_1970(self) -> Duration {
         Duration::from_secs(self.0)
     }

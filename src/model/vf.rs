@@ -8,13 +8,21 @@ use std::fmt;
 /// What a PF has counted for one VF.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct VfStatistics {
+    /// Packets that the VF received.
     pub rx_packets: u64,
+    /// Packets that the VF sent.
     pub tx_packets: u64,
+    /// Bytes that the VF received.
     pub rx_bytes: u64,
+    /// Bytes that the VF sent.
     pub tx_bytes: u64,
+    /// Broadcast packets that the VF received.
     pub rx_broadcast: u64,
+    /// Multicast packets that the VF received.
     pub rx_multicast: u64,
+    /// Packets to the VF that the NIC dropped.
     pub rx_dropped: u64,
+    /// Packets from the VF that the NIC dropped.
     pub tx_dropped: u64,
 }
 
@@ -30,6 +38,7 @@ impl Mtu {
     /// What Ethernet devices start with.
     pub const ETHERNET: Self = Self(1500);
 
+    /// In bytes.
     pub fn get(self) -> u32 {
         self.0
     }
@@ -57,6 +66,7 @@ impl fmt::Display for Mtu {
     }
 }
 
+/// The ethertype of a VLAN tag.
 #[derive(
     Debug,
     Clone,
@@ -72,9 +82,11 @@ impl fmt::Display for Mtu {
     Default,
 )]
 pub enum VlanProto {
+    /// 0x8100, a customer tag: what every driver takes.
     #[default]
     #[serde(rename = "802.1q")]
     Dot1q,
+    /// 0x88a8, a service tag, for frames that carry a customer tag of their own.
     #[serde(rename = "802.1ad")]
     Dot1ad,
 }
@@ -104,12 +116,16 @@ impl fmt::Display for VlanProto {
     Default,
 )]
 pub struct Vlan {
+    /// 1 to 4094, or 0 for no tag.
     pub id: u16,
+    /// The priority in the tag (PCP), 0 to 7.
     pub qos: u8,
+    /// The ethertype of the tag.
     pub proto: VlanProto,
 }
 
 impl Vlan {
+    /// No tag: `ip link set PF vf N vlan 0`.
     pub const NONE: Self = Self {
         id: 0,
         qos: 0,
@@ -117,13 +133,17 @@ impl Vlan {
     };
 }
 
+/// What the VF's link follows (`IFLA_VF_LINK_STATE`).
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum LinkState {
+    /// The link of the PF.
     Auto,
+    /// Always up: VFs of one PF reach each other without a link on the PF.
     Enable,
+    /// Always down: the VF neither sends nor receives.
     Disable,
 }
 
@@ -153,7 +173,9 @@ impl fmt::Display for LinkState {
     Default,
 )]
 pub struct TxRate {
+    /// The guaranteed rate (`min_tx_rate`). Many drivers have none.
     pub min: u32,
+    /// The limit (`max_tx_rate`).
     pub max: u32,
 }
 
@@ -164,16 +186,24 @@ pub struct TxRate {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum VfAttribute {
+    /// `IFLA_VF_TRUST`: the VF may change its address and receive what is not meant for it.
     Trust,
+    /// `IFLA_VF_MAC`: the address that the VF's next driver finds.
     Mac,
+    /// `IFLA_VF_VLAN_LIST`: the tag that the NIC adds and removes.
     Vlan,
+    /// `IFLA_VF_SPOOFCHK`: the NIC drops frames with a sender address that is not the VF's.
     SpoofCheck,
+    /// `IFLA_VF_RATE`: minimum and maximum together.
     TxRate,
+    /// `IFLA_VF_LINK_STATE`: what the VF's link follows.
     LinkState,
+    /// `IFLA_VF_RSS_QUERY_EN`: the VF may read the PF's RSS table and key.
     QueryRss,
 }
 
 impl VfAttribute {
+    /// Every attribute, in the order in which they are set.
     pub const ALL: [Self; 7] = [
         Self::Trust,
         Self::Mac,
@@ -217,16 +247,24 @@ impl fmt::Display for VfAttribute {
 )]
 #[serde(rename_all = "snake_case")]
 pub enum VfSetting {
+    /// Whether the VF is trusted.
     Trust(bool),
+    /// The VF's address; zero clears it.
     Mac(MacAddress),
+    /// The VF's tag; id 0 clears it.
     Vlan(Vlan),
+    /// Whether sender addresses are checked.
     SpoofCheck(bool),
+    /// Both rates in Mbit/s.
     TxRate(TxRate),
+    /// What the link follows.
     LinkState(LinkState),
+    /// Whether the VF may read the RSS table and key.
     QueryRss(bool),
 }
 
 impl VfSetting {
+    /// The attribute, without the value.
     pub fn attribute(&self) -> VfAttribute {
         match self {
             Self::Trust(_) => VfAttribute::Trust,
@@ -266,23 +304,31 @@ impl fmt::Display for VfSetting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct VfSettings {
+    /// Whether the VF may change its address and receive what is not meant for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trust: Option<bool>,
+    /// The VF's address; all zeros is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mac: Option<MacAddress>,
+    /// The tag that the NIC adds to what the VF sends.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub vlan: Option<Vlan>,
+    /// Whether the NIC drops frames with a sender address that is not the VF's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub spoof_check: Option<bool>,
+    /// Rates in Mbit/s; 0 is no limit.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tx_rate: Option<TxRate>,
+    /// What the VF's link follows.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub link_state: Option<LinkState>,
+    /// Whether the VF may read the PF's RSS table and key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub query_rss: Option<bool>,
 }
 
 impl VfSettings {
+    /// The value of one attribute; `None` where it is not given.
     pub fn get(&self, attribute: VfAttribute) -> Option<VfSetting> {
         match attribute {
             VfAttribute::Trust => self.trust.map(VfSetting::Trust),
@@ -295,6 +341,7 @@ impl VfSettings {
         }
     }
 
+    /// Gives one attribute this value.
     pub fn set(&mut self, setting: VfSetting) {
         match setting {
             VfSetting::Trust(value) => self.trust = Some(value),

@@ -56,22 +56,26 @@ impl VfRange {
         (!union.is_empty()).then_some(Self(union))
     }
 
+    /// Whether the VF is in it.
     pub fn contains(&self, index: VfIndex) -> bool {
         self.0
             .iter()
             .any(|&(first, last)| (first..=last).contains(&index.0))
     }
 
+    /// Whether any VF is in both.
     pub fn overlaps(&self, other: &Self) -> bool {
         self.0
             .iter()
             .any(|&(a, b)| other.0.iter().any(|&(c, d)| a <= d && c <= b))
     }
 
+    /// The highest index. A range is never empty.
     pub fn last(&self) -> VfIndex {
         VfIndex(self.0.last().map_or(0, |&(_, last)| last))
     }
 
+    /// First and last index of each span, ascending, both inclusive.
     pub fn spans(&self) -> impl Iterator<Item = (VfIndex, VfIndex)> + '_ {
         self.0
             .iter()

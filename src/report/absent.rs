@@ -8,8 +8,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+/// A PF that policies name and that this host does not have.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct AbsentPf {
+    /// What the policies call it.
     #[serde(flatten)]
     pub name: PfName,
     /// Those that name it.
@@ -20,8 +22,11 @@ pub struct AbsentPf {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PfName {
+    /// By `match.pci_address`.
     Address(PciAddress),
+    /// By `match.pf_name`, where that is no glob.
     Interface(String),
+    /// By `match.mac`: the permanent address.
     Mac(MacAddress),
 }
 
@@ -38,7 +43,9 @@ impl fmt::Display for PfName {
 /// What is here. `seen` may be fewer than `addresses`: some could not be looked at yet.
 #[derive(Debug, Default)]
 pub struct Present<'a> {
+    /// All PFs that are on the PCI bus.
     pub addresses: BTreeSet<PciAddress>,
+    /// Those that could be looked at.
     pub seen: Vec<&'a PfSnapshot>,
 }
 
@@ -68,6 +75,8 @@ impl Present<'_> {
     }
 }
 
+/// The PFs that policies of this node name and that are not here. An interface name or MAC address
+/// is only told as absent once every PF has been looked at and has its final name.
 pub fn absent(policies: &PolicySet, node: &Node, present: &Present<'_>) -> Vec<AbsentPf> {
     let mut absent: BTreeMap<PfName, BTreeSet<PolicyName>> = BTreeMap::new();
     let (knows_macs, knows_names) = (present.knows_macs(), present.knows_names());

@@ -1,4 +1,4 @@
-//! Changes that are held while somebody works on the host.
+//! Pauses: changes are held while an administrator works on the host.
 
 use crate::model::{PciAddress, Timestamp};
 use schemars::JsonSchema;
@@ -6,15 +6,18 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
-/// Nothing is changed by itself until then, or until somebody says so.
+/// sriovd changes nothing until the pause is over.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Pause {
+    /// When it ends; none: when it is resumed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<Timestamp>,
+    /// The user or program that asked for it.
     pub by: String,
 }
 
 impl Pause {
+    /// Whether its end is reached.
     pub fn is_over(&self, now: Timestamp) -> bool {
         self.until.is_some_and(|until| until <= now)
     }
@@ -33,13 +36,16 @@ impl fmt::Display for Pause {
 /// What is paused: the whole host, or single PFs.
 #[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Pauses {
+    /// The pause of all PFs, those included that appear later.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub all: Option<Pause>,
+    /// Pauses of single PFs.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pfs: BTreeMap<PciAddress, Pause>,
 }
 
 impl Pauses {
+    /// Whether nothing is paused.
     pub fn is_empty(&self) -> bool {
         self.all.is_none() && self.pfs.is_empty()
     }
@@ -51,13 +57,13 @@ impl Pauses {
         pauses.max_by_key(|pause| (pause.until.is_none(), pause.until))
     }
 
-    /// When the first of them ends by itself.
+    /// The first end of a pause that has one.
     pub fn next_end(&self) -> Option<Timestamp> {
         let pauses = self.all.iter().chain(self.pfs.values());
         pauses.filter_map(|pause| pause.until).min()
     }
 
-    /// Without those that are over; whether there were any.
+    /// Drops the pauses that are over. Whether there were any.
     pub fn end(&mut self, now: Timestamp) -> bool {
         let before = self.clone();
         self.all.take_if(|pause| pause.is_over(now));

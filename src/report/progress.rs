@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+/// A number out of a number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Share {
+    /// How many VFs are done.
     pub done: usize,
+    /// How many there are to do.
     pub of: usize,
 }
 
+/// How far a pass is, in VFs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Progress {
     /// VFs that the kernel has made.
@@ -68,6 +72,7 @@ impl Tally {
         }
     }
 
+    /// Counts a step that has succeeded.
     pub fn step_done(&mut self, step: &Step) {
         let lacking = match step {
             Step::SetNumVfs { .. } => {
@@ -88,6 +93,7 @@ impl Tally {
         !self.all_made && self.appeared.len() < self.asked_for && self.appeared.insert(vf)
     }
 
+    /// What has been counted so far.
     pub fn progress(&self) -> Progress {
         let share = |lacking: &BTreeMap<VfIndex, usize>| Share {
             done: lacking.values().filter(|&&lacking| lacking == 0).count(),

@@ -4,10 +4,14 @@ use super::{Problem, ProblemKind};
 use crate::model::{Holder, PfSnapshot};
 use crate::policy::resolve::{DesiredPf, Resolution};
 
+/// The result of a pass over one PF.
 #[derive(Debug, PartialEq)]
 pub struct Seen {
+    /// The PF as the last look of the pass found it.
     pub pf: PfSnapshot,
+    /// What the policies want of it.
     pub resolution: Resolution,
+    /// What is not as wanted, worst first.
     pub problems: Vec<Problem>,
 }
 

@@ -36,11 +36,13 @@ pub fn taken(pf: &PfReport, taken: &[TakenVf]) -> String {
     format!("{}: {}", name(pf), each.join(", "))
 }
 
+/// The VF and the holders that lost it.
 pub fn taken_from(taken: &TakenVf) -> String {
     let from: Vec<_> = taken.holders.iter().map(ToString::to_string).collect();
     format!("VF {} was taken from {}", taken.vf, from.join(" and "))
 }
 
+/// A problem that is new or has changed, with the PF's name and what would clear it.
 pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) -> String {
     let hint = match &trouble.problem.hint {
         Some(hint) => format!("; {hint}"),
@@ -49,6 +51,7 @@ pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) -> String {
     format!("{} {}{hint}", name(pf), self::trouble(trouble))
 }
 
+/// A problem that is over, with the PF's name.
 pub fn problem_cleared(pf: &PfReport, trouble: &Trouble) -> String {
     format!("{} cleared: {}", name(pf), about(trouble))
 }

@@ -8,28 +8,36 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
+/// All that the daemon tells of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Status {
+    /// The version of the daemon.
     pub version: String,
     /// The sentence that `systemctl status` shows.
     pub summary: String,
     /// The daemon has just started: not every PF that was there then has been looked at yet.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub starting: bool,
+    /// Every PF that was looked at, by its address.
     pub pfs: Vec<PfReport>,
     /// What policies name and is not here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub absent: Vec<AbsentPf>,
+    /// Every network, by its name.
     pub networks: Vec<NetworkReport>,
+    /// Every policy file that is read or hidden.
     pub files: Vec<FileReport>,
-    /// What is not changed for now.
+    /// The pauses in force.
     #[serde(default, skip_serializing_if = "Pauses::is_empty")]
     pub pauses: Pauses,
 }
 
+/// A network, and the VF that stands for it.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct NetworkReport {
+    /// `name` of the `[[network]]`.
     pub name: String,
+    /// The pool that it gives VFs from; none for a network that names its device itself.
     pub resource: Option<String>,
     /// The VF that its conflist names.
     pub vf: Option<PciAddress>,
@@ -38,6 +46,7 @@ pub struct NetworkReport {
 }
 
 impl NetworkReport {
+    /// The report of a network that is not held back.
     pub fn of(network: &Network, vf: Option<PciAddress>) -> Self {
         Self {
             name: network.name.to_string(),
@@ -48,9 +57,12 @@ impl NetworkReport {
     }
 }
 
+/// A policy file, and whether it is in force.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct FileReport {
+    /// Its path.
     pub path: PathBuf,
+    /// Whether it was read, is hidden or is broken.
     #[serde(flatten)]
     pub state: FileState,
 }
