@@ -1,4 +1,5 @@
 //! How the agent itself runs: `/etc/sriovd.toml`. Every key has a default.
+#![warn(missing_docs)]
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -33,31 +34,52 @@ pub const FILE: &str = "/etc/sriovd.toml";
 pub struct Settings {
     /// The strongest first.
     pub policy_dirs: Vec<PathBuf>,
+    /// Where sriovd keeps what it must remember over restarts.
     pub state_dir: PathBuf,
+    /// The least severity that goes to the journal.
     pub log_level: LogLevel,
+    /// The files that are written for other programs (`[outputs]`).
     pub outputs: Outputs,
+    /// What policies see of the node (`[node]`).
     pub node: NodeSettings,
+    /// Deadlines and sizes (`[limits]`).
     pub limits: Limits,
+    /// Where the API is (`[api]`).
     pub api: Api,
+    /// Where vf-operator's API is (`[vf_operator]`).
     pub vf_operator: VfOperator,
 }
 
+/// Which outputs are written, and where. A directory or file counts only while its output is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outputs {
+    /// Whether conflists are written.
     pub cni: bool,
+    /// Where container runtimes read conflists.
     pub cni_dir: PathBuf,
+    /// Whether the SR-IOV network device plugin is configured.
     pub device_plugin: bool,
+    /// The file that the device plugin reads at its start.
     pub device_plugin_file: PathBuf,
-    /// Is restarted, if it runs, when the file changed.
+    /// The unit that is restarted, if it runs, when the file has changed.
     pub device_plugin_unit: Option<String>,
+    /// Whether the node state is written.
     pub node_state: bool,
+    /// Where the node state goes.
     pub node_state_file: PathBuf,
+    /// The plugin that conflists name.
     pub cni_plugin: CniPlugin,
+    /// Whether networks for podman are written.
     pub podman: WhenInstalled,
+    /// Where podman reads networks.
     pub podman_dir: PathBuf,
+    /// Whether NetworkAttachmentDefinitions are written.
     pub manifests: bool,
+    /// Where NetworkAttachmentDefinitions go, for `kubectl apply`.
     pub manifests_dir: PathBuf,
+    /// Whether CDI specs are written.
     pub cdi: bool,
+    /// Where container runtimes read CDI specs.
     pub cdi_dir: PathBuf,
 }
 
@@ -87,15 +109,19 @@ impl CniPlugin {
 /// Whether an output is written that needs a plugin of ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum WhenInstalled {
+    /// Where the plugin is installed.
     #[default]
     Auto,
+    /// Always.
     Always,
+    /// Never.
     Never,
 }
 
 /// What policies see of the node they are on.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct NodeSettings {
+    /// What `[policy.node] labels` is compared with.
     pub labels: BTreeMap<String, String>,
     /// Instead of the host's own name.
     pub hostname: Option<String>,
@@ -113,6 +139,7 @@ impl NodeSettings {
     }
 }
 
+/// Deadlines and sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
     /// Until a step that has not come back is reported as hung.
@@ -125,43 +152,55 @@ pub struct Limits {
     pub receive_buffer: usize,
 }
 
+/// Where the API is, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Api {
+    /// The Unix socket of sriovctl and of bridges.
     pub socket: PathBuf,
-    /// Its members may change what others may only read.
+    /// The group whose members may change things. Others may only read.
     pub admin_group: Option<String>,
-    /// Over TCP, also with a browser.
+    /// An address for the API over TCP, which a browser can open.
     pub listen: Option<Listen>,
 }
 
-/// The API of vf-operator, for who moves over from it.
+/// The API of vf-operator, for programs that were written for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VfOperator {
+    /// Whether it is there at all.
     pub enabled: bool,
+    /// REST with JSON.
     pub rest: Place,
+    /// gRPC, also without TLS.
     pub grpc: Place,
 }
 
-/// Where vf-operator's API is, which decides who may change VFs through it.
+/// Where vf-operator's API is. Which users may change VFs through it depends on this.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
-    /// Every user of this host.
+    /// A loopback address: every user of this host.
     Local(SocketAddr),
-    /// A Unix socket: those who may through the agent's own.
+    /// A Unix socket: the users that may do so through the agent's own socket.
     Socket(PathBuf),
 }
 
+/// How much goes to the journal, by severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum LogLevel {
+    /// Failures only.
     Error,
+    /// Also what is not as wanted.
     Warn,
+    /// Also what was done, and why.
     #[default]
     Info,
+    /// Also the beginning of each pass.
     Debug,
+    /// All that any part of the program has to say.
     Trace,
 }
 
 impl LogLevel {
+    /// The word in the settings file.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Error => "error",

@@ -2,6 +2,7 @@
 //!
 //! The protocol is that of <https://www.cni.dev/docs/spec/>, versions 0.1.0 to 1.1.0; the
 //! configuration is the SR-IOV CNI plugin's, with `pool` beside `deviceID`.
+#![warn(missing_docs)]
 
 mod add;
 mod call;
@@ -43,7 +44,9 @@ fn is_since(version: &str, since: &str) -> bool {
 /// What is printed, and whether it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// What CNI has on standard output: a result or an error, as JSON; empty where it wants nothing.
     pub stdout: String,
+    /// Whether the exit code is 1.
     pub is_error: bool,
 }
 

@@ -1,6 +1,7 @@
 //! `sriovctl`: what the daemon knows and does, for people and, with `--json`, for programs.
 //!
 //! What only reads works without a daemon, too: then this program looks at the host itself.
+#![warn(missing_docs)]
 
 mod apply;
 mod arguments;
@@ -43,8 +44,11 @@ use scene::{Elsewhere, Scene};
 /// How a command ended; the exit codes are 0, 1 and 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
+    /// 0: everything is done, or as wanted.
     Done,
+    /// 1: something failed.
     Failed,
+    /// 3: something is not as wanted.
     NotConverged,
 }
 
@@ -58,6 +62,7 @@ impl Verdict {
     }
 }
 
+/// Runs one command. An error is printed by the program, which ends with 1.
 pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
     match &arguments.command {
         Command::Status(asked) => status::status(arguments, asked),

@@ -1,4 +1,5 @@
 //! Where changes come from. A trigger only says "look again, here": decisions never depend on it.
+#![warn(missing_docs)]
 
 pub mod files;
 pub mod hostname;
@@ -30,60 +31,83 @@ pub enum Scope {
     Drivers,
     /// What policies can ask of the host itself.
     Node,
-    /// Somebody closed this VFIO group.
+    /// This VFIO group was closed.
     VfioGroup(u32),
     /// A VFIO device that was opened without its group.
     VfioDevice,
 }
 
+/// An event, reduced to where to look again and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Trigger {
+    /// Where to look.
     pub scope: Scope,
+    /// Why, for the journal.
     pub cause: Cause,
 }
 
 /// Why we look: for the journal and for people, never for decisions.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Cause {
+    /// The daemon starts.
     Start,
+    /// `systemctl reload`, which is SIGHUP.
     Reload,
     /// `udev` event: source, action and device.
     Udev {
+        /// `add`, `bind`, `change` and so on.
         action: String,
+        /// The device's name, mostly a PCI address.
         device: String,
+        /// Told by the kernel and not by udev.
         from_kernel: bool,
     },
     /// The kernel has a driver that it had not.
     DriverCame {
+        /// The driver's name.
         driver: String,
     },
+    /// A link was changed: name, state, MTU, namespace.
     Link {
+        /// The name of the interface, which may have any bytes but those that cannot be printed.
         interface: String,
     },
+    /// An address was removed, which may have been the last sign of use.
     Address {
+        /// `ifindex` of the interface.
         interface: u32,
     },
+    /// A policy file was written, removed or linked.
     PolicyFiles,
     /// The host was given another name.
     HostName,
+    /// An allocation record of a CNI plugin or of ours came or went.
     Allocation {
+        /// The VF that it is of.
         vf: PciAddress,
     },
+    /// The last program that had the group open has closed it.
     VfioClosed {
+        /// The number of the group.
         group: u32,
     },
     /// A device that was opened without its group, `/dev/vfio/devices/…`.
     VfioDeviceClosed {
+        /// The device's name in `/dev/vfio/devices`.
         device: String,
     },
     /// Events were lost: the socket's buffer was full.
     Overrun {
+        /// The source whose events were lost: `kernel`, `udev`, `rtnetlink` or `inotify`.
         source: &'static str,
     },
+    /// The time after which a failed step is tried again is over.
     Retry,
-    /// Nobody wants changes to be held any more.
+    /// A pause was ended, or its time is up.
     Resumed,
+    /// A request over the socket.
     Request {
+        /// The user or program.
         by: String,
     },
 }
@@ -152,11 +176,11 @@ impl Sources {
 
 async fn send<T: Send + Sync + 'static>(to: &Sender<T>, what: T) -> anyhow::Result<()> {
     let sent = to.send(what).await;
-    sent.context("nobody takes what is heard any more")
+    sent.context("the daemon takes no events any more")
 }
 
 impl Cause {
-    /// Somebody wants something, where other causes may be echoes of what we did ourselves.
+    /// Whether a user or administrator wants something. Other causes may be echoes of what sriovd did.
     pub fn is_wish(&self) -> bool {
         matches!(
             self,
@@ -164,7 +188,7 @@ impl Cause {
         )
     }
 
-    /// Somebody said so, in place of changing something that is noticed by itself.
+    /// Whether a look was asked for, and not brought about by a change.
     pub fn is_asked_for(&self) -> bool {
         matches!(self, Self::Reload | Self::Request { .. })
     }

@@ -1,4 +1,5 @@
 //! Files that are whole or not there: written beside their place, then moved into it.
+#![warn(missing_docs)]
 
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
@@ -10,11 +11,15 @@ use std::path::{Path, PathBuf};
 const FILE_MODE: u32 = 0o644;
 const DIRECTORY_MODE: u32 = 0o755;
 
+/// A file operation that failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {doing} {}", path.display())]
 pub struct FileError {
+    /// The operation, as after "cannot": "write", "sync" and so on.
     pub doing: &'static str,
+    /// The file or directory.
     pub path: PathBuf,
+    /// The system's answer.
     pub source: io::Error,
 }
 
@@ -107,6 +112,7 @@ pub fn is_temporary(name: &str) -> bool {
     name.starts_with(".sriovd-") && name.ends_with(".tmp")
 }
 
+/// Makes what was done to names in this directory last over a loss of power.
 pub fn sync_directory(path: &Path) -> Result<(), FileError> {
     let sync = File::open(path).and_then(|directory| directory.sync_all());
     sync.map_err(FileError::new("sync", path))
@@ -145,6 +151,7 @@ pub fn is_absence(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
+/// Creates a directory with its parents, each with mode 0755 whatever the umask is.
 pub fn create_directories(path: &Path) -> Result<(), FileError> {
     if path.is_dir() {
         return Ok(());

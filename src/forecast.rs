@@ -2,6 +2,7 @@
 //!
 //! The simulator refuses what a kernel refuses, so the forecast goes past the first step, to
 //! the attributes and drivers of VFs that do not exist yet.
+#![warn(missing_docs)]
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -20,36 +21,47 @@ use crate::sim::ledger::{MemoryLedger, Quiet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// What passes over all PFs of a host would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 pub struct Forecast {
+    /// One for each PF, by its address.
     pub pfs: Vec<PfForecast>,
 }
 
+/// What a pass over one PF would do.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PfForecast {
+    /// The PCI address of the PF.
     pub address: PciAddress,
+    /// The name of its netdev, where it has one.
     pub interface: Option<String>,
+    /// The policies that hold for it, strongest first.
     pub policies: Vec<PolicyName>,
+    /// The policies that match it and have no effect, each with the policy that is in its way.
     pub shadowed: Vec<Shadowed>,
+    /// The steps in the order in which they would be done, over all rounds.
     pub steps: Vec<ForecastStep>,
+    /// What would not be as wanted afterwards.
     pub problems: Vec<Problem>,
-    /// Who would lose a VF.
+    /// The holders that would lose a VF.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub taken: Vec<TakenVf>,
 }
 
+/// A step that would be done.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ForecastStep {
     /// The step in words, as the journal says it.
     pub text: String,
-    /// It takes VFs away from whoever uses them.
+    /// It disturbs VFs: their holders lose them or their link.
     pub disruptive: bool,
+    /// The step, for programs.
     #[serde(flatten)]
     pub step: Step,
 }
 
 impl PfForecast {
-    /// Of a PF of which nothing can be said but what is wrong with it.
+    /// The forecast of a PF that could not be looked at: its problems and nothing else.
     pub fn none(pf: PfReport) -> Self {
         Self {
             address: pf.address,
@@ -73,11 +85,12 @@ impl Forecast {
     }
 }
 
+/// Runs passes over a simulated copy of the host. `memory` says what is owned and is not changed.
 pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) -> Forecast {
     forecast_with(snapshot, policies, memory, false)
 }
 
-/// As if somebody had said that VFs in use may be taken away.
+/// The same with an override: VFs in use may be taken away.
 pub fn forecast_of_force(
     snapshot: &HostSnapshot,
     policies: &PolicySet,

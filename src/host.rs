@@ -1,4 +1,5 @@
 //! The seam to the kernel: look at a PF, do one step. The real host and the simulator stand behind it.
+#![warn(missing_docs)]
 
 pub mod error;
 pub mod linux;
@@ -15,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What an observation must tell beyond what every pass needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Look {
-    /// Without looking for who uses the VFs.
+    /// Without the holders of VFs.
     Plain,
     /// With the holders of every VF, to be shown: some reads per VF, and nothing is opened. An open
     /// VFIO group of which no device is open is not seen.
@@ -28,6 +29,7 @@ pub enum Look {
 
 /// May block for seconds, some drivers for ever: never call it on an event loop.
 pub trait Host: Send + Sync {
+    /// The host's name and kernel. Labels come from the settings and are not in it.
     fn node(&self) -> Result<Node, HostError>;
 
     /// The network devices with the SR-IOV capability that are present. Cheap; never blocks on one.
@@ -39,6 +41,7 @@ pub trait Host: Send + Sync {
     /// `None`: there is no such PF (any more).
     fn observe(&self, pf: PciAddress, look: Look) -> Result<Option<PfSnapshot>, HostError>;
 
+    /// Does one step and waits for its result. What it gives up it leaves as it was.
     fn apply(&self, action: &Action) -> Result<(), HostError>;
 
     /// What the PF with this interface has counted for its VFs; empty where it does not count.

@@ -3,6 +3,7 @@
 //! The protocol is that of netavark's `plugin-API.md`, version 1.0.0: an executable of the driver's
 //! name, a word and a namespace as arguments, JSON on both standard streams. A network whose setup
 //! fails gets no teardown: what was half done is undone here.
+#![warn(missing_docs)]
 
 mod options;
 mod protocol;
@@ -24,9 +25,11 @@ const API_VERSION: &str = "1.0.0";
 /// What is printed, and whether it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Answer {
+    /// What netavark wants on standard output, as JSON: a result, or `{"error": …}`.
     pub stdout: String,
     /// For the user's terminal.
     pub stderr: String,
+    /// Whether the exit code is 1.
     pub is_error: bool,
 }
 

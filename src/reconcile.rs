@@ -1,4 +1,5 @@
 //! The pass over one PF: look, resolve, plan, apply, until the plan is empty. Order, no decisions.
+#![warn(missing_docs)]
 
 mod effect;
 
@@ -18,18 +19,22 @@ const MAX_ROUNDS: usize = 10;
 
 /// What must be remembered over passes and restarts. Implemented by the state file.
 pub trait Ledger: Sync {
+    /// What sriovd has set on this PF and may undo; `None`: nothing.
     fn owned(&self, pf: PciAddress) -> Option<OwnedPf>;
     /// What was written down of it is lost, and not every PF has been looked at since; or it is not
     /// understood.
     fn is_lost(&self, pf: PciAddress) -> bool;
+    /// Remembers it, before the step for which it is. `None` forgets the PF.
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>);
 }
 
-/// Told while the pass runs, so that others can see what it does and end it.
+/// What is told while the pass runs, so that it can be watched and ended.
 pub trait Progress: Sync {
     /// A round has something to do.
     fn planned(&self, _steps: &[Step]) {}
+    /// A step is about to be done.
     fn step_begins(&self, step: &Step);
+    /// It is over: how long it took, or why it failed.
     fn step_ends(&self, step: &Step, result: Result<Duration, &HostError>);
     /// True: no further step, the daemon stops.
     fn is_cancelled(&self) -> bool;
@@ -38,11 +43,17 @@ pub trait Progress: Sync {
 /// What a pass works with.
 #[derive(Clone, Copy)]
 pub struct Pass<'a> {
+    /// Where it looks and acts.
     pub host: &'a dyn Host,
+    /// What is wanted.
     pub policies: &'a PolicySet,
+    /// What the policies see of the node.
     pub node: &'a Node,
+    /// What is owned.
     pub ledger: &'a dyn Ledger,
+    /// What is told of it while it runs.
     pub progress: &'a dyn Progress,
+    /// VFs in use may be taken away: an override for this PF.
     pub force: bool,
     /// Look, and do nothing.
     pub paused: Option<&'a Pause>,
@@ -53,24 +64,32 @@ pub struct Pass<'a> {
 /// What a pass found and did.
 #[derive(Debug)]
 pub struct Outcome {
+    /// The steps that were done, in their order.
     pub performed: Vec<Performed>,
-    /// Who lost which VF to it.
+    /// The holders that lost a VF to it.
     pub taken: Taken,
     /// Steps that were done and read back as before.
     pub undone: BTreeSet<Step>,
+    /// The steps that are not tried again until something changes, for the next pass.
     pub blocked: Blocked,
+    /// How it ended.
     pub end: End,
 }
 
+/// What there is to say of the PF after a pass.
 #[derive(Debug)]
 pub enum End {
     /// There is no such PF (any more).
     Gone,
     /// It could not be looked at.
     Unobservable(HostError),
+    /// It was looked at.
     Seen {
+        /// The PF as the last look found it.
         pf: Box<PfSnapshot>,
+        /// What the policies want of it.
         resolution: Resolution,
+        /// What is not as wanted, worst first.
         problems: Vec<Problem>,
     },
 }
@@ -82,6 +101,8 @@ struct Round {
 }
 
 impl Pass<'_> {
+    /// Runs until the plan is empty, at most 10 rounds. `blocked`: as the last pass over this PF left
+    /// it.
     pub fn run(&self, address: PciAddress, mut blocked: Blocked) -> Outcome {
         let mut performed = Vec::new();
         let mut taken = Taken::new();

@@ -2,6 +2,7 @@
 //!
 //! Only VFs that are ready are described. Equal inputs give equal bytes, so that a file changes
 //! only when its reader has something new to learn.
+#![warn(missing_docs)]
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -38,12 +39,17 @@ use std::path::{Path, PathBuf};
 /// Which outputs are on, and where they go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct OutputSettings {
+    /// Where conflists go (`outputs.cni_dir`); `None`: no conflists.
     pub cni_dir: Option<PathBuf>,
+    /// The device plugin's configuration file; `None`: none is written.
     pub device_plugin_file: Option<PathBuf>,
     /// The same in each.
     pub node_state_files: BTreeSet<PathBuf>,
+    /// Where podman looks for networks; `None`: none are written.
     pub podman_dir: Option<PathBuf>,
+    /// Where NetworkAttachmentDefinitions go; `None`: none are written.
     pub manifests_dir: Option<PathBuf>,
+    /// Where CDI specs go; `None`: none are written.
     pub cdi_dir: Option<PathBuf>,
     /// CNI lists name pools, for our own plugin, where it can do what they ask for.
     pub own_cni_plugin: bool,
@@ -68,19 +74,23 @@ impl OutputSettings {
 /// Container runtimes of Kubernetes take the first configuration for the network of every pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct CniDirectory {
-    /// Somebody else's configuration is there and sorts before ours.
+    /// There is a configuration that is not ours and sorts before ours.
     pub other_conflists: bool,
+    /// A kubelet runs on this host.
     pub kubelet: bool,
 }
 
-/// A host as it was seen, with what is wanted of its PFs, borrowed from whoever keeps that.
+/// A host as it was seen, with what is wanted of its PFs.
 #[derive(Debug, Clone, Default)]
 pub struct View<'a> {
+    /// The node's name.
     pub hostname: &'a str,
+    /// Each PF as it was seen, with what the policies want of it.
     pub pfs: BTreeMap<PciAddress, (&'a PfSnapshot, &'a Resolution)>,
 }
 
 impl<'a> View<'a> {
+    /// `resolutions` may lack PFs: no policy wants anything of those.
     pub fn new(host: &'a HostSnapshot, resolutions: &'a BTreeMap<PciAddress, Resolution>) -> Self {
         const UNMATCHED: &Resolution = &Resolution::Unmatched;
         let pfs = host.pfs.iter();
@@ -93,21 +103,31 @@ impl<'a> View<'a> {
     }
 }
 
+/// All that outputs depend on.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
+    /// The policies, in reading order.
     pub policies: &'a [Policy],
+    /// The networks, in reading order.
     pub networks: &'a [Network],
+    /// The host and what is wanted of it.
     pub host: &'a View<'a>,
     /// Which VF each network was given last.
     pub previous: &'a BTreeMap<NetworkName, Assignment>,
+    /// What the last pass over each PF found.
     pub reports: &'a BTreeMap<PciAddress, PfReport>,
+    /// What else is in the CNI directory.
     pub cni_directory: CniDirectory,
+    /// The outputs that are on, and where they go.
     pub settings: &'a OutputSettings,
 }
 
+/// All outputs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Outputs {
+    /// The text of each file. A file of ours that is not among them is removed.
     pub files: BTreeMap<PathBuf, String>,
+    /// The networks that have no file, each with its reason.
     pub held_back: Vec<HeldBack>,
     /// To be remembered: what networks have now, and what those without a VF had last.
     pub assignments: BTreeMap<NetworkName, Assignment>,
@@ -118,29 +138,38 @@ pub struct Outputs {
 /// A network without a file, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeldBack {
+    /// The network's name.
     pub network: NetworkName,
     /// Where it would be.
     pub path: PathBuf,
+    /// Why there is none.
     pub reason: Reason,
 }
 
+/// Why a network has no file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
+    /// No VF can be given to it.
     #[error(transparent)]
     NoVf(#[from] NoVf),
+    /// Its readers would refuse it.
     #[error(transparent)]
     Unusable(#[from] Refusal),
+    /// Container runtimes would take it for the network of every pod.
     #[error(
         "a kubelet runs here and no other CNI configuration comes first: \
          this one would become the network of every pod"
     )]
     WouldBeDefault,
+    /// Podman has no word for what it asks for.
     #[error(transparent)]
     NotForPodman(#[from] NotForPodman),
+    /// Kubernetes would refuse it.
     #[error(transparent)]
     NotForKubernetes(#[from] NotForKubernetes),
 }
 
+/// All outputs, as text. Equal inputs give equal bytes.
 pub fn render(input: &Input<'_>) -> Outputs {
     let pools = pools::pools(input.host);
     let coming = |resource: &_, last: &_| pools::is_coming(resource, last, input.host);

@@ -1,7 +1,8 @@
 //! A simulated host behind the same seam as the real one: for tests, benches and offline planning.
 //!
 //! It refuses what the kernel refuses, does what each driver does, breaks where it is told to, and
-//! keeps a record of every action and of every VF that was taken from its user.
+//! keeps a record of every action and of every VF that was taken from its holder.
+#![warn(missing_docs)]
 
 pub mod agent;
 pub mod driver;
@@ -25,6 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use step::Surroundings;
 
+/// The simulated host. Its methods may be called from several threads, as a real one's may.
 #[derive(Debug, Default)]
 pub struct SimHost {
     state: Mutex<State>,
@@ -50,19 +52,25 @@ struct State {
 /// An action that was asked for, and what became of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Attempt {
+    /// What was asked for.
     pub action: Action,
+    /// What was answered.
     pub result: Result<(), HostError>,
 }
 
-/// A VF that was destroyed or given another driver while somebody used it.
+/// A VF that was destroyed or given another driver while it was in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
+    /// What was done.
     pub action: Action,
+    /// The VF that it was done to.
     pub vf: VfIndex,
+    /// The holders that it had.
     pub holders: BTreeSet<Holder>,
 }
 
 impl SimHost {
+    /// A host without PFs.
     pub fn new(node: Node) -> Self {
         Self::from_snapshot(HostSnapshot {
             node,
@@ -97,19 +105,21 @@ impl SimHost {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Puts a NIC into its slot and gives it its driver.
     pub fn plug(&self, mut pf: SimPf) {
         let state = &mut *self.state();
         pf.get_driver(&mut state.around.supply);
         state.pfs.insert(pf.snapshot.address, pf);
     }
 
-    /// The NIC in the hand of whoever pulled it: without VFs, down.
+    /// Pulls the NIC. It is returned down and without VFs; `None`: there was none.
     pub fn unplug(&self, pf: PciAddress) -> Option<SimPf> {
         let mut pf = self.state().pfs.remove(&pf)?;
         pf.unplug();
         Some(pf)
     }
 
+    /// The host as a look finds it, without holders.
     pub fn snapshot(&self) -> HostSnapshot {
         let state = self.state();
         let pfs = state.pfs.iter();
@@ -119,6 +129,7 @@ impl SimHost {
         }
     }
 
+    /// A PF as a look finds it, with holders.
     pub fn pf(&self, pf: PciAddress) -> Option<PfSnapshot> {
         self.state().pfs.get(&pf).map(|pf| pf.observed(true))
     }
@@ -128,6 +139,7 @@ impl SimHost {
         std::mem::take(&mut self.state().attempts)
     }
 
+    /// Every action so far that took a VF from a holder. An override does so by intent.
     pub fn violations(&self) -> Vec<Violation> {
         self.state().violations.clone()
     }

@@ -1,4 +1,5 @@
 //! What survives a restart: `Memory` in one file.
+#![warn(missing_docs)]
 
 use crate::file::{self, FileError};
 use crate::model::lenient;
@@ -69,17 +70,24 @@ struct StateFile {
     kept.as_ref().map(|kept| format!(", kept as {}", kept.display())).unwrap_or_default()
 )]
 pub struct Lost {
+    /// The state file.
     pub path: PathBuf,
+    /// What is wrong with it.
     pub reason: LostReason,
+    /// Where it is now; `None` where it could not be moved.
     pub kept: Option<PathBuf>,
 }
 
+/// Why a state file is of no use.
 #[derive(Debug, thiserror::Error)]
 pub enum LostReason {
+    /// It cannot be read.
     #[error("cannot be read ({0})")]
     Unreadable(std::io::Error),
+    /// It is not JSON, or not that of a state file.
     #[error("is damaged ({0})")]
     Damaged(serde_json::Error),
+    /// It has this version, and says that older ones cannot understand it.
     #[error("was written by a newer sriovd (version {0}, known is {VERSION})")]
     Newer(u64),
 }
@@ -144,6 +152,7 @@ impl Store {
         lock(&self.current).generation > self.synced.load(Ordering::Relaxed)
     }
 
+    /// Replaces all that is remembered, and saves it.
     pub fn save(&self, memory: &Memory) -> Result<(), FileError> {
         self.update(|own| own.clone_from(memory))
     }

@@ -3,6 +3,7 @@
 //! What they ask for becomes policy files in a directory of its own, which are in force like any
 //! other and survive restarts. The directory is all there is to remember: what they read back is
 //! read from its files.
+#![warn(missing_docs)]
 
 mod attachment;
 mod config;
@@ -32,16 +33,18 @@ use tokio::net::{TcpListener, UnixListener};
 /// Listening, so that what asks from now on is answered.
 #[derive(Debug)]
 pub struct Listeners {
+    /// For REST with JSON.
     pub rest: Listener,
+    /// For gRPC.
     pub grpc: Listener,
 }
 
-/// Where clients come from, which decides who may change something.
+/// Where clients come from. Which of them may change things depends on this.
 #[derive(Debug)]
 pub enum Listener {
-    /// Whoever reaches it.
+    /// Every client that reaches it.
     Tcp(TcpListener),
-    /// Who may through the agent's own socket.
+    /// Clients that may do so through the agent's own socket.
     Unix(UnixListener),
 }
 

@@ -24,6 +24,7 @@ use std::path::{Path, PathBuf};
 /// A file of policies, and what is to be known of it.
 #[derive(Debug, Default)]
 pub struct Imported {
+    /// The policies, as TOML.
     pub text: String,
     /// A line each, with the place it is about.
     pub remarks: Vec<String>,

@@ -169,6 +169,7 @@ pub struct Source {
 }
 
 impl Source {
+    /// Watches these directories, those that do not exist yet included.
     pub fn subscribe(directories: Directories) -> anyhow::Result<Self> {
         let subscribe = || -> io::Result<_> {
             let inotify = Inotify::init()?;

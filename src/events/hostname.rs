@@ -19,6 +19,7 @@ pub struct Source {
 }
 
 impl Source {
+    /// Starts to listen. A `/proc` that hides the name is no error.
     pub fn subscribe() -> anyhow::Result<Self> {
         #[expect(
             deprecated,

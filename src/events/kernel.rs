@@ -28,6 +28,7 @@ pub struct Source {
 }
 
 impl Source {
+    /// Opens the uevent socket of the kernel with a buffer of so many bytes.
     pub fn subscribe(receive_buffer: usize) -> anyhow::Result<Self> {
         let subscribe = || -> io::Result<Self> {
             let mut socket = TokioSocket::new(NETLINK_KOBJECT_UEVENT)?;

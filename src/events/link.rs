@@ -34,6 +34,7 @@ pub struct Source {
 }
 
 impl Source {
+    /// Opens a route socket with a buffer of so many bytes and joins its groups.
     pub fn subscribe(receive_buffer: usize) -> anyhow::Result<Self> {
         let subscribe = || -> io::Result<Self> {
             let mut socket = TokioSocket::new(NETLINK_ROUTE)?;

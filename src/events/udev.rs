@@ -16,6 +16,7 @@ pub struct Source {
 }
 
 impl Source {
+    /// Opens udev's monitor socket with a buffer of so many bytes.
     pub fn subscribe(receive_buffer: usize) -> anyhow::Result<Self> {
         let subscribe = || {
             // A net device's final name is what udev adds; rtnetlink tells the rest.

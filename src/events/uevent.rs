@@ -3,11 +3,12 @@
 use super::{Cause, Scope, Trigger};
 use std::ffi::OsStr;
 
-/// Who tells of an event.
+/// The sender of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Origin {
     /// After its rules ran. Silent where `/run/udev/control` is missing.
     Udev,
+    /// At once, before udev has seen it.
     Kernel,
 }
 
@@ -35,6 +36,7 @@ impl<'a> Uevent<'a> {
         })
     }
 
+    /// Where this event asks to look; `None` where it changes nothing for a PF or VF.
     pub fn trigger(&self) -> Option<Trigger> {
         let (_, name) = self.devpath.rsplit_once('/')?;
         if self.is_driver {

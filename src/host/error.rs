@@ -3,51 +3,97 @@
 use crate::model::Persistence;
 use rustix::io::Errno;
 
+/// Why the host did not do or tell something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum HostError {
     /// The device went away while it was worked on.
     #[error("{what} is gone")]
-    Gone { what: String },
+    Gone {
+        /// The device or file.
+        what: String,
+    },
     /// The driver has no such function (EOPNOTSUPP, EPROTONOSUPPORT).
     #[error("not supported by driver {driver}")]
-    Unsupported { driver: String },
+    Unsupported {
+        /// The driver's name, or how the driver is called where it has none.
+        driver: String,
+    },
     /// The kernel answered with an error number, sometimes with a sentence of its own (extack).
     #[error("{what}: {}{}", words(*errno), detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default())]
     Kernel {
+        /// What was asked of the kernel, as `writing "4" to /sys/…`.
         what: String,
+        /// The kernel's answer.
         errno: Errno,
+        /// The kernel's own sentence (`NLMSGERR_ATTR_MSG`).
         detail: Option<String>,
     },
-    /// What is there could not be read: nobody knows what it says now.
+    /// What is there could not be read, so that its content is unknown.
     #[error("{what}: {errno}")]
-    Unread { what: String, errno: Errno },
-    /// The kernel said yes and nothing happened.
+    Unread {
+        /// What was to be read, as `reading /sys/…`.
+        what: String,
+        /// The kernel's answer.
+        errno: Errno,
+    },
+    /// The kernel reported success and nothing happened.
     #[error("{what}: the kernel reported success, but {found}")]
-    NoEffect { what: String, found: String },
+    NoEffect {
+        /// What was asked of the kernel.
+        what: String,
+        /// What is there instead, as a clause.
+        found: String,
+    },
     /// Another program holds the lock under which this VF is changed.
     #[error("{what} is locked by another program")]
-    Locked { what: String },
+    Locked {
+        /// The VF.
+        what: String,
+    },
     /// A driver is being bound to it or unbound, which takes a moment.
     #[error("{what} is just getting or losing a driver")]
-    Rebinding { what: String },
+    Rebinding {
+        /// The device.
+        what: String,
+    },
     /// No driver claimed it, and udev, which loads their modules, is still at work.
     #[error("{what} has no driver yet: udev is still at work")]
-    DriverComing { what: String },
+    DriverComing {
+        /// The device.
+        what: String,
+    },
     /// Another program gave it a driver, or took it away, after it was looked at.
     #[error("{what} has just been given another driver")]
-    Rebound { what: String },
-    /// A container plugin gave this VF away after it was looked at.
+    Rebound {
+        /// The device.
+        what: String,
+    },
+    /// A container plugin allocated this VF after it was looked at.
     #[error("{what} has just been lent by a container plugin")]
-    Lent { what: String },
-    /// Somebody took this VF after it was looked at.
+    Lent {
+        /// The VF.
+        what: String,
+    },
+    /// This VF came into use after it was looked at.
     #[error("{what} has just come into use by {by}")]
-    InUse { what: String, by: String },
+    InUse {
+        /// The VF.
+        what: String,
+        /// The holder.
+        by: String,
+    },
     /// An answer that does not have the form the kernel documents.
     #[error("{what}: cannot make sense of {found:?}")]
-    Unreadable { what: String, found: String },
+    Unreadable {
+        /// The file or answer.
+        what: String,
+        /// What it says.
+        found: String,
+    },
 }
 
 impl HostError {
+    /// Whether trying again can help, and what would make it help.
     pub fn persistence(&self) -> Persistence {
         match self {
             // Nothing tells when it can be read again.

@@ -31,6 +31,7 @@ pub struct LinuxHost {
 }
 
 impl LinuxHost {
+    /// The host whose `/sys`, `/dev`, `/run` and so on are below `root`; `/` outside tests.
     pub fn new(root: PathBuf) -> Self {
         Self {
             tree: Tree::new(root),
@@ -60,6 +61,7 @@ impl LinuxHost {
         })
     }
 
+    /// Whether this PCI function is on the bus.
     pub fn is_present(&self, function: PciAddress) -> Result<bool, HostError> {
         self.tree.exists(device(function))
     }
@@ -86,8 +88,11 @@ impl LinuxHost {
 /// Where a netdev is, as seen from our network namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Whereabouts {
+    /// In our namespace.
     Here,
+    /// In another namespace: its driver makes one, and none is here.
     Elsewhere,
+    /// There is none: no driver, or one for user space.
     Nowhere,
 }
 

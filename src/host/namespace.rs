@@ -24,6 +24,7 @@ pub struct Namespace {
 /// What a path to a namespace leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
+    /// There is no such file.
     Nothing,
     /// A namespace with this inode.
     Namespace(u64),
@@ -31,6 +32,7 @@ pub enum Seen {
     Other,
 }
 
+/// What a path leads to, without entering it.
 pub fn look(path: &Path) -> Seen {
     // Other users' processes are hidden from the daemon.
     if path.starts_with("/proc") && !Path::new("/proc/1").exists() {
@@ -51,6 +53,7 @@ fn inode(file: &File) -> Option<u64> {
 }
 
 impl Namespace {
+    /// Holds the namespace at this path open. A file that is no namespace is an error.
     pub fn open(path: &Path) -> Result<Self, HostError> {
         let kernel = |errno| HostError::Kernel {
             what: format!("opening network namespace {}", path.display()),
@@ -78,6 +81,7 @@ impl Namespace {
         Self::open(Path::new("/proc/self/ns/net"))
     }
 
+    /// The inode, which no other namespace has while this one is open. `None`: it cannot be read.
     pub fn inode(&self) -> Option<u64> {
         inode(&self.file)
     }

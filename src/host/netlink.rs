@@ -48,19 +48,24 @@ const NLMSGERR_ATTR_MSG: u16 = 1;
 #[error("cannot read {0}")]
 pub struct Malformed(&'static str);
 
+/// Why a netlink exchange failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NetlinkError {
+    /// The kernel refused the request, or the socket failed.
     #[error("{errno}{}", detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default())]
     Kernel {
+        /// The error number of the answer.
         errno: Errno,
         /// The kernel's own words (extended acknowledgement).
         detail: Option<String>,
     },
+    /// The answer does not have the documented form.
     #[error(transparent)]
     Malformed(#[from] Malformed),
 }
 
 impl NetlinkError {
+    /// The same as an error of the host; `what` names the object and what was done with it.
     pub fn while_doing(self, what: String) -> HostError {
         match self {
             Self::Kernel { errno, detail } => HostError::Kernel {
@@ -75,6 +80,7 @@ impl NetlinkError {
         }
     }
 
+    /// The kernel's error number, where it gave one.
     pub fn errno(&self) -> Option<Errno> {
         match self {
             Self::Kernel { errno, .. } => Some(*errno),
@@ -122,6 +128,7 @@ pub fn with_kept<T>(work: impl FnOnce(&mut Netlink) -> T) -> Result<T, NetlinkEr
 }
 
 impl Netlink {
+    /// A route socket that talks to the kernel only; an answer has 10 seconds.
     pub fn open() -> Result<Self, NetlinkError> {
         Self::of(NETLINK_ROUTE)
     }
@@ -167,6 +174,7 @@ impl Netlink {
         }
     }
 
+    /// Sets one attribute of a VF through the PF's link with this index.
     pub fn set_vf(
         &mut self,
         index: u32,
@@ -178,12 +186,14 @@ impl Netlink {
         self.set(request)
     }
 
+    /// In bytes. The driver may refuse what the protocol allows.
     pub fn set_mtu(&mut self, index: u32, mtu: Mtu) -> Result<(), NetlinkError> {
         let mut request = message(index);
         request.attributes.push(LinkAttribute::Mtu(mtu.get()));
         self.set(request)
     }
 
+    /// `ip link set up`: also waits for the driver to open the device.
     pub fn set_up(&mut self, index: u32) -> Result<(), NetlinkError> {
         let mut request = message(index);
         request.header.flags = LinkFlags::Up;

@@ -19,6 +19,7 @@ pub struct Tree {
 }
 
 impl Tree {
+    /// Files below `root`.
     pub fn new(root: PathBuf) -> Self {
         Self {
             root,
@@ -52,6 +53,7 @@ impl Tree {
         Ok(text.trim_end().to_owned())
     }
 
+    /// The bytes of a file, which is read as an attribute is: a page at a time, until one comes short.
     pub fn read_bytes(&self, path: impl AsRef<Path>) -> Result<Vec<u8>, HostError> {
         let path = self.path(path);
         let opened = self.access(&path).and_then(|()| File::open(&path));
@@ -72,6 +74,7 @@ impl Tree {
         Ok(bytes)
     }
 
+    /// The text of a file, parsed; an error that shows the text where it does not have the form.
     pub fn read_as<T: FromStr>(&self, path: impl AsRef<Path>) -> Result<T, HostError> {
         let text = self.read(&path)?;
         text.parse()
@@ -146,6 +149,7 @@ impl Tree {
         name.ok_or_else(|| unreadable(&self.path(path), &target.to_string_lossy()))
     }
 
+    /// The last component of what a link points to, parsed.
     pub fn link_as<T: FromStr>(&self, path: impl AsRef<Path>) -> Result<T, HostError> {
         let name = self.link(&path)?;
         let name = name.to_string_lossy();

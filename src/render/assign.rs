@@ -10,20 +10,34 @@ use std::fmt;
 /// Networks that name a resource, with the VF they get or why they get none.
 pub type Assignments<'a> = BTreeMap<&'a NetworkName, Result<Member<'a>, NoVf>>;
 
+/// Why a network gets no VF.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoVf {
+    /// The pool has no VF that is ready.
     #[error("no VF of pool {resource} is ready")]
-    NoneReady { resource: ResourceName },
+    NoneReady {
+        /// The pool.
+        resource: ResourceName,
+    },
+    /// The network keeps its VF, which is being made or set up again.
     #[error("VF {vf} of {pf}, which it has, is not ready")]
-    NotReady { vf: VfIndex, pf: PciAddress },
+    NotReady {
+        /// The VF's index on its PF.
+        vf: VfIndex,
+        /// The PF.
+        pf: PciAddress,
+    },
+    /// There are more networks than ready VFs.
     #[error("every ready VF of pool {resource} has another network: {given}")]
     AllGiven {
+        /// The pool.
         resource: ResourceName,
+        /// The networks that have its VFs.
         given: Given,
     },
 }
 
-/// Who has which VF.
+/// The networks that have the VFs of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Given(Vec<(NetworkName, String)>);
 
@@ -49,6 +63,8 @@ const SAME_VF: [fn(&Member<'_>, &Assignment) -> bool; 3] = [
     |member, last| member.is_at_same_place(last),
 ];
 
+/// Gives each network that names a pool a VF of its own: the one that it had, while that exists.
+/// `is_coming`: whether a VF that is not ready will be, so that the network waits for it.
 pub fn assign<'a>(
     networks: &'a [Network],
     pools: &Pools<'a>,

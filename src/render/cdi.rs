@@ -15,6 +15,7 @@ const VENDOR: &str = "sriovd.io";
 /// The least that knows names that begin with a digit, as addresses do.
 const VERSION: &str = "0.5.0";
 
+/// The name of a pool's spec in the CDI directory.
 pub fn file_name(pool: &ResourceName) -> String {
     format!("{VENDOR}-{pool}.json")
 }

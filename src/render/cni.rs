@@ -17,6 +17,7 @@ const SUFFIX: &str = ".conflist";
 /// Accepted by everything that reads conflists; 1.1.0 is unknown to the plugins of Debian 12 and 13.
 const DEFAULT_VERSION: &str = "1.0.0";
 
+/// The name of a network's conflist, which sorts last in the CNI directory.
 pub fn file_name(network: &NetworkName) -> String {
     format!("{PREFIX}{network}{SUFFIX}")
 }
@@ -35,11 +36,11 @@ pub fn is_configuration_before_ours(name: &str) -> bool {
 /// Where a network's VF comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Device<'a> {
-    /// Whoever reads it says which.
+    /// The reader chooses one.
     None,
     /// This one, for one container at a time.
     Vf(PciAddress),
-    /// Whichever of the pool is free: our own plugin looks.
+    /// Any free one of the pool: our own plugin finds it.
     Pool(&'a ResourceName),
 }
 

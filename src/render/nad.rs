@@ -10,14 +10,18 @@ use serde_json::{Map, Value, json};
 /// What makes multus ask kubelet for a VF of the pool.
 const RESOURCE: &str = "k8s.v1.cni.cncf.io/resourceName";
 
+/// Why a network has no NetworkAttachmentDefinition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotForKubernetes {
+    /// The API server refuses such a name (RFC 1123 subdomain).
     #[error("{0} is not a name in Kubernetes: lower case letters, digits, '.' and '-'")]
     Name(NetworkName),
+    /// The CNI configuration within would be refused.
     #[error(transparent)]
     Unusable(#[from] Refusal),
 }
 
+/// The name of a network's manifest: namespace and name, so that equal names do not meet.
 pub fn file_name(network: &Network) -> String {
     let namespace = network.namespace.as_deref().unwrap_or("default");
     format!("{namespace}.{}.json", network.name)

@@ -12,6 +12,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A `SriovNetworkNodeState`, as JSON: `spec` is what the policies want, `status` what there is.
 pub fn node_state(host: &View<'_>, reports: &BTreeMap<PciAddress, PfReport>) -> String {
     let pfs = host.pfs.values();
     let spec: Vec<_> = pfs

@@ -1,4 +1,4 @@
-//! The host as a picture: NUMA nodes, PFs, VFs, pools, networks, and who holds what.
+//! The host as a picture: NUMA nodes, PFs, VFs, pools, networks and holders.
 //!
 //! A graph of boxes in columns; `svg`, `dot` and `mermaid` write it down.
 
@@ -23,19 +23,27 @@ pub use svg::svg;
 /// More VFs than this on the host: those that are alike become one box.
 const SINGLE_VFS: usize = 32;
 
+/// What is drawn.
 #[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
+    /// The host as it was seen.
     pub host: &'a HostSnapshot,
+    /// What the policies want of each PF.
     pub resolutions: &'a BTreeMap<PciAddress, Resolution>,
+    /// What the last pass over each PF found; a PF without one is drawn as it is.
     pub reports: &'a BTreeMap<PciAddress, PfReport>,
+    /// The networks.
     pub networks: &'a [Network],
+    /// The VF that each network has.
     pub assignments: &'a BTreeMap<NetworkName, Assignment>,
 }
 
+/// A graph of boxes in columns.
 #[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize)]
 pub struct Picture {
     /// Column by column, and in each from top to bottom.
     pub boxes: Vec<PictureBox>,
+    /// From left to right; sorted.
     pub lines: Vec<Line>,
 }
 
@@ -43,15 +51,22 @@ pub struct Picture {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Column {
+    /// NUMA nodes.
     NumaNode,
+    /// Physical functions.
     Pf,
+    /// VFs, or groups of VFs that are alike.
     Vfs,
+    /// Pools.
     Pool,
+    /// Networks.
     Network,
+    /// The holders of VFs.
     Holder,
 }
 
 impl Column {
+    /// From left to right.
     pub const ALL: [Self; 6] = [
         Self::NumaNode,
         Self::Pf,
@@ -62,24 +77,34 @@ impl Column {
     ];
 }
 
+/// How a box is coloured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tone {
-    /// Nobody's business here.
+    /// Not managed, or nothing to say about it.
     Plain,
+    /// As wanted.
     Good,
+    /// Being changed, or paused.
     Changing,
+    /// Not as wanted.
     Bad,
     /// In use.
     Taken,
 }
 
+/// One thing of the host, or several that are alike.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct PictureBox {
+    /// Unique in the picture. Lines name it.
     pub id: String,
+    /// The column that it stands in.
     pub column: Column,
+    /// The first line of its text.
     pub title: String,
+    /// The second line, in smaller letters; may be empty.
     pub subtitle: String,
+    /// Its colour.
     pub tone: Tone,
     /// How many things alike it is.
     pub stands_for: usize,
@@ -88,7 +113,9 @@ pub struct PictureBox {
 /// From one box to another, by their ids.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 pub struct Line {
+    /// The `id` of the box on the left.
     pub from: String,
+    /// The `id` of the box on the right.
     pub to: String,
 }
 
@@ -102,6 +129,7 @@ struct Alike {
     networks: Vec<String>,
 }
 
+/// The picture of a host. On a host with more than 32 VFs, those that are alike share a box.
 pub fn picture(subject: &Subject<'_>) -> Picture {
     let mut drawing = Drawing {
         picture: Picture::default(),

@@ -14,14 +14,18 @@ const CREATED: &str = "1970-01-01T00:00:00Z";
 /// What podman cannot do. It gives out addresses itself, as `host-local` does.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NotForPodman {
+    /// Another IPAM plugin than `host-local`.
     #[error("podman gives out addresses itself, as the IPAM plugin host-local does, not as {0:?}")]
     Ipam(String),
+    /// A `subnet` without a prefix length, or no address.
     #[error("{0:?} in \"ipam\" is not a subnet")]
     Subnet(String),
+    /// A route without a gateway, or whose destination is not a subnet.
     #[error("{0:?} in \"ipam\" is not a route that podman could add")]
     Route(String),
 }
 
+/// The name of a network's file in podman's directory.
 pub fn file_name(network: &NetworkName) -> String {
     format!("{network}.json")
 }

@@ -11,16 +11,21 @@ use std::collections::BTreeMap;
 /// Ready VFs in order of PF address and index. A pool without one is not here.
 pub type Pools<'a> = BTreeMap<&'a ResourceName, Vec<Member<'a>>>;
 
+/// A VF that is ready, in its pool.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Member<'a> {
+    /// The PF of the VF.
     pub pf: &'a PfSnapshot,
+    /// The VF's index on it.
     pub index: VfIndex,
+    /// The VF.
     pub vf: &'a VfSnapshot,
     /// What put the VF into the pool.
     pub claim: &'a Claim,
 }
 
 impl Member<'_> {
+    /// What is remembered of this VF when a network gets it.
     pub fn assignment(&self) -> Assignment {
         Assignment {
             permanent_mac: nic_mac(self.pf),
@@ -72,6 +77,7 @@ pub fn wanted_prefix<'a>(
     here.map(prefix).or(strongest)
 }
 
+/// The ready VFs of each pool.
 pub fn pools<'a>(host: &View<'a>) -> Pools<'a> {
     let mut pools = Pools::new();
     for &(pf, resolution) in host.pfs.values() {

@@ -8,10 +8,14 @@ use crate::policy::PolicySet;
 use crate::reconcile::{Outcome, Pass, Progress};
 use std::collections::BTreeMap;
 
+/// Passes over a simulated host, without events, threads and outputs.
 #[derive(Debug)]
 pub struct SimAgent {
+    /// The host.
     pub host: SimHost,
+    /// What is remembered, as a state file would.
     pub ledger: MemoryLedger,
+    /// What is wanted.
     pub policies: PolicySet,
     /// Drivers have had their time.
     pub interfaces_are_overdue: bool,
@@ -19,6 +23,7 @@ pub struct SimAgent {
 }
 
 impl SimAgent {
+    /// An agent that has done nothing yet.
     pub fn new(host: SimHost, policies: PolicySet) -> Self {
         Self {
             host,
@@ -29,10 +34,12 @@ impl SimAgent {
         }
     }
 
+    /// One pass, without an override.
     pub fn pass(&mut self, pf: PciAddress) -> Outcome {
         self.pass_with(pf, &Quiet, false)
     }
 
+    /// One pass that `progress` watches and may end; `force`: VFs in use may be taken away.
     pub fn pass_with(&mut self, pf: PciAddress, progress: &dyn Progress, force: bool) -> Outcome {
         let node = self.host.node().unwrap_or_default();
         let pass = Pass {

@@ -4,27 +4,38 @@ use crate::model::{
     LinkState, MacAddress, PciId, TxRate, VfAttribute, VfSetting, VfSettings, Vlan,
 };
 
+/// How one PF driver behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriverModel {
+    /// The driver's name, as in sysfs.
     pub name: &'static str,
-    /// What probes its VFs when nobody chooses another driver.
+    /// The driver that takes its VFs where no other one is chosen.
     pub vf_driver: &'static str,
+    /// The PCI vendor id of PF and VFs.
     pub vendor: PciId,
+    /// The PCI device id of the PF.
     pub device: PciId,
+    /// The PCI device id of the VFs.
     pub vf_device: PciId,
+    /// `sriov_totalvfs`
     pub total_vfs: u16,
-    /// Routing ids of the VFs, relative to the PF's.
+    /// The routing id of the first VF, relative to the PF's.
     pub vf_offset: u16,
+    /// From one VF to the next.
     pub vf_stride: u16,
+    /// What it does when VFs are asked for while its PF is down.
     pub while_down: WhileDown,
-    /// Attributes that the PF tells of its VFs, and those that it lets be set.
+    /// Attributes that the PF tells of its VFs.
     pub reported: &'static [VfAttribute],
+    /// Attributes that it lets be set.
     pub settable: &'static [VfAttribute],
+    /// Whether it takes a VLAN with the ethertype of 802.1ad.
     pub vlan_8021ad: bool,
     /// Else a minimum rate is refused with EINVAL.
     pub min_rate: bool,
     /// Rates are checked against the link's speed, and refused without a link.
     pub rate_needs_link: bool,
+    /// It sets rates to 0 when the link comes up with another speed.
     pub rate_lost_on_speed_change: bool,
     /// The PF's view of a MAC follows what the VF's own driver chose.
     pub reports_own_mac: bool,
@@ -37,12 +48,14 @@ pub struct DriverModel {
     pub netdev_below_driver: bool,
     /// So many settings after VFs were made are answered with EAGAIN.
     pub busy_after_creation: u32,
+    /// In bytes.
     pub max_mtu: u32,
 }
 
 /// What a driver does when VFs are asked for while its PF is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WhileDown {
+    /// It makes VFs, as while the PF is up.
     MakesVfs,
     /// Answers success and makes none (bnxt_sriov_configure).
     AnswersSuccess,
@@ -55,7 +68,7 @@ use VfAttribute::{
 const ALL_BUT_RSS: &[VfAttribute] = &[Trust, Mac, Tag, SpoofCheck, Rate, State];
 
 impl DriverModel {
-    /// A driver without quirks, for drivers that nobody described.
+    /// A driver without quirks, for drivers that are not described.
     pub const GENERIC: Self = Self {
         name: "generic",
         vf_driver: "genericvf",
@@ -102,6 +115,7 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
+    /// Intel 82599: no minimum rate, no 802.1ad. Rates need a link, and end when its speed changes.
     pub const IXGBE: Self = Self {
         name: "ixgbe",
         vf_driver: "ixgbevf",
@@ -120,6 +134,7 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
+    /// Intel X710: no minimum rate. Rates need a link.
     pub const I40E: Self = Self {
         name: "i40e",
         vf_driver: "iavf",
@@ -135,6 +150,7 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
+    /// Intel E810: setting trust resets the VF.
     pub const ICE: Self = Self {
         name: "ice",
         vf_driver: "iavf",
@@ -151,6 +167,7 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
+    /// Mellanox ConnectX-5 with its eSwitch in legacy mode: no 802.1ad.
     pub const MLX5: Self = Self {
         name: "mlx5_core",
         vf_driver: "mlx5_core",
@@ -165,6 +182,7 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
+    /// Broadcom NetXtreme-E: while the PF is down it makes no VFs and reports success.
     pub const BNXT: Self = Self {
         name: "bnxt_en",
         vf_driver: "bnxt_en",
@@ -179,6 +197,7 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
+    /// Mellanox ConnectX-3: no trust.
     pub const MLX4: Self = Self {
         name: "mlx4_core",
         vf_driver: "mlx4_core",
@@ -204,6 +223,7 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
+    /// Broadcom NetXtreme II: no trust; it tells rates and takes none.
     pub const BNX2X: Self = Self {
         name: "bnx2x",
         vf_driver: "bnx2x",
@@ -230,6 +250,7 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
+    /// Every driver that is described, without the generic one.
     pub const ALL: [Self; 10] = [
         Self::IGB,
         Self::IXGBE,
@@ -243,6 +264,7 @@ impl DriverModel {
         Self::VIRTIO,
     ];
 
+    /// The model of this driver; the generic one for drivers that are not described.
     pub fn of(driver: &str) -> Self {
         Self::ALL
             .into_iter()

@@ -93,6 +93,7 @@ impl SimHost {
         });
     }
 
+    /// The next `times` actions that `hits` picks fail with this error number and have no effect.
     pub fn fail_next(
         &self,
         hits: impl Fn(&Action) -> bool + Send + 'static,
@@ -102,6 +103,7 @@ impl SimHost {
         self.plant(hits, times, Effect::Fail(errno));
     }
 
+    /// The next `times` actions that `hits` picks have their effect and report this error number.
     pub fn do_and_fail(
         &self,
         hits: impl Fn(&Action) -> bool + Send + 'static,
@@ -111,6 +113,7 @@ impl SimHost {
         self.plant(hits, times, Effect::DoAndFail(errno));
     }
 
+    /// The next `times` actions that `hits` picks report success and have no effect.
     pub fn succeed_without_effect(
         &self,
         hits: impl Fn(&Action) -> bool + Send + 'static,
@@ -127,6 +130,7 @@ impl SimHost {
         self.plant(creates, times, Effect::FewerVfs(count));
     }
 
+    /// The PF is pulled while the next action that `hits` picks is at work.
     pub fn vanish_during(&self, hits: impl Fn(&Action) -> bool + Send + 'static) {
         self.plant(hits, 1, Effect::Vanish);
     }
@@ -136,6 +140,7 @@ impl SimHost {
         self.plant(hits, 1, Effect::Hang);
     }
 
+    /// Lets all calls that hang go on.
     pub fn release_hung(&self) {
         self.state().releases += 1;
         self.unhung.notify_all();
@@ -168,6 +173,7 @@ impl SimHost {
         });
     }
 
+    /// Faults that have not struck yet do not strike any more.
     pub fn clear_faults(&self) {
         let mut state = self.state();
         state.faults.clear();

@@ -1,4 +1,4 @@
-//! What others do to the host: administrators, containers, udev, whoever pulls a cable.
+//! What others do to the host: administrators, containers, udev, a hand that pulls a cable.
 
 use super::{SimHost, SimPf};
 use crate::model::{DriverName, Holder, InterfaceName, Mtu, PciAddress, VfIndex, VfSetting};
@@ -11,6 +11,7 @@ impl SimHost {
         }
     }
 
+    /// `ip link set PF vf N …`, by another program.
     pub fn set_vf_setting(&self, pf: PciAddress, vf: VfIndex, setting: VfSetting) {
         self.edit(pf, |pf| {
             if let Some(vf) = pf.snapshot.vfs.get_mut(&vf) {
@@ -19,7 +20,7 @@ impl SimHost {
         });
     }
 
-    /// `echo 0` and `echo count` into `sriov_numvfs`, by somebody else.
+    /// `echo 0` and `echo count` into `sriov_numvfs`, by another program.
     pub fn set_num_vfs_by_hand(&self, pf: PciAddress, count: u16) {
         let state = &mut *self.state();
         let pf = state.pfs.get_mut(&pf);
@@ -34,6 +35,7 @@ impl SimHost {
         self.edit(pf, |pf| pf.lose_vfs_from(first));
     }
 
+    /// `unbind` of the VF's driver, by another program.
     pub fn unbind_vf(&self, pf: PciAddress, vf: VfIndex) {
         self.edit(pf, |pf| pf.unbind(vf));
     }
@@ -67,6 +69,7 @@ impl SimHost {
         self.edit(pf, SimPf::lose_driver);
     }
 
+    /// The driver that let the PF go takes it again.
     pub fn bind_pf(&self, pf: PciAddress) {
         let state = &mut *self.state();
         if let Some(pf) = state.pfs.get_mut(&pf) {
@@ -82,6 +85,7 @@ impl SimHost {
         });
     }
 
+    /// `ip link set PF up` or `down`.
     pub fn set_pf_up(&self, pf: PciAddress, up: bool) {
         self.edit(pf, |pf| {
             if let Some(interface) = &mut pf.snapshot.interface {
@@ -91,6 +95,7 @@ impl SimHost {
         });
     }
 
+    /// `ip link set PF mtu …`
     pub fn set_pf_mtu(&self, pf: PciAddress, mtu: Mtu) {
         self.edit(pf, |pf| {
             if let Some(interface) = &mut pf.snapshot.interface {
@@ -114,10 +119,12 @@ impl SimHost {
         name.clone_into(&mut self.state().node.hostname);
     }
 
+    /// The VF comes into use.
     pub fn hold(&self, pf: PciAddress, vf: VfIndex, by: Holder) {
         self.edit(pf, |pf| pf.hold(vf, by));
     }
 
+    /// The VF's last holder lets go of it.
     pub fn release(&self, pf: PciAddress, vf: VfIndex) {
         self.edit(pf, |pf| pf.release(vf));
     }
@@ -129,6 +136,7 @@ impl SimHost {
         around.missing_drivers.insert(driver);
     }
 
+    /// The module of this driver is installed after all.
     pub fn install_driver(&self, driver: &DriverName) {
         self.state().around.missing_drivers.remove(driver);
     }

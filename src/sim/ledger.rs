@@ -1,4 +1,4 @@
-//! What a pass needs besides a host: a memory that is not on disk, and somebody who watches.
+//! What a pass needs besides a host: a memory that is not on disk, and an observer.
 
 use crate::host::HostError;
 use crate::model::{PciAddress, Step};
@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// A ledger in memory, which outlives no program.
 #[derive(Debug, Default)]
 pub struct MemoryLedger {
     memory: Mutex<Memory>,
@@ -24,6 +25,7 @@ impl MemoryLedger {
         }
     }
 
+    /// What is remembered now.
     pub fn memory(&self) -> Memory {
         self.lock().clone()
     }
@@ -70,7 +72,7 @@ impl Ledger for MemoryLedger {
     }
 }
 
-/// Nobody watches, nobody stops it.
+/// No observer: the pass runs to its end.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Quiet;
 
@@ -87,6 +89,7 @@ impl Progress for Quiet {
 pub struct StopAfter(AtomicUsize);
 
 impl StopAfter {
+    /// It is cancelled once this many steps are done or have failed.
     pub fn steps(steps: usize) -> Self {
         Self(AtomicUsize::new(steps))
     }

@@ -8,8 +8,10 @@ use crate::model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 
+/// A PF of the simulated host.
 #[derive(Debug, Clone)]
 pub struct SimPf {
+    /// How its driver behaves.
     pub model: DriverModel,
     /// What an observation shows, except who holds the VFs.
     pub snapshot: PfSnapshot,

@@ -16,11 +16,14 @@ const IFLA_INFO_KIND: u16 = 1;
 const LINK_HEADER: usize = 16;
 const ADDRESS_HEADER: usize = 8;
 
+/// What an rtnetlink notification is about, where that may concern a PF or VF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Notification {
+    /// A link is new, changed or gone.
     Link(Link),
     /// Only removal can end the use of a VF.
     AddressRemoved {
+        /// `ifindex` of the interface.
         interface: u32,
     },
     /// Cannot be about a PF or a VF.

@@ -4,18 +4,28 @@ use super::{LinuxHost, PCI_DEVICES, Tree, device, if_present, udev, vf_indexes};
 use crate::host::HostError;
 use crate::model::{DriverName, PciAddress, PciId};
 
+/// A PCI device that offers VFs and is not a network device. sriovd only shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OtherDevice {
+    /// The PCI address.
     pub address: PciAddress,
     /// Six hexadecimal digits: class, subclass, programming interface.
     pub class: String,
+    /// The PCI vendor id.
     pub vendor: PciId,
+    /// The PCI device id.
     pub device: PciId,
+    /// The vendor's name in udev's hardware database, where it is there.
     pub vendor_name: Option<String>,
+    /// The model's name in the same database.
     pub model_name: Option<String>,
+    /// The driver that is bound to it.
     pub driver: Option<DriverName>,
+    /// Its NUMA node, where the firmware names one.
     pub numa_node: Option<u16>,
+    /// `sriov_totalvfs`: VFs that it offers.
     pub total_vfs: u16,
+    /// VFs that exist.
     pub num_vfs: u16,
 }
 

@@ -12,9 +12,12 @@ const ADDRESS_HEADER: usize = 8;
 const IFA_ADDRESS: u16 = 1;
 const IFA_LOCAL: u16 = 2;
 
+/// An IP address of an interface.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InterfaceAddress {
+    /// `ifindex` of the interface.
     pub interface: u32,
+    /// The address without its prefix length.
     pub address: IpAddr,
 }
 

@@ -19,9 +19,13 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 /// A route through one link, or to nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
+    /// The network's address.
     pub destination: IpAddr,
+    /// 0 to 32 or 128; 0 is the default route.
     pub prefix_length: u8,
+    /// What happens to packets to it.
     pub hop: Hop,
+    /// The lower one wins; `None`: the kernel's default for the address family.
     pub metric: Option<u32>,
 }
 
@@ -30,6 +34,7 @@ pub struct Route {
 pub enum Hop {
     /// The destination is a neighbour on the link.
     Link,
+    /// The packet goes to this neighbour.
     Gateway(IpAddr),
     /// Dropped without a word.
     Blackhole,
@@ -40,6 +45,7 @@ pub enum Hop {
 }
 
 impl Hop {
+    /// The gateway's address, where there is one.
     pub fn gateway(self) -> Option<IpAddr> {
         match self {
             Self::Gateway(gateway) => Some(gateway),
@@ -83,6 +89,7 @@ impl Netlink {
         self.set_names(index, Some(namespace), ANOTHER_NAME)
     }
 
+    /// Gives the link a name in this namespace. The kernel refuses one that another link has.
     pub fn rename(&mut self, index: u32, name: &InterfaceName) -> Result<(), NetlinkError> {
         self.set_names(index, None, name.as_str())
     }
@@ -116,6 +123,7 @@ impl Netlink {
         self.exchange(request, NLM_F_ACK, |_| Ok(())).map(drop)
     }
 
+    /// Sets the link's present address; the permanent one stays.
     pub fn set_mac(&mut self, index: u32, mac: MacAddress) -> Result<(), NetlinkError> {
         let mut request = message(index);
         request
@@ -124,6 +132,7 @@ impl Netlink {
         self.set(request)
     }
 
+    /// `ip link set down`. Routes over the link go away with it.
     pub fn set_down(&mut self, index: u32) -> Result<(), NetlinkError> {
         let mut request = message(index);
         request.header.change_mask = LinkFlags::Up;

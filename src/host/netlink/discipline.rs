@@ -10,8 +10,10 @@ use netlink_packet_route::tc::TcMessage;
 const TC_HEADER: usize = 20;
 const TCA_KIND: u16 = 1;
 
+/// A queueing discipline of an interface, as `tc qdisc` shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueDiscipline {
+    /// `ifindex` of the interface.
     pub interface: u32,
     /// Such as `fq_codel` or `clsact`.
     pub kind: String,
@@ -32,7 +34,7 @@ impl QueueDiscipline {
         }))
     }
 
-    /// By somebody, and not by the kernel.
+    /// Whether an administrator or program chose it, and not the kernel.
     pub fn is_chosen(&self) -> bool {
         self.handle != 0
     }

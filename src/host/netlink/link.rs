@@ -29,10 +29,14 @@ const ARPHRD_ETHER: u16 = 1;
 const ARPHRD_INFINIBAND: u16 = 32;
 const IFF_UP: u32 = 1;
 
+/// A network interface, as an `RTM_NEWLINK` message has it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Link {
+    /// `ifindex` in the namespace of the socket.
     pub index: u32,
+    /// `IFLA_IFNAME`, with bytes that cannot be printed replaced by `?`.
     pub name: String,
+    /// `IFLA_ALT_IFNAME`, in the same way.
     pub altnames: BTreeSet<String>,
     /// `None` for what is neither Ethernet nor InfiniBand.
     pub link_type: Option<LinkType>,
@@ -40,8 +44,11 @@ pub struct Link {
     pub permanent_mac: Option<MacAddress>,
     /// The present one.
     pub mac: Option<MacAddress>,
+    /// In bytes.
     pub mtu: u32,
+    /// `IFF_UP`
     pub up: bool,
+    /// `IFLA_CARRIER`
     pub carrier: bool,
     /// An XDP program is attached.
     pub xdp: bool,

@@ -3,6 +3,7 @@
 use super::{Column, Picture, colours};
 use std::fmt::Write;
 
+/// The picture in Graphviz's language, for `dot -Tsvg`.
 pub fn dot(picture: &Picture) -> String {
     let mut text = String::from(
         "digraph sriovd {\n  rankdir=LR;\n  node [shape=box, style=\"rounded,filled\", fontname=sans];\n",

@@ -4,6 +4,7 @@ use super::{Picture, Tone, colours};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+/// The picture as a Mermaid flowchart.
 pub fn mermaid(picture: &Picture) -> String {
     let mut text = String::from("flowchart LR\n");
     // Ids there are words.

@@ -16,6 +16,7 @@ const SUBTITLE: usize = 34;
 
 type Places<'p> = BTreeMap<&'p str, (usize, usize)>;
 
+/// The picture as an SVG document, which refers to nothing outside it.
 pub fn svg(picture: &Picture) -> String {
     let used: Vec<Column> = Column::ALL
         .into_iter()
