@@ -11,6 +11,7 @@ pub mod action;
 pub mod address;
 pub mod allocation;
 pub mod driver;
+pub mod errno;
 pub mod holder;
 pub mod host;
 pub mod lenient;
@@ -23,6 +24,7 @@ pub use action::{Action, BindTarget, Binding, Persistence, Step};
 pub use address::{MacAddress, PciAddress, PciId};
 pub use allocation::{Allocation, Borrower};
 pub use driver::DriverFacts;
+pub use errno::Errno;
 pub use holder::Holder;
 pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterface, VfSnapshot};
 pub use name::{

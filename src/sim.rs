@@ -15,13 +15,14 @@ mod step;
 mod users;
 
 use crate::host::{Host, HostError, Look};
-use crate::model::{Action, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, Step, VfIndex};
+use crate::model::{
+    Action, Errno, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, Step, VfIndex,
+};
 pub use agent::SimAgent;
 pub use driver::{DriverModel, WhileDown};
 use fault::{Effect, Fault};
 pub use ledger::{MemoryLedger, Quiet, StopAfter};
 pub use pf::SimPf;
-use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use step::Surroundings;

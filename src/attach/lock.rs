@@ -3,10 +3,10 @@
 use crate::host::HostError;
 use crate::host::linux::lock;
 use crate::host::sysfs::Tree;
-use crate::model::PciAddress;
+use crate::model::{Errno, PciAddress};
 use rustix::fs::{FlockOperation, flock};
-use rustix::io::Errno;
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::mpsc;
 use std::thread;
@@ -20,7 +20,7 @@ pub(super) fn try_take(root: &Path, vf: PciAddress) -> Result<Option<File>, Host
     let file = open(root, vf)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
-        Err(Errno::WOULDBLOCK) => Ok(None),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(errno) => Err(failed(vf, errno)),
     }
 }
@@ -43,14 +43,13 @@ pub(super) fn take(root: &Path, vf: PciAddress) -> Result<File, HostError> {
 }
 
 fn open(root: &Path, vf: PciAddress) -> Result<File, HostError> {
-    lock::open(&Tree::new(root.to_owned()), vf)
-        .map_err(|error| failed(vf, Errno::from_io_error(&error).unwrap_or(Errno::IO)))
+    lock::open(&Tree::new(root.to_owned()), vf).map_err(|error| failed(vf, error))
 }
 
-fn failed(vf: PciAddress, errno: Errno) -> HostError {
+fn failed(vf: PciAddress, error: impl Into<io::Error>) -> HostError {
     HostError::Kernel {
         what: format!("locking VF {vf}"),
-        errno,
+        errno: Errno::from(error.into()),
         detail: None,
     }
 }

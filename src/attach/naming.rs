@@ -3,8 +3,7 @@
 use super::lend::opening;
 use crate::host::HostError;
 use crate::host::netlink::{Link, Netlink, NetlinkError};
-use crate::model::{InterfaceName, VfInterface};
-use rustix::io::Errno;
+use crate::model::{Errno, InterfaceName, VfInterface};
 use std::os::fd::BorrowedFd;
 
 /// Out of the namespace that `netlink` speaks to, under this name or another one.

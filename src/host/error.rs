@@ -1,7 +1,6 @@
 //! Why the host did not do something, and whether trying again can help.
 
-use crate::model::Persistence;
-use rustix::io::Errno;
+use crate::model::{Errno, Persistence};
 
 /// Why the host did not do or tell something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -19,7 +18,7 @@ pub enum HostError {
         driver: String,
     },
     /// The kernel answered with an error number, sometimes with a sentence of its own (extack).
-    #[error("{what}: {}{}", words(*errno), detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default())]
+    #[error("{what}: {errno}{}", detail.as_ref().map(|d| format!(" ({d})")).unwrap_or_default())]
     Kernel {
         /// What was asked of the kernel, as `writing "4" to /sys/…`.
         what: String,
@@ -119,7 +118,7 @@ impl HostError {
                 | Errno::TIMEDOUT => Persistence::Transient,
                 // Drivers answer so to a VF or PF that is not set up yet, and to what they do not
                 // take ever.
-                Errno::INVAL | NOT_SUPPORTED => Persistence::Doubtful,
+                Errno::INVAL | Errno::NOTSUPP => Persistence::Doubtful,
                 _ => Persistence::UntilChange,
             },
         }
@@ -129,16 +128,6 @@ impl HostError {
 impl HostError {
     /// What is no news of the device if it lasts: the driver lacks it.
     pub fn is_unsupported_if_it_lasts(&self) -> bool {
-        matches!(self, Self::Kernel { errno, .. } if *errno == NOT_SUPPORTED)
-    }
-}
-
-/// ENOTSUPP, which is the kernel's own and should never leave it (`include/linux/errno.h`).
-pub const NOT_SUPPORTED: Errno = Errno::from_raw_os_error(524);
-
-fn words(errno: Errno) -> String {
-    match errno {
-        NOT_SUPPORTED => "not supported, or not yet (ENOTSUPP)".to_owned(),
-        errno => errno.to_string(),
+        matches!(self, Self::Kernel { errno, .. } if *errno == Errno::NOTSUPP)
     }
 }

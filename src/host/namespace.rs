@@ -3,10 +3,9 @@
 use super::HostError;
 use super::netlink::Netlink;
 use rustix::fs::{fstat, fstatfs, statfs};
-use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::{panic, thread};
@@ -55,21 +54,20 @@ fn inode(file: &File) -> Option<u64> {
 impl Namespace {
     /// Holds the namespace at this path open. A file that is no namespace is an error.
     pub fn open(path: &Path) -> Result<Self, HostError> {
-        let kernel = |errno| HostError::Kernel {
+        let kernel = |error: io::Error| HostError::Kernel {
             what: format!("opening network namespace {}", path.display()),
-            errno,
+            errno: error.into(),
             detail: None,
         };
         // Not a pipe, which would wait for a writer.
-        let on = statfs(path).map_err(kernel)?;
+        let on = statfs(path).map_err(|error| kernel(error.into()))?;
         if u64::try_from(on.f_type) != Ok(NSFS) {
             return Err(HostError::Unreadable {
                 what: path.display().to_string(),
                 found: "a file that is not a network namespace".to_owned(),
             });
         }
-        let file = File::open(path)
-            .map_err(|error| kernel(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+        let file = File::open(path).map_err(kernel)?;
         Ok(Self {
             file,
             path: path.to_owned(),
@@ -93,10 +91,10 @@ impl Namespace {
     ) -> Result<T, HostError> {
         let inside = || {
             let network = Some(LinkNameSpaceType::Network);
-            move_into_link_name_space(self.as_fd(), network).map_err(|errno| {
+            move_into_link_name_space(self.as_fd(), network).map_err(|error| {
                 HostError::Kernel {
                     what: format!("entering network namespace {}", self.path.display()),
-                    errno,
+                    errno: io::Error::from(error).into(),
                     detail: None,
                 }
             })?;

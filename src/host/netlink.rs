@@ -14,7 +14,7 @@ mod statistics;
 mod vf;
 
 use super::HostError;
-use crate::model::{Mtu, VfIndex, VfSetting};
+use crate::model::{Errno, Mtu, VfIndex, VfSetting};
 pub use address::InterfaceAddress;
 use attributes::{align, attributes, u32_at};
 pub use change::{Hop, Route};
@@ -28,10 +28,10 @@ use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkExtentMask, LinkFlags, LinkMessage};
 use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 pub use rdma::user_contexts as rdma_user_contexts;
-use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use std::cell::Cell;
+use std::io;
 use std::time::Duration;
 
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
@@ -98,9 +98,9 @@ impl From<Errno> for NetlinkError {
     }
 }
 
-impl From<std::io::Error> for NetlinkError {
-    fn from(error: std::io::Error) -> Self {
-        Errno::from_io_error(&error).unwrap_or(Errno::IO).into()
+impl From<io::Error> for NetlinkError {
+    fn from(error: io::Error) -> Self {
+        Errno::from(error).into()
     }
 }
 
@@ -139,7 +139,7 @@ impl Netlink {
         // Connected to the kernel, so that nobody else can send us an answer.
         socket.connect(&SocketAddr::new(0, 0))?;
         socket.set_ext_ack(true)?;
-        set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_WITHIN))?;
+        set_socket_timeout(&socket, Timeout::Recv, Some(ANSWER_WITHIN)).map_err(io::Error::from)?;
         Ok(Self {
             socket,
             sequence: 0,
@@ -286,7 +286,7 @@ impl Netlink {
     fn receive(&mut self) -> Result<(), NetlinkError> {
         let receive = |buffer: &mut [u8], flags| {
             rustix::io::retry_on_intr(|| rustix::net::recv(&self.socket, &mut *buffer, flags))
-                .map_err(|errno| match errno {
+                .map_err(|error| match Errno::from(io::Error::from(error)) {
                     Errno::AGAIN => NetlinkError::Kernel {
                         errno: Errno::TIMEDOUT,
                         detail: Some(format!("no answer within {ANSWER_WITHIN:?}")),

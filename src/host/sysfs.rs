@@ -3,7 +3,7 @@
 //! Only what the kernel says is not there is gone. Any other error is an error.
 
 use super::HostError;
-use rustix::io::Errno;
+use crate::model::Errno;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};

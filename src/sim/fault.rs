@@ -2,8 +2,7 @@
 
 use super::SimHost;
 use crate::host::HostError;
-use crate::model::{Action, PciAddress, Step};
-use rustix::io::Errno;
+use crate::model::{Action, Errno, PciAddress, Step};
 use std::fmt;
 use std::sync::PoisonError;
 

@@ -4,10 +4,9 @@ use super::driver::WhileDown;
 use super::pf::{SimPf, Supply};
 use crate::host::HostError;
 use crate::model::{
-    BindTarget, DriverName, LinkState, MacAddress, Mtu, PfInterface, Step, TxRate, VfAttribute,
-    VfIndex, VfSetting, VfSnapshot, VlanProto,
+    BindTarget, DriverName, Errno, LinkState, MacAddress, Mtu, PfInterface, Step, TxRate,
+    VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
 };
-use rustix::io::Errno;
 use std::collections::BTreeSet;
 
 /// The parts of the system around the PFs.

@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use rustix::io::Errno;
+use sriovd::model::Errno;
 use sriovd::model::*;
 use sriovd::policy::{
     DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, PfMatch, PfNamePattern, Policy,

@@ -3,8 +3,8 @@
 use super::check;
 use super::listener::Listener;
 use super::world::*;
-use rustix::io::Errno;
 use sriovd::host::Host;
+use sriovd::model::Errno;
 use sriovd::model::*;
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::policy::{DeviceType, Policy, PolicySet};

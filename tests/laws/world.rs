@@ -1,6 +1,6 @@
 //! What the laws are tried on: policies, NICs, and what happens to them.
 
-use rustix::io::Errno;
+use sriovd::model::Errno;
 use sriovd::model::*;
 use sriovd::policy::Policy;
 use sriovd::sim::{DriverModel, SimPf, sample};

@@ -2,8 +2,7 @@
 
 use super::{Tree, device, if_present, udev};
 use crate::host::HostError;
-use crate::model::{BindTarget, Binding, DriverName, PciAddress, VfIndex};
-use rustix::io::Errno;
+use crate::model::{BindTarget, Binding, DriverName, Errno, PciAddress, VfIndex};
 use std::path::Path;
 
 /// What does not succeed changes nothing: the VF has its former driver again. `seen`: nothing is done

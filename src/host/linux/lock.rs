@@ -26,17 +26,16 @@ pub(super) fn lock(
         return Ok(None);
     }
     let what = format!("VF {vf} ({address})");
-    let failed = |errno| HostError::Kernel {
+    let failed = |error: io::Error| HostError::Kernel {
         what: format!("locking {what}"),
-        errno,
+        errno: error.into(),
         detail: None,
     };
-    let file = open(tree, address)
-        .map_err(|error| failed(Errno::from_io_error(&error).unwrap_or(Errno::IO)))?;
+    let file = open(tree, address).map_err(&failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
         Err(Errno::WOULDBLOCK) => Err(HostError::Locked { what }),
-        Err(errno) => Err(failed(errno)),
+        Err(errno) => Err(failed(errno.into())),
     }
 }
 

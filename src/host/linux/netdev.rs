@@ -2,8 +2,7 @@
 
 use super::{Tree, if_present, udev};
 use crate::host::{HostError, hardware_address, printable};
-use crate::model::{DriverName, InterfaceName, MacAddress, Malformed, Mtu, VfInterface};
-use rustix::io::Errno;
+use crate::model::{DriverName, Errno, InterfaceName, MacAddress, Malformed, Mtu, VfInterface};
 use std::ffi::OsString;
 use std::num::ParseIntError;
 use std::os::unix::ffi::OsStrExt;

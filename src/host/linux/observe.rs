@@ -9,10 +9,9 @@ use super::{Links, PCI_DEVICES, Tree, device, holders, if_present, udev, vf_inde
 use crate::host::netlink::Link;
 use crate::host::{HostError, Look};
 use crate::model::{
-    DriverName, Holder, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot, VfIndex, VfSettings,
-    VfSnapshot,
+    DriverName, Errno, Holder, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot, VfIndex,
+    VfSettings, VfSnapshot,
 };
-use rustix::io::Errno;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

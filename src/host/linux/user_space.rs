@@ -3,8 +3,7 @@
 use super::holders::Groups;
 use super::{Tree, device, if_present};
 use crate::host::HostError;
-use crate::model::{DriverName, Holder, VfSnapshot};
-use rustix::io::Errno;
+use crate::model::{DriverName, Errno, Holder, VfSnapshot};
 
 pub(super) fn holder(
     tree: &Tree,

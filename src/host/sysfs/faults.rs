@@ -1,7 +1,7 @@
 //! Accesses that fail in tests: the one with a given number, or all.
 
 use super::Tree;
-use rustix::io::Errno;
+use crate::model::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};

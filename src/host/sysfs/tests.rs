@@ -2,7 +2,7 @@
 
 use super::{Tree, if_present};
 use crate::host::HostError;
-use rustix::io::Errno;
+use crate::model::Errno;
 use std::fs;
 use tempfile::TempDir;
 

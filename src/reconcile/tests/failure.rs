@@ -1,7 +1,7 @@
 //! What the kernel refuses, forgets or only half does.
 
 use super::*;
-use rustix::io::Errno;
+use crate::model::Errno;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn sets(vf: u16, attribute: VfAttribute) -> impl Fn(&Action) -> bool + Send + 'static {

@@ -1,8 +1,7 @@
 //! What another part of the system is still bringing about.
 
 use super::*;
-use crate::host::error::NOT_SUPPORTED;
-use rustix::io::Errno;
+use crate::model::Errno;
 
 fn igbvf() -> DriverName {
     "igbvf".parse().unwrap()
@@ -136,7 +135,7 @@ fn with_another_vlan() -> SimAgent {
 
 #[test]
 fn an_answer_that_may_mean_not_yet_is_tried_a_few_times_and_then_told() {
-    for errno in [Errno::INVAL, NOT_SUPPORTED] {
+    for errno in [Errno::INVAL, Errno::NOTSUPP] {
         let mut agent = with_another_vlan();
         agent.host.fail_next(sets_vlan, errno, 4);
         assert_eq!(kinds(&agent.pass(pf())), [awaits(1)]);
@@ -161,7 +160,7 @@ fn an_answer_that_may_mean_not_yet_is_tried_a_few_times_and_then_told() {
     };
     assert_eq!(kinds(&outcome(Errno::INVAL)), [failed(1)]);
     let unsupported = (ProblemKind::Unsupported, None);
-    assert_eq!(kinds(&outcome(NOT_SUPPORTED)), [unsupported]);
+    assert_eq!(kinds(&outcome(Errno::NOTSUPP)), [unsupported]);
 }
 
 #[test]

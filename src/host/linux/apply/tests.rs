@@ -2,7 +2,7 @@
 
 use crate::host::linux::prepared::{PF, Prepared, pci, pf, vf_address};
 use crate::host::{Host, HostError, linux::LinuxHost};
-use crate::model::{Action, BindTarget, Step, VfIndex, VfSetting};
+use crate::model::{Action, BindTarget, Errno, Step, VfIndex, VfSetting};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
 
@@ -78,7 +78,7 @@ fn an_interface_that_left_is_gone() {
         let denied = matches!(
             error,
             HostError::Kernel {
-                errno: rustix::io::Errno::PERM,
+                errno: Errno::PERM,
                 ..
             }
         );
