@@ -157,7 +157,7 @@ impl State {
 }
 
 /// The body of `POST /v1/apply`; none at all is a pass over all PFs.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ApplyRequest {
     /// Addresses or interface names; none means all PFs.
@@ -169,13 +169,14 @@ pub struct ApplyRequest {
 }
 
 /// The body of `POST /v1/pause` and `/v1/resume`.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PauseRequest {
     /// Addresses or interface names; none means all PFs, also those that come later.
     #[serde(default)]
     pub pfs: Vec<String>,
-    /// After so long the pause ends by itself. Not for `/v1/resume`.
+    /// How many seconds the pause lasts; without it there is no end. Not for `/v1/resume`.
+    #[schemars(range(min = 1, max = 31_622_400))]
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seconds: Option<u64>,
 }

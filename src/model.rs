@@ -59,6 +59,10 @@ impl Malformed {
 /// Serde through `FromStr` and `Display`, so that a value is checked wherever text enters.
 macro_rules! serde_as_text {
     ($type:ty) => {
+        $crate::model::serde_as_text!($type, {});
+    };
+    // With what a schema says of the text beside that it is one.
+    ($type:ty, $schema:tt) => {
         impl serde::Serialize for $type {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)
@@ -75,7 +79,9 @@ macro_rules! serde_as_text {
                 stringify!($type).into()
             }
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                schemars::json_schema!({ "type": "string" })
+                let mut schema = schemars::json_schema!($schema);
+                schema.insert("type".to_owned(), "string".into());
+                schema
             }
         }
     };

@@ -27,6 +27,7 @@ use crate::model::{
 pub use network::Network;
 pub use origin::Origin;
 pub use reader::nearest;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,7 +86,9 @@ pub struct Policy {
     pub disruption: Disruption,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum NumVfs {
     Count(u16),
@@ -94,7 +97,9 @@ pub enum NumVfs {
 }
 
 /// What the VFs are for, which says what driver they have.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum DeviceType {
     /// The kernel's default driver.
@@ -124,7 +129,9 @@ pub struct VfOverride {
 }
 
 /// What happens to a PF when the last policy that named it goes away.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnRemoval {
     /// What sriovd did is undone.
@@ -135,7 +142,9 @@ pub enum OnRemoval {
 }
 
 /// When VFs may be destroyed or rebound for a change.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Disruption {
     Never,

@@ -5,10 +5,11 @@ use crate::model::{PciAddress, PfSnapshot, PolicyName, ResourceName, VfRange};
 use crate::policy::resolve::DesiredPf;
 use crate::policy::{DeviceType, Network, NumVfs, Origin, Policy, PolicySet};
 use crate::report::{NetworkReport, PfReport, Status};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A PF with all that is known of it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PfDetail {
     #[serde(flatten)]
     pub report: PfReport,
@@ -34,7 +35,7 @@ impl PfDetail {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PolicyDetail {
     pub name: PolicyName,
     /// Where it was written.
@@ -52,7 +53,7 @@ pub struct PolicyDetail {
     pub shadowed: Vec<ShadowedOn>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ShadowedOn {
     pub pf: PciAddress,
     pub by: PolicyName,
@@ -89,7 +90,7 @@ impl PolicyDetail {
     }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct NetworkDetail {
     #[serde(flatten)]
     pub report: NetworkReport,

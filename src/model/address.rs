@@ -58,7 +58,10 @@ impl FromStr for PciAddress {
         parse().ok_or_else(|| Malformed::new(text, "a PCI address such as 0000:3b:00.0"))
     }
 }
-serde_as_text!(PciAddress);
+serde_as_text!(PciAddress, {
+    "description": "A PCI function, as sysfs writes it: 0000:3b:00.0",
+    "pattern": "^[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-7]$",
+});
 
 /// A PCI vendor or device id: four hexadecimal digits, written without `0x`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,7 +84,10 @@ impl FromStr for PciId {
             .ok_or_else(|| Malformed::new(text, "a PCI id of four hexadecimal digits such as 8086"))
     }
 }
-serde_as_text!(PciId);
+serde_as_text!(PciId, {
+    "description": "A PCI vendor or device id: four hexadecimal digits",
+    "pattern": "^(0x)?[0-9a-fA-F]{4}$",
+});
 
 /// An Ethernet MAC address, written in lower case with colons.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -122,4 +128,7 @@ impl FromStr for MacAddress {
             .ok_or_else(|| Malformed::new(text, "a MAC address such as 02:00:5e:10:00:01"))
     }
 }
-serde_as_text!(MacAddress);
+serde_as_text!(MacAddress, {
+    "description": "A MAC address, written in lower case with colons",
+    "pattern": "^[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}$",
+});

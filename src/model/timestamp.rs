@@ -49,4 +49,7 @@ impl FromStr for Timestamp {
             .ok_or_else(|| Malformed::new(text, expected))
     }
 }
-serde_as_text!(Timestamp);
+serde_as_text!(Timestamp, {
+    "description": "RFC 3339, in UTC",
+    "format": "date-time",
+});

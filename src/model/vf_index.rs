@@ -119,4 +119,6 @@ impl FromStr for VfRange {
             .ok_or_else(|| Malformed::new(text, "a list of VF indexes such as 0-3,5, each once"))
     }
 }
-serde_as_text!(VfRange);
+serde_as_text!(VfRange, {
+    "description": "VF indexes, as in 0-3,5",
+});

@@ -1,12 +1,13 @@
 //! Where a policy or a network comes from, as messages and outputs name it.
 
 use crate::model::SourceName;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Where something that is wanted was written.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Origin {
     /// In a policy file.

@@ -27,7 +27,7 @@ pub enum Resolution {
     Desired(Box<DesiredPf>),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct DesiredPf {
     pub address: PciAddress,
     /// The policies in force here, strongest first.
@@ -56,7 +56,7 @@ pub struct DesiredPf {
 }
 
 /// A policy in force on a PF, with its share, as the outputs need it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Claim {
     pub policy: PolicyName,
     /// Where it was written.
@@ -80,7 +80,7 @@ pub struct Shadowed {
     pub by: PolicyName,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct DesiredVf {
     /// Which entry of `DesiredPf::policies` claims it; an unclaimed VF is left with its driver.
     pub claim: Option<usize>,

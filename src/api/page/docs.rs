@@ -44,7 +44,21 @@ fn shown_operation(path: &str, method: &str, operation: &Value) -> Markup {
 }
 
 fn shown_schema(name: &str, schema: &Value) -> Markup {
-    let keys = entries(&schema["properties"]).map(|(key, value)| {
+    html! {
+        h2 id=(name) { (name) }
+        p { (text(&schema["description"])) }
+        (shown_keys(schema))
+        @for (variant, kind) in variants(schema) {
+            h3 { (separated(kind.into_iter(), ", ")) }
+            p { (text(&variant["description"])) }
+            (shown_keys(variant))
+        }
+    }
+}
+
+fn shown_keys(schema: &Value) -> Markup {
+    let keys = entries(&schema["properties"]).filter(|(_, value)| value["const"].is_null());
+    let keys = keys.map(|(key, value)| {
         html! {
             tr {
                 td { code { (key) } }
@@ -53,11 +67,27 @@ fn shown_schema(name: &str, schema: &Value) -> Markup {
             }
         }
     });
-    html! {
-        h2 id=(name) { (name) }
-        p { (text(&schema["description"])) }
-        (table(&["Key", "Type", ""], &keys.collect::<Vec<_>>()))
-    }
+    table(&["Key", "Type", ""], &keys.collect::<Vec<_>>())
+}
+
+/// What a value can be that is one of several: each with the word, or the keys, by which it is told.
+fn variants(schema: &Value) -> impl Iterator<Item = (&Value, Vec<Markup>)> {
+    let several = ["oneOf", "anyOf"]
+        .into_iter()
+        .filter_map(|key| schema[key].as_array());
+    several.flatten().map(|variant| {
+        if variant["type"] != "object" {
+            return (variant, vec![shown_type(variant)]);
+        }
+        let words = entries(&variant["properties"]).filter(|(_, value)| !value["const"].is_null());
+        let words = words.map(|(key, value)| html! { code { (key) ": " (text(&value["const"])) } });
+        let mut told: Vec<_> = words.collect();
+        if told.is_empty() {
+            let keys = variant["required"].as_array().into_iter().flatten();
+            told.extend(keys.map(|key| html! { code { (text(key)) } }));
+        }
+        (variant, told)
+    })
 }
 
 fn shown_media(content: &Value) -> Markup {
@@ -72,18 +102,27 @@ fn shown_type(schema: &Value) -> Markup {
         let name = name.rsplit('/').next().unwrap_or_default();
         return html! { a href={ "#" (name) } { (name) } };
     }
+    if let Some(word) = schema["const"].as_str() {
+        return html! { (word) };
+    }
     if let Some(words) = schema["enum"].as_array() {
         let words = words.iter().filter_map(Value::as_str);
         return separated(words.map(|word| html! { (word) }), " | ");
     }
-    for key in ["anyOf", "allOf"] {
+    for key in ["oneOf", "anyOf", "allOf"] {
         if let Some(several) = schema[key].as_array() {
             return separated(several.iter().map(shown_type), " or ");
         }
     }
-    match schema["type"].as_str() {
-        Some("array") => html! { "list of " (shown_type(&schema["items"])) },
-        kind => html! { (kind.unwrap_or_default()) },
+    match &schema["type"] {
+        Value::Array(several) => {
+            separated(several.iter().map(|kind| html! { (text(kind)) }), " or ")
+        }
+        kind if kind == "array" => html! { "list of " (shown_type(&schema["items"])) },
+        kind if schema["additionalProperties"].is_object() => {
+            html! { (text(kind)) " of " (shown_type(&schema["additionalProperties"])) }
+        }
+        kind => html! { (text(kind)) },
     }
 }
 

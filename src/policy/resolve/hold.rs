@@ -7,6 +7,7 @@ use crate::model::{
     PolicyName, VfRange,
 };
 use crate::policy::Policy;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -41,7 +42,7 @@ pub struct HeldInterface {
 }
 
 /// A policy in force because it named the PF as it was, and why it does not name it as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Lapsed {
     pub policy: PolicyName,
     /// `pf_name is eth5 and not ens1f0`

@@ -1,0 +1,60 @@
+//! What each request takes and answers. A route without a line here fails a test.
+
+use super::document::Operation;
+use crate::api::handlers::PlanQuery;
+use crate::api::{Applied, ApplyRequest, NetworkDetail, PauseRequest, PfDetail, PolicyDetail};
+use crate::forecast::Forecast;
+use crate::model::HostSnapshot;
+use crate::report::{Event, Status};
+
+pub(super) fn all() -> Vec<Operation> {
+    let get = |path, summary| Operation::new("get", path, summary);
+    let post = |path, summary| Operation::new("post", path, summary);
+    vec![
+        get(
+            "/v1/status",
+            "How every PF is, and why it is not as wanted",
+        )
+        .answers::<Status>(),
+        get("/v1/snapshot", "The host, looked at now").answers::<HostSnapshot>(),
+        get("/v1/plan", "What a pass would do now")
+            .query::<PlanQuery>()
+            .answers::<Forecast>(),
+        get(
+            "/v1/pfs",
+            "Every PF, with what the last pass saw and what is wanted",
+        )
+        .answers::<Vec<PfDetail>>(),
+        get("/v1/pfs/{pf}", "One PF")
+            .path("pf", "The PCI address or interface name of the PF")
+            .answers::<PfDetail>(),
+        get(
+            "/v1/policies",
+            "Every policy, with where it was written and which PFs it holds",
+        )
+        .answers::<Vec<PolicyDetail>>(),
+        get("/v1/networks", "Every network, and the VF that it has")
+            .answers::<Vec<NetworkDetail>>(),
+        get(
+            "/v1/events",
+            "Everything that happens from now on, as server-sent events. A client that does not keep up is \
+             disconnected",
+        )
+        .streams::<Event>(),
+        post(
+            "/v1/apply",
+            "Runs a pass over some PFs or all, and answers when it is over",
+        )
+        .takes::<ApplyRequest>()
+        .answers::<Applied>(),
+        post("/v1/pause", "Holds changes of some PFs or all")
+            .takes::<PauseRequest>()
+            .answers::<Status>(),
+        post("/v1/resume", "Ends pauses")
+            .takes::<PauseRequest>()
+            .answers::<Status>(),
+        post("/v1/reload", "Reads the policy files again").answers::<Status>(),
+        get("/metrics", "Gauges and counters for Prometheus").answers_text(),
+        get("/openapi.json", "This description").answers::<serde_json::Map<_, _>>(),
+    ]
+}
