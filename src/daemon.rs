@@ -5,6 +5,7 @@ mod backoff;
 mod bereft;
 mod contest;
 mod coordinator;
+pub mod descriptors;
 pub mod device_plugin;
 mod evidence;
 mod job;
@@ -114,7 +115,8 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let sources = Sources::subscribe(
         neighbours::directories(&settings, &root),
         settings.limits.receive_buffer,
-    )?;
+    )
+    .await?;
     let mut shared = shared(settings, root)?;
     shared.tls = listen::tls(&shared)?;
     let listener = api::listen(&file::under(&shared.root, &shared.settings.api.socket))?;

@@ -14,6 +14,7 @@ use anyhow::Context as _;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;
+use std::path::PathBuf;
 use tokio::sync::mpsc::Sender;
 
 /// What to look at again.
@@ -119,6 +120,13 @@ pub enum Neighbour {
     Entry(OsString),
     /// A directory came or went.
     Directory,
+    /// What happens in a directory is not heard, or is heard again.
+    Watched {
+        /// The directory, or one that does not exist.
+        directory: PathBuf,
+        /// Why it cannot be watched; `None` once it is.
+        reason: Option<String>,
+    },
 }
 
 impl Trigger {
@@ -141,12 +149,12 @@ pub struct Sources {
 
 impl Sources {
     /// `buffer`: how many bytes the kernel may keep for each socket.
-    pub fn subscribe(directories: files::Directories, buffer: usize) -> anyhow::Result<Self> {
+    pub async fn subscribe(directories: files::Directories, buffer: usize) -> anyhow::Result<Self> {
         Ok(Self {
             kernel: kernel::Source::subscribe(buffer)?,
             udev: udev::Source::subscribe(buffer)?,
             links: link::Source::subscribe(buffer)?,
-            files: files::Source::subscribe(directories)?,
+            files: files::Source::subscribe(directories).await?,
             hostname: hostname::Source::subscribe()?,
         })
     }

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 use sriovd::agent::Settings;
-use sriovd::daemon::{self, NotSole, device_plugin, journal};
+use sriovd::daemon::{self, NotSole, descriptors, device_plugin, journal};
 use sriovd::policy::diagnostic::Diagnostic;
 use sriovd::policy::load::Trust;
 use std::path::PathBuf;
@@ -44,6 +44,7 @@ fn main() -> ExitCode {
     if let Some(request) = request {
         return request.serve(&settings, &arguments.root);
     }
+    descriptors::use_all();
     match run(settings, arguments.root) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -313,6 +313,21 @@ pub fn not_listed(error: &dyn Display) {
     );
 }
 
+/// What happens in it is not heard.
+pub fn not_watched(directory: &Path, reason: &str) {
+    let shown = directory.display();
+    error!(
+        MESSAGE_ID = id::NOT_WATCHED,
+        SRIOV_FILE = %shown,
+        "changes in {shown} go unnoticed until it can be watched: {reason}",
+    );
+}
+
+pub fn watched_again(directory: &Path) {
+    let shown = directory.display();
+    info!(MESSAGE_ID = id::WATCHED_AGAIN, SRIOV_FILE = %shown, "{shown} is watched");
+}
+
 pub fn state_lost(file: &Path, error: &dyn Display) {
     let shown = file.display();
     error!(

@@ -1,6 +1,7 @@
 //! What others put beside our outputs: it may hold ours back, release them, or stand in their place.
 
 use super::coordinator::Coordinator;
+use super::journal;
 use super::ledger::MARKS;
 use crate::agent::{Settings, WhenInstalled};
 use crate::attach::pools::NODE_STATE;
@@ -44,6 +45,13 @@ pub(super) fn directories(settings: &Settings, root: &Path) -> Directories {
 impl Coordinator {
     pub(super) fn on_neighbour(&mut self, neighbour: &Neighbour) {
         match neighbour {
+            Neighbour::Watched { directory, reason } => {
+                match reason {
+                    Some(reason) => journal::not_watched(directory, reason),
+                    None => journal::watched_again(directory),
+                }
+                return;
+            }
             Neighbour::Directory => self.publisher.mark_all(),
             Neighbour::Entry(name) if self.publisher.is_refused(name) => self.publisher.mark_all(),
             Neighbour::Entry(name) => {

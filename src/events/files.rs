@@ -2,6 +2,7 @@
 //!
 //! None of the directories must exist: one that is made, removed or replaced later is noticed.
 
+mod places;
 mod tree;
 
 use super::{Cause, Neighbour, Scope, Trigger, send};
@@ -10,13 +11,16 @@ use crate::model::allocation::ALLOCATIONS;
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use inotify::{EventMask, EventOwned, EventStream, Inotify, WatchMask};
+use places::{News, PATIENCE, Places};
 use std::convert::Infallible;
 use std::ffi::OsStr;
-use std::io;
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc::Sender;
-use tree::{Role, Tree};
+use tokio::task::spawn_blocking;
+use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tree::Role;
 
 /// Room for some dozens of events; the kernel queues the others.
 const BUFFER: usize = 16 << 10;
@@ -92,7 +96,7 @@ impl Kind {
     }
 
     /// What an event in the directory says.
-    fn heard(self, directory: &Path, name: Option<&OsStr>, mask: EventMask) -> Option<Heard> {
+    async fn heard(self, directory: &Path, name: Option<&OsStr>, mask: EventMask) -> Option<Heard> {
         // The watch may serve others too, who asked for more.
         if mask.bits() & self.mask().bits() == 0 {
             return None;
@@ -100,6 +104,7 @@ impl Kind {
         let text = name.and_then(OsStr::to_str);
         let (scope, cause) = match self {
             Self::Policies => is_policy_change(directory, name, mask)
+                .await
                 .then_some((Scope::Policies, Cause::PolicyFiles))?,
             Self::VfioGroups => {
                 let group = text?.parse().ok()?;
@@ -114,8 +119,10 @@ impl Kind {
                 (Scope::Device(vf), Cause::Allocation { vf })
             }
             Self::Outputs => {
-                let name = name.filter(|name| is_whole(directory, name, mask))?;
-                return Some(Heard::Neighbour(Neighbour::Entry(name.to_owned())));
+                let name = name?;
+                // Whoever has just made a file is still to write it, and then closes it.
+                let is_whole = is_whole(directory, name, mask, |found| found.len() != 0).await;
+                return is_whole.then(|| Heard::Neighbour(Neighbour::Entry(name.to_owned())));
             }
             Self::Landmark => return None,
         };
@@ -135,16 +142,25 @@ impl Kind {
     }
 }
 
-/// Whoever has just made a file is still to write it, and then closes it.
-fn is_whole(directory: &Path, name: &OsStr, mask: EventMask) -> bool {
-    !mask.contains(EventMask::CREATE)
-        || directory
-            .join(name)
-            .symlink_metadata()
-            .is_ok_and(|found| found.len() != 0)
+/// Of what has just been made that is looked up. What does not answer may be whole.
+async fn is_whole(
+    directory: &Path,
+    name: &OsStr,
+    mask: EventMask,
+    is_so: impl FnOnce(&Metadata) -> bool,
+) -> bool {
+    if !mask.contains(EventMask::CREATE) {
+        return true;
+    }
+    let path = directory.join(name);
+    let looked = spawn_blocking(move || path.symlink_metadata());
+    match timeout(PATIENCE, looked).await {
+        Ok(Ok(found)) => found.is_ok_and(|found| is_so(&found)),
+        _ => true,
+    }
 }
 
-fn is_policy_change(directory: &Path, name: Option<&OsStr>, mask: EventMask) -> bool {
+async fn is_policy_change(directory: &Path, name: Option<&OsStr>, mask: EventMask) -> bool {
     let Some(name) = name else {
         return mask.contains(EventMask::ATTRIB);
     };
@@ -153,35 +169,38 @@ fn is_policy_change(directory: &Path, name: Option<&OsStr>, mask: EventMask) -> 
     let policy = text == "..data" || (!text.starts_with('.') && text.ends_with(".toml"));
     // A regular file that has just been made is still empty, and an empty file masks: wait until
     // its writer closes it. Links are whole from the start.
-    let whole = !mask.contains(EventMask::CREATE)
-        || directory
-            .join(name)
-            .symlink_metadata()
-            .is_ok_and(|found| found.is_symlink() || found.nlink() > 1);
-    policy && whole
+    let is_link = |found: &Metadata| found.is_symlink() || found.nlink() > 1;
+    policy && is_whole(directory, name, mask, is_link).await
 }
 
 /// Hears everything from `subscribe` on.
 pub struct Source {
-    directories: Directories,
-    tree: Tree,
+    places: Places,
     stream: EventStream<Vec<u8>>,
+    /// Told when it runs.
+    news: Vec<News>,
 }
 
 impl Source {
-    /// Watches these directories, those that do not exist yet included.
-    pub fn subscribe(directories: Directories) -> anyhow::Result<Self> {
-        let subscribe = || -> io::Result<_> {
-            let inotify = Inotify::init()?;
-            let tree = Tree::plant(&mut inotify.watches(), &directories.0)?;
-            Ok((tree, inotify.into_event_stream(vec![0; BUFFER])?))
-        };
-        let (tree, stream) = subscribe().context("cannot watch files")?;
-        Ok(Self {
-            directories,
-            tree,
+    /// Watches these directories, those that do not exist yet included. Directories that cannot be watched yet are watched later.
+    pub async fn subscribe(directories: Directories) -> anyhow::Result<Self> {
+        let subscribe = || Inotify::init()?.into_event_stream(vec![0; BUFFER]);
+        let stream = subscribe().context("cannot watch files")?;
+        let mut source = Self {
+            places: Places::new(&directories.0),
+            news: Vec::new(),
             stream,
-        })
+        };
+        let watches = source.stream.watches();
+        source.places.walk_all(&watches);
+        let patience = Instant::now() + PATIENCE;
+        while source.places.is_walking() {
+            match timeout_at(patience, source.places.next(&watches)).await {
+                Ok(news) => source.news.extend(news?),
+                Err(_) => break,
+            }
+        }
+        Ok(source)
     }
 
     /// Runs until something is broken.
@@ -190,58 +209,100 @@ impl Source {
         triggers: Sender<Trigger>,
         neighbours: Sender<Neighbour>,
     ) -> anyhow::Result<Infallible> {
+        let watches = self.stream.watches();
         loop {
-            let event = self.stream.next().await.context("inotify ended")?;
-            let found = event
-                .and_then(|event| self.look(&event))
-                .context("cannot watch files")?;
-            for heard in found {
-                match heard {
-                    Heard::Trigger(trigger) => send(&triggers, trigger).await?,
-                    Heard::Neighbour(neighbour) => send(&neighbours, neighbour).await?,
+            let told = std::mem::take(&mut self.news);
+            let told = told.into_iter().flat_map(Heard::of_news);
+            for heard in told.collect::<Vec<_>>() {
+                heard.send(&triggers, &neighbours).await?;
+            }
+            let next_time = self.places.next_time();
+            tokio::select! {
+                biased;
+                news = self.places.next(&watches), if self.places.is_walking() => {
+                    self.news.extend(news?);
+                }
+                () = until(next_time) => {
+                    self.news = self.places.on_time(Instant::now(), &watches);
+                }
+                event = self.stream.next(), if !self.places.are_to_be_waited_for() => {
+                    let event = event.context("inotify ended")?;
+                    let event = event.context("cannot watch files")?;
+                    for heard in self.look(&event).await {
+                        heard.send(&triggers, &neighbours).await?;
+                    }
                 }
             }
         }
     }
 
-    fn look(&mut self, event: &EventOwned) -> io::Result<Vec<Heard>> {
+    async fn look(&mut self, event: &EventOwned) -> Vec<Heard> {
+        let watches = self.stream.watches();
         if event.mask.contains(EventMask::Q_OVERFLOW) {
-            self.replant()?;
-            return Ok(vec![Heard::Trigger(Trigger::overrun("inotify"))]);
+            self.places.walk_all(&watches);
+            return vec![Heard::Trigger(Trigger::overrun("inotify"))];
         }
         let gone = event
             .mask
             .intersects(EventMask::IGNORED | EventMask::UNMOUNT | EventMask::MOVE_SELF);
-        let mut moved = false;
         let mut all = Vec::new();
-        for (kind, role) in self.tree.roles(&event.wd) {
+        for (places, kind, role) in self.places.roles(&event.wd) {
             let on_the_way = match role {
                 _ if gone => true,
                 Role::Way { next } => {
-                    event.mask.bits() & tree::WAY.bits() != 0 && event.name.as_ref() == Some(next)
+                    event.mask.bits() & tree::WAY.bits() != 0 && event.name.as_ref() == Some(&next)
                 }
                 Role::Step => false,
                 Role::Content { directory } => {
-                    all.extend(kind.heard(directory, event.name.as_deref(), event.mask));
+                    let name = event.name.as_deref();
+                    all.extend(kind.heard(&directory, name, event.mask).await);
                     false
                 }
             };
-            moved |= on_the_way;
             if on_the_way {
+                places
+                    .into_iter()
+                    .for_each(|it| self.places.walk(it, &watches));
                 all.extend(kind.heard_on_the_way());
             }
         }
-        if moved {
-            self.replant()?;
-        }
-        Ok(all)
+        all
+    }
+}
+
+impl Heard {
+    fn of_news(news: News) -> Vec<Self> {
+        let (told, then) = match news {
+            News::NotWatched { directory, reason } => {
+                let reason = Some(reason);
+                (Neighbour::Watched { directory, reason }, None)
+            }
+            News::WatchedAgain { kind, directory } => {
+                let lost = || Self::Trigger(Trigger::overrun("inotify"));
+                let reason = None;
+                let then = kind.heard_on_the_way().unwrap_or_else(lost);
+                (Neighbour::Watched { directory, reason }, Some(then))
+            }
+        };
+        [Self::Neighbour(told)].into_iter().chain(then).collect()
     }
 
-    fn replant(&mut self) -> io::Result<()> {
-        let mut watches = self.stream.watches();
-        let tree = Tree::plant(&mut watches, &self.directories.0)?;
-        std::mem::replace(&mut self.tree, tree).uproot(&mut watches, &self.tree);
-        Ok(())
+    async fn send(
+        self,
+        triggers: &Sender<Trigger>,
+        neighbours: &Sender<Neighbour>,
+    ) -> anyhow::Result<()> {
+        match self {
+            Self::Trigger(trigger) => send(triggers, trigger).await,
+            Self::Neighbour(neighbour) => send(neighbours, neighbour).await,
+        }
+    }
+}
+
+async fn until(at: Option<Instant>) {
+    match at {
+        Some(at) => sleep_until(at).await,
+        None => std::future::pending().await,
     }
 }
 

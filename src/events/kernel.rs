@@ -4,12 +4,11 @@
 //! Without libudev, which makes a device of every event before it looks whether anybody wants it.
 
 use super::Trigger;
-use super::socket::{DropCounter, set_receive_buffer};
+use super::socket::{DropCounter, is_loss, set_receive_buffer};
 use super::uevent::Uevent;
 use anyhow::Context as _;
 use netlink_sys::protocols::NETLINK_KOBJECT_UEVENT;
 use netlink_sys::{AsyncSocket as _, AsyncSocketExt as _, SocketAddr, TokioSocket};
-use rustix::io::Errno;
 use socket2::{SockFilter, SockRef};
 use std::convert::Infallible;
 use std::io;
@@ -74,7 +73,7 @@ async fn next(socket: &TokioSocket, message: &mut Vec<u8>) -> io::Result<Option<
     let sender = match socket.recv_from(message).await {
         Ok(sender) => sender,
         // What was dropped is counted, too, and what came goes first.
-        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => return Ok(None),
+        Err(error) if is_loss(&error) => return Ok(None),
         Err(error) => return Err(error),
     };
     // Other programs can write to the group too.

@@ -5,7 +5,7 @@
 
 mod notification;
 
-use super::socket::{DropCounter, set_receive_buffer};
+use super::socket::{DropCounter, is_loss, set_receive_buffer};
 use super::{Cause, Scope, Trigger};
 use anyhow::Context as _;
 use netlink_packet_core::NetlinkBuffer;
@@ -13,7 +13,6 @@ use netlink_sys::protocols::NETLINK_ROUTE;
 use netlink_sys::{AsyncSocket as _, AsyncSocketExt as _, TokioSocket};
 pub use notification::Notification;
 use rtnetlink::MulticastGroup;
-use rustix::io::Errno;
 use std::convert::Infallible;
 use std::io;
 use tokio::sync::mpsc::Sender;
@@ -65,7 +64,7 @@ async fn next(socket: &TokioSocket, message: &mut Vec<u8>) -> io::Result<Option<
     match socket.recv_from(message).await {
         Ok(_) => Ok(heard(message)),
         // What was dropped is counted, too, and what came goes first.
-        Err(error) if Errno::from_io_error(&error) == Some(Errno::NOBUFS) => Ok(None),
+        Err(error) if is_loss(&error) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -35,6 +35,12 @@ pub enum HostError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// The process, or the host, has as many files open as it may. Which one is too many hangs on what else is open.
+    #[error("no more files can be opened (LimitNOFILE= of sriovd.service is too low): {errno}")]
+    NoDescriptor {
+        /// EMFILE or ENFILE.
+        errno: Errno,
+    },
     /// The kernel reported success and nothing happened.
     #[error("{what}: the kernel reported success, but {found}")]
     NoEffect {
@@ -96,7 +102,9 @@ impl HostError {
     pub fn persistence(&self) -> Persistence {
         match self {
             // Nothing tells when it can be read again.
-            Self::Gone { .. } | Self::Unread { .. } => Persistence::Transient,
+            Self::Gone { .. } | Self::Unread { .. } | Self::NoDescriptor { .. } => {
+                Persistence::Transient
+            }
             Self::Locked { .. } | Self::Rebound { .. } | Self::Lent { .. } | Self::InUse { .. } => {
                 Persistence::Busy
             }

@@ -168,6 +168,7 @@ impl Tree {
     fn not_read(&self, error: &io::Error, doing: &str, path: &Path) -> HostError {
         match Errno::from_io_error(error).unwrap_or(Errno::IO) {
             Errno::NODEV if !self.stands(path) => gone(path),
+            errno @ (Errno::MFILE | Errno::NFILE) => HostError::NoDescriptor { errno },
             errno => HostError::Unread {
                 what: format!("{doing} {}", path.display()),
                 errno,
@@ -205,6 +206,7 @@ pub fn if_present<T>(result: Result<T, HostError>) -> Result<Option<T>, HostErro
 fn not_written(error: &io::Error, doing: &str, path: &Path) -> HostError {
     match Errno::from_io_error(error).unwrap_or(Errno::IO) {
         Errno::NODEV => gone(path),
+        errno @ (Errno::MFILE | Errno::NFILE) => HostError::NoDescriptor { errno },
         errno => HostError::Kernel {
             what: format!("{doing} {}", path.display()),
             errno,

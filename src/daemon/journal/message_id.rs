@@ -44,5 +44,7 @@ message_ids! {
     STATE_NOT_SAVED = "10c931f2c7b44df99b545cd36dfe8e8d",
     STATE_SAVED = "5f878da8b7704d15804e75e51ebca373",
     UNIT_NOT_RESTARTED = "b962af640cb84feeb9294f73f4f953a7",
+    NOT_WATCHED = "0b8ffc3e0c4841cda9bd7f34a0fdbcbd",
+    WATCHED_AGAIN = "8e01c43806804b44bccf68175e106ed6",
     TLS_BROKEN = "cbab1e7c1bee4f0ba5bfcc13385fbc09",
 }

@@ -77,7 +77,7 @@ async fn on_host(policies: bool, test: impl AsyncFnOnce(Host)) {
         vec![root.path().join("etc/cni/net.d")],
         vec![root.path().join("var/lib/kubelet")],
     );
-    let source = Source::subscribe(directories).unwrap();
+    let source = Source::subscribe(directories).await.unwrap();
     let (sender, neighbours) = channel(16);
     let test = async |ear| {
         let host = Host {
@@ -338,6 +338,41 @@ async fn an_overflow_asks_for_a_full_look() {
         host.ear.until(is_overrun).await;
         assert!(!host.policies_changed().await);
         host.write("etc/sriov.d/10.toml", "x");
+        assert!(host.policies_changed().await);
+    })
+    .await;
+}
+
+/// Such as one on a server that is away, or behind a limit of the kernel.
+#[tokio::test]
+async fn a_directory_that_cannot_be_looked_up_is_told_once_and_ends_and_delays_nothing() {
+    on_host(false, async |mut host| {
+        let unusable = "x".repeat(300);
+        host.link(&unusable, "etc/sriov.d");
+        assert!(host.policies_changed().await);
+        let directory = host.path("etc/sriov.d");
+        let told = host.neighbours.recv().await.unwrap();
+        let Neighbour::Watched {
+            directory: of,
+            reason: Some(_),
+        } = &told
+        else {
+            panic!("{told:?}");
+        };
+        assert_eq!(*of, directory);
+        // It is tried again meanwhile.
+        tokio::time::sleep(std::time::Duration::from_millis(1200)).await;
+        assert_eq!(host.neighbours().await, []);
+
+        host.mkdir("policies");
+        host.link("../policies", "etc/sriov.d");
+        assert!(host.policies_changed().await);
+        let reason = None;
+        assert_eq!(
+            host.neighbours().await,
+            [Neighbour::Watched { directory, reason }]
+        );
+        host.write("policies/10.toml", "x");
         assert!(host.policies_changed().await);
     })
     .await;

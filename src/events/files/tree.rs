@@ -31,42 +31,53 @@ pub(super) enum Role {
     Content { directory: PathBuf },
 }
 
-/// The watches in place. One watch has several roles where ways meet.
+/// The watches for one directory. One watch has several roles where its way meets itself.
 #[derive(Debug, Default)]
-pub(super) struct Tree(BTreeMap<i32, (WatchDescriptor, Vec<(Kind, Role)>)>);
+pub(super) struct Branch(BTreeMap<i32, (WatchDescriptor, Vec<Role>)>);
 
-impl Tree {
-    pub(super) fn plant(
-        watches: &mut Watches,
-        directories: &[(Kind, PathBuf)],
-    ) -> io::Result<Self> {
-        let mut tree = Self::default();
-        for (kind, directory) in directories {
-            tree.walk(watches, *kind, directory)?;
-        }
-        Ok(tree)
-    }
+/// What became of a walk.
+#[derive(Debug)]
+pub(super) struct Walked {
+    pub(super) branch: Branch,
+    /// It ended before the directory, or before what is missing on the way there.
+    pub(super) error: Option<io::Error>,
+}
 
-    pub(super) fn roles(&self, watch: &WatchDescriptor) -> &[(Kind, Role)] {
+impl Branch {
+    pub(super) fn roles(&self, watch: &WatchDescriptor) -> &[Role] {
         match self.0.get(&watch.get_watch_descriptor_id()) {
             Some((_, roles)) => roles,
             None => &[],
         }
     }
 
-    /// Ends the watches that the new tree has no use for.
-    pub(super) fn uproot(self, watches: &mut Watches, new: &Self) {
-        for (id, (watch, _)) in self.0 {
-            if !new.0.contains_key(&id) {
-                // The kernel has ended it itself if its directory was removed.
-                let _ = watches.remove(watch);
-            }
+    pub(super) fn has(&self, id: i32) -> bool {
+        self.0.contains_key(&id)
+    }
+
+    /// Both, for a walk that did not come to its end.
+    pub(super) fn join(&mut self, other: Self) {
+        for (id, (watch, roles)) in other.0 {
+            let (_, mine) = self.0.entry(id).or_insert((watch, Vec::new()));
+            roles.into_iter().for_each(|role| add(mine, role));
         }
+    }
+
+    pub(super) fn watches(self) -> impl Iterator<Item = (i32, WatchDescriptor)> {
+        let watches = self.0.into_iter();
+        watches.map(|(id, (watch, _))| (id, watch))
+    }
+
+    /// May wait for the file system.
+    pub(super) fn walk(watches: &mut Watches, kind: Kind, path: &Path) -> Walked {
+        let mut branch = Self::default();
+        let error = branch.walk_to(watches, kind, path).err();
+        Walked { branch, error }
     }
 
     /// Every directory is watched before the next step is looked at: whatever appears or vanishes
     /// meanwhile leaves an event.
-    fn walk(&mut self, watches: &mut Watches, kind: Kind, path: &Path) -> io::Result<()> {
+    fn walk_to(&mut self, watches: &mut Watches, kind: Kind, path: &Path) -> io::Result<()> {
         let start = if path.is_absolute() { "/" } else { "." };
         let mut here = PathBuf::from(start);
         let mut ahead = steps(path);
@@ -80,20 +91,20 @@ impl Tree {
             let way = Role::Way { next };
             // `/run` and its like change all the time: where a directory is there, only its end is
             // of interest. Its removal is told where it was at once, even if somebody stands in it.
-            if !self.watch(watches, &here, WatchMask::DELETE, kind, way.clone())? {
+            if !self.watch(watches, &here, WatchMask::DELETE, way.clone())? {
                 return Ok(());
             }
-            if self.watch(watches, &entry, STEP, kind, Role::Step)? {
+            if self.watch(watches, &entry, STEP, Role::Step)? {
                 here = entry;
                 continue;
             }
-            if !self.watch(watches, &here, WAY, kind, way)? {
+            if !self.watch(watches, &here, WAY, way)? {
                 return Ok(());
             }
-            match entry.symlink_metadata() {
-                Ok(found) if found.is_symlink() && links < LINKS => {
+            match found(entry.symlink_metadata())? {
+                Some(found) if found.is_symlink() && links < LINKS => {
                     links += 1;
-                    let Ok(target) = entry.read_link() else {
+                    let Some(target) = self::found(entry.read_link())? else {
                         return Ok(());
                     };
                     if target.is_absolute() {
@@ -103,18 +114,12 @@ impl Tree {
                     target.append(&mut ahead);
                     ahead = target;
                 }
-                Ok(found) if found.is_dir() => here = entry,
+                Some(found) if found.is_dir() => here = entry,
                 _ => return Ok(()),
             }
         }
         let directory = here.clone();
-        self.watch(
-            watches,
-            &here,
-            kind.mask(),
-            kind,
-            Role::Content { directory },
-        )?;
+        self.watch(watches, &here, kind.mask(), Role::Content { directory })?;
         Ok(())
     }
 
@@ -124,30 +129,33 @@ impl Tree {
         watches: &mut Watches,
         directory: &Path,
         mask: WatchMask,
-        kind: Kind,
         role: Role,
     ) -> io::Result<bool> {
         let mask = mask | WatchMask::MASK_ADD | WatchMask::ONLYDIR;
-        match watches.add(directory, mask) {
-            Ok(watch) => {
-                let id = watch.get_watch_descriptor_id();
-                let (_, roles) = self.0.entry(id).or_insert((watch, Vec::new()));
-                // Ways meet, and what is missing is watched for twice: one event is one trigger.
-                let role = (kind, role);
-                if !roles.contains(&role) {
-                    roles.push(role);
-                }
-                Ok(true)
-            }
-            Err(error) if is_absence(&error) => Ok(false),
-            Err(error) => Err(error),
-        }
+        let Some(watch) = found(watches.add(directory, mask))? else {
+            return Ok(false);
+        };
+        let id = watch.get_watch_descriptor_id();
+        let (_, roles) = self.0.entry(id).or_insert((watch, Vec::new()));
+        add(roles, role);
+        Ok(true)
     }
 }
 
-fn is_absence(error: &io::Error) -> bool {
-    use io::ErrorKind::{NotADirectory, NotFound};
-    matches!(error.kind(), NotFound | NotADirectory)
+fn add(roles: &mut Vec<Role>, role: Role) {
+    if !roles.contains(&role) {
+        roles.push(role);
+    }
+}
+
+/// `None` for what is not there. A link that is replaced meanwhile is no link any more: an event follows.
+fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+    use io::ErrorKind::{InvalidInput, NotADirectory, NotFound};
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory | InvalidInput) => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 fn steps(path: &Path) -> VecDeque<OsString> {

@@ -69,3 +69,32 @@ fn what_the_kernel_drops_is_counted() {
         assert!(!drops.has_risen().unwrap());
     });
 }
+
+/// With no memory left the table cannot be read for a while; what was dropped meanwhile is told later.
+#[tokio::test]
+async fn a_table_that_cannot_be_read_for_a_while_ends_nothing_and_hides_nothing() {
+    let socket = Socket::new(NETLINK_KOBJECT_UEVENT).unwrap();
+    let mut drops = DropCounter::of(&socket).unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), b"\xff").unwrap();
+    drops.table = File::open(file.path()).unwrap();
+    drops.inode = 22611;
+    let event = Trigger::overrun("an event");
+    let mut heard = vec![Some(event.clone())].into_iter();
+    let next = async || match heard.next() {
+        Some(heard) => Ok(heard),
+        None => std::future::pending().await,
+    };
+    let (sender, mut triggers) = tokio::sync::mpsc::channel(16);
+    let table = async {
+        assert_eq!(triggers.recv().await, Some(event));
+        tokio::time::sleep(PAUSE + PAUSE / 2).await;
+        assert!(triggers.try_recv().is_err());
+        std::fs::write(file.path(), TABLE).unwrap();
+        assert_eq!(triggers.recv().await, Some(Trigger::overrun("kernel")));
+    };
+    tokio::select! {
+        Err(error) = drops.forward("kernel", &sender, next) => panic!("{error:#}"),
+        () = table => {}
+    }
+}

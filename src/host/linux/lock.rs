@@ -2,11 +2,12 @@
 //!
 //! It is a file per VF, and `flock` holds it by an open file: before all VFs of a PF are destroyed,
 //! as many files are open. One lock for the PF would not do, because that plugin would not take it.
-//! Where descriptors run short the step fails before anything is done, and is tried again.
+//! So the unit allows many open files. Where they run short all the same the step fails before
+//! anything is done, and is tried again.
 
 use super::Tree;
 use crate::host::HostError;
-use crate::model::{PciAddress, VfIndex};
+use crate::model::{self, PciAddress, VfIndex};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{DirBuilder, File, OpenOptions};
@@ -26,10 +27,13 @@ pub(super) fn lock(
         return Ok(None);
     }
     let what = format!("VF {vf} ({address})");
-    let failed = |error: io::Error| HostError::Kernel {
-        what: format!("locking {what}"),
-        errno: error.into(),
-        detail: None,
+    let failed = |error: io::Error| match error.into() {
+        errno @ (model::Errno::MFILE | model::Errno::NFILE) => HostError::NoDescriptor { errno },
+        errno => HostError::Kernel {
+            what: format!("locking {what}"),
+            errno,
+            detail: None,
+        },
     };
     let file = open(tree, address).map_err(&failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
