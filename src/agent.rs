@@ -6,15 +6,16 @@
     clippy::disallowed_macros
 )]
 
+mod check;
+mod draft;
 mod listen;
-mod tables;
 mod value;
 
 use crate::model::Node;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::read::{Content, Tree, Trust, read};
 use crate::policy::load::{DIRECTORIES, POSTED};
-use crate::policy::reader::Reader;
+use crate::policy::reader::{Document, Fault, schema_of};
 pub use listen::{Listen, Tls};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -297,12 +298,14 @@ impl Settings {
 
     /// The path is for messages only. Errors and warnings are in the order of the text.
     pub fn parse(path: &Path, text: &str) -> Result<Parsed, Vec<Diagnostic>> {
-        let reader = Reader::new(path, text);
-        let settings = reader.document(tables::settings);
-        let found = reader.finish();
-        match settings {
-            Some(settings) if !found.iter().any(Diagnostic::is_error) => Ok((settings, found)),
-            _ => Err(found),
+        let document = Document::parse(path, text).map_err(|fault| vec![fault])?;
+        let (draft, mut faults) = document.read();
+        let settings = check::settings(&draft, &mut faults);
+        let is_wrong = faults.iter().any(Fault::is_error);
+        let found = document.diagnostics(faults);
+        match is_wrong {
+            true => Err(found),
+            false => Ok((settings, found)),
         }
     }
 
@@ -338,7 +341,7 @@ impl Settings {
 
 /// What `Settings::parse` takes, as JSON Schema.
 pub fn schema() -> Value {
-    Reader::new(Path::new(""), "").describe(tables::settings)
+    schema_of::<draft::SettingsDraft>()
 }
 
 #[cfg(test)]

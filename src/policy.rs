@@ -9,14 +9,16 @@
 )]
 
 pub mod advice;
+pub mod check;
 pub mod diagnostic;
+pub mod draft;
 pub mod file;
 pub mod glob;
 pub mod libcni;
 pub mod load;
 pub mod network;
 pub mod origin;
-pub(crate) mod reader;
+pub mod reader;
 pub mod resolve;
 pub mod stable_mac;
 

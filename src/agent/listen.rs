@@ -1,7 +1,7 @@
 //! Where the API is over TCP, and for whom.
 
-use super::value;
-use crate::policy::reader::{Fault, Table};
+use super::draft::ApiDraft;
+use crate::policy::reader::{Fault, Key};
 use rustls_pki_types::ServerName;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -28,17 +28,12 @@ pub struct Tls {
     pub admins: Vec<ServerName<'static>>,
 }
 
-pub(super) fn listen(table: &mut Table<'_>) -> Option<Listen> {
-    let address = table.value("listen", value::listener_or_none).flatten();
-    let mut is_bad = false;
-    let mut path = |key| {
-        let path = table.value(key, value::path_or_none);
-        is_bad |= path.is_none() && table.has(key);
-        path.flatten()
-    };
-    let (certificate, key) = (path("tls_certificate"), path("tls_key"));
-    let client_ca = path("tls_client_ca");
-    let admins = table.one_or_more("tls_admins", value::client_or_none);
+pub(super) fn listen(draft: &ApiDraft, faults: &mut Vec<Fault>) -> Option<Listen> {
+    let files = [&draft.tls_certificate, &draft.tls_key, &draft.tls_client_ca];
+    let is_bad = files.iter().any(|file| matches!(file, Key::Wrong));
+    let [certificate, key, client_ca] = files.map(|file| file.cloned().flatten());
+    let admins = draft.tls_admins.cloned().unwrap_or_default();
+    let address = draft.listen.cloned().flatten();
     let address = address?;
     match (certificate, key, client_ca) {
         (Some(certificate), Some(key), Some(client_ca)) => {
@@ -67,7 +62,7 @@ pub(super) fn listen(table: &mut Table<'_>) -> Option<Listen> {
                 "files with tls_certificate, tls_key and tls_client_ca, \
                  or an address such as \"127.0.0.1:8080\" and none of them",
             );
-            table.error("listen", fault);
+            faults.push(fault.at("listen"));
             None
         }
     }

@@ -64,8 +64,7 @@ struct Wish {
 pub(super) struct Coordinator {
     pub(super) shared: Shared,
     pub(super) messages: mpsc::Sender<Message>,
-    /// What is known, for everyone: replaced, never changed in place.
-    pub(super) view: watch::Sender<Arc<View>>,
+    pub(super) status: watch::Sender<Arc<Status>>,
     pub(super) paused: Current,
     /// Who waits for everything to be done.
     settling: Vec<oneshot::Sender<()>>,
@@ -94,12 +93,9 @@ impl Coordinator {
             settling: Vec::new(),
             shared,
             messages,
-            view: watch::Sender::new(Arc::new(View {
-                status: Arc::new(Status {
-                    starting: true,
-                    ..Status::default()
-                }),
-                ..View::default()
+            status: watch::Sender::new(Arc::new(Status {
+                starting: true,
+                ..Status::default()
             })),
             slots: BTreeMap::new(),
             loaded: None,
@@ -121,11 +117,10 @@ impl Coordinator {
             Message::Pass {
                 pf,
                 outcome,
-                allocated,
                 collected,
             } => {
                 self.collection.announce(&collected);
-                self.on_pass(pf, *outcome, allocated);
+                self.on_pass(pf, *outcome);
             }
             Message::Listed {
                 listed,
@@ -153,6 +148,7 @@ impl Coordinator {
 
     pub(super) fn on_request(&mut self, request: Request) {
         match request {
+            Request::View { reply } => drop(reply.send(self.view())),
             Request::Apply {
                 pfs,
                 by_name,
@@ -195,22 +191,32 @@ impl Coordinator {
 
     pub(super) fn api_state(&self, requests: mpsc::Sender<Request>) -> api::State {
         api::State {
-            view: self.view.subscribe(),
-            host: Arc::clone(&self.shared.host),
-            memory: Arc::<Store>::clone(&self.shared.store),
+            status: self.status.subscribe(),
             requests,
             feed: self.shared.feed.clone(),
             admin_group: self.shared.settings.api.admin_group.clone(),
         }
     }
 
+    fn view(&self) -> View {
+        let slots = self.slots.iter();
+        let seen = slots.filter_map(|(&pf, slot)| Some((pf, slot.seen.clone()?)));
+        View {
+            host: Arc::clone(&self.shared.host),
+            node: Arc::clone(&self.shared.node),
+            policies: Arc::clone(&self.shared.policies),
+            seen: seen.collect(),
+            memory: Arc::<Store>::clone(&self.shared.store),
+        }
+    }
+
     pub(super) fn status_now(&self) -> Status {
-        (*self.view.borrow().status).clone()
+        (**self.status.borrow()).clone()
     }
 
     /// The sentence for `STATUS=`.
     pub(super) fn summary(&self) -> String {
-        self.view.borrow().status.summary.clone()
+        self.status.borrow().summary.clone()
     }
 
     pub(super) fn start_deadline(&self) -> Duration {

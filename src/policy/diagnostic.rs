@@ -1,4 +1,8 @@
 //! What is wrong in a file, where, and what was expected: for terminals, the journal and `--json`.
+//!
+//! No crate draws it. `--json`, the API and the journal need place, line and words as fields, without
+//! the text of the file; what a crate could take over is `Display` alone, and those there are
+//! (annotate-snippets, miette, ariadne) neither move long labels below nor show what acts on terminals.
 
 mod excerpt;
 

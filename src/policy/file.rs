@@ -1,115 +1,87 @@
-//! One policy file: from text to policies and networks, or to everything that is wrong with it.
+//! One policy file: from TOML to policies and networks, or to everything that is wrong with it.
 
-mod network;
-mod pf_match;
-mod policy;
-mod settings;
-mod value;
-
+use super::check::{Content, Read, check};
 use super::diagnostic::Diagnostic;
-use super::reader::{Reader, Span, Table, value::integer};
+use super::draft::Draft;
+use super::reader::{Document, KeyPath, Part, Span, schema_of};
 use super::{Network, Origin, Policy};
 use serde_json::Value;
-use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a file says, in its order. Names are unique.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct FileContent {
+    /// Its policies.
     pub policies: Vec<Policy>,
+    /// Its networks.
     pub networks: Vec<Network>,
+    /// What is allowed, and most likely not meant.
     pub warnings: Vec<Diagnostic>,
     /// Where each policy and network stands, for what turns out wrong only beside other files.
-    pub(super) policy_spans: Vec<ItemSpans>,
-    pub(super) network_spans: Vec<ItemSpans>,
+    pub(crate) policy_spans: Vec<ItemSpans>,
+    pub(crate) network_spans: Vec<ItemSpans>,
 }
 
+/// Where the keys of an item stand; of one that is not given, the item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ItemSpans {
-    pub(super) name: Span,
-    pub(super) resource: Span,
-    pub(super) resource_prefix: Span,
-    pub(super) exclude_topology: Span,
-    pub(super) num_vfs: Span,
-    pub(super) vfs: Span,
+pub(crate) struct ItemSpans {
+    pub(crate) name: Span,
+    pub(crate) resource: Span,
+    pub(crate) resource_prefix: Span,
+    pub(crate) exclude_topology: Span,
+    pub(crate) num_vfs: Span,
+    pub(crate) vfs: Span,
 }
 
-/// The path is for messages only. Errors and warnings are in the order of the text.
-pub fn parse(path: &Path, text: &str) -> Result<FileContent, Vec<Diagnostic>> {
-    let reader = Reader::new(path, text);
-    let content = reader.document(content);
-    let found = reader.finish();
-    match content {
-        Some(content) if !found.iter().any(Diagnostic::is_error) => Ok(FileContent {
-            warnings: found,
-            ..content
-        }),
-        _ => Err(found),
-    }
-}
-
-/// What `parse` takes, as JSON Schema.
-pub fn schema() -> Value {
-    Reader::new(Path::new(""), "").describe(content)
-}
-
-fn content(file: &mut Table<'_>) -> FileContent {
-    file.value("version", |value| {
-        integer::<i64>(value, 1..=1, "1, the only version there is")
-    });
-    let policies = file.each("policy", "this policy", |table| {
-        Some((policy::read(table)?, item_spans(table)))
-    });
-    let networks = file.each("network", "this network", |table| {
-        Some((network::read(table)?, item_spans(table)))
-    });
-    let (policies, policy_spans) = policies.into_iter().flatten().unzip();
-    let (networks, network_spans) = networks.into_iter().flatten().unzip();
-    let content = FileContent {
-        policies,
-        networks,
-        warnings: Vec::new(),
-        policy_spans,
-        network_spans,
-    };
-    let policies = content.policies.iter().map(|policy| policy.name.as_str());
-    report_twins(file, "policy", policies.zip(&content.policy_spans));
-    let networks = content.networks.iter().map(|network| network.name.as_str());
-    report_twins(file, "network", networks.zip(&content.network_spans));
-    content
-}
-
-fn item_spans(table: &Table<'_>) -> ItemSpans {
-    ItemSpans {
-        name: table.span_of("name"),
-        resource: table.span_of("resource"),
-        resource_prefix: table.span_of("resource_prefix"),
-        exclude_topology: table.span_of("exclude_topology"),
-        num_vfs: table.span_of("num_vfs"),
-        vfs: table.span_of("vfs"),
-    }
-}
-
-fn report_twins<'a>(
-    file: &Table<'_>,
-    kind: &str,
-    items: impl Iterator<Item = (&'a str, &'a ItemSpans)>,
-) {
-    let mut lines = BTreeMap::new();
-    for (name, spans) in items {
-        let line = file.reader.line_number(&spans.name);
-        if let Some(first) = lines.insert(name, line) {
-            let message = format!("a {kind} named \"{name}\" is already on line {first}");
-            file.reader.error(&spans.name, message);
+impl ItemSpans {
+    fn of(document: &Document<'_>, kind: &str, index: usize) -> Self {
+        let item = KeyPath::default().then(kind).then(index);
+        let span = |key: &str| document.span(&item.then(key), Part::Value);
+        Self {
+            name: span("name"),
+            resource: span("resource"),
+            resource_prefix: span("resource_prefix"),
+            exclude_topology: span("exclude_topology"),
+            num_vfs: span("num_vfs"),
+            vfs: span("vfs"),
         }
     }
 }
 
-fn origin(table: &Table<'_>) -> Origin {
-    Origin::File {
-        file: table.reader.file().to_owned(),
-        line: table.reader.line_number(&table.span),
-    }
+/// The path is for messages only. Errors and warnings are in the order of the text.
+pub fn parse(path: &Path, text: &str) -> Result<FileContent, Vec<Diagnostic>> {
+    let document = Document::parse(path, text).map_err(|fault| vec![fault])?;
+    let (draft, faults) = document.read::<Draft>();
+    let origin = |item: &KeyPath| Origin::File {
+        file: path.to_owned(),
+        line: document.line_number(item),
+    };
+    let content = check(Read { draft, faults }, origin);
+    let content = content.map_err(|faults| document.diagnostics(faults))?;
+    let Content {
+        policies,
+        networks,
+        warnings,
+    } = content;
+    // Of a file without errors every item is there.
+    let spans = |kind: &'static str, count: usize| {
+        let indices = 0..count;
+        indices
+            .map(|index| ItemSpans::of(&document, kind, index))
+            .collect()
+    };
+    Ok(FileContent {
+        policy_spans: spans("policy", policies.len()),
+        network_spans: spans("network", networks.len()),
+        policies,
+        networks,
+        warnings: document.diagnostics(warnings),
+    })
+}
+
+/// What `parse` takes, as JSON Schema.
+pub fn schema() -> Value {
+    schema_of::<Draft>()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use super::proto::NetworkAttachment;
 use super::refusal::Refusal;
 use crate::model::PciAddress;
-use crate::policy::reader::json::json_number;
+use crate::policy::reader::json_number;
 use pbjson_types::value::Kind;
 use pbjson_types::{ListValue, Struct};
 use serde::{Deserialize, Serialize};

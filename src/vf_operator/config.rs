@@ -8,12 +8,13 @@
 use super::attachment::Attachment;
 use super::proto::{NicSelector, ResourceConfig};
 use super::refusal::Refusal;
-use crate::policy::diagnostic::Diagnostic;
-use crate::policy::file::{self, FileContent};
-use crate::policy::reader::json::all_with_whole_numbers;
+use crate::policy::Origin;
+use crate::policy::check::{Read, check};
+use crate::policy::draft::Draft;
+use crate::policy::reader::{Fault, KeyPath, all_with_whole_numbers};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use std::path::Path;
+use serde_json::{Value, json};
+use std::path::PathBuf;
 
 const HEADER: &str = "# Asked for through the API of vf-operator, which also removes it.\n\n";
 
@@ -157,25 +158,21 @@ pub(super) fn attachment_from_toml(text: &str) -> Option<Attachment> {
 
 /// Held to what holds for every policy file.
 fn written(document: &Document) -> Result<String, Refusal> {
-    let text = toml::to_string(document).map_err(|error| Refusal::invalid(error.to_string()))?;
-    match file::parse(Path::new("posted"), &text) {
-        Ok(FileContent { .. }) => Ok(HEADER.to_owned() + &text),
-        Err(diagnostics) => Err(Refusal::invalid(sentences(&diagnostics))),
-    }
-}
-
-/// Without the place in a file that nobody has seen.
-fn sentences(diagnostics: &[Diagnostic]) -> String {
-    let sentence = |it: &Diagnostic| {
-        let more = match (&it.suggestion, &it.expected) {
-            (Some(suggestion), _) => format!("; {suggestion}"),
-            (None, Some(expected)) => format!("; expected {expected}"),
-            (None, None) => String::new(),
-        };
-        format!("{}{more}", it.message)
+    let invalid = |faults: Vec<Fault>| {
+        let errors = faults.iter().filter(|fault| fault.is_error());
+        let sentences: Vec<String> = errors.map(Fault::to_string).collect();
+        Refusal::invalid(sentences.join("; "))
     };
-    let errors = diagnostics.iter().filter(|it| it.is_error());
-    errors.map(sentence).collect::<Vec<_>>().join("; ")
+    let given = json!(document);
+    let read =
+        Read::<Draft>::deserialize(given).map_err(|error| Refusal::invalid(error.to_string()))?;
+    let nowhere = |_: &KeyPath| Origin::File {
+        file: PathBuf::new(),
+        line: 0,
+    };
+    check(read, nowhere).map_err(invalid)?;
+    let text = toml::to_string(document).map_err(|error| Refusal::invalid(error.to_string()))?;
+    Ok(HEADER.to_owned() + &text)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

@@ -5,8 +5,6 @@ use super::proto::{ResourceConfig, ResourceName};
 use super::rest::MayChange;
 use super::service::Service;
 use crate::api::{Feed, Peer, State};
-use crate::plan::Memory;
-use crate::sim::SimHost;
 use axum::extract::FromRequestParts;
 use axum::http;
 use std::sync::Arc;
@@ -16,9 +14,7 @@ use tonic::Code;
 /// As if the daemon had just ended: who may change something learns that.
 fn service(admin_group: &str) -> Service {
     let state = State {
-        view: watch::channel(Arc::default()).1,
-        host: Arc::new(SimHost::default()),
-        memory: Arc::new(Memory::default()),
+        status: watch::channel(Arc::default()).1,
         requests: mpsc::channel(1).0,
         feed: Feed::new().unwrap(),
         admin_group: Some(admin_group.to_owned()),

@@ -1,97 +1,128 @@
-//! docs/policy.md: what each key takes is what its reader says. `UPDATE=1` rewrites that column.
+//! docs/policy.md: what each key takes and means is what its type says. `UPDATE=1` rewrites these columns.
 
 use crate::document;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fs;
 
 const PAGE: &str = "docs/policy.md";
 
-/// Each section of keys with the schema of its table.
-fn sections() -> [(&'static str, Value); 5] {
-    let mut schema = sriovd::policy::file::schema();
-    let mut items = |kind: &str| schema["properties"][kind]["items"].take();
-    let (policy, network) = (items("policy"), items("network"));
-    let part = |key: &str| policy["properties"][key].clone();
-    [
-        ("## `[policy.match]`", part("match")),
-        ("## `[policy.node]`", part("node")),
-        ("## `[[policy.vf]]`", part("vf")["items"].clone()),
-        ("## `[[policy]]`", policy),
-        ("## `[[network]]`", network),
-    ]
+/// Each section of keys, and the name of its table in the schema.
+const SECTIONS: [(&str, &str); 5] = [
+    ("## `[policy.match]`", "MatchDraft"),
+    ("## `[policy.node]`", "NodeDraft"),
+    ("## `[[policy.vf]]`", "VfDraft"),
+    ("## `[[policy]]`", "PolicyDraft"),
+    ("## `[[network]]`", "NetworkDraft"),
+];
+
+/// The schema, with the types that it names.
+struct Reference {
+    types: Value,
 }
 
-/// What a key takes, in words.
-fn phrase(schema: &Value) -> String {
-    if let Some(description) = schema["description"].as_str() {
-        return description.replace('*', "\\*");
-    }
-    if let Some(any) = schema["anyOf"].as_array() {
-        // A list of the same is said once, above the table.
-        let one = any.iter().filter(|it| it["type"] != "array").map(phrase);
-        return one.collect::<Vec<_>>().join(" or ");
-    }
-    match schema["type"].as_str() {
-        Some("object") if schema["additionalProperties"]["description"].is_string() => {
-            format!(
-                "a table; each value {}",
-                phrase(&schema["additionalProperties"])
-            )
+impl Reference {
+    /// What a key takes, in words.
+    fn phrase(&self, schema: &Value) -> String {
+        if let Some(name) = schema["$ref"].as_str() {
+            let named = &self.types[name.trim_start_matches("#/$defs/")];
+            return match named["properties"].is_object() {
+                true => "a table".to_owned(),
+                false => named["description"].as_str().unwrap().replace('*', "\\*"),
+            };
         }
-        Some("object") => "a table".to_owned(),
-        Some("array") => "a list of tables".to_owned(),
-        Some("string") => "a text".to_owned(),
-        _ => panic!("{schema}"),
+        if let Some(any) = schema["anyOf"].as_array() {
+            // A list of the same is said once, above the table.
+            let one = any.iter().filter(|it| it["type"] != "array");
+            let one: Vec<_> = one.map(|it| self.phrase(it)).collect();
+            return one.join(" or ");
+        }
+        match schema["type"].as_str() {
+            Some("object") if schema["additionalProperties"].is_object() => {
+                let each = self.phrase(&schema["additionalProperties"]);
+                format!("a table; each value {each}")
+            }
+            Some("object") => "a table".to_owned(),
+            Some("array") => "a list of tables".to_owned(),
+            Some("string") => "a text".to_owned(),
+            _ => panic!("{schema}"),
+        }
     }
-}
 
-/// The row of a table with the column of values as it has to be.
-fn row(line: &str, section: &str, schema: &Value, policy: &Value) -> String {
-    let mut cells: Vec<String> = line.split(" |").map(str::to_owned).collect();
-    let keys: Vec<_> = cells[0].split('`').skip(1).step_by(2).collect();
-    let place = format!("{PAGE}, {section}: {keys:?}");
-    let required = schema["required"].as_array();
-    let required = required.into_iter().flatten();
-    if required
-        .filter_map(Value::as_str)
-        .any(|it| keys.contains(&it))
-    {
-        let said = |it: &String| it.trim().eq_ignore_ascii_case("required");
-        assert!(cells[2..].iter().any(said), "{place}");
+    /// The row of a table with the columns of values and meanings as they have to be, and its keys.
+    fn row<'l>(&self, line: &'l str, section: &str, table: &str) -> (String, Vec<&'l str>) {
+        let schema = &self.types[table];
+        let mut cells: Vec<String> = line.split(" |").map(str::to_owned).collect();
+        let (head, _) = line.split_once(" |").unwrap();
+        let keys: Vec<_> = head.split('`').skip(1).step_by(2).collect();
+        let place = format!("{PAGE}, {section}: {keys:?}");
+        let required = schema["required"].as_array().into_iter().flatten();
+        let mut required = required.filter_map(Value::as_str);
+        if required.any(|it| keys.contains(&it)) {
+            let said = |it: &String| it.trim().eq_ignore_ascii_case("required");
+            assert!(cells[2..].iter().any(said), "{place}");
+        }
+        let of_keys = |table: &str, tell: &dyn Fn(&Value) -> String| -> Vec<String> {
+            let properties = &self.types[table]["properties"];
+            let mut told: Vec<_> = keys.iter().map(|key| tell(&properties[*key])).collect();
+            told.dedup();
+            told
+        };
+        let values = of_keys(table, &|key| self.phrase(key));
+        if cells[1].trim() == "as in `[[policy]]`" {
+            let policy = of_keys("PolicyDraft", &|key| self.phrase(key));
+            assert_eq!(values, policy, "{place}");
+            return (line.to_owned(), keys);
+        }
+        let meanings = of_keys(table, &|key| {
+            key["description"].as_str().unwrap().to_owned()
+        });
+        let several = format!("{place}: a row of its own for each");
+        assert_eq!((values.len(), meanings.len()), (1, 1), "{several}");
+        cells[1] = format!(" {}", values[0]);
+        let last = cells.len() - 2;
+        if !cells[last].trim().eq_ignore_ascii_case("required") {
+            cells[last] = format!(" {}", meanings[0]);
+        }
+        (cells.join(" |"), keys)
     }
-    let phrases = |schema: &Value| -> Vec<String> {
-        let each = keys.iter().map(|key| phrase(&schema["properties"][*key]));
-        each.collect()
-    };
-    let mut values = phrases(schema);
-    if cells[1].trim() == "as in `[[policy]]`" {
-        assert_eq!(values, phrases(policy), "{place}");
-        return line.to_owned();
-    }
-    values.dedup();
-    assert_eq!(values.len(), 1, "{place}: a row of its own for each");
-    cells[1] = format!(" {}", values[0]);
-    cells.join(" |")
 }
 
 #[test]
-fn the_policy_reference_tells_what_the_readers_of_keys_take() {
-    let sections = sections();
-    let policy = &sections[3].1;
+fn the_policy_reference_tells_what_keys_take_and_mean() {
+    let mut schema = sriovd::policy::file::schema();
+    let reference = Reference {
+        types: schema["$defs"].take(),
+    };
     let text = document::text(PAGE);
     let mut current = None;
+    let mut told = BTreeSet::new();
     let lines = text.lines().map(|line| {
         if line.starts_with("## ") {
-            current = sections.iter().find(|(heading, _)| line == *heading);
+            current = SECTIONS.iter().find(|(heading, _)| line == *heading);
         }
         match current {
-            Some((heading, schema)) if line.starts_with("| `") => {
-                row(line, heading, schema, policy)
+            Some((heading, table)) if line.starts_with("| `") => {
+                let (row, keys) = reference.row(line, heading, table);
+                told.extend(keys.into_iter().map(|key| (*table, key)));
+                row
             }
             _ => line.to_owned(),
         }
     });
     let right: String = lines.map(|line| line + "\n").collect();
+    for (_, table) in SECTIONS {
+        for key in reference.types[table]["properties"]
+            .as_object()
+            .unwrap()
+            .keys()
+        {
+            assert!(
+                told.contains(&(table, key)),
+                "{PAGE} lacks {key} of {table}"
+            );
+        }
+    }
     if std::env::var_os("UPDATE").is_some() {
         fs::write(document::root().join(PAGE), right).unwrap();
     } else {

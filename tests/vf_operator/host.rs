@@ -1,16 +1,14 @@
 //! A simulated host behind the API: policies are read and passed as the daemon does.
 
 use serde_json::Value;
-use sriovd::api::{Feed, Remembers, Request, State, View};
-use sriovd::model::world::World;
+use sriovd::api::{Feed, Request, State, View};
 use sriovd::model::{HostSnapshot, NetworkName, PciAddress};
-use sriovd::plan::Memory;
 use sriovd::plan::owned::Assignment;
 use sriovd::policy::load::{self, LastGood, Loaded, Trust};
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::reconcile::End;
 use sriovd::render::{self, assign, pools};
-use sriovd::report::{FileReport, KnownPf, NetworkReport, Seen, Status};
+use sriovd::report::{FileReport, NetworkReport, Seen, Status};
 use sriovd::sim::agent::SimAgent;
 use sriovd::sim::{DriverModel, SimHost, SimPf};
 use sriovd::vf_operator::{Listener, Listeners};
@@ -41,19 +39,7 @@ struct Simulated {
     dirs: Vec<PathBuf>,
     loaded: Loaded,
     assignments: BTreeMap<NetworkName, Assignment>,
-    view: watch::Sender<Arc<View>>,
-    /// What the API looks at, and what is remembered.
-    host: Arc<SimHost>,
-    memory: Arc<Remembered>,
-}
-
-#[derive(Default)]
-struct Remembered(Mutex<Memory>);
-
-impl Remembers for Remembered {
-    fn memory(&self) -> Arc<Memory> {
-        Arc::new(self.0.lock().unwrap().clone())
-    }
+    status: watch::Sender<Arc<Status>>,
 }
 
 /// Where it listens.
@@ -181,16 +167,11 @@ async fn serve(
     };
     let ((at_rest, rest), (at_grpc, grpc)) = (listen("rest").await, listen("grpc").await);
     let (requests, asked) = mpsc::channel(16);
-    let state = {
-        let sim = sim.lock().unwrap();
-        State {
-            view: sim.view.subscribe(),
-            host: Arc::<SimHost>::clone(&sim.host),
-            memory: Arc::<Remembered>::clone(&sim.memory),
-            requests,
-            feed: Feed::new().unwrap(),
-            admin_group: None,
-        }
+    let state = State {
+        status: sim.lock().unwrap().status.subscribe(),
+        requests,
+        feed: Feed::new().unwrap(),
+        admin_group: None,
     };
     addresses.send((at_rest, at_grpc)).unwrap();
     let posted = directory.join(load::POSTED);
@@ -207,6 +188,16 @@ async fn coordinate(sim: Shared, mut asked: mpsc::Receiver<Request>) {
                 let _ = done.send(());
             }
             Request::Settle { done } => drop(done.send(())),
+            Request::View { reply } => {
+                let view = View {
+                    host: Arc::new(SimHost::from_snapshot(with_holders(&sim.agent.host))),
+                    node: Arc::default(),
+                    policies: Arc::new(sim.agent.policies.clone()),
+                    seen: sim.seen(),
+                    memory: Arc::new(sim.agent.ledger.memory()),
+                };
+                drop(reply.send(view));
+            }
             other => panic!("nobody asks for {other:?}"),
         }
     }
@@ -223,11 +214,9 @@ impl Simulated {
             dirs,
             loaded,
             assignments: BTreeMap::new(),
-            view: watch::Sender::default(),
-            host: Arc::default(),
-            memory: Arc::default(),
+            status: watch::Sender::default(),
         };
-        sim.settle();
+        sim.agent.policies = sim.loaded.set.clone();
         sim
     }
 
@@ -237,42 +226,30 @@ impl Simulated {
         for _ in 0..5 {
             self.agent.pass_all();
         }
-        self.host.become_as(with_holders(&self.agent.host));
-        *self.memory.0.lock().unwrap() = self.agent.ledger.memory();
-        let world = World::default().next("", false, self.known());
-        let view = View {
-            world: Arc::new(world.unwrap_or_default()),
-            status: Arc::new(self.now()),
-            node: Arc::default(),
-            policies: Arc::new(self.agent.policies.clone()),
-        };
-        self.view.send_replace(Arc::new(view));
+        let status = Arc::new(self.now());
+        self.status.send_replace(status);
     }
 
     /// What the last pass over each PF saw, as far as the API asks for it.
-    fn known(&mut self) -> BTreeMap<PciAddress, Arc<KnownPf>> {
+    fn seen(&mut self) -> BTreeMap<PciAddress, Arc<Seen>> {
         let outcomes = self.agent.pass_all().into_iter();
-        let known = outcomes.filter_map(|(address, outcome)| match outcome.end {
+        let seen = outcomes.filter_map(|(address, outcome)| match outcome.end {
             End::Seen {
                 pf,
                 resolution,
                 problems,
             } => {
-                let known = KnownPf {
-                    address,
-                    allocated: BTreeMap::new(),
-                    problems: problems.clone(),
-                    seen: Some(Arc::new(Seen {
-                        pf: *pf,
-                        resolution,
-                        problems,
-                    })),
+                let pf = *pf;
+                let seen = Seen {
+                    pf,
+                    resolution,
+                    problems,
                 };
-                Some((address, Arc::new(known)))
+                Some((address, Arc::new(seen)))
             }
             End::Gone | End::Unobservable(_) => None,
         });
-        known.collect()
+        seen.collect()
     }
 
     fn now(&mut self) -> Status {

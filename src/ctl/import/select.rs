@@ -1,11 +1,10 @@
 //! What selects NICs, and the pool that they form: values that are compared elsewhere as texts.
 
-use super::item::{Item, toml_of};
+use super::item::Item;
 use crate::model::ResourceName;
-use crate::policy::file;
-use serde_json::json;
+use crate::policy::draft::value::PfName;
+use crate::policy::reader::{Given, Scalar};
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::str::FromStr;
 
 /// Of entries for one PF only the first counts, for the operator and for the device plugin.
@@ -52,11 +51,9 @@ pub(super) fn is_as_written<T: FromStr + ToString>(text: &str) -> bool {
 /// What makes a name a pattern.
 pub(super) const OF_GLOBS: [char; 5] = ['*', '?', '[', ']', '\\'];
 
-/// As our own parser sees it, and no glob: elsewhere names are compared as they are.
+/// As policies take it, and no glob: elsewhere names are compared as they are.
 pub(super) fn is_pf_name(text: &str) -> bool {
-    let name = toml_of(&json!(text)).unwrap_or_default();
-    let policy = format!("[[policy]]\nname = \"a\"\nnum_vfs = 65535\nmatch.pf_name = {name}\n");
-    !text.contains(OF_GLOBS) && file::parse(Path::new(""), &policy).is_ok()
+    !text.contains(OF_GLOBS) && PfName::parse(&Given::Text(text.to_owned())).is_some()
 }
 
 pub(super) fn resource(item: &mut Item, name: String) {

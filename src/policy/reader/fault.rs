@@ -1,64 +1,162 @@
-//! What is wrong with a value or a key, before it has a place.
+//! What is wrong with a value or a key, and at which key.
 
-use std::borrow::Cow;
+use crate::policy::diagnostic::Severity;
+use std::fmt::{self, Write};
 
-#[derive(Debug)]
-pub(crate) struct Fault {
-    pub(super) message: String,
-    pub(super) expected: Option<String>,
-    pub(super) suggestion: Option<String>,
+/// One step from a table or list to what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Step {
+    /// The value of a key.
+    Key(String),
+    /// An entry of a list, counted from 0.
+    Index(usize),
 }
 
-/// What a value should have been: a phrase, and the words among which a typing error is looked for.
-#[derive(Debug)]
-pub(crate) struct Expected {
-    pub(super) phrase: Cow<'static, str>,
-    pub(super) words: Vec<&'static str>,
+impl From<&str> for Step {
+    fn from(key: &str) -> Self {
+        Self::Key(key.to_owned())
+    }
+}
+
+impl From<usize> for Step {
+    fn from(index: usize) -> Self {
+        Self::Index(index)
+    }
+}
+
+/// The way from the outermost table to a value. `Display` is its JSON pointer (RFC 6901).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct KeyPath(pub Vec<Step>);
+
+impl KeyPath {
+    /// The path to something below this one.
+    #[must_use]
+    pub fn then(&self, step: impl Into<Step>) -> Self {
+        let mut steps = self.0.clone();
+        steps.push(step.into());
+        Self(steps)
+    }
+}
+
+impl fmt::Display for KeyPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|step| match step {
+            Step::Key(key) => {
+                f.write_char('/')?;
+                f.write_str(&key.replace('~', "~0").replace('/', "~1"))
+            }
+            Step::Index(index) => write!(f, "/{index}"),
+        })
+    }
+}
+
+/// Which part of an entry a fault is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum Part {
+    /// The name of the key.
+    Name,
+    /// Its value.
+    #[default]
+    Value,
+}
+
+/// Something wrong, in words that do not depend on what it is written in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// Warnings do not keep a policy from being used.
+    pub severity: Severity,
+    /// Where. What is missing is told at the table that lacks it.
+    pub path: KeyPath,
+    /// Which part of it.
+    pub part: Part,
+    /// What is wrong, with the value that was given.
+    pub message: String,
+    /// Another place, which completes the message: `is already` … `on line 3`.
+    pub other: Option<KeyPath>,
+    /// Completes "expected …".
+    pub expected: Option<String>,
+    /// A phrase of its own, such as `did you mean "trust"?`.
+    pub suggestion: Option<String>,
 }
 
 impl Fault {
-    pub(crate) fn new(message: impl Into<String>) -> Self {
+    /// An error at the table or value that is read.
+    pub fn new(message: impl Into<String>) -> Self {
         Self {
+            severity: Severity::Error,
+            path: KeyPath::default(),
+            part: Part::default(),
             message: message.into(),
+            other: None,
             expected: None,
             suggestion: None,
         }
     }
 
+    /// It is allowed, and most likely not meant.
+    #[must_use]
+    pub(crate) fn warning(mut self) -> Self {
+        self.severity = Severity::Warning;
+        self
+    }
+
+    /// A step below what it was about.
+    #[must_use]
+    pub(crate) fn at(mut self, step: impl Into<Step>) -> Self {
+        self.path.0.push(step.into());
+        self
+    }
+
+    /// The same, seen from the table that `path` begins at.
+    #[must_use]
+    pub(crate) fn below(mut self, path: &KeyPath) -> Self {
+        for own in std::iter::once(&mut self.path).chain(&mut self.other) {
+            own.0.splice(0..0, path.0.iter().cloned());
+        }
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn about_name(mut self) -> Self {
+        self.part = Part::Name;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn completed_by(mut self, other: KeyPath) -> Self {
+        self.other = Some(other);
+        self
+    }
+
+    #[must_use]
     pub(crate) fn expecting(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
     }
 
+    #[must_use]
     pub(crate) fn suggesting(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());
         self
     }
 
-    /// In our words where the parser's mislead.
-    pub(super) fn of_syntax(message: &str, before: &str, unexpected: &str) -> Self {
-        let (message, expected) = match message.split_once(", expected ") {
-            Some((message, expected)) => (message, Some(expected)),
-            None => (message, None),
-        };
-        match message {
-            "duplicate key" if before.ends_with('[') => {
-                Self::new(format!("[{unexpected}] is given twice"))
-                    .suggesting("entries of a list have two brackets, as in [[policy]]")
-            }
-            "duplicate key" => Self::new(format!("key {unexpected:?} is given twice")),
-            "string values must be quoted" | "invalid boolean" => {
-                let message = match unexpected {
-                    "" => "the value is missing".to_owned(),
-                    _ => format!("{unexpected:?} is not a value"),
-                };
-                Self::new(message).expecting("text in quotation marks, a number, true or false")
-            }
-            _ => Self {
-                message: message.to_owned(),
-                expected: expected.map(str::to_owned),
-                suggestion: None,
-            },
+    /// Whether it keeps what it is in from being used.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+}
+
+/// One sentence without its place: with a suggestion, or else with what was expected.
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)?;
+        if let Some(other) = &self.other {
+            write!(f, " at {other}")?;
+        }
+        match (&self.suggestion, &self.expected) {
+            (Some(suggestion), _) => write!(f, "; {suggestion}"),
+            (None, Some(expected)) => write!(f, "; expected {expected}"),
+            (None, None) => Ok(()),
         }
     }
 }
@@ -75,38 +173,17 @@ impl From<String> for Fault {
     }
 }
 
-impl From<&'static str> for Expected {
-    fn from(phrase: &'static str) -> Self {
-        Self {
-            phrase: Cow::Borrowed(phrase),
-            words: Vec::new(),
-        }
-    }
-}
-
-impl Expected {
-    /// One of these words.
-    pub(crate) fn word(words: Vec<&'static str>) -> Self {
-        let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
-        let phrase = match quoted.as_slice() {
-            [others @ .., last] if !others.is_empty() => {
-                format!("{} or {last}", others.join(", "))
-            }
-            _ => quoted.concat(),
-        };
-        Self {
-            phrase: Cow::Owned(phrase),
-            words,
-        }
-    }
-
-    /// The phrase names these words among other things.
-    pub(crate) fn phrase(phrase: &'static str, words: Vec<&'static str>) -> Self {
-        Self {
-            phrase: Cow::Borrowed(phrase),
-            words,
-        }
-    }
+/// Reads what is a step below; the paths of its faults begin with that step.
+pub(crate) fn within<T>(
+    step: impl Into<Step>,
+    faults: &mut Vec<Fault>,
+    read: impl FnOnce(&mut Vec<Fault>) -> T,
+) -> T {
+    let mut inner = Vec::new();
+    let result = read(&mut inner);
+    let path = KeyPath(vec![step.into()]);
+    faults.extend(inner.into_iter().map(|fault| fault.below(&path)));
+    result
 }
 
 /// Keys of the Kubernetes operator for SR-IOV that are called something else here.

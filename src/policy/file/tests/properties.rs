@@ -1,7 +1,11 @@
 //! Whatever the text: no panic, and every error has a place in it.
 
-use super::super::parse;
+use super::super::{FileContent, parse};
+use crate::policy::Origin;
+use crate::policy::check::{Read, check as judge};
+use crate::policy::draft::Draft;
 use proptest::prelude::*;
+use serde_json::json;
 use std::path::Path;
 
 /// Pieces that get past the syntax often enough to reach the readers.
@@ -71,14 +75,19 @@ fn piece() -> impl Strategy<Value = String> {
     ]);
     prop_oneof![
         header.prop_map(|header| format!("{header}\n")),
+        (0..4).prop_map(|n| format!(
+            "[[policy]]\nname = \"p{n}\"\nnum_vfs = 8\nmatch.vendor = \"8086\"\n"
+        )),
+        (0..4).prop_map(|n| format!("[[network]]\nname = \"n{n}\"\nresource = \"r\"\n")),
         (key, value).prop_map(|(key, value)| format!("{key} = {value}\n")),
         "[ -~é\n\r\t]{0,12}",
     ]
 }
 
 fn check(text: &str) -> Result<(), TestCaseError> {
-    let Err(found) = parse(Path::new("x.toml"), text) else {
-        return Ok(());
+    let found = match parse(Path::new("x.toml"), text) {
+        Err(found) => found,
+        Ok(content) => return same_as_json(text, content),
     };
     prop_assert!(found.iter().any(|diagnostic| diagnostic.is_error()));
     let lines: Vec<&str> = text.split('\n').collect();
@@ -98,6 +107,25 @@ fn check(text: &str) -> Result<(), TestCaseError> {
         );
         prop_assert!(!diagnostic.one_line().contains(char::is_control));
     }
+    Ok(())
+}
+
+/// What is right in TOML is right in JSON, and means the same.
+fn same_as_json(text: &str, content: FileContent) -> Result<(), TestCaseError> {
+    let document: toml::Table = toml::from_str(text).unwrap();
+    let read: Read<Draft> = serde_json::from_value(json!(document)).unwrap();
+    let origin = || Origin::File {
+        file: "x.toml".into(),
+        line: 0,
+    };
+    let other = judge(read, |_| origin());
+    prop_assert!(other.is_ok(), "{other:?} of {text:?}");
+    let Ok(other) = other else { return Ok(()) };
+    let mut policies = content.policies;
+    policies.iter_mut().for_each(|it| it.origin = origin());
+    let mut networks = content.networks;
+    networks.iter_mut().for_each(|it| it.origin = origin());
+    prop_assert_eq!((policies, networks), (other.policies, other.networks));
     Ok(())
 }
 

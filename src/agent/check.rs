@@ -1,0 +1,114 @@
+//! From the settings as they are written to the settings that hold, and what contradicts in them.
+
+use super::draft::{LimitsDraft, NodeDraft, OutputsDraft, SettingsDraft, VfOperatorDraft};
+use super::{Api, Limits, NodeSettings, Outputs, Place, Settings, VfOperator, listen};
+use crate::policy::reader::{Fault, within};
+use std::path::Path;
+
+pub(super) fn settings(draft: &SettingsDraft, faults: &mut Vec<Fault>) -> Settings {
+    let default = Settings::default();
+    let api = draft.api.cloned().unwrap_or_default();
+    let api = Api {
+        socket: api.socket.cloned().unwrap_or(default.api.socket),
+        admin_group: api.admin_group.cloned().flatten(),
+        listen: within("api", faults, |faults| listen::listen(&api, faults)),
+    };
+    let vf_operator = draft.vf_operator.cloned().unwrap_or_default();
+    Settings {
+        policy_dirs: draft.policy_dirs.cloned().unwrap_or(default.policy_dirs),
+        state_dir: draft.state_dir.cloned().unwrap_or(default.state_dir),
+        log_level: draft.log_level.cloned().unwrap_or(default.log_level),
+        outputs: outputs(&draft.outputs.cloned().unwrap_or_default()),
+        node: node(&draft.node.cloned().unwrap_or_default()),
+        limits: limits(&draft.limits.cloned().unwrap_or_default()),
+        vf_operator: within("vf_operator", faults, |faults| {
+            check_vf_operator(&vf_operator, &api.socket, faults)
+        }),
+        api,
+    }
+}
+
+fn outputs(draft: &OutputsDraft) -> Outputs {
+    let default = Outputs::default();
+    let unit = draft.device_plugin_unit.cloned();
+    Outputs {
+        cni: draft.cni.cloned().unwrap_or(default.cni),
+        cni_dir: draft.cni_dir.cloned().unwrap_or(default.cni_dir),
+        device_plugin: draft
+            .device_plugin
+            .cloned()
+            .unwrap_or(default.device_plugin),
+        device_plugin_file: (draft.device_plugin_file.cloned())
+            .unwrap_or(default.device_plugin_file),
+        device_plugin_unit: unit.unwrap_or(default.device_plugin_unit),
+        node_state: draft.node_state.cloned().unwrap_or(default.node_state),
+        node_state_file: (draft.node_state_file.cloned()).unwrap_or(default.node_state_file),
+        cni_plugin: draft.cni_plugin.cloned().unwrap_or(default.cni_plugin),
+        podman: draft.podman.cloned().unwrap_or(default.podman),
+        podman_dir: draft.podman_dir.cloned().unwrap_or(default.podman_dir),
+        manifests: draft.manifests.cloned().unwrap_or(default.manifests),
+        manifests_dir: draft
+            .manifests_dir
+            .cloned()
+            .unwrap_or(default.manifests_dir),
+        cdi: draft.cdi.cloned().unwrap_or(default.cdi),
+        cdi_dir: draft.cdi_dir.cloned().unwrap_or(default.cdi_dir),
+    }
+}
+
+fn node(draft: &NodeDraft) -> NodeSettings {
+    NodeSettings {
+        labels: draft.labels.cloned().unwrap_or_default(),
+        hostname: draft.hostname.cloned().flatten(),
+    }
+}
+
+fn limits(draft: &LimitsDraft) -> Limits {
+    let default = Limits::default();
+    Limits {
+        step_deadline: draft
+            .step_deadline
+            .cloned()
+            .unwrap_or(default.step_deadline),
+        numvfs_deadline: (draft.numvfs_deadline.cloned()).unwrap_or(default.numvfs_deadline),
+        start_deadline: draft
+            .start_deadline
+            .cloned()
+            .unwrap_or(default.start_deadline),
+        receive_buffer: draft
+            .receive_buffer
+            .cloned()
+            .unwrap_or(default.receive_buffer),
+    }
+}
+
+/// `own`: the agent's socket.
+fn check_vf_operator(draft: &VfOperatorDraft, own: &Path, faults: &mut Vec<Fault>) -> VfOperator {
+    let default = VfOperator::default();
+    let enabled = draft.enabled.cloned().unwrap_or(default.enabled);
+    let rest = draft.rest.cloned().unwrap_or(default.rest);
+    let grpc = draft.grpc.cloned().unwrap_or(default.grpc);
+    // The later one would take the place of the other.
+    for (key, place) in [("rest", &rest), ("grpc", &grpc)] {
+        if matches!(place, Place::Socket(path) if path == own) {
+            let fault = Fault::new("this is the agent's own socket").at(key);
+            faults.push(fault.expecting("another path"));
+        }
+    }
+    if rest == grpc {
+        let fault = Fault::new("\"rest\" is in the same place").at("grpc");
+        faults.push(fault.expecting("another address or path"));
+    }
+    let is_open = matches!(&rest, Place::Local(_)) || matches!(&grpc, Place::Local(_));
+    if enabled && is_open {
+        let fault = Fault::new("every user of this host may change VFs through this API");
+        faults.push(fault.at("enabled").warning().suggesting(
+            "give \"rest\" and \"grpc\" the path of a Unix socket each where that is not meant",
+        ));
+    }
+    VfOperator {
+        enabled,
+        rest,
+        grpc,
+    }
+}

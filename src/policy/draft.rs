@@ -1,0 +1,177 @@
+//! What is wanted as it was written: every key may be missing, and none has been held against
+//! another. Whatever policies come from becomes this, and `check` judges it.
+//!
+//! The doc comment of a key is what its schema and `docs/policy.md` say of it.
+
+pub mod value;
+
+use super::network::PluginType;
+use super::reader::{Boolean, List, Many, MapOf, Object, OneOf, Parsed, Text, table};
+use super::{Disruption, OnRemoval};
+use crate::model::{
+    DriverName, LinkState, LinkType, NetworkName, PciAddress, PciId, PolicyName, VfRange, VlanProto,
+};
+use value::{
+    Bytes, CniConfig, CniVersion, Count, Index, MacOfAll, MacOfOne, NameGlob, Namespace, NumaNode,
+    PfName, Prefix, Priority, Purpose, Rate, Resource, Unicast, Version, VlanId, VlanQos,
+};
+
+table! {
+    /// A policy file, or what else holds policies and networks.
+    pub Draft: "this file" {
+        /// The version of the format.
+        version: Version,
+        /// What PFs and their VFs shall be.
+        policy: List<PolicyDraft>,
+        /// How containers are attached to the VFs of a pool.
+        network: List<NetworkDraft>,
+    }
+}
+
+table! {
+    /// One `[[policy]]`.
+    #[schemars(extend("required" = ["name", "match"]))]
+    pub PolicyDraft: "this policy" {
+        /// Unique over all files
+        name: Parsed<PolicyName>,
+        /// Whether it counts; `false` is as if it were not there
+        enabled: Boolean,
+        /// Which of two policies wins that claim the same VFs
+        priority: Priority,
+        /// The pool that these VFs form. Several policies may feed one
+        resource: Resource,
+        /// For the device plugin, in front of `resource`
+        resource_prefix: Prefix,
+        /// How many VFs the PF has; `"max"` is all that it offers
+        num_vfs: Count,
+        /// Somebody else creates the VFs: their number is not changed
+        external: Boolean,
+        /// The share of the PF's VFs that this policy claims
+        vfs: Parsed<VfRange>,
+        /// Of the VFs. The PF's is raised to it, and lowered again to what it was
+        mtu: Bytes,
+        /// `"netdevice"` is the kernel's own driver. With `"any"` sriovd changes no driver, and without the key it changes none that another program chose; see below
+        device_type: Purpose,
+        /// `sriov_drivers_autoprobe` of the PF
+        driver_autoprobe: Boolean,
+        /// For the device plugin, which then leaves out VFs that have no RDMA device; `sriovctl status` names them
+        is_rdma: Boolean,
+        /// For the device plugin and CDI: a container gets `/dev/vhost-net` and `/dev/net/tun` with its VF
+        need_vhost_net: Boolean,
+        /// For the device plugin, which then tells no NUMA node of these VFs
+        exclude_topology: Boolean,
+        /// Whether the VF's user may read how received packets are spread over queues (RSS)
+        query_rss: Boolean,
+        /// `"stable"` is made from the PF's permanent address and the VF's index
+        mac: MacOfAll,
+        /// What becomes of the PF when no policy names it any more
+        on_removal: OneOf<OnRemoval>,
+        /// When VFs may be destroyed or given another driver
+        disruption: OneOf<Disruption>,
+        /// Which nodes; see below
+        node: NodeDraft,
+        /// Which PFs; see below
+        r#match: MatchDraft,
+        /// VFs that differ; see below
+        vf: List<VfDraft>,
+    }
+    with attributes: AttributesDraft
+}
+
+table! {
+    /// `[policy.match]`: every key that is given must match; a list means any of its values.
+    pub MatchDraft: "[policy.match]" {
+        /// Of the PF on the PCI bus
+        vendor: Many<Parsed<PciId>>,
+        /// Of the PF on the PCI bus
+        device: Many<Parsed<PciId>>,
+        /// Where the PF is on the PCI bus
+        pci_address: Many<Parsed<PciAddress>>,
+        /// Any name of the interface, altnames too. `ens1f0#0-3` is a name and `vfs = "0-3"`; of several that match a PF all shares hold
+        pf_name: Many<PfName>,
+        /// The permanent address
+        mac: Many<Unicast>,
+        /// The PF's driver
+        driver: Many<Parsed<DriverName>>,
+        /// The kind of the PF's interface
+        link_type: Many<OneOf<LinkType>>,
+        /// The node that the PF is attached to
+        numa_node: Many<NumaNode>,
+    }
+}
+
+table! {
+    /// `[policy.node]`: on which nodes a policy holds.
+    pub NodeDraft: "[policy.node]" {
+        /// One or a list, of which any matches
+        hostname: Many<NameGlob>,
+        /// All must be among the labels in `/etc/sriovd.toml`
+        labels: MapOf<Text>,
+    }
+}
+
+table! {
+    /// One `[[policy.vf]]`: what a single VF gets on top.
+    #[schemars(extend("required" = ["index"]))]
+    pub VfDraft: "[[policy.vf]]" {
+        /// Which VF
+        index: Index,
+        /// As in the policy, or an address
+        mac: MacOfOne,
+        /// As in the policy
+        query_rss: Boolean,
+    }
+    with attributes: AttributesDraft
+}
+
+table! {
+    /// The attributes of VFs that policies, single VFs and networks can set.
+    pub AttributesDraft: "the attributes of VFs" {
+        /// Whether the VF's user may do what concerns other VFs, such as receive all packets
+        trust: Boolean,
+        /// The VLAN that the VF is in without knowing: the NIC adds and removes its tag
+        vlan: VlanId,
+        /// The priority in that tag
+        vlan_qos: VlanQos,
+        /// The protocol of that tag
+        vlan_proto: OneOf<VlanProto>,
+        /// Whether packets that the VF sends with another source address than its own are dropped
+        spoof_check: Boolean,
+        /// What the VF can always send
+        min_tx_rate: Rate,
+        /// What the VF can send at most
+        max_tx_rate: Rate,
+        /// The VF's link: as the PF's is, always up, or always down
+        link_state: OneOf<LinkState>,
+    }
+}
+
+table! {
+    /// One `[[network]]`.
+    #[schemars(extend("required" = ["name"]))]
+    pub NetworkDraft: "this network" {
+        /// Unique over all files
+        name: Parsed<NetworkName>,
+        /// The pool whose VF it takes
+        resource: Resource,
+        /// Kubernetes namespace of its NetworkAttachmentDefinition
+        namespace: Namespace,
+        /// The CNI plugin
+        r#type: OneOf<PluginType>,
+        /// The `cniVersion` of the configuration that is written
+        cni_version: CniVersion,
+        /// With `type = "sriov"`
+        mac: Unicast,
+        /// What the container runtime may pass to the plugin, such as `mac`
+        capabilities: MapOf<Boolean>,
+        /// As the CNI plugin takes it
+        ipam: Object,
+        /// Keys of the plugin that have none here, such as `bridge` of `ovs`
+        plugin_config: Object,
+        /// Plugins that follow in the list
+        meta_plugins: List<Object>,
+        /// A CNI plugin or list as given, in place of all other keys but `name`, `resource` and `namespace`
+        config: CniConfig,
+    }
+    with attributes: AttributesDraft
+}
