@@ -298,7 +298,7 @@ impl Settings {
 
     /// The path is for messages only. Errors and warnings are in the order of the text.
     pub fn parse(path: &Path, text: &str) -> Result<Parsed, Vec<Diagnostic>> {
-        let document = Document::parse(path, text).map_err(|fault| vec![fault])?;
+        let document = Document::parse(path, text)?;
         let (draft, mut faults) = document.read();
         let settings = check::settings(&draft, &mut faults);
         let is_wrong = faults.iter().any(Fault::is_error);

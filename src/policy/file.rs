@@ -50,7 +50,7 @@ impl ItemSpans {
 
 /// The path is for messages only. Errors and warnings are in the order of the text.
 pub fn parse(path: &Path, text: &str) -> Result<FileContent, Vec<Diagnostic>> {
-    let document = Document::parse(path, text).map_err(|fault| vec![fault])?;
+    let document = Document::parse(path, text)?;
     let (draft, faults) = document.read::<Draft>();
     let origin = |item: &KeyPath| Origin::File {
         file: path.to_owned(),

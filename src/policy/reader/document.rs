@@ -21,8 +21,8 @@ pub(crate) struct Document<'t> {
 }
 
 impl<'t> Document<'t> {
-    /// The path is for messages only.
-    pub(crate) fn parse(file: &'t Path, text: &'t str) -> Result<Self, Diagnostic> {
+    /// The path is for messages only. An error is one diagnostic, where the text stops being TOML.
+    pub(crate) fn parse(file: &'t Path, text: &'t str) -> Result<Self, Vec<Diagnostic>> {
         let source = SourceText::new(text);
         match DeTable::parse(text) {
             Ok(table) => Ok(Self {
@@ -35,7 +35,7 @@ impl<'t> Document<'t> {
                 let before = text.get(..span.start).unwrap_or_default();
                 let unexpected = text.get(span.clone()).unwrap_or_default();
                 let fault = of_syntax(error.message(), before, unexpected);
-                Err(diagnostic(file, &source, &span, fault))
+                Err(vec![diagnostic(file, &source, &span, fault)])
             }
         }
     }

@@ -41,20 +41,15 @@ impl<'a> At<'a> {
 }
 
 /// A key of a table, which need not be given.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub enum Key<R: Rule> {
     /// The table does not have it.
+    #[default]
     Absent,
     /// It has a value that is not one of its own. The fault is told where the table is read.
     Wrong,
     /// It has this value.
     Given(R::Value),
-}
-
-impl<R: Rule> Default for Key<R> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<R: Rule> Key<R> {
