@@ -29,7 +29,7 @@ mod status;
 mod subject;
 mod table;
 
-use crate::forecast::{self, Forecast};
+use crate::forecast::Forecast;
 use crate::model::HostSnapshot;
 use crate::policy::diagnostic::Diagnostic;
 use crate::report::Status;
@@ -203,7 +203,7 @@ fn plan(arguments: &Arguments, elsewhere: &Elsewhere) -> anyhow::Result<Forecast
     }
     let own = own(arguments);
     let (host, policies) = (own.snapshot()?, own.policies()?);
-    let forecast = forecast::forecast(&host, &policies, &own.memory_for(&host));
+    let forecast = own.forecast(host, &policies, false);
     output::note("this is what sriovd would do if it started now");
     Ok(forecast)
 }

@@ -168,9 +168,10 @@ fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
     if let Some(lost) = &lost {
         journal::state_lost(&lost.path, lost);
     }
-    drop(store.update(|memory| memory.boot(&node.kernel)));
     let store = Arc::new(store);
     let ledger = StateLedger::new(Arc::clone(&store), &root, lost.is_some());
+    let after_boot = !ledger.has_marks();
+    drop(store.update(|memory| memory.start(&node.kernel, after_boot)));
     if let Err(error) = ledger.restore_marks() {
         journal::state_not_saved(&error);
     }

@@ -90,13 +90,27 @@ pub fn forecast(snapshot: &HostSnapshot, policies: &PolicySet, memory: &Memory) 
     forecast_with(snapshot, policies, memory, false)
 }
 
-/// The same with an override: VFs in use may be taken away.
-pub fn forecast_of_force(
-    snapshot: &HostSnapshot,
+/// What a pass would come to that asks VFIO groups before it disturbs VFs. `ask` looks so at a PF, and
+/// is called for those only of which VFs would be disturbed. `force`: as if somebody had said that VFs
+/// in use may be taken away.
+pub fn forecast_asking<E>(
+    mut snapshot: HostSnapshot,
     policies: &PolicySet,
     memory: &Memory,
-) -> Forecast {
-    forecast_with(snapshot, policies, memory, true)
+    force: bool,
+    mut ask: impl FnMut(PciAddress) -> Result<Option<PfSnapshot>, E>,
+) -> Result<Forecast, E> {
+    let first = forecast_with(&snapshot, policies, memory, force);
+    let disturbs = |pf: &&PfForecast| pf.steps.iter().any(|step| step.disruptive);
+    let disturbed: Vec<_> = first.pfs.iter().filter(disturbs).collect();
+    if disturbed.is_empty() {
+        return Ok(first);
+    }
+    for pf in disturbed {
+        let seen = ask(pf.address)?;
+        snapshot.pfs.extend(seen.map(|seen| (pf.address, seen)));
+    }
+    Ok(forecast_with(&snapshot, policies, memory, force))
 }
 
 fn forecast_with(

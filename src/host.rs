@@ -18,12 +18,13 @@ use std::collections::{BTreeMap, BTreeSet};
 pub enum Look {
     /// Without the holders of VFs.
     Plain,
-    /// With the holders of every VF, to be shown: some reads per VF, and nothing is opened. An open
-    /// VFIO group of which no device is open is not seen.
-    ToShow,
-    /// With the holders of every VF, before something is done to all: costs some reads per VF.
+    /// With the holders of every VF and what uses the PF's own interface: some reads per VF, and
+    /// nothing is opened. An open VFIO group of which no device is open is not seen.
     WithHolders,
-    /// With the holders of this VF, and of no other.
+    /// The same, and each VFIO group that nothing tells of is opened to see whether somebody has it:
+    /// a program that opens its group in that instant is refused.
+    Asking,
+    /// With the holders of this VF, and of no other. Its VFIO group is opened too.
     WithHoldersOf(VfIndex),
 }
 

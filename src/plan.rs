@@ -12,6 +12,7 @@ pub mod blocked;
 mod count;
 mod in_use;
 mod kept;
+pub mod memory;
 mod netdev;
 pub mod owned;
 pub mod presumed;
@@ -23,7 +24,8 @@ use crate::model::{Holder, PfSnapshot, Step, VfIndex};
 use crate::policy::resolve::{DesiredPf, Resolution};
 use crate::report::{Pause, Problem, ProblemKind};
 pub use blocked::Blocked;
-pub use owned::{Capability, Memory, OwnedPf};
+pub use memory::{Assignment, Memory};
+pub use owned::{Capability, OwnedPf};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What to do for one PF now, and what is not done and why.

@@ -110,10 +110,11 @@ impl Pass<'_> {
         let mut tries: BTreeMap<Step, usize> = BTreeMap::new();
         let mut failed: Vec<(Step, HostError)> = Vec::new();
         let mut undone = BTreeSet::new();
+        let mut met = Taken::new();
         let mut before = None;
         let mut rounds = 0;
         let end = loop {
-            let mut round = match self.look_and_plan(address, &blocked) {
+            let mut round = match self.look_and_plan(address, &blocked, &met) {
                 Ok(Some(round)) => round,
                 Ok(None) => break End::Gone,
                 Err(error) => break End::Unobservable(error),
@@ -131,9 +132,14 @@ impl Pass<'_> {
             if !failed.is_empty() {
                 let before = before.as_ref().unwrap_or(&round.pf);
                 for (step, error) in failed.drain(..) {
+                    // The next plan says what that means.
+                    if let HostError::InUse { vf, by } = error {
+                        met.entry(vf).or_default().insert(*by);
+                        continue;
+                    }
                     self.remember_failure(&step, &error, before, &round.pf, &mut blocked);
                 }
-                round = match self.look_and_plan(address, &blocked) {
+                round = match self.look_and_plan(address, &blocked, &met) {
                     Ok(Some(round)) => round,
                     Ok(None) => break End::Gone,
                     Err(error) => break End::Unobservable(error),
@@ -173,10 +179,12 @@ impl Pass<'_> {
         }
     }
 
+    /// `met`: who was in the way of a step, of those that a look does not show.
     fn look_and_plan(
         &self,
         address: PciAddress,
         blocked: &Blocked,
+        met: &Taken,
     ) -> Result<Option<Round>, HostError> {
         let Some(pf) = self.host.observe(address, Look::Plain)? else {
             // With the device went all that was set there: nothing is left to undo.
@@ -190,7 +198,13 @@ impl Pass<'_> {
             return Ok(Some(round));
         }
         let seen = self.host.observe(address, Look::WithHolders)?;
-        Ok(seen.map(|pf| self.plan(pf, blocked)))
+        Ok(seen.map(|mut pf| {
+            let holders = pf.holders.get_or_insert_default();
+            for (vf, by) in met.iter().filter(|(vf, _)| pf.vfs.contains_key(vf)) {
+                holders.entry(*vf).or_default().extend(by.iter().cloned());
+            }
+            self.plan(pf, blocked)
+        }))
     }
 
     fn plan(&self, pf: PfSnapshot, blocked: &Blocked) -> Round {

@@ -20,7 +20,7 @@ pub mod podman;
 pub mod pools;
 
 use crate::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot};
-use crate::plan::owned::Assignment;
+use crate::plan::Assignment;
 use crate::policy::libcni::Refusal;
 use crate::policy::resolve::Resolution;
 use crate::policy::{Network, Policy};

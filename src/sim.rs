@@ -9,6 +9,7 @@ pub mod driver;
 mod fault;
 mod hand;
 pub mod ledger;
+mod look;
 mod pf;
 pub mod sample;
 mod step;
@@ -43,6 +44,8 @@ struct State {
     faults: Vec<Fault>,
     blind: BTreeMap<PciAddress, Errno>,
     looks: Vec<fault::Look>,
+    /// How often a PF was looked at.
+    observed: usize,
     hung: usize,
     /// Grows with every release, so that a call hung later is not released by an earlier one.
     releases: usize,
@@ -140,6 +143,11 @@ impl SimHost {
         std::mem::take(&mut self.state().attempts)
     }
 
+    /// How often a PF was looked at since the last time this was called.
+    pub fn take_observed(&self) -> usize {
+        std::mem::take(&mut self.state().observed)
+    }
+
     /// Every action so far that took a VF from a holder. An override does so by intent.
     pub fn violations(&self) -> Vec<Violation> {
         self.state().violations.clone()
@@ -167,7 +175,8 @@ impl SimHost {
         };
         match effect {
             Some(Effect::Fail(errno)) => return Err(as_error(pf, &action.step, errno)),
-            Some(Effect::Nothing) => return Ok(()),
+            // A driver that has no such function says so.
+            Some(Effect::Nothing) if pf.takes(&action.step) => return Ok(()),
             Some(Effect::FewerVfs(to)) => {
                 pf.apply(&Step::SetNumVfs { from: 0, to }, &mut state.around)?;
                 return Err(HostError::NoEffect {
@@ -175,7 +184,14 @@ impl SimHost {
                     found: format!("the number of VFs is {to}"),
                 });
             }
-            Some(Effect::DoAndFail(_) | Effect::Vanish | Effect::Hang) | None => {}
+            Some(Effect::DoAndFail(_) | Effect::Nothing | Effect::Vanish | Effect::Hang) | None => {
+            }
+        }
+        if !action.though_in_use
+            && let Some((vf, by)) = quiet_holder(pf, action)
+        {
+            let by = Box::new(by);
+            return Err(HostError::InUse { vf, by });
         }
         let violations = violations_of(pf, action);
         let result = pf.apply(&action.step, &mut state.around);
@@ -217,7 +233,11 @@ impl Host for SimHost {
         }
         fault::look(&mut state.looks, Some(pf), &pf)?;
         let with_holders = look != Look::Plain;
-        Ok(state.pfs.get(&pf).map(|pf| pf.observed(with_holders)))
+        state.observed += 1;
+        Ok(state.pfs.get(&pf).map(|pf| match look {
+            Look::Asking | Look::WithHoldersOf(_) => pf.asked(),
+            Look::Plain | Look::WithHolders => pf.observed(with_holders),
+        }))
     }
 
     fn apply(&self, action: &Action) -> Result<(), HostError> {
@@ -238,8 +258,15 @@ fn as_error(pf: &SimPf, step: &Step, errno: Errno) -> HostError {
     }
 }
 
-fn violations_of(pf: &SimPf, action: &Action) -> Vec<Violation> {
-    let struck: Vec<VfIndex> = match &action.step {
+/// As the kernel's host sees who has a VFIO group open: right before it is too late.
+fn quiet_holder(pf: &SimPf, action: &Action) -> Option<(VfIndex, Holder)> {
+    let mut struck = struck(pf, action).into_iter();
+    struck.find_map(|vf| Some((vf, pf.quietly_held(vf)?)))
+}
+
+/// The VFs that it takes from whoever uses them.
+fn struck(pf: &SimPf, action: &Action) -> Vec<VfIndex> {
+    match &action.step {
         Step::SetNumVfs { to: 0, .. } => pf.snapshot.vfs.keys().copied().collect(),
         // A VF without driver has nobody to take it from.
         Step::Bind { vf, .. } => {
@@ -247,8 +274,12 @@ fn violations_of(pf: &SimPf, action: &Action) -> Vec<Violation> {
             bound.map(|_| *vf).into_iter().collect()
         }
         _ => Vec::new(),
-    };
-    let held = struck.into_iter().map(|vf| (vf, pf.holders(vf)));
+    }
+}
+
+fn violations_of(pf: &SimPf, action: &Action) -> Vec<Violation> {
+    let held = struck(pf, action).into_iter();
+    let held = held.map(|vf| (vf, pf.holders(vf)));
     held.filter(|(_, holders)| !holders.is_empty())
         .map(|(vf, holders)| Violation {
             action: action.clone(),

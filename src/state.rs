@@ -3,7 +3,7 @@
 
 use crate::file::{self, FileError};
 use crate::model::lenient;
-use crate::plan::owned::Memory;
+use crate::plan::Memory;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

@@ -20,6 +20,8 @@ mod listener;
 mod outputs;
 #[path = "laws/run.rs"]
 mod run;
+#[path = "laws/updown.rs"]
+mod updown;
 #[path = "laws/versions.rs"]
 mod versions;
 #[path = "laws/world.rs"]
@@ -150,6 +152,18 @@ proptest! {
                 prop_assert_eq!(&after, &expected, "died at {} of {}", moment, moments.seen());
             }
         }
+    }
+
+    /// A PF that no policy names any more is up as it was before, unless it has been taken into use or
+    /// has VFs left: at whatever moment of its reset the agent dies.
+    #[test]
+    fn a_pf_is_left_as_it_was_met(
+        world in generate::world(),
+        slot in 0..3usize,
+        was_up in any::<bool>(),
+        by in updown::uses(),
+    ) {
+        updown::check(&world, slot, was_up, by)?;
     }
 
     /// Whatever look of a pass fails: the PF is not gone, what is ours stays ours, and when looks

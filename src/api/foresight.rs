@@ -30,11 +30,8 @@ impl State {
         }
         let foresee = move || {
             let snapshot = look_at(&view, Look::WithHolders, concerned)?;
-            Ok(forecast::forecast(
-                &snapshot,
-                &policies,
-                &view.memory.memory(),
-            ))
+            let ask = |pf| view.host.observe(pf, Look::Asking);
+            forecast::forecast_asking(snapshot, &policies, &view.memory.memory(), false, ask)
         };
         let pfs = api.look(foresee).await?.pfs.into_iter();
         let refused = pfs.map(|mut pf| {

@@ -59,7 +59,7 @@ pub(super) async fn status(Extract(api): Extract<Api>) -> Response {
 pub(super) async fn snapshot(Extract(api): Extract<Api>) -> Written {
     let (view, hung) = (api.view().await?, hung(&api.status()));
     let seen = api
-        .look(move || look_at_all(&view, Look::ToShow, &hung))
+        .look(move || look_at_all(&view, Look::WithHolders, &hung))
         .await?;
     api.write(move || Json(seen).into_response()).await
 }
@@ -94,11 +94,9 @@ pub(super) async fn plan(
         move || {
             // A plan that knows less than a pass would promise what is then refused.
             let snapshot = look_at_all(&view, Look::WithHolders, &hung)?;
-            let forecast = match force {
-                true => forecast::forecast_of_force,
-                false => forecast::forecast,
-            };
-            Ok(forecast(&snapshot, &view.policies, &view.memory.memory()))
+            let ask = |pf| view.host.observe(pf, Look::Asking);
+            let memory = view.memory.memory();
+            forecast::forecast_asking(snapshot, &view.policies, &memory, force, ask)
         }
     };
     let mut forecast = api.look(forecast).await?;

@@ -52,7 +52,7 @@ pub(super) async fn picture(Extract(api): Extract<Api>) -> Result<Response, Prob
     let since = Instant::now();
     let (view, status) = (api.view().await?, api.status());
     let drawn = api.look(move || {
-        let host = look_at_all(&view, Look::ToShow, &hung(&status))?;
+        let host = look_at_all(&view, Look::WithHolders, &hung(&status))?;
         Ok(drawn(&view, &host, &status))
     });
     let svg = Bytes::from(drawn.await?);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::api::{Applied, ApplyRequest};
 use crate::daemon;
-use crate::forecast::{self, Forecast, PfForecast};
+use crate::forecast::{Forecast, PfForecast};
 use crate::report::{Happening, PfReport, PfState, Status};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -92,11 +92,7 @@ fn forecast(
     }
     let own = own(arguments);
     let (host, policies) = (own.snapshot()?, own.policies()?);
-    let memory = own.memory_for(&host);
-    let mut forecast = match asked.force {
-        true => forecast::forecast_of_force(&host, &policies, &memory),
-        false => forecast::forecast(&host, &policies, &memory),
-    };
+    let mut forecast = own.forecast(host, &policies, asked.force);
     let is = |pf: &PfForecast, name: &String| {
         pf.interface.as_ref() == Some(name) || pf.address.to_string() == *name
     };

@@ -3,6 +3,7 @@
 use super::output;
 use crate::agent::{self, Settings};
 use crate::file::under;
+use crate::forecast::{self, Forecast};
 use crate::host::linux::{LinuxHost, OtherDevice};
 use crate::host::{Host, Look};
 use crate::model::HostSnapshot;
@@ -13,6 +14,7 @@ use crate::policy::{Origin, PolicySet};
 use crate::publish::plugins::Plugins;
 use crate::state;
 use anyhow::{Context, anyhow};
+use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -72,6 +74,27 @@ impl<'r> Own<'r> {
         Ok(self.as_settings_say(seen.context("cannot look at this host")?))
     }
 
+    /// What would be done to `host`, with what VFIO groups answer where VFs would be disturbed.
+    pub(super) fn forecast(
+        &self,
+        host: HostSnapshot,
+        policies: &PolicySet,
+        force: bool,
+    ) -> Forecast {
+        let memory = self.memory_for(&host);
+        let linux = LinuxHost::new(self.root.to_owned());
+        let ask = |pf| {
+            Ok::<_, Infallible>(linux.observe(pf, Look::Asking).unwrap_or_else(|error| {
+                output::note(&format!(
+                    "whether a VFIO group of PF {pf} is open is not known: {error}"
+                ));
+                None
+            }))
+        };
+        let Ok(forecast) = forecast::forecast_asking(host, policies, &memory, force, ask);
+        forecast
+    }
+
     /// Without looking for who uses what; `None` where nothing can be seen.
     pub(super) fn glance(&self) -> Option<HostSnapshot> {
         let seen = LinuxHost::new(self.root.to_owned()).snapshot(Look::Plain);
@@ -122,7 +145,7 @@ impl<'r> Own<'r> {
     pub(super) fn memory_for(&self, host: &HostSnapshot) -> Memory {
         let directory = under(self.root, &self.settings_or_default().state_dir);
         let mut memory = state::peek(&directory);
-        memory.boot(&host.node.kernel);
+        memory.start(&host.node.kernel, false);
         memory
     }
 }

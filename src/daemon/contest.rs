@@ -145,7 +145,7 @@ impl Contests {
 fn way_out(step: &Step) -> &'static str {
     match step {
         // Of these no policy can say nothing.
-        Step::SetPfUp { .. } => "stop the other program",
+        Step::SetPfUp { .. } | Step::SetPfDown { .. } => "stop the other program",
         Step::SetNumVfs { .. } => {
             "stop the other program, or leave the number of VFs to it with `external = true`"
         }

@@ -58,7 +58,9 @@ impl Seen {
         let is_same = |index: u32| pf.interface.as_ref().is_some_and(|nic| nic.index == index);
         let possible = match step {
             Step::SetAutoprobe { .. } | Step::SetNumVfs { .. } => pf.interface.is_some(),
-            Step::SetPfUp { interface } | Step::SetPfMtu { interface, .. } => is_same(*interface),
+            Step::SetPfUp { interface }
+            | Step::SetPfDown { interface }
+            | Step::SetPfMtu { interface, .. } => is_same(*interface),
             Step::SetVf { interface, vf, .. } => is_same(*interface) && pf.vfs.contains_key(vf),
             Step::Bind { vf, address, .. } => {
                 pf.vfs.get(vf).is_some_and(|vf| vf.address == *address)

@@ -43,6 +43,12 @@ impl StateLedger {
         self.lost.store(false, Ordering::Relaxed);
     }
 
+    /// Whether there was an agent since the boot: its marks are on a file system that does not outlive
+    /// it.
+    pub(super) fn has_marks(&self) -> bool {
+        self.marks.is_dir()
+    }
+
     /// As remembered: marks do not survive a reboot, what is ours does. Says which were not so.
     pub(super) fn restore_marks(&self) -> Result<BTreeSet<PathBuf>, FileError> {
         self.set_marks()

@@ -6,7 +6,7 @@ use super::{job, journal};
 use crate::events::{Cause, Scope, Trigger};
 use crate::host::HostError;
 use crate::model::{DriverName, PciAddress, VfSnapshot};
-use crate::report::{Happening, ProblemKind, Seen};
+use crate::report::{Happening, Seen};
 use std::sync::Arc;
 
 impl Coordinator {
@@ -127,18 +127,18 @@ impl Coordinator {
     fn concerned_by_vfio(&self, group: Option<u32>) -> Vec<PciAddress> {
         let waits = |slot: &Slot| {
             let seen = slot.seen.as_ref();
-            let refused = seen.is_some_and(|seen| {
-                let mut problems = seen.problems.iter();
-                problems.any(|problem| problem.kind == ProblemKind::InUse)
-            });
+            let refused = seen.is_some_and(|seen| seen.waits_for_vfio(group));
             let is_it = |vf: &VfSnapshot| match group {
                 Some(group) => vf.iommu_group == Some(group),
                 None => vf.driver.as_ref().is_some_and(DriverName::is_vfio),
             };
             let has_it = |seen: &Arc<Seen>| seen.pf.vfs.values().any(is_it);
-            (refused || slot.running.is_some()) && seen.is_none_or(has_it)
+            refused || slot.running.is_some() && seen.is_none_or(has_it)
         };
         let waiting = self.slots.iter().filter(|(_, slot)| waits(slot));
         waiting.map(|(&pf, _)| pf).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,6 @@
 //! Why the host did not do something, and whether trying again can help.
 
-use crate::model::{Errno, Persistence};
+use crate::model::{Errno, Holder, Persistence, VfIndex};
 
 /// Why the host did not do or tell something.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,12 +80,12 @@ pub enum HostError {
         what: String,
     },
     /// This VF came into use after it was looked at.
-    #[error("{what} has just come into use by {by}")]
+    #[error("VF {vf} has just come into use by {by}")]
     InUse {
         /// The VF.
-        what: String,
+        vf: VfIndex,
         /// The holder.
-        by: String,
+        by: Box<Holder>,
     },
     /// An answer that does not have the form the kernel documents.
     #[error("{what}: cannot make sense of {found:?}")]

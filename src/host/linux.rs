@@ -4,6 +4,7 @@ mod apply;
 mod bind;
 mod holders;
 pub mod lock;
+mod managers;
 mod netdev;
 mod observe;
 mod others;

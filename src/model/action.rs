@@ -43,6 +43,10 @@ pub enum Step {
     SetPfUp {
         interface: u32,
     },
+    /// The PF's administrative state down.
+    SetPfDown {
+        interface: u32,
+    },
     SetPfMtu {
         interface: u32,
         mtu: Mtu,
@@ -134,6 +138,7 @@ impl Step {
             Self::SetAutoprobe { .. }
             | Self::SetNumVfs { .. }
             | Self::SetPfUp { .. }
+            | Self::SetPfDown { .. }
             | Self::SetPfMtu { .. } => None,
         }
     }
@@ -144,6 +149,7 @@ impl Step {
             Self::SetAutoprobe { .. } => "set-autoprobe",
             Self::SetNumVfs { .. } => "set-numvfs",
             Self::SetPfUp { .. } => "set-pf-up",
+            Self::SetPfDown { .. } => "set-pf-down",
             Self::SetPfMtu { .. } => "set-pf-mtu",
             Self::SetVf { .. } => "set-vf",
             Self::Bind { .. } => "bind",
@@ -169,6 +175,7 @@ impl fmt::Display for Step {
             }
             Self::SetNumVfs { from, to } => write!(f, "numvfs {from} -> {to}"),
             Self::SetPfUp { .. } => f.write_str("PF up"),
+            Self::SetPfDown { .. } => f.write_str("PF down"),
             Self::SetPfMtu { mtu, .. } => write!(f, "PF mtu {mtu}"),
             Self::SetVf { vf, setting, .. } => write!(f, "VF {vf} {setting}"),
             Self::Bind {

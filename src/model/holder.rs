@@ -50,6 +50,11 @@ pub enum Holder {
         /// The master: a bridge, bond or Open vSwitch datapath.
         to: InterfaceName,
     },
+    /// A network manager has configured the netdev in our namespace.
+    NetworkManager {
+        /// The network manager, such as `systemd-networkd`.
+        program: String,
+    },
     /// The netdev in our namespace carries this address.
     Address {
         /// An address that is not link-local, without its prefix length.
@@ -88,7 +93,8 @@ impl Holder {
             | Self::PacketSocket
             | Self::Xdp
             | Self::TrafficControl { .. }
-            | Self::Route { .. } => true,
+            | Self::Route { .. }
+            | Self::NetworkManager { .. } => true,
             Self::Namespace { .. }
             | Self::VfioGroup { .. }
             | Self::UserspaceDevice
@@ -130,6 +136,7 @@ impl fmt::Display for Holder {
                 write!(f, "traffic control on this host, with qdisc {discipline}")
             }
             Self::Route { to } => write!(f, "this host, with a route to {to}"),
+            Self::NetworkManager { program } => write!(f, "{program}, which has configured it"),
             Self::Enslaved { to } => write!(f, "interface {to}, whose port it is"),
             Self::Address { address } => write!(f, "this host, with address {address}"),
             Self::CniAllocation { netns } => write!(f, "CNI, for {netns}"),

@@ -100,6 +100,9 @@ pub struct PfSnapshot {
     /// The holders of each VF; `None` where they were not looked for.
     #[serde(default)]
     pub holders: Option<BTreeMap<VfIndex, BTreeSet<Holder>>>,
+    /// What uses the PF's own interface; `None` as long as nobody looked.
+    #[serde(default, skip_serializing_if = "is_unused")]
+    pub users: Option<BTreeSet<Holder>>,
 }
 
 impl PfSnapshot {
@@ -117,6 +120,12 @@ impl PfSnapshot {
             Some(interface) => interface.name.to_string(),
             None => self.address.to_string(),
         }
+    }
+
+    /// Whether the interface with this index is its own, and up.
+    pub fn is_up_as(&self, index: u32) -> bool {
+        let interface = self.interface.as_ref();
+        interface.is_some_and(|interface| interface.index == index && interface.up)
     }
 
     /// `None` where the PF has none, or its interface is out of sight.
@@ -243,6 +252,11 @@ pub struct VfInterface {
 
 fn yes() -> bool {
     true
+}
+
+#[expect(clippy::ref_option, reason = "serde asks for it so")]
+fn is_unused(users: &Option<BTreeSet<Holder>>) -> bool {
+    users.as_ref().is_none_or(BTreeSet::is_empty)
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it so")]

@@ -72,6 +72,7 @@ impl Circumstances {
             Step::SetAutoprobe { .. } | Step::Bind { .. } => (None, None),
             Step::SetNumVfs { .. } => (pf.interface.as_ref(), None),
             Step::SetPfUp { .. }
+            | Step::SetPfDown { .. }
             | Step::SetPfMtu { .. }
             | Step::SetVf { .. }
             | Step::SetVfMtu { .. } => (pf.interface.as_ref(), pf.interface.as_ref()),

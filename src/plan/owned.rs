@@ -3,60 +3,14 @@
 mod before;
 
 use super::Plan;
-use crate::model::lenient::Foreign;
 use crate::model::{
-    BindTarget, DriverFacts, DriverName, MacAddress, Mtu, NetworkName, Node, PciAddress,
-    PfSnapshot, Step, VfAttribute, VfIndex, VfSetting, VfSettings, VfSnapshot, VlanProto,
+    BindTarget, DriverFacts, DriverName, MacAddress, Mtu, Node, PfSnapshot, Step, VfAttribute,
+    VfIndex, VfSetting, VfSettings, VfSnapshot, VlanProto,
 };
 use crate::policy::resolve::{Hold, Resolution};
 use crate::policy::{DeviceType, OnRemoval};
-use crate::report::Pauses;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
-
-/// Everything that survives a restart and cannot be observed.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Memory {
-    #[serde(default)]
-    pub pfs: BTreeMap<PciAddress, OwnedPf>,
-    #[serde(default)]
-    pub kernel: String,
-    /// Which VF a network was given last.
-    #[serde(default)]
-    pub assignments: BTreeMap<NetworkName, Assignment>,
-    /// Files that we wrote, so that we remove no other.
-    #[serde(default)]
-    pub files: BTreeSet<PathBuf>,
-    /// What somebody wants to be left alone for now.
-    #[serde(default, skip_serializing_if = "Pauses::is_empty")]
-    pub pauses: Pauses,
-    /// What another version wrote down and this one does not understand.
-    #[serde(skip)]
-    pub foreign: Foreign,
-}
-
-impl Memory {
-    /// What holds a PF, see `OwnedPf::hold_on`.
-    pub fn hold_on(&self, pf: &PfSnapshot) -> Option<&Hold> {
-        self.pfs.get(&pf.address)?.hold_on(pf)
-    }
-
-    /// Something is written down of the PF, and it is not understood.
-    pub fn is_in_doubt(&self, pf: PciAddress) -> bool {
-        self.foreign.contains(&["pfs", &pf.to_string()])
-    }
-
-    /// Another kernel may have learnt what this one's drivers could not.
-    pub fn boot(&mut self, kernel: &str) {
-        if self.kernel != kernel {
-            for pf in self.pfs.values_mut() {
-                pf.unsupported.clear();
-            }
-            kernel.clone_into(&mut self.kernel);
-        }
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OwnedPf {
@@ -69,6 +23,10 @@ pub struct OwnedPf {
     /// It was up with the VFs that it has: if it is down, somebody set it down.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_up: bool,
+    /// The interface, by its index, that we set up for the VFs. Neither has it been seen down since,
+    /// nor used by others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brought_up: Option<u32>,
     /// We set the VF count.
     #[serde(default)]
     pub created_vfs: bool,
@@ -145,14 +103,6 @@ impl Capability {
     }
 }
 
-/// A VF by what stays when its NIC moves to another slot.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Assignment {
-    pub permanent_mac: Option<MacAddress>,
-    pub pf: PciAddress,
-    pub vf: VfIndex,
-}
-
 /// What an attribute goes back to: what was there before us, else the field's usual default.
 fn value_before(attribute: VfAttribute, before: Option<VfSetting>) -> Option<VfSetting> {
     before.or_else(|| attribute.usual())
@@ -195,6 +145,7 @@ pub fn still_owned(
     let Some(mut owned) = known.cloned() else {
         return seen_first(resolution, pf);
     };
+    owned.note_up(pf);
     owned.permanent_mac = owned.permanent_mac.or(pf.permanent_mac());
     let desired = match resolution {
         Resolution::AwaitsName => return Some(owned),
@@ -212,6 +163,9 @@ pub fn still_owned(
         owned.unsupported.clear();
         owned.fresh = None;
         owned.created_vfs &= desired.is_some();
+    } else if desired.is_none() && !owned.created_vfs {
+        // For the VFs of others, who know nothing of us.
+        owned.brought_up = None;
     }
     owned.note_fresh(pf);
     owned.unprobed.retain(|index| {
@@ -330,23 +284,35 @@ impl OwnedPf {
         let is_raised = |&before: &Mtu| mtu.is_some_and(|mtu| mtu != before);
         let has_anything = pf.num_vfs != 0
             || self.mtu_before.as_ref().is_some_and(is_raised)
-            || self.autoprobe_before.is_some_and(|on| on != pf.autoprobe);
+            || self.autoprobe_before.is_some_and(|on| on != pf.autoprobe)
+            || self.brought_up.is_some_and(|index| pf.is_up_as(index));
         let hold = self.hold.as_ref().filter(|_| has_anything);
         hold.filter(|_| self.is_of(pf))
     }
 
     pub(super) fn is_empty(&self) -> bool {
         !self.created_vfs
+            && self.brought_up.is_none()
             && self.mtu_before.is_none()
             && self.autoprobe_before.is_none()
             && self.vfs.is_empty()
     }
 
+    /// Once it is down, whoever sets it up again wants it up. Out of sight it is as it was.
+    fn note_up(&mut self, pf: &PfSnapshot) {
+        let is_used = pf.users.as_ref().is_some_and(|users| !users.is_empty());
+        let is_hidden = pf.interface.is_none() && pf.driver.is_some() && !pf.interface_elsewhere;
+        self.brought_up = (self.brought_up)
+            .filter(|&index| is_hidden || pf.is_up_as(index))
+            .filter(|_| !is_used);
+    }
+
     fn record(&mut self, step: &Step, pf: &PfSnapshot) {
         let seen = |vf: &VfIndex| pf.vfs.get(vf);
         match step {
+            Step::SetPfUp { interface } => self.brought_up = Some(*interface),
             Step::SetNumVfs { to: 0, .. }
-            | Step::SetPfUp { .. }
+            | Step::SetPfDown { .. }
             | Step::Bind {
                 to: BindTarget::Default,
                 ..

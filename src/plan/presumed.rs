@@ -24,6 +24,7 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
         permanent_mac: pf.permanent_mac(),
         hold: None,
         was_up: false,
+        brought_up: None,
         on_removal: desired.on_removal,
         created_vfs,
         mtu_before: has_raised_mtu(desired, pf).then_some(Mtu::ETHERNET),

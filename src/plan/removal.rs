@@ -2,7 +2,7 @@
 
 use super::owned::{OwnedPf, OwnedVf};
 use super::{Input, Plan, count, in_use};
-use crate::model::{BindTarget, Mtu, Step, VfAttribute, VfIndex, VfSnapshot};
+use crate::model::{BindTarget, Mtu, PfSnapshot, Step, VfAttribute, VfIndex, VfSnapshot};
 use crate::policy::{Disruption, OnRemoval};
 use crate::report::ProblemKind;
 
@@ -39,6 +39,20 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
     }
     if let (Some(before), Some(interface)) = (owned.mtu_before, &pf.interface) {
         count::set_mtu(plan, interface.index, interface.mtu, before);
+    }
+    set_down(pf, owned, plan);
+}
+
+/// It was set up for VFs that are gone now. Who uses the PF by now, nothing else tells.
+fn set_down(pf: &PfSnapshot, owned: &OwnedPf, plan: &mut Plan) {
+    let ours = owned.brought_up.filter(|&index| pf.is_up_as(index));
+    let Some(interface) = ours.filter(|_| pf.num_vfs == 0) else {
+        return;
+    };
+    match &pf.users {
+        None => plan.needs_holders = true,
+        Some(users) if users.is_empty() => plan.steps.push(Step::SetPfDown { interface }),
+        Some(_) => {}
     }
 }
 

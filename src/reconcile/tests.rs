@@ -6,6 +6,7 @@ mod failure;
 mod in_use;
 mod lost_memory;
 mod undo;
+mod up;
 mod waiting;
 
 use super::*;
@@ -64,6 +65,13 @@ fn agent(model: DriverModel, policies: Vec<Policy>) -> SimAgent {
     let host = SimHost::default();
     host.plug(SimPf::new(pf(), model));
     SimAgent::new(host, set(policies))
+}
+
+/// With their VFs.
+fn created(policies: Vec<Policy>) -> SimAgent {
+    let mut agent = agent(DriverModel::IGB, policies);
+    converge(&mut agent);
+    agent
 }
 
 fn set(policies: Vec<Policy>) -> PolicySet {

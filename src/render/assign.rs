@@ -2,7 +2,7 @@
 
 use super::pools::{Member, Pools};
 use crate::model::{NetworkName, PciAddress, ResourceName, VfIndex};
-use crate::plan::owned::Assignment;
+use crate::plan::Assignment;
 use crate::policy::Network;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::model::*;
-use crate::plan::owned::Assignment;
+use crate::plan::Assignment;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use crate::policy::resolve::{Claim, DesiredPf, DesiredVf, Resolution};
 use crate::policy::{DeviceType, Disruption, Network, OnRemoval, Origin};
@@ -75,6 +75,7 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
             .map(|index| (VfIndex(index), vf(bus, index)))
             .collect(),
         holders: None,
+        users: None,
     }
 }
 

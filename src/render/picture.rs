@@ -9,7 +9,7 @@ mod svg;
 use crate::model::{
     HostSnapshot, NetworkName, PciAddress, PfSnapshot, VfIndex, VfRange, VfSnapshot,
 };
-use crate::plan::owned::Assignment;
+use crate::plan::Assignment;
 use crate::policy::Network;
 use crate::policy::resolve::{DesiredPf, Resolution};
 use crate::report::{PfReport, PfState};

@@ -2,7 +2,7 @@
 
 use super::View;
 use crate::model::{MacAddress, PfSnapshot, ResourceName, ResourcePrefix, VfIndex, VfSnapshot};
-use crate::plan::owned::Assignment;
+use crate::plan::Assignment;
 use crate::policy::resolve::{Claim, Resolution};
 use crate::policy::{DEFAULT_PREFIX, Policy};
 use std::cmp::Reverse;

@@ -67,7 +67,10 @@ impl Tally {
                     *self.settings.entry(*vf).or_default() += 1;
                 }
                 Step::Bind { vf, .. } => *self.drivers.entry(*vf).or_default() += 1,
-                Step::SetAutoprobe { .. } | Step::SetPfUp { .. } | Step::SetPfMtu { .. } => {}
+                Step::SetAutoprobe { .. }
+                | Step::SetPfUp { .. }
+                | Step::SetPfDown { .. }
+                | Step::SetPfMtu { .. } => {}
             }
         }
     }
@@ -81,7 +84,10 @@ impl Tally {
             }
             Step::SetVf { vf, .. } | Step::SetVfMtu { vf, .. } => self.settings.get_mut(vf),
             Step::Bind { vf, .. } => self.drivers.get_mut(vf),
-            Step::SetAutoprobe { .. } | Step::SetPfUp { .. } | Step::SetPfMtu { .. } => None,
+            Step::SetAutoprobe { .. }
+            | Step::SetPfUp { .. }
+            | Step::SetPfDown { .. }
+            | Step::SetPfMtu { .. } => None,
         };
         if let Some(lacking) = lacking {
             *lacking = lacking.saturating_sub(1);

@@ -28,6 +28,15 @@ impl Seen {
         self.is_refused_for(|by| matches!(by, Holder::VfioGroup { .. } | Holder::UserspaceDevice))
     }
 
+    /// Whether it waits for this VFIO group to be closed, or without one for any.
+    pub(crate) fn waits_for_vfio(&self, group: Option<u32>) -> bool {
+        match group {
+            None => self.is_refused_for_vfio(),
+            Some(closed) => self
+                .is_refused_for(|by| matches!(by, Holder::VfioGroup { group } if *group == closed)),
+        }
+    }
+
     /// A VF is in the way of something, and nothing will tell when it is free.
     pub(crate) fn is_refused_silently(&self) -> bool {
         self.is_refused_for(Holder::ends_silently)

@@ -182,6 +182,7 @@ fn pf_change(step: &Step) -> Option<String> {
         Step::SetNumVfs { .. }
         | Step::SetAutoprobe { .. }
         | Step::SetPfUp { .. }
+        | Step::SetPfDown { .. }
         | Step::SetPfMtu { .. } => step.to_string(),
         Step::SetVf { .. } | Step::Bind { .. } | Step::SetVfMtu { .. } => return None,
     })
@@ -200,6 +201,7 @@ fn vf_change(step: &Step, has_own: impl Fn(VfAttribute) -> bool) -> Option<(VfIn
         Step::SetNumVfs { .. }
         | Step::SetAutoprobe { .. }
         | Step::SetPfUp { .. }
+        | Step::SetPfDown { .. }
         | Step::SetPfMtu { .. } => return None,
     };
     Some((step.vf()?, change))

@@ -124,6 +124,25 @@ impl SimHost {
         self.edit(pf, |pf| pf.hold(vf, by));
     }
 
+    /// A program opens the VFIO group of a VF, and none of its devices.
+    pub fn open_group(&self, pf: PciAddress, vf: VfIndex) {
+        self.edit(pf, |pf| pf.open_group(vf));
+    }
+
+    /// Somebody takes the PF's own interface into use.
+    pub fn use_pf(&self, pf: PciAddress, by: Holder) {
+        self.edit(pf, |pf| {
+            if pf.snapshot.interface.is_some() {
+                pf.users.insert(by);
+            }
+        });
+    }
+
+    /// Nothing uses the PF's own interface any more.
+    pub fn leave_pf(&self, pf: PciAddress) {
+        self.edit(pf, |pf| pf.users.clear());
+    }
+
     /// The VF's last holder lets go of it.
     pub fn release(&self, pf: PciAddress, vf: VfIndex) {
         self.edit(pf, |pf| pf.release(vf));

@@ -4,7 +4,7 @@ use super::driver::DriverModel;
 use super::step::Surroundings;
 use crate::model::{
     DriverName, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PfInterface,
-    PfSnapshot, TxRate, VfIndex, VfInterface, VfSettings, VfSnapshot,
+    PfSnapshot, TxRate, VfIndex, VfInterface, VfSnapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,6 +24,8 @@ pub struct SimPf {
     /// VFs that the kernel's default driver does not get to work: it leaves them alone, or a virtio
     /// device makes no netdev.
     pub dead_vfs: BTreeSet<VfIndex>,
+    /// What uses its own interface.
+    pub users: BTreeSet<Holder>,
     /// VFs whose driver gives up making a netdev so many times that it is bound, and stays bound.
     pub mute_vfs: BTreeMap<VfIndex, u8>,
     /// The driver that let it go, and the netdev that it had made.
@@ -41,6 +43,8 @@ pub(super) struct Hidden {
     pub(super) holders: BTreeSet<Holder>,
     /// The netdev, while it is in another network namespace.
     pub(super) away: Option<VfInterface>,
+    /// Somebody has its VFIO group open and none of its devices, which no look shows.
+    pub(super) open_group: bool,
     /// The netdev that its driver has yet to register.
     coming: Option<VfInterface>,
 }
@@ -103,6 +107,7 @@ impl SimPf {
             count_is_changing: false,
             vfs: BTreeMap::new(),
             holders: None,
+            users: None,
         };
         Self {
             model,
@@ -115,6 +120,7 @@ impl SimPf {
         self.destroy_vfs();
         if let Some(driver) = self.snapshot.driver.take() {
             self.lost = Some((driver, self.snapshot.interface.take()));
+            self.users.clear();
         }
     }
 
@@ -139,32 +145,6 @@ impl SimPf {
         if let Some(interface) = &mut self.snapshot.interface {
             interface.index = supply.interface();
         }
-    }
-
-    pub(super) fn observed(&self, with_holders: bool) -> PfSnapshot {
-        let mut seen = self.snapshot.clone();
-        if let Some(end) = self.listed_vfs.filter(|&end| end < seen.num_vfs) {
-            seen.vf_list_complete = false;
-            for vf in seen.vfs.range_mut(VfIndex(end)..) {
-                vf.1.settings = VfSettings::default();
-            }
-        }
-        seen.vf_list_complete &= !seen.count_is_changing;
-        let (facts, speed) = (
-            seen.facts(),
-            seen.interface.as_ref().and_then(|nic| nic.speed),
-        );
-        for vf in seen.vfs.values_mut() {
-            for setting in vf.settings.iter().collect::<Vec<_>>() {
-                vf.settings.set(facts.tells(setting, speed));
-            }
-        }
-        seen.holders = with_holders.then(|| {
-            let held = self.hidden.iter().filter(|(_, vf)| !vf.holders.is_empty());
-            held.map(|(&index, vf)| (index, vf.holders.clone()))
-                .collect()
-        });
-        seen
     }
 
     pub(super) fn create_vfs(&mut self, count: u16, around: &mut Surroundings) {
@@ -337,6 +317,7 @@ impl SimPf {
         if let Some(hidden) = self.hidden.get_mut(&index) {
             hidden.away = None;
             hidden.coming = None;
+            hidden.open_group = false;
             // Only a record of it outlives what was used.
             hidden.holders.retain(Holder::is_allocation);
         }
@@ -387,6 +368,7 @@ impl From<PfSnapshot> for SimPf {
             listed_vfs,
             late_netdevs: false,
             dead_vfs: BTreeSet::new(),
+            users: snapshot.users.take().unwrap_or_default(),
             mute_vfs: BTreeMap::new(),
             lost: None,
             hidden,

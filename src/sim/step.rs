@@ -42,6 +42,11 @@ impl SimPf {
                 self.settle_link();
                 Ok(())
             }
+            Step::SetPfDown { interface } => {
+                self.netdev(*interface)?.up = false;
+                self.settle_link();
+                Ok(())
+            }
             Step::SetPfMtu { interface, mtu } => {
                 self.check_mtu(*mtu, step)?;
                 self.netdev(*interface)?.mtu = *mtu;
@@ -84,6 +89,12 @@ impl SimPf {
                 Ok(())
             }
         }
+    }
+
+    /// Whether its driver has the function that the step asks for.
+    pub(super) fn takes(&self, step: &Step) -> bool {
+        let settable = self.model.settable;
+        !matches!(step, Step::SetVf { setting, .. } if !settable.contains(&setting.attribute()))
     }
 
     /// In the order in which `sriov_numvfs_store` (drivers/pci/iov.c) looks at things.

@@ -28,6 +28,7 @@ impl SimPf {
             | Holder::PacketSocket
             | Holder::Xdp
             | Holder::TrafficControl { .. }
+            | Holder::NetworkManager { .. }
             | Holder::Route { .. } => vf.interface.is_some(),
             Holder::VfioGroup { .. } | Holder::UserspaceDevice | Holder::UioDevice { .. } => {
                 vf.driver.as_ref().is_some_and(DriverName::is_userspace)
@@ -44,6 +45,22 @@ impl SimPf {
         hidden.holders.insert(by);
     }
 
+    pub(super) fn open_group(&mut self, index: VfIndex) {
+        let driver = self.snapshot.vfs.get(&index).map(|vf| vf.driver.as_ref());
+        let on_vfio = driver.flatten().is_some_and(DriverName::is_vfio);
+        if let Some(hidden) = self.hidden.get_mut(&index).filter(|_| on_vfio) {
+            hidden.open_group = true;
+        }
+    }
+
+    /// Whose group somebody has open, and nothing else tells of it.
+    pub(super) fn quietly_held(&self, index: VfIndex) -> Option<Holder> {
+        let group = self.snapshot.vfs.get(&index)?.iommu_group?;
+        let hidden = self.hidden.get(&index)?;
+        let is_quiet = hidden.open_group && hidden.holders.is_empty();
+        is_quiet.then_some(Holder::VfioGroup { group })
+    }
+
     pub(super) fn release(&mut self, index: VfIndex) {
         let (Some(vf), Some(hidden)) = (
             self.snapshot.vfs.get_mut(&index),
@@ -52,6 +69,7 @@ impl SimPf {
             return;
         };
         hidden.holders.clear();
+        hidden.open_group = false;
         if let Some(interface) = hidden.away.take() {
             vf.interface = Some(interface);
             vf.interface_elsewhere = false;

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::model::*;
-use crate::plan::owned::{Assignment, Capability, OwnedPf, OwnedVf};
+use crate::plan::Assignment;
+use crate::plan::owned::{Capability, OwnedPf, OwnedVf};
 use crate::policy::OnRemoval;
 use crate::report::{Pause, Pauses};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
@@ -44,6 +45,7 @@ fn full() -> Memory {
     let pf = OwnedPf {
         hold: None,
         was_up: false,
+        brought_up: Some(2),
         permanent_mac: Some(parse("3c:fd:fe:00:00:01")),
         on_removal: OnRemoval::Keep,
         created_vfs: true,

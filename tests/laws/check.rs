@@ -202,6 +202,7 @@ fn differs(step: &Step, pf: &PfSnapshot) -> bool {
         Step::SetAutoprobe { on } => *on != pf.autoprobe,
         Step::SetNumVfs { from, to } => *from == pf.num_vfs && *to != pf.num_vfs,
         Step::SetPfUp { .. } => interface.is_some_and(|nic| !nic.up),
+        Step::SetPfDown { .. } => interface.is_some_and(|nic| nic.up),
         Step::SetPfMtu { mtu, .. } => interface.is_some_and(|nic| nic.mtu != *mtu),
         Step::SetVf { setting, .. } => vf.is_some_and(|vf| !is_told(pf, vf, *setting)),
         Step::Bind { from, .. } => vf.is_some_and(|vf| vf.driver == *from),

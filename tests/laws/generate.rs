@@ -14,10 +14,11 @@ use sriovd::policy::{
 use sriovd::sim::{DriverModel, sample};
 use std::collections::BTreeMap;
 
-const KINDS: [&str; 7] = [
+const KINDS: [&str; 8] = [
     "set-autoprobe",
     "set-numvfs",
     "set-pf-up",
+    "set-pf-down",
     "set-pf-mtu",
     "set-vf",
     "bind",
@@ -291,7 +292,9 @@ fn event() -> BoxedStrategy<Event> {
     ];
     let users = prop_oneof![
         2 => (slot(), vf(), holder()).prop_map(|(slot, vf, by)| Hold(slot, vf, by)),
+        1 => (slot(), vf()).prop_map(|(slot, vf)| OpenGroup(slot, vf)),
         1 => (slot(), vf()).prop_map(|(slot, vf)| Release(slot, vf)),
+        1 => (slot(), any::<bool>()).prop_map(|(slot, used)| UsePf(slot, used)),
     ];
     let faults = (slot(), select(&KINDS[..]), fault())
         .prop_map(|(slot, kind, fault)| Fault(slot, kind, fault));

@@ -5,7 +5,7 @@ use super::run::{Run, Seen};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use sriovd::model::{HostSnapshot, NetworkName, Node, PciAddress, PfSnapshot, ResourceName};
-use sriovd::plan::owned::Assignment;
+use sriovd::plan::Assignment;
 use sriovd::policy::Network;
 use sriovd::policy::file;
 use sriovd::policy::resolve::Resolution;

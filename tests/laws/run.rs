@@ -23,6 +23,12 @@ pub(crate) struct Run {
     pub(crate) listener: Listener,
 }
 
+/// By which somebody uses a PF.
+pub(crate) fn used() -> Holder {
+    let address = "192.0.2.9".to_owned();
+    Holder::Address { address }
+}
+
 #[derive(Debug, Clone)]
 pub(crate) struct Seen {
     pub(crate) pf: PfSnapshot,
@@ -108,6 +114,9 @@ impl Run {
             Event::NetdevElsewhere(_, false) => self.show(pf),
             Event::ShortList(_, end) => host.edit(pf, |pf| pf.listed_vfs = *end),
             Event::Hold(_, index, by) => host.hold(pf, vf(index), by.clone()),
+            Event::OpenGroup(_, index) => host.open_group(pf, vf(index)),
+            Event::UsePf(_, true) => host.use_pf(pf, used()),
+            Event::UsePf(_, false) => host.leave_pf(pf),
             Event::Release(_, index) => host.release(pf, vf(index)),
             Event::Vfio(true) => host.install_driver(&"vfio-pci".parse().unwrap()),
             Event::Vfio(false) => host.remove_driver("vfio-pci".parse().unwrap()),
@@ -190,6 +199,7 @@ impl Run {
         {
             self.named.insert(pf);
         }
+        let is_used = (present.as_ref()).is_some_and(|pf| pf.users.iter().any(|it| !it.is_empty()));
         let loses_vfs = present.is_some_and(|pf| pf.count_is_changing);
         self.agent.host.take_attempts();
         let outcome = self.agent.pass_with(pf, progress, false);
@@ -218,6 +228,8 @@ impl Run {
             let is_bind = matches!(step, Step::Bind { .. }) && !new_vfs;
             let bound = step.vf().filter(|vf| is_bind && of_others.contains(vf));
             assert_eq!(bound, None, "a driver that is another's affair: {step}");
+            let down = is_used && matches!(step, Step::SetPfDown { .. });
+            assert!(!down, "a PF in use was set down");
             let hangs = loses_vfs && matches!(step, Step::SetNumVfs { .. });
             assert!(!hangs, "{step} while the NIC goes: the kernel stands still");
         }

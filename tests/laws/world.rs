@@ -131,7 +131,11 @@ pub(crate) enum Event {
     NetdevElsewhere(usize, bool),
     ShortList(usize, Option<u16>),
     Hold(usize, u16, Holder),
+    /// A program opens the VFIO group of a VF and none of its devices.
+    OpenGroup(usize, u16),
     Release(usize, u16),
+    /// The PF's own interface is taken into use, or no more.
+    UsePf(usize, bool),
     Vfio(bool),
     /// udev has still to load the drivers of VFs, or has done so.
     ModulesLate(bool),
@@ -178,7 +182,9 @@ impl Event {
             | NetdevElsewhere(slot, _)
             | ShortList(slot, _)
             | Hold(slot, ..)
+            | OpenGroup(slot, _)
             | Release(slot, _)
+            | UsePf(slot, _)
             | Fault(slot, ..)
             | Pass(slot)
             | Crash(slot, _) => Some(self::slot(*slot)),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 use sriovd::api::{Feed, Request, State, View};
 use sriovd::model::{HostSnapshot, NetworkName, PciAddress};
-use sriovd::plan::owned::Assignment;
+use sriovd::plan::Assignment;
 use sriovd::policy::load::{self, LastGood, Loaded, Trust};
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::reconcile::End;

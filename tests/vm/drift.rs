@@ -255,6 +255,11 @@ fn a_pf_that_is_set_down_stays_down() -> Result<()> {
     host.wait_for(PF, "ready", 3)?;
     // It is as wanted, so that nothing has to wait for it.
     host.run("sriovctl plan")?;
+    // As programs that make bonds do it; a port must be down for that.
+    host.run(
+        "modprobe bonding; ip link add bond0 type bond mode active-backup miimon 100
+         ip link set enp1s0 master bond0 && ip link delete bond0; ip link set enp1s0 down",
+    )?;
     let end = host.journal_end()?;
     host.run("ip link set enp1s0 up")?;
     host.wait_for_news(&end, "cleared: it was set down")?;

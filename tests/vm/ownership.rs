@@ -189,3 +189,58 @@ fn reload_stop_and_start_change_nothing_while_vfs_are_in_use() -> Result<()> {
     );
     Ok(())
 }
+
+/// Waits until the agent has taken its VFs away, and says whether the PF is up then.
+fn is_up_without_policy(host: &Host) -> Result<bool> {
+    let end = host.journal_end()?;
+    host.run("rm /etc/sriov.d/10-test.toml")?;
+    host.wait_for_news(&end, "3 VFs removed")?;
+    host.wait_for(PF, "unmanaged", 0)?;
+    host.assert_second_pass_is_empty()?;
+    let flags = host.link("enp1s0")?["flags"].take();
+    let flags = flags.as_array().cloned().unwrap_or_default();
+    Ok(flags.iter().any(|flag| flag == "UP"))
+}
+
+#[test]
+fn a_pf_that_was_set_up_for_its_vfs_is_set_down_unless_somebody_uses_it() -> Result<()> {
+    let few = "[[policy]]\nname = \"few\"\nnum_vfs = 3\nmatch.vendor = \"8086\"\n";
+    let host = Host::with_policy(few)?;
+    host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    let again = || -> Result<()> {
+        host.run("ip addr flush dev enp1s0; ip link set enp1s0 down")?;
+        host.policy("10-test.toml", few)?;
+        host.wait_for(PF, "ready", 3)
+    };
+    let end = host.journal_end()?;
+    ensure!(!is_up_without_policy(&host)?);
+    ensure!(host.journal_after(&end)?.contains("3 VFs removed; PF down"));
+
+    again()?;
+    // What it has done outlives the agent.
+    host.run("sriovctl pause enp1s0 && rm /etc/sriov.d/10-test.toml && systemctl restart sriovd")?;
+    host.run("sriovctl resume enp1s0")?;
+    host.wait("! ip link show up | grep -q enp1s0:")?;
+
+    again()?;
+    host.run("ip addr add 192.0.2.1/24 dev enp1s0")?;
+    ensure!(is_up_without_policy(&host)?, "it has an address");
+
+    again()?;
+    host.run("ip link set enp1s0 down; sriovctl apply enp1s0; ip link set enp1s0 up; sriovctl apply enp1s0")?;
+    ensure!(is_up_without_policy(&host)?, "somebody has set it up");
+
+    again()?;
+    host.run("ip link add br0 type bridge && ip link set enp1s0 master br0")?;
+    ensure!(is_up_without_policy(&host)?, "it is a port");
+    host.run("ip link delete br0")?;
+
+    // A network manager that gives it no address.
+    let network = "[Match]\nName=enp1s0\n[Network]\nLinkLocalAddressing=no\nIPv6AcceptRA=no\n";
+    again()?;
+    host.put(network, "/run/systemd/network/10-pf.network", 0o644)?;
+    host.run("systemctl unmask --runtime systemd-networkd; systemctl start systemd-networkd")?;
+    host.wait("grep -qx ADMIN_STATE=configured /run/systemd/netif/links/$(cat /sys/class/net/enp1s0/ifindex)")?;
+    ensure!(is_up_without_policy(&host)?, "networkd has it");
+    Ok(())
+}

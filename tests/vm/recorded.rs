@@ -89,6 +89,8 @@ impl Stage {
         let Some(pf) = &mut self.pf else {
             return self;
         };
+        // Not every look looks for them.
+        pf.users = pf.users.take().filter(|users| !users.is_empty());
         if let Some(interface) = &mut pf.interface {
             interface.index = 0;
         }

@@ -2,7 +2,7 @@
 
 use crate::file::{FileError, under};
 use crate::model::{NetworkName, PciAddress};
-use crate::plan::owned::Assignment;
+use crate::plan::Assignment;
 use crate::policy::Network;
 use crate::render::OutputSettings;
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,10 +4,10 @@ use super::bind::bind;
 use super::holders::lent;
 use super::lock::lock;
 use super::observe::{holders_of, observe};
-use super::{Links, Tree, device, if_present, vf_indexes, virtfn};
+use super::{Links, Tree, device, if_present, user_space, vf_indexes, virtfn};
 use crate::host::netlink::{self, Netlink, NetlinkError};
 use crate::host::{HostError, Look};
-use crate::model::{Action, Errno, PciAddress, Step, VfIndex, VfSetting};
+use crate::model::{Action, Errno, Holder, PciAddress, Step, VfIndex, VfSetting};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
@@ -24,6 +24,12 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             let what = "setting the PF up".to_owned();
             ask(tree, &device(pf), *interface, what, |netlink| {
                 netlink.set_up(*interface)
+            })
+        }
+        Step::SetPfDown { interface } => {
+            let what = "setting the PF down".to_owned();
+            ask(tree, &device(pf), *interface, what, |netlink| {
+                netlink.set_down(*interface)
             })
         }
         Step::SetPfMtu { interface, mtu } => {
@@ -121,27 +127,47 @@ pub(super) fn still_free(
     if action.though_in_use {
         return Ok(());
     }
-    let holders = match concerned {
-        Some(vf) => [(vf, holders_of(tree, links, action.pf, vf)?)].into(),
-        None => {
-            let seen = observe(tree, links, action.pf, Look::WithHolders)?;
-            // What was not looked for may be there.
-            let holders = seen.and_then(|pf| pf.holders);
-            holders.ok_or_else(|| HostError::Gone {
-                what: format!("PF {}", action.pf),
-            })?
+    let found = match concerned {
+        Some(vf) => {
+            let by = holders_of(tree, links, action.pf, vf)?.into_iter().next();
+            by.map(|by| (vf, by))
         }
+        None => first_holder(tree, links, action.pf)?,
     };
-    let mut held = holders
-        .into_iter()
-        .flat_map(|(vf, by)| by.into_iter().map(move |by| (vf, by)));
-    match held.next() {
+    match found {
         None => Ok(()),
         Some((vf, by)) => Err(HostError::InUse {
-            what: format!("VF {vf}"),
-            by: by.to_string(),
+            vf,
+            by: Box::new(by),
         }),
     }
+}
+
+/// One of those who use the VFs. VFIO groups are asked only where nothing else tells of a user, and
+/// none after one that is open.
+fn first_holder(
+    tree: &Tree,
+    links: &mut dyn Links,
+    pf: PciAddress,
+) -> Result<Option<(VfIndex, Holder)>, HostError> {
+    let seen = observe(tree, links, pf, Look::WithHolders)?;
+    // What was not looked for may be there.
+    let gone = || HostError::Gone {
+        what: format!("PF {pf}"),
+    };
+    let seen = seen.ok_or_else(gone)?;
+    let held = seen.holders.ok_or_else(gone)?;
+    let mut held = held.into_iter();
+    let told = held.find_map(|(vf, by)| Some((vf, by.into_iter().next()?)));
+    if told.is_some() {
+        return Ok(told);
+    }
+    for (&index, vf) in &seen.vfs {
+        if let Some(by) = user_space::open_group(tree, vf)? {
+            return Ok(Some((index, by)));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn set_num_vfs(

@@ -2,9 +2,9 @@
 
 use super::netdev::Netdev;
 use super::quiet::{self, Quiet};
-use super::{Links, Tree, if_present, user_space};
+use super::{Links, Tree, if_present, managers, user_space};
 use crate::host::HostError;
-use crate::host::netlink::NetlinkError;
+use crate::host::netlink::{InterfaceAddress, NetlinkError};
 use crate::model::allocation::ALLOCATIONS;
 use crate::model::{Allocation, Holder, PciAddress, VfIndex, VfSnapshot};
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +14,8 @@ use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
-/// Whether a VFIO group is opened to see that nobody else has it.
+/// Whether the VFIO group of a VF of which nothing else tells a user is opened, to see that nobody
+/// else has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Groups {
     Asked,
@@ -33,16 +34,9 @@ pub(super) fn find(
     } else {
         BTreeMap::new()
     };
-    let addresses = if netdevs.is_empty() {
-        Vec::new()
-    } else {
-        let addresses = links.addresses();
-        addresses.map_err(|error| error.while_doing("reading addresses".to_owned()))?
-    };
-    let in_place = if netdevs.is_empty() {
-        Quiet::default()
-    } else {
-        Quiet::read(tree, links)?
+    let in_place = match netdevs.is_empty() {
+        true => InPlace::default(),
+        false => InPlace::read(tree, links)?,
     };
     let children = children(tree)?;
     let mut found = BTreeMap::new();
@@ -54,29 +48,76 @@ pub(super) fn find(
             });
         }
         if let Some(driver) = vf.driver.as_ref().filter(|driver| driver.is_userspace()) {
-            holders.extend(user_space::holder(tree, vf, driver, groups)?);
+            holders.extend(user_space::holder(tree, vf, driver)?);
         }
         if let Some(netdev) = netdevs.get(index) {
-            let uppers = netdev.uppers(tree)?.into_iter();
-            holders.extend(uppers.map(|to| Holder::Enslaved { to }));
-            let own = addresses
-                .iter()
-                .filter(|address| address.interface == netdev.index && !address.is_link_local());
-            holders.extend(own.map(|own| Holder::Address {
-                address: own.address.to_string(),
-            }));
-            holders.extend(in_place.holders(links, netdev.index)?);
+            holders.extend(in_place.holders(tree, links, netdev)?);
         }
         if vf.driver.is_some() {
             holders.extend(quiet::rdma(tree, links, vf.address)?);
         }
         holders.extend(lent(tree, vf.address)?);
         holders.extend(children.get(&vf.address).into_iter().flatten().cloned());
+        if holders.is_empty() && groups == Groups::Asked {
+            holders.extend(user_space::open_group(tree, vf)?);
+        }
         if !holders.is_empty() {
             found.insert(*index, holders);
         }
     }
     Ok(found)
+}
+
+/// What uses the PF's own interface. Its VFs are no users of it.
+pub(super) fn of_pf(
+    tree: &Tree,
+    links: &mut dyn Links,
+    pf: PciAddress,
+    netdev: Option<&Netdev>,
+) -> Result<BTreeSet<Holder>, HostError> {
+    let mut users = BTreeSet::new();
+    if let Some(netdev) = netdev {
+        users.extend(InPlace::read(tree, links)?.holders(tree, links, netdev)?);
+        users.extend(managers::networkd(tree, netdev.index)?);
+    }
+    users.extend(quiet::rdma(tree, links, pf)?);
+    Ok(users)
+}
+
+/// What is read at once for all netdevs that are in our namespace.
+#[derive(Debug, Default)]
+struct InPlace {
+    addresses: Vec<InterfaceAddress>,
+    quiet: Quiet,
+}
+
+impl InPlace {
+    fn read(tree: &Tree, links: &mut dyn Links) -> Result<Self, HostError> {
+        let addresses = links.addresses();
+        Ok(Self {
+            addresses: addresses
+                .map_err(|error| error.while_doing("reading addresses".to_owned()))?,
+            quiet: Quiet::read(tree, links)?,
+        })
+    }
+
+    fn holders(
+        &self,
+        tree: &Tree,
+        links: &mut dyn Links,
+        netdev: &Netdev,
+    ) -> Result<Vec<Holder>, HostError> {
+        let uppers = netdev.uppers(tree)?.into_iter();
+        let mut found: Vec<_> = uppers.map(|to| Holder::Enslaved { to }).collect();
+        let own = self.addresses.iter();
+        let own =
+            own.filter(|address| address.interface == netdev.index && !address.is_link_local());
+        found.extend(own.map(|own| Holder::Address {
+            address: own.address.to_string(),
+        }));
+        found.extend(self.quiet.holders(links, netdev.index)?);
+        Ok(found)
+    }
 }
 
 /// The names of the namespaces that our VFs' netdevs went to, as far as they can be found out: an

@@ -152,20 +152,24 @@ fn observe_present(
     let count_is_changing = announced_otherwise || vfs.len() != listed_vfs;
     let holders = match look {
         Look::Plain => None,
-        Look::ToShow => Some(holders::find(
+        Look::WithHolders => Some(holders::find(
             tree,
             links,
             &vfs,
             &netdevs,
             Groups::AsToldByFiles,
         )?),
-        Look::WithHolders => Some(holders::find(tree, links, &vfs, &netdevs, Groups::Asked)?),
+        Look::Asking => Some(holders::find(tree, links, &vfs, &netdevs, Groups::Asked)?),
         Look::WithHoldersOf(vf) => {
             let mut one = vfs.clone();
             one.retain(|index, _| *index == vf);
             netdevs.retain(|index, _| *index == vf);
             Some(holders::find(tree, links, &one, &netdevs, Groups::Asked)?)
         }
+    };
+    let users = match look {
+        Look::Plain | Look::WithHoldersOf(_) => None,
+        Look::WithHolders | Look::Asking => Some(holders::of_pf(tree, links, pf, own.as_ref())?),
     };
 
     let udev_device = format!("+pci:{pf}");
@@ -196,6 +200,7 @@ fn observe_present(
         count_is_changing,
         vfs,
         holders,
+        users,
     })
 }
 

@@ -1,6 +1,5 @@
 //! Whether a program has a VF open that a user-space driver keeps for it.
 
-use super::holders::Groups;
 use super::{Tree, device, if_present};
 use crate::host::HostError;
 use crate::model::{DriverName, Errno, Holder, VfSnapshot};
@@ -9,7 +8,6 @@ pub(super) fn holder(
     tree: &Tree,
     vf: &VfSnapshot,
     driver: &DriverName,
-    groups: Groups,
 ) -> Result<Option<Holder>, HostError> {
     if driver.is_uio() {
         return uio(tree, vf, driver);
@@ -17,16 +15,24 @@ pub(super) fn holder(
     // Enabled while somebody has it open: vfio drivers leave it disabled until then.
     let enabled = if_present(tree.read(device(vf.address).join("enable")))?;
     let open = enabled.is_some_and(|enabled| enabled == "1");
-    let group = vf.iommu_group.filter(|_| driver.is_vfio());
-    let ask = |group| match groups {
-        Groups::Asked => group_is_open(tree, group),
-        Groups::AsToldByFiles => Ok(false),
-    };
-    Ok(match group {
-        Some(group) if open || ask(group)? => Some(Holder::VfioGroup { group }),
-        None if open => Some(Holder::UserspaceDevice),
-        _ => None,
+    Ok(match group(vf) {
+        _ if !open => None,
+        Some(group) => Some(Holder::VfioGroup { group }),
+        None => Some(Holder::UserspaceDevice),
     })
+}
+
+fn group(vf: &VfSnapshot) -> Option<u32> {
+    let on_vfio = vf.driver.as_ref().is_some_and(DriverName::is_vfio);
+    vf.iommu_group.filter(|_| on_vfio)
+}
+
+/// Of a VF of which no file tells that it is open: whether its group is.
+pub(super) fn open_group(tree: &Tree, vf: &VfSnapshot) -> Result<Option<Holder>, HostError> {
+    match group(vf) {
+        Some(group) if group_is_open(tree, group)? => Ok(Some(Holder::VfioGroup { group })),
+        _ => Ok(None),
+    }
 }
 
 /// A group can be open without any of its devices. It takes one opener, and this one may come in

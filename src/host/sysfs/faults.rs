@@ -12,7 +12,7 @@ pub(crate) struct Faults(Arc<Mutex<Plan>>);
 
 #[derive(Debug, Default)]
 struct Plan {
-    accesses: usize,
+    accesses: Vec<PathBuf>,
     fails: Option<(usize, Errno)>,
     struck: Option<PathBuf>,
 }
@@ -31,10 +31,15 @@ impl Faults {
         std::mem::take(&mut *self.0.lock().unwrap()).struck
     }
 
+    /// What was accessed since the last `fail` or `end`, or since this was called.
+    pub(crate) fn take_accesses(&self) -> Vec<PathBuf> {
+        std::mem::take(&mut self.0.lock().unwrap().accesses)
+    }
+
     pub(crate) fn strike(&self, path: &Path) -> io::Result<()> {
         let mut plan = self.0.lock().unwrap();
-        let number = plan.accesses;
-        plan.accesses += 1;
+        let number = plan.accesses.len();
+        plan.accesses.push(path.to_owned());
         match plan.fails {
             Some((fails, errno)) if fails == number => {
                 plan.struck = Some(path.to_owned());

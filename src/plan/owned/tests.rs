@@ -1,7 +1,7 @@
 //! What is remembered, and when it is forgotten.
 
 use super::*;
-use crate::model::{TxRate, Vlan};
+use crate::model::{PciAddress, TxRate, Vlan};
 use crate::policy::resolve::DesiredPf;
 use crate::policy::{NumVfs, Policy, PolicySet};
 use crate::sim::{DriverModel, SimHost, SimPf, sample};
@@ -103,6 +103,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
     let expected = OwnedPf {
         hold: None,
         was_up: false,
+        brought_up: None,
         permanent_mac: pf.permanent_mac(),
         on_removal: OnRemoval::Keep,
         created_vfs: true,
@@ -158,7 +159,7 @@ fn steps_that_undo_are_not_owned() {
     let pf = pf(1);
     let steps = vec![
         Step::SetNumVfs { from: 1, to: 0 },
-        Step::SetPfUp { interface: 1 },
+        Step::SetPfDown { interface: 1 },
         bind(&pf, BindTarget::Default),
     ];
     let resolution = desired(&pf, |_| ());
@@ -405,24 +406,6 @@ fn the_mtu_of_a_netdev_is_forgotten_with_its_driver() {
     let wanted = desired(&pf, |policy| policy.mtu = Some(mtu(9000)));
     assert!(matches!(&wanted, Resolution::Desired(pf) if DesiredPf::clone(pf).mtu.is_some()));
     assert_eq!(still(&owned, &wanted, &pf).unwrap().mtu_before, None);
-}
-
-#[test]
-fn what_a_driver_lacks_is_learnt_anew_with_another_kernel() {
-    let mut memory = Memory::default();
-    memory.boot("6.12.1");
-    let igb = OwnedPf {
-        unsupported: [Capability::MinTxRate].into(),
-        ..OwnedPf::default()
-    };
-    let address = "0000:01:00.0".parse().unwrap();
-    memory.pfs.insert(address, igb);
-    let learnt = memory.clone();
-    memory.boot("6.12.1");
-    assert_eq!(memory, learnt);
-    memory.boot("6.12.2");
-    assert_eq!(memory.pfs, BTreeMap::from([(address, OwnedPf::default())]));
-    assert_eq!(memory.kernel, "6.12.2");
 }
 
 #[test]

@@ -127,6 +127,7 @@ impl Hold {
             count_is_changing: pf.count_is_changing,
             vfs: BTreeMap::new(),
             holders: None,
+            users: None,
         }
     }
 }

@@ -4,12 +4,6 @@ use super::*;
 use crate::model::BindTarget;
 use crate::policy::Disruption;
 
-fn created(policies: Vec<Policy>) -> SimAgent {
-    let mut agent = agent(DriverModel::IGB, policies);
-    converge(&mut agent);
-    agent
-}
-
 #[test]
 fn a_count_is_not_changed_under_a_vf_in_use_and_changes_when_it_is_released() {
     let mut agent = created(vec![policy("a", count(4))]);
@@ -174,4 +168,52 @@ fn a_vf_that_was_lent_meanwhile_is_changed_only_by_who_may_take_it() {
     assert_eq!(may_take(Disruption::WhenUnused, false), never);
     assert_eq!(may_take(Disruption::WhenUnused, true), always);
     assert!(may_take(Disruption::Always, false).contains(&true));
+}
+
+#[test]
+fn who_shows_only_when_the_vf_is_about_to_be_taken_is_named_like_others() {
+    let mut agent = created(vec![policy("a", |policy| {
+        policy.num_vfs = Some(NumVfs::Count(4));
+        policy.device_type = DeviceType::Driver(vfio());
+    })]);
+    agent.host.open_group(pf(), VfIndex(2));
+    let group = vf(&agent, 2).iommu_group.unwrap();
+    edit(&mut agent, count(3));
+    for _ in 0..2 {
+        let outcome = agent.pass(pf());
+        assert_eq!(kinds(&outcome), [(ProblemKind::InUse, None)]);
+        let reason = &problems(&outcome)[0].reason;
+        let named = format!("VF 2 is in use by VFIO group {group} ");
+        assert!(reason.contains(&named), "{reason}");
+        assert!(!outcome.blocked.awaits_retry(), "its closing is an event");
+        assert_eq!(done(&outcome), [""; 0]);
+    }
+    edit(&mut agent, |policy| {
+        policy.num_vfs = Some(NumVfs::Count(4));
+        policy.device_type = DeviceType::Netdevice;
+        policy.names_driver = true;
+    });
+    let outcome = agent.pass(pf());
+    assert_eq!(kinds(&outcome), [(ProblemKind::InUse, Some(2))]);
+    assert_eq!(drivers(&agent), ["igbvf", "igbvf", "vfio-pci", "igbvf"]);
+    agent.host.release(pf(), VfIndex(2));
+    converge(&mut agent);
+}
+
+/// A pass looks at the PF once for each round, however many VFs it binds.
+#[test]
+fn looks_do_not_grow_with_the_vfs_that_are_bound() {
+    let looks_for = |vfs: u16| {
+        let mut agent = agent(DriverModel::I40E, vec![policy("a", count(vfs))]);
+        converge(&mut agent);
+        edit(&mut agent, |policy| {
+            policy.device_type = DeviceType::Driver(vfio())
+        });
+        agent.host.take_observed();
+        let bound = agent.pass(pf()).performed.len();
+        assert!(bound >= usize::from(vfs));
+        agent.host.take_observed()
+    };
+    assert!(looks_for(2) <= 6);
+    assert_eq!(looks_for(2), looks_for(60));
 }

@@ -1,10 +1,11 @@
 //! Steps on a prepared tree, and what the kernel's refusals become.
 
 use crate::host::linux::prepared::{PF, Prepared, pci, pf, vf_address};
-use crate::host::{Host, HostError, linux::LinuxHost};
-use crate::model::{Action, BindTarget, Errno, Step, VfIndex, VfSetting};
+use crate::host::{Host, HostError, Look, linux::LinuxHost};
+use crate::model::{Action, BindTarget, Errno, Holder, Step, VfIndex, VfSetting};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
+use std::path::PathBuf;
 
 /// No link has it.
 const NO_INTERFACE: u32 = 0x7fff_fff0;
@@ -166,8 +167,8 @@ fn a_vf_that_came_into_use_since_it_was_looked_at_is_left_alone() {
         to: BindTarget::Default,
     };
     let in_use = HostError::InUse {
-        what: "VF 1".to_owned(),
-        by: "VFIO group 21 (fuser -v /dev/vfio/21 names the process)".to_owned(),
+        vf: VfIndex(1),
+        by: Box::new(Holder::VfioGroup { group: 21 }),
     };
     for step in [Step::SetNumVfs { from: 2, to: 0 }, bind] {
         assert_eq!(apply(&host, step), Err(in_use.clone()));
@@ -178,4 +179,86 @@ fn a_vf_that_came_into_use_since_it_was_looked_at_is_left_alone() {
     let step = Step::SetNumVfs { from: 2, to: 0 };
     assert!(apply(&host, step).is_err_and(|error| error != in_use));
     assert_eq!(numvfs(), "0");
+}
+
+/// A pass that opens a group keeps it from a program that opens it in that instant.
+#[test]
+fn vfio_groups_are_opened_once_right_before_and_none_after_one_that_is_in_use() {
+    let host = Prepared::with_pf();
+    for vf in 0..3 {
+        host.vf(vf, "vfio-pci");
+        host.file(&format!("{}/enable", pci(&vf_address(vf).to_string())), "0");
+        host.file(&format!("dev/vfio/{}", 20 + vf), "");
+    }
+    let faults = host.tree.faults();
+    let groups = |accesses: &[PathBuf]| -> Vec<String> {
+        let groups = accesses
+            .iter()
+            .filter(|path| path.parent().unwrap().ends_with("dev/vfio"));
+        groups
+            .map(|path| path.file_name().unwrap().to_string_lossy().into_owned())
+            .collect()
+    };
+    let look = |look| {
+        let linux = LinuxHost {
+            tree: host.tree.clone(),
+        };
+        linux.observe(pf(), look).unwrap();
+        groups(&faults.take_accesses())
+    };
+    faults.take_accesses();
+    assert_eq!(look(Look::WithHolders), [""; 0]);
+    assert_eq!(look(Look::Asking), ["20", "21", "22"]);
+    assert_eq!(look(Look::WithHoldersOf(VfIndex(1))), ["21"]);
+
+    let none = Step::SetNumVfs { from: 3, to: 0 };
+    drop(apply(&host, none.clone()));
+    let accesses = faults.take_accesses();
+    assert_eq!(groups(&accesses), ["20", "21", "22"]);
+    // As the kernel answers while somebody has it.
+    let at = accesses
+        .iter()
+        .position(|path| path.ends_with("dev/vfio/21"));
+    faults.fail(at.unwrap(), Errno::BUSY);
+    let in_use = |vf: u16| HostError::InUse {
+        vf: VfIndex(vf),
+        by: Box::new(Holder::VfioGroup {
+            group: u32::from(20 + vf),
+        }),
+    };
+    assert_eq!(apply(&host, none.clone()), Err(in_use(1)));
+    assert_eq!(groups(&faults.take_accesses()), ["20", "21"]);
+    faults.end();
+    host.file(&format!("{}/enable", pci(&vf_address(2).to_string())), "1");
+    assert_eq!(apply(&host, none), Err(in_use(2)));
+    assert_eq!(groups(&faults.take_accesses()), [""; 0]);
+}
+
+/// So that binding all VFs costs as much for each as binding one.
+#[test]
+fn binding_a_vf_looks_at_no_other() {
+    let accesses_with = |vfs: u16| {
+        let host = Prepared::with_pf();
+        for vf in 0..vfs {
+            host.vf(vf, "vfio-pci");
+            host.file(&format!("{}/enable", pci(&vf_address(vf).to_string())), "0");
+        }
+        host.tree.faults().take_accesses();
+        let bind = Step::Bind {
+            vf: VfIndex(0),
+            address: vf_address(0),
+            from: Some("vfio-pci".parse().unwrap()),
+            to: BindTarget::Default,
+        };
+        drop(apply(&host, bind));
+        let accesses = host.tree.faults().take_accesses();
+        let of_others = accesses.iter().filter(|path| {
+            let mut others = (1..vfs).map(|vf| vf_address(vf).to_string());
+            others.any(|other| path.to_string_lossy().contains(&other))
+        });
+        assert_eq!(of_others.count(), 0);
+        accesses.len()
+    };
+    assert!(accesses_with(1) > 5);
+    assert_eq!(accesses_with(1), accesses_with(64));
 }

@@ -2,7 +2,7 @@
 
 use crate::host::Look;
 use crate::host::linux::observe::observe;
-use crate::host::linux::prepared::{Answers, Prepared, pci, pf, vf_address};
+use crate::host::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
 use crate::host::netlink::InterfaceAddress;
 use crate::model::{Holder, VfIndex};
 use std::collections::{BTreeMap, BTreeSet};
@@ -177,4 +177,60 @@ fn devices_on_top() {
         holders(&host, &mut Answers::default()),
         BTreeMap::from([(VfIndex(0), expected)])
     );
+}
+
+fn users(host: &Prepared, answers: &mut Answers) -> Vec<Holder> {
+    let seen = observe(&host.tree, answers, pf(), Look::WithHolders);
+    seen.unwrap().unwrap().users.unwrap().into_iter().collect()
+}
+
+#[test]
+fn what_uses_the_pf_itself() {
+    let host = Prepared::with_pf();
+    let mut answers = Answers::with_vfs(0);
+    assert_eq!(users(&host, &mut answers), []);
+    let plain = observe(&host.tree, &mut answers, pf(), Look::Plain);
+    assert_eq!(plain.unwrap().unwrap().users, None);
+
+    let networkd = format!("run/systemd/netif/links/{INDEX}");
+    for (state, is_used) in [
+        ("unmanaged", false),
+        ("pending", false),
+        ("configuring", true),
+        ("configured", true),
+    ] {
+        host.file(
+            &networkd,
+            &format!("# private\nADMIN_STATE={state}\nOPER_STATE=up\n"),
+        );
+        let program = "systemd-networkd".to_owned();
+        let manager = is_used.then_some(Holder::NetworkManager { program });
+        assert_eq!(
+            users(&host, &mut answers),
+            Vec::from_iter(manager),
+            "{state}"
+        );
+    }
+    host.remove(&networkd);
+
+    answers.addresses = vec![address(INDEX, "fe80::1"), address(5, "10.0.0.1")];
+    assert_eq!(users(&host, &mut answers), []);
+    answers.addresses.push(address(INDEX, "10.0.0.2"));
+    answers.routes.insert(INDEX, vec!["10.1.0.0/16".to_owned()]);
+    host.link(
+        &format!("sys/bus/pci/devices/{PF}/net/ens1/upper_bond0"),
+        "../bond0",
+    );
+    let expected = [
+        Holder::Route {
+            to: "10.1.0.0/16".to_owned(),
+        },
+        Holder::Enslaved {
+            to: "bond0".parse().unwrap(),
+        },
+        Holder::Address {
+            address: "10.0.0.2".to_owned(),
+        },
+    ];
+    assert_eq!(users(&host, &mut answers), expected);
 }

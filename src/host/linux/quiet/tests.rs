@@ -43,7 +43,7 @@ fn found(host: &Prepared, answers: &mut Answers) -> BTreeSet<Holder> {
     for look in [
         Look::WithHolders,
         Look::WithHoldersOf(VfIndex(0)),
-        Look::ToShow,
+        Look::Asking,
     ] {
         let seen = observe(&host.tree, answers, pf(), look).unwrap().unwrap();
         let by_vf = seen.holders.unwrap();
