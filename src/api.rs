@@ -3,6 +3,7 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
+//! | `GET /v1/world` | [`World`]; as server-sent events [`WorldChange`](crate::model::world::WorldChange)s |
 //! | `GET /v1/snapshot` | [`HostSnapshot`](crate::model::HostSnapshot), looked at now |
 //! | `GET /v1/plan` | [`Forecast`](crate::forecast::Forecast): what a pass would do now |
 //! | `GET /v1/pfs`, `/v1/pfs/{pf}` | [`PfDetail`]: what the last pass saw and what is wanted |
@@ -36,10 +37,11 @@ mod stream;
 mod tls;
 
 use crate::host::Host;
+use crate::model::world::World;
 use crate::model::{Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::PolicySet;
-use crate::report::{Pause, Seen, Status, TakenVf};
+use crate::report::{KnownPf, Pause, Seen, Status, TakenVf};
 pub use clock::since_1970;
 pub use detail::{NetworkDetail, PfDetail, PolicyDetail};
 pub use feed::Feed;
@@ -51,61 +53,83 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use server::{LIMITS, Limits, Tcp, serve, serve_stream, serve_tcp, serve_unix};
 pub use socket::{bind, listen};
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 pub use tls::{Tls, TlsError, TlsFiles};
 use tokio::sync::{mpsc, oneshot, watch};
 
-/// Something that only the coordinator can do or knows.
+/// Something that only the daemon's loop can do.
 #[derive(Debug)]
 pub enum Request {
-    View {
-        reply: oneshot::Sender<View>,
-    },
+    /// A pass over some PFs.
     Apply {
+        /// The PFs.
         pfs: Vec<PciAddress>,
-        /// Somebody named them, so that a pause is no obstacle.
+        /// They were named, so that a pause is no obstacle.
         by_name: bool,
+        /// Take away VFs that are in use.
         force: bool,
+        /// The user who asks.
         by: String,
+        /// Told when all passes are over, with the VFs that were taken away.
         done: oneshot::Sender<Vec<TakenVf>>,
     },
+    /// Read the policies again.
     Reload {
+        /// The user who asks.
         by: String,
+        /// Told when they are read, and in force where they are good.
         done: oneshot::Sender<()>,
     },
-    /// Told when nothing is at work and everything is written.
+    /// Wait.
     Settle {
+        /// Told when nothing is at work and everything is written.
         done: oneshot::Sender<()>,
     },
-    /// `done` is told when the pause is in force, and whether it will survive a restart.
+    /// Hold changes.
     Pause {
+        /// Of which PFs.
         scope: PauseScope,
+        /// Until when, and the user who asks.
         pause: Pause,
+        /// Told when the pause is in force, and whether it will survive a restart.
         done: oneshot::Sender<Result<(), String>>,
     },
+    /// End pauses.
     Resume {
+        /// Of which PFs.
         scope: PauseScope,
+        /// The user who asks.
         by: String,
+        /// Told when they are over, and whether that will survive a restart.
         done: oneshot::Sender<Result<(), String>>,
     },
 }
 
-/// What answers are made from, beside the status. Costs the coordinator no more than to point to it.
-#[derive(Clone)]
+/// All that the agent knows at one moment: one value that is replaced and never changed in place.
+#[derive(Debug, Clone, Default)]
 pub struct View {
-    pub host: Arc<dyn Host>,
+    /// The PFs and VFs.
+    pub world: Arc<World<KnownPf>>,
+    /// How that is told to people, with networks, files and pauses.
+    pub status: Arc<Status>,
     /// The node as the settings name it, which is what policies see.
     pub node: Arc<Node>,
+    /// The policies and networks in force.
     pub policies: Arc<PolicySet>,
-    /// What the last pass over each PF saw.
-    pub seen: BTreeMap<PciAddress, Arc<Seen>>,
-    pub memory: Arc<dyn Remembers>,
 }
 
-/// Who knows what the agent remembers.
+impl View {
+    /// What the last pass over each PF saw.
+    pub fn seen(&self) -> impl Iterator<Item = (PciAddress, &Arc<Seen>)> {
+        let pfs = self.world.pfs().iter();
+        pfs.filter_map(|(&address, pf)| Some((address, pf.seen.as_ref()?)))
+    }
+}
+
+/// What the agent remembers over restarts, from where it is kept.
 pub trait Remembers: Send + Sync {
+    /// As it is now.
     fn memory(&self) -> Arc<Memory>;
 }
 
@@ -115,24 +139,27 @@ impl Remembers for Memory {
     }
 }
 
-impl fmt::Debug for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("View")
-            .field("node", &self.node)
-            .finish_non_exhaustive()
-    }
-}
-
+/// Which PFs a pause is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PauseScope {
+    /// All, also those that come later.
     All,
+    /// These.
     Pfs(Vec<PciAddress>),
 }
 
-#[derive(Debug, Clone)]
+/// What the API works with. Cheap to clone; all clones are one.
+#[derive(Clone)]
 pub struct State {
-    pub status: watch::Receiver<Arc<Status>>,
+    /// What the agent knows, always the newest.
+    pub view: watch::Receiver<Arc<View>>,
+    /// The host, for answers that need a look at it.
+    pub host: Arc<dyn Host>,
+    /// What the agent remembers.
+    pub memory: Arc<dyn Remembers>,
+    /// What only the daemon's loop can do is asked for here.
     pub requests: mpsc::Sender<Request>,
+    /// Everything that happens.
     pub feed: Feed,
     /// Its members may change what others may only read.
     pub admin_group: Option<String>,
@@ -143,8 +170,29 @@ pub struct State {
 #[error("the daemon is stopping")]
 pub struct Stopping;
 
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("view", &self.view)
+            .finish_non_exhaustive()
+    }
+}
+
 impl State {
-    /// Sends a request to the coordinator and waits for its answer.
+    /// What the agent knows now.
+    pub fn view(&self) -> Arc<View> {
+        Arc::clone(&self.view.borrow())
+    }
+
+    /// An error where the daemon takes no more requests, so that what needs one is not begun.
+    pub fn is_running(&self) -> Result<(), Stopping> {
+        match self.requests.is_closed() {
+            true => Err(Stopping),
+            false => Ok(()),
+        }
+    }
+
+    /// Sends a request to the daemon's loop and waits for its answer.
     pub async fn ask<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<T>) -> Request,

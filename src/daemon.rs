@@ -36,7 +36,7 @@ use crate::file;
 use crate::host::linux::LinuxHost;
 use crate::host::{Host, HostError};
 use crate::model::allocation::ALLOCATIONS;
-use crate::model::{Node, PciAddress};
+use crate::model::{Holder, Node, PciAddress, VfIndex};
 use crate::policy::PolicySet;
 use crate::policy::load::{LastGoodError, Loaded};
 use crate::reconcile::Outcome;
@@ -50,7 +50,7 @@ use readiness::Readiness;
 use slot::Waiting;
 pub use sole::NotSole;
 use sole::SoleAgent;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -65,6 +65,8 @@ enum Message {
     Pass {
         pf: PciAddress,
         outcome: Box<Outcome>,
+        /// None where that could not be read.
+        allocated: Option<BTreeMap<VfIndex, Holder>>,
         collected: Vec<Result<Collected, AttachError>>,
     },
     Listed {

@@ -8,7 +8,7 @@ pub mod netlink;
 pub mod sysfs;
 
 use crate::model::{
-    Action, HostSnapshot, MacAddress, Node, PciAddress, PfSnapshot, VfIndex, VfStatistics,
+    Action, Holder, HostSnapshot, MacAddress, Node, PciAddress, PfSnapshot, VfIndex, VfStatistics,
 };
 pub use error::HostError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +44,12 @@ pub trait Host: Send + Sync {
 
     /// Does one step and waits for its result. What it gives up it leaves as it was.
     fn apply(&self, action: &Action) -> Result<(), HostError>;
+
+    /// The VFs of a PF that are allocated to containers, by their records. Some reads per record,
+    /// none per VF.
+    fn allocated(&self, _pf: &PfSnapshot) -> Result<BTreeMap<VfIndex, Holder>, HostError> {
+        Ok(BTreeMap::new())
+    }
 
     /// What the PF with this interface has counted for its VFs; empty where it does not count.
     fn vf_statistics(&self, _interface: u32) -> Result<BTreeMap<VfIndex, VfStatistics>, HostError> {

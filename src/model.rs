@@ -16,9 +16,11 @@ pub mod holder;
 pub mod host;
 pub mod lenient;
 pub mod name;
+pub mod problem;
 pub mod timestamp;
 pub mod vf;
 pub mod vf_index;
+pub mod world;
 
 pub use action::{Action, BindTarget, Binding, Persistence, Step};
 pub use address::{MacAddress, PciAddress, PciId};
@@ -30,6 +32,7 @@ pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterfac
 pub use name::{
     DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix, SourceName,
 };
+pub use problem::{PfState, Problem, ProblemKind};
 pub use timestamp::Timestamp;
 pub use vf::{
     LinkState, Mtu, TxRate, VfAttribute, VfSetting, VfSettings, VfStatistics, Vlan, VlanProto,

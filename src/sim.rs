@@ -43,6 +43,7 @@ struct State {
     around: Surroundings,
     faults: Vec<Fault>,
     blind: BTreeMap<PciAddress, Errno>,
+    hidden_records: BTreeMap<PciAddress, Errno>,
     looks: Vec<fault::Look>,
     /// How often a PF was looked at.
     observed: usize,
@@ -107,6 +108,16 @@ impl SimHost {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Everything is now as in the snapshot.
+    pub fn become_as(&self, snapshot: HostSnapshot) {
+        let mut other = Self::from_snapshot(snapshot);
+        let other = other
+            .state
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner);
+        std::mem::swap(&mut *self.state(), other);
     }
 
     /// Puts a NIC into its slot and gives it its driver.
@@ -247,6 +258,17 @@ impl Host for SimHost {
             result: result.clone(),
         });
         result
+    }
+
+    fn allocated(&self, pf: &PfSnapshot) -> Result<BTreeMap<VfIndex, Holder>, HostError> {
+        let state = self.state();
+        if let Some(&errno) = state.hidden_records.get(&pf.address) {
+            return Err(fault::unread(&"the allocation records", errno));
+        }
+        let sim = state.pfs.get(&pf.address);
+        let of = |vf: &VfIndex| sim.and_then(|sim| sim.allocation(*vf));
+        let allocated = pf.vfs.keys().filter_map(|vf| Some((*vf, of(vf)?)));
+        Ok(allocated.collect())
     }
 }
 

@@ -5,11 +5,11 @@
 use libfuzzer_sys::fuzz_target;
 use sriovd::api::{self, Feed, Limits, PauseScope, Request, State, View};
 use sriovd::host::{Host, Look};
-use sriovd::model::{Node, PciAddress, Timestamp};
+use sriovd::model::world::World;
+use sriovd::model::{PciAddress, Timestamp};
 use sriovd::plan::Memory;
-use sriovd::policy::PolicySet;
 use sriovd::policy::resolve::Resolution;
-use sriovd::report::{Happening, PfReport, Seen, Status};
+use sriovd::report::{Happening, KnownPf, PfReport, Seen, Status};
 use sriovd::sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -46,18 +46,25 @@ fuzz_target!(|bytes: &[u8]| {
             pfs: vec![report],
             ..Status::default()
         };
-        let (_told, status) = watch::channel(Arc::new(status));
+        let view = View {
+            world: Arc::new(world(&host)),
+            status: Arc::new(status),
+            ..View::default()
+        };
+        let (_told, view) = watch::channel(Arc::new(view));
         let (requests, asked) = mpsc::channel(4);
         let feed = Feed::new().expect("its counters have different names");
         let state = State {
-            status,
+            view,
+            host: Arc::new(host),
+            memory: Arc::new(Memory::default()),
             requests,
             feed: feed.clone(),
             admin_group: None,
         };
         let (client, server) = tokio::io::duplex(4096);
         let serve = api::serve_stream(server, state, LIMITS);
-        let daemon = coordinate(Arc::new(host), asked);
+        let daemon = coordinate(asked);
         let talk = async {
             let answer = talk(client, bytes).await;
             // That who followed has hung up is seen with the next event at the latest.
@@ -82,8 +89,8 @@ fn runtime() -> Runtime {
     runtime.expect("the kernel gives an event queue")
 }
 
-/// How `/v1/events` begins.
-const FOLLOWS: &[u8] = b"\n: events from here on\n";
+/// How `/v1/events` begins, and `/v1/world` as a stream.
+const FOLLOWS: [&[u8]; 2] = [b"\n: events from here on\n", b"\ndata: {\"generation\""];
 
 /// Says it all, and listens until there is no more to be heard; who follows events hangs up.
 async fn talk(client: DuplexStream, bytes: &[u8]) -> Vec<u8> {
@@ -97,7 +104,8 @@ async fn talk(client: DuplexStream, bytes: &[u8]) -> Vec<u8> {
             .await
             .is_ok_and(|read| read > 0)
         {
-            if answer.windows(FOLLOWS.len()).any(|part| part == FOLLOWS) {
+            let has = |begun: &&[u8]| answer.windows(begun.len()).any(|part| part == *begun);
+            if FOLLOWS.iter().any(has) {
                 break;
             }
         }
@@ -111,22 +119,29 @@ async fn talk(client: DuplexStream, bytes: &[u8]) -> Vec<u8> {
 }
 
 /// What a pass would have seen.
-fn seen(host: &dyn Host) -> BTreeMap<PciAddress, Arc<Seen>> {
+fn world(host: &dyn Host) -> World<KnownPf> {
     let pf = host.observe(*PF, Look::Plain);
     let pf = pf.ok().flatten().into_iter();
-    pf.map(|pf| {
+    let pfs = pf.map(|pf| {
         let seen = Seen {
             pf,
             resolution: Resolution::Unmatched,
             problems: Vec::new(),
         };
-        (*PF, Arc::new(seen))
-    })
-    .collect()
+        let known = KnownPf {
+            address: *PF,
+            seen: Some(Arc::new(seen)),
+            allocated: BTreeMap::new(),
+            problems: Vec::new(),
+        };
+        (*PF, Arc::new(known))
+    });
+    let world = World::default().next("", false, pfs.collect());
+    world.unwrap_or_default()
 }
 
 /// In the daemon's place, until the connection is over.
-async fn coordinate(host: Arc<dyn Host>, mut requests: mpsc::Receiver<Request>) {
+async fn coordinate(mut requests: mpsc::Receiver<Request>) {
     let known = |pfs: &[PciAddress]| assert!(pfs.iter().all(|pf| *pf == *PF), "{pfs:?}");
     let known_scope = |scope: &PauseScope| match scope {
         PauseScope::All => {}
@@ -137,13 +152,6 @@ async fn coordinate(host: Arc<dyn Host>, mut requests: mpsc::Receiver<Request>) 
     };
     while let Some(request) = requests.recv().await {
         match request {
-            Request::View { reply } => drop(reply.send(View {
-                host: Arc::clone(&host),
-                node: Arc::new(Node::default()),
-                policies: Arc::new(PolicySet::default()),
-                seen: seen(&*host),
-                memory: Arc::new(Memory::default()),
-            })),
             Request::Apply {
                 pfs,
                 by_name,

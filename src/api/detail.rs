@@ -3,8 +3,8 @@
 use super::View;
 use crate::model::{PciAddress, PfSnapshot, PolicyName, ResourceName, VfRange};
 use crate::policy::resolve::DesiredPf;
-use crate::policy::{DeviceType, Network, NumVfs, Origin, Policy, PolicySet};
-use crate::report::{NetworkReport, PfReport, Status};
+use crate::policy::{DeviceType, Network, NumVfs, Origin, Policy};
+use crate::report::{NetworkReport, PfReport};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -20,13 +20,14 @@ pub struct PfDetail {
 }
 
 impl PfDetail {
-    pub(super) fn all(view: &View, status: &Status) -> Vec<Self> {
-        let pfs = status.pfs.iter();
+    pub(super) fn all(view: &View) -> Vec<Self> {
+        let pfs = view.status.pfs.iter();
         pfs.map(|report| Self::of(view, report)).collect()
     }
 
     pub(super) fn of(view: &View, report: &PfReport) -> Self {
-        let seen = view.seen.get(&report.address);
+        let known = view.world.pfs().get(&report.address);
+        let seen = known.and_then(|known| known.seen.as_ref());
         Self {
             report: report.clone(),
             seen: seen.map(|seen| seen.pf.clone()),
@@ -66,7 +67,7 @@ impl PolicyDetail {
     }
 
     fn of(policy: &Policy, view: &View) -> Self {
-        let desired = || view.seen.values().filter_map(|seen| seen.desired());
+        let desired = || view.seen().filter_map(|(_, seen)| seen.desired());
         let holds = |pf: &&DesiredPf| pf.policies.iter().any(|claim| claim.policy == policy.name);
         let shadowed = desired().flat_map(|pf| {
             let mine = pf.shadowed.iter().filter(|it| it.policy == policy.name);
@@ -101,12 +102,12 @@ pub struct NetworkDetail {
 }
 
 impl NetworkDetail {
-    pub(super) fn all(policies: &PolicySet, status: &Status) -> Vec<Self> {
+    pub(super) fn all(view: &View) -> Vec<Self> {
         let report = |network: &Network| {
-            let mut reports = status.networks.iter();
+            let mut reports = view.status.networks.iter();
             reports.find(|report| report.name == network.name.as_str())
         };
-        let networks = policies.networks.iter().map(|network| Self {
+        let networks = view.policies.networks.iter().map(|network| Self {
             // A policy set that is newer than the status: nothing is known of its networks yet.
             report: report(network).cloned().unwrap_or_else(|| NetworkReport {
                 name: network.name.to_string(),

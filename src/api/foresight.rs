@@ -9,6 +9,7 @@ use crate::policy::PolicySet;
 use crate::policy::resolve::resolve;
 use crate::report::{PfState, Problem};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The refusals that a pass would end in, by PF.
 pub type Refusals = BTreeMap<PciAddress, Vec<Problem>>;
@@ -18,20 +19,21 @@ impl State {
     /// those in force. An error where the host cannot be looked at.
     pub async fn foresee(&self, policies: PolicySet) -> Result<Refusals, ProblemDetails> {
         let api = Api::new(self.clone(), LIMITS);
-        let (view, hung) = (api.view().await?, hung(&api.status()));
-        let seen = view.seen.iter();
-        let concerned = seen.filter(|(address, seen)| {
+        let view = api.view();
+        let hung = hung(&view.status);
+        let concerned = view.seen().filter(|(address, seen)| {
             let now = resolve(&view.policies, &view.node, &seen.pf);
             !hung.contains_key(address) && now != resolve(&policies, &view.node, &seen.pf)
         });
-        let concerned: Vec<_> = concerned.map(|(&address, _)| address).collect();
+        let concerned: Vec<_> = concerned.map(|(address, _)| address).collect();
         if concerned.is_empty() {
             return Ok(Refusals::new());
         }
+        let (host, memory) = (Arc::clone(&self.host), Arc::clone(&self.memory));
         let foresee = move || {
-            let snapshot = look_at(&view, Look::WithHolders, concerned)?;
-            let ask = |pf| view.host.observe(pf, Look::Asking);
-            forecast::forecast_asking(snapshot, &policies, &view.memory.memory(), false, ask)
+            let snapshot = look_at(&*host, &view, Look::WithHolders, concerned)?;
+            let ask = |pf| host.observe(pf, Look::Asking);
+            forecast::forecast_asking(snapshot, &policies, &memory.memory(), false, ask)
         };
         let pfs = api.look(foresee).await?.pfs.into_iter();
         let refused = pfs.map(|mut pf| {

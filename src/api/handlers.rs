@@ -4,13 +4,13 @@ use super::picture::Drawn;
 use super::server::Limits;
 use super::{NetworkDetail, PfDetail, PolicyDetail, ProblemDetails, Request, State, View, stream};
 use crate::forecast::{self, Forecast, PfForecast};
-use crate::host::{HostError, Look};
+use crate::host::{Host, HostError, Look};
 use crate::model::{HostSnapshot, PciAddress};
 use crate::report::{PfReport, PfState, Status};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State as Extract};
-use axum::http::{Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -34,6 +34,7 @@ pub(super) struct Api {
     writing: Arc<Semaphore>,
     pub(super) drawn: Arc<Drawn>,
     followers: Arc<Semaphore>,
+    world_followers: Arc<Semaphore>,
 }
 
 impl Api {
@@ -45,6 +46,7 @@ impl Api {
             writing: Arc::new(Semaphore::new(WRITTEN_AT_ONCE)),
             drawn: Arc::default(),
             followers: Arc::new(Semaphore::new(stream::FOLLOWERS)),
+            world_followers: Arc::new(Semaphore::new(stream::FOLLOWERS)),
         }
     }
 }
@@ -56,10 +58,21 @@ pub(super) async fn status(Extract(api): Extract<Api>) -> Response {
     Json(&*api.status()).into_response()
 }
 
+/// The whole, or for a client that accepts nothing else a stream of it.
+pub(super) async fn world(Extract(api): Extract<Api>, headers: HeaderMap) -> Written {
+    let accepted = headers.get(header::ACCEPT).and_then(|it| it.to_str().ok());
+    if accepted.is_some_and(|accepted| accepted.starts_with(stream::EVENTS)) {
+        let worlds = stream::worlds(api.state.view.clone());
+        return stream::follow(worlds, &api.world_followers, api.limits.patience);
+    }
+    let world = Arc::clone(&api.view().world);
+    api.write(move || Json(&*world).into_response()).await
+}
+
 pub(super) async fn snapshot(Extract(api): Extract<Api>) -> Written {
-    let (view, hung) = (api.view().await?, hung(&api.status()));
+    let (view, host) = (api.view(), Arc::clone(&api.state.host));
     let seen = api
-        .look(move || look_at_all(&view, Look::WithHolders, &hung))
+        .look(move || look_at_all(&*host, &view, Look::WithHolders, &hung(&view.status)))
         .await?;
     api.write(move || Json(seen).into_response()).await
 }
@@ -88,14 +101,16 @@ pub(super) async fn plan(
         true => None,
         false => Some(api.find_pfs(names).await?),
     };
-    let (view, hung) = (api.view().await?, hung(&api.status()));
+    let view = api.view();
+    let hung = hung(&view.status);
     let forecast = {
-        let hung = hung.clone();
+        let (hung, host) = (hung.clone(), Arc::clone(&api.state.host));
+        let memory = Arc::clone(&api.state.memory);
         move || {
             // A plan that knows less than a pass would promise what is then refused.
-            let snapshot = look_at_all(&view, Look::WithHolders, &hung)?;
-            let ask = |pf| view.host.observe(pf, Look::Asking);
-            let memory = view.memory.memory();
+            let snapshot = look_at_all(&*host, &view, Look::WithHolders, &hung)?;
+            let ask = |pf| host.observe(pf, Look::Asking);
+            let memory = memory.memory();
             forecast::forecast_asking(snapshot, &view.policies, &memory, force, ask)
         }
     };
@@ -110,33 +125,33 @@ pub(super) async fn plan(
 }
 
 pub(super) async fn pfs(Extract(api): Extract<Api>) -> Written {
-    let (view, status) = (api.view().await?, api.status());
-    api.write(move || Json(PfDetail::all(&view, &status)).into_response())
+    let view = api.view();
+    api.write(move || Json(PfDetail::all(&view)).into_response())
         .await
 }
 
 pub(super) async fn pf(Extract(api): Extract<Api>, Path(name): Path<String>) -> Answer<PfDetail> {
-    let (view, status) = (api.view().await?, api.status());
+    let view = api.view();
     let address: Option<PciAddress> = name.parse().ok();
     let is = |pf: &&PfReport| Some(pf.address) == address || pf.interface.as_ref() == Some(&name);
-    let found = status.pfs.iter().find(is);
+    let found = view.status.pfs.iter().find(is);
     let found = found.ok_or_else(|| no_such_pf(&name))?;
     Ok(Json(PfDetail::of(&view, found)))
 }
 
 pub(super) async fn policies(Extract(api): Extract<Api>) -> Written {
-    let view = api.view().await?;
+    let view = api.view();
     api.write(move || Json(PolicyDetail::all(&view)).into_response())
         .await
 }
 
-pub(super) async fn networks(Extract(api): Extract<Api>) -> Answer<Vec<NetworkDetail>> {
-    let view = api.view().await?;
-    Ok(Json(NetworkDetail::all(&view.policies, &api.status())))
+pub(super) async fn networks(Extract(api): Extract<Api>) -> Json<Vec<NetworkDetail>> {
+    Json(NetworkDetail::all(&api.view()))
 }
 
 pub(super) async fn events(Extract(api): Extract<Api>) -> Result<Response, ProblemDetails> {
-    stream::follow(&api.state.feed, &api.followers, api.limits.patience)
+    let events = stream::events(api.state.feed.follow());
+    stream::follow(events, &api.followers, api.limits.patience)
 }
 
 /// All of this as programs read it; a test holds it to what the handlers answer.
@@ -167,10 +182,16 @@ fn no_such_pf(name: &str) -> ProblemDetails {
     ProblemDetails::new(StatusCode::NOT_FOUND, detail)
 }
 
-pub(super) fn look_at_all(view: &View, look: Look, hung: &Hung) -> Result<HostSnapshot, HostError> {
-    let pfs = view.host.pfs()?.into_iter();
+pub(super) fn look_at_all(
+    host: &dyn Host,
+    view: &View,
+    look: Look,
+    hung: &Hung,
+) -> Result<HostSnapshot, HostError> {
+    let pfs = host.pfs()?.into_iter();
     // It would hold us, too.
     look_at(
+        host,
         view,
         look,
         pfs.filter(|address| !hung.contains_key(address)),
@@ -178,13 +199,14 @@ pub(super) fn look_at_all(view: &View, look: Look, hung: &Hung) -> Result<HostSn
 }
 
 pub(super) fn look_at(
+    host: &dyn Host,
     view: &View,
     look: Look,
     addresses: impl IntoIterator<Item = PciAddress>,
 ) -> Result<HostSnapshot, HostError> {
     let mut pfs = BTreeMap::new();
     for address in addresses {
-        let pf = view.host.observe(address, look)?;
+        let pf = host.observe(address, look)?;
         pfs.extend(pf.map(|pf| (address, pf)));
     }
     let node = (*view.node).clone();
@@ -201,14 +223,14 @@ pub(super) fn hung(status: &Status) -> Hung {
 
 impl Api {
     pub(super) fn status(&self) -> Arc<Status> {
-        Arc::clone(&self.state.status.borrow())
+        Arc::clone(&self.state.view.borrow().status)
     }
 
-    pub(super) async fn view(&self) -> Result<View, ProblemDetails> {
-        self.ask(|reply| Request::View { reply }).await
+    pub(super) fn view(&self) -> Arc<View> {
+        self.state.view()
     }
 
-    /// Sends a request to the coordinator and waits for its answer.
+    /// Sends a request to the daemon's loop and waits for its answer.
     pub(super) async fn ask<T>(
         &self,
         request: impl FnOnce(oneshot::Sender<T>) -> Request,
@@ -224,8 +246,8 @@ impl Api {
         &self,
         names: Vec<String>,
     ) -> Result<Vec<PciAddress>, ProblemDetails> {
-        let view = self.view().await?;
-        let present = self.look(move || view.host.pfs()).await?;
+        let host = Arc::clone(&self.state.host);
+        let present = self.look(move || host.pfs()).await?;
         if names.is_empty() {
             return Ok(present.into_iter().collect());
         }

@@ -3,6 +3,7 @@
 use super::counters::{Counters, problem_word};
 use super::handlers::{Api, hung};
 use super::{ProblemDetails, View};
+use crate::host::Host;
 use crate::model::{PciAddress, ResourceName, VfIndex, VfStatistics};
 use crate::report::{PfState, Seen, Status};
 use axum::extract::State as Extract;
@@ -39,11 +40,11 @@ pub(super) const VF_COUNTERS: [VfCounter; 8] = [
 ];
 
 pub(super) async fn metrics(Extract(api): Extract<Api>) -> Result<Response, ProblemDetails> {
-    let (view, status) = (api.view().await?, api.status());
-    let (of, also) = (view.clone(), Arc::clone(&status));
-    let statistics = api.look(move || Ok(all_statistics(&of, &also))).await?;
+    let (view, host) = (api.view(), Arc::clone(&api.state.host));
+    let of = Arc::clone(&view);
+    let statistics = api.look(move || Ok(all_statistics(&*host, &of))).await?;
     let feed = api.state.feed.clone();
-    let written = api.write(move || encoded(&status, &view.seen, &statistics, feed.counters()));
+    let written = api.write(move || encoded(&view, &statistics, feed.counters()));
     let text = written.await?.map_err(|error| {
         let detail = format!("the metrics cannot be written: {error}");
         ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
@@ -52,16 +53,16 @@ pub(super) async fn metrics(Extract(api): Extract<Api>) -> Result<Response, Prob
     Ok((kind, text).into_response())
 }
 
-type Pfs = BTreeMap<PciAddress, Arc<Seen>>;
+type Pfs<'a> = BTreeMap<PciAddress, &'a Arc<Seen>>;
 type Statistics = BTreeMap<PciAddress, BTreeMap<VfIndex, VfStatistics>>;
 
 /// Of PFs that cannot tell, or would hold us, nothing.
-fn all_statistics(view: &View, status: &Status) -> Statistics {
-    let hung = hung(status);
+fn all_statistics(host: &dyn Host, view: &View) -> Statistics {
+    let hung = hung(&view.status);
     let mut statistics = Statistics::new();
-    for (&address, seen) in view.seen.iter().filter(|(pf, _)| !hung.contains_key(pf)) {
+    for (address, seen) in view.seen().filter(|(pf, _)| !hung.contains_key(pf)) {
         let interface = seen.pf.interface.as_ref();
-        let counted = interface.map(|interface| view.host.vf_statistics(interface.index));
+        let counted = interface.map(|interface| host.vf_statistics(interface.index));
         if let Some(Ok(counted)) = counted {
             statistics.insert(address, counted);
         }
@@ -69,12 +70,8 @@ fn all_statistics(view: &View, status: &Status) -> Statistics {
     statistics
 }
 
-fn encoded(
-    status: &Status,
-    pfs: &Pfs,
-    statistics: &Statistics,
-    counters: &Counters,
-) -> Result<Vec<u8>, Error> {
+fn encoded(view: &View, statistics: &Statistics, counters: &Counters) -> Result<Vec<u8>, Error> {
+    let (status, pfs) = (&view.status, &view.seen().collect());
     let registry = Registry::new();
     build_info(&registry)?;
     pf_gauges(&registry, status)?;
@@ -142,7 +139,7 @@ struct Pool {
     wanted: usize,
 }
 
-fn pool_gauges(registry: &Registry, pfs: &Pfs) -> Result<(), Error> {
+fn pool_gauges(registry: &Registry, pfs: &Pfs<'_>) -> Result<(), Error> {
     let mut pools: BTreeMap<&ResourceName, Pool> = BTreeMap::new();
     for seen in pfs.values() {
         let Some(desired) = seen.desired() else {
@@ -182,7 +179,7 @@ fn last_good_pass(registry: &Registry, counters: &Counters) -> Result<(), Error>
     Ok(())
 }
 
-fn vf_counters(registry: &Registry, pfs: &Pfs, statistics: &Statistics) -> Result<(), Error> {
+fn vf_counters(registry: &Registry, pfs: &Pfs<'_>, statistics: &Statistics) -> Result<(), Error> {
     for (name, value) in VF_COUNTERS {
         let help = "Counted by the PF for its VF.";
         let labels = ["numa_node", "pciAddr", "pf", "vf"];

@@ -7,13 +7,14 @@ use super::handlers::{Api, hung, look_at_all};
 use super::{ProblemDetails, View};
 use crate::host::Look;
 use crate::model::HostSnapshot;
+use crate::plan::Memory;
 use crate::policy::resolve::resolve_held;
 use crate::render::picture;
-use crate::report::Status;
 use axum::body::Bytes;
 use axum::extract::State as Extract;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;
 
@@ -50,10 +51,11 @@ pub(super) async fn picture(Extract(api): Extract<Api>) -> Result<Response, Prob
         return Ok((headers, drawing.svg.clone()).into_response());
     }
     let since = Instant::now();
-    let (view, status) = (api.view().await?, api.status());
+    let (view, host) = (api.view(), Arc::clone(&api.state.host));
+    let memory = Arc::clone(&api.state.memory);
     let drawn = api.look(move || {
-        let host = look_at_all(&view, Look::WithHolders, &hung(&status))?;
-        Ok(drawn(&view, &host, &status))
+        let host = look_at_all(&*host, &view, Look::WithHolders, &hung(&view.status))?;
+        Ok(drawn(&view, &host, &memory.memory()))
     });
     let svg = Bytes::from(drawn.await?);
     *last = Some(Drawing {
@@ -64,13 +66,13 @@ pub(super) async fn picture(Extract(api): Extract<Api>) -> Result<Response, Prob
     Ok((headers, svg).into_response())
 }
 
-fn drawn(view: &View, host: &HostSnapshot, status: &Status) -> String {
-    let (pfs, memory) = (host.pfs.iter(), view.memory.memory());
+fn drawn(view: &View, host: &HostSnapshot, memory: &Memory) -> String {
+    let pfs = host.pfs.iter();
     let resolved = pfs.map(|(&at, pf)| {
         let hold = memory.hold_on(pf);
         (at, resolve_held(&view.policies, &view.node, pf, hold))
     });
-    let reports = status.pfs.iter().map(|pf| (pf.address, pf.clone()));
+    let reports = view.status.pfs.iter().map(|pf| (pf.address, pf.clone()));
     picture::svg(&picture::picture(&picture::Subject {
         host,
         resolutions: &resolved.collect(),

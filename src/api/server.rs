@@ -266,6 +266,7 @@ type Route = (&'static str, fn() -> MethodRouter<Api>);
 /// `openapi.json` describes them all; a route without a line in `tests/openapi/operations.rs` fails a test.
 pub(super) const ROUTES: &[Route] = &[
     ("/v1/status", || get(handlers::status)),
+    ("/v1/world", || get(handlers::world)),
     ("/v1/snapshot", || get(handlers::snapshot)),
     ("/v1/plan", || get(handlers::plan)),
     ("/v1/pfs", || get(handlers::pfs)),

@@ -7,6 +7,7 @@ mod openapi;
 mod page;
 mod pause;
 mod tls;
+mod world;
 
 use super::handlers::Api;
 use super::peer::Peer;
@@ -284,10 +285,12 @@ async fn a_driver_that_hangs_does_not_hang_the_api() {
 async fn a_daemon_that_stops_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("sriovd.sock");
-    let (_sender, status) = watch::channel(Arc::default());
+    let (_sender, view) = watch::channel(Arc::default());
     let (requests, _) = mpsc::channel(1);
     let state = State {
-        status,
+        view,
+        host: Arc::new(SimHost::default()),
+        memory: Arc::new(Memory::default()),
         requests,
         feed: Feed::new().unwrap(),
         admin_group: None,

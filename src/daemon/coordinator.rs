@@ -64,7 +64,8 @@ struct Wish {
 pub(super) struct Coordinator {
     pub(super) shared: Shared,
     pub(super) messages: mpsc::Sender<Message>,
-    pub(super) status: watch::Sender<Arc<Status>>,
+    /// What is known, for everyone: replaced, never changed in place.
+    pub(super) view: watch::Sender<Arc<View>>,
     pub(super) paused: Current,
     /// Who waits for everything to be done.
     settling: Vec<oneshot::Sender<()>>,
@@ -93,9 +94,12 @@ impl Coordinator {
             settling: Vec::new(),
             shared,
             messages,
-            status: watch::Sender::new(Arc::new(Status {
-                starting: true,
-                ..Status::default()
+            view: watch::Sender::new(Arc::new(View {
+                status: Arc::new(Status {
+                    starting: true,
+                    ..Status::default()
+                }),
+                ..View::default()
             })),
             slots: BTreeMap::new(),
             loaded: None,
@@ -117,10 +121,11 @@ impl Coordinator {
             Message::Pass {
                 pf,
                 outcome,
+                allocated,
                 collected,
             } => {
                 self.collection.announce(&collected);
-                self.on_pass(pf, *outcome);
+                self.on_pass(pf, *outcome, allocated);
             }
             Message::Listed {
                 listed,
@@ -148,7 +153,6 @@ impl Coordinator {
 
     pub(super) fn on_request(&mut self, request: Request) {
         match request {
-            Request::View { reply } => drop(reply.send(self.view())),
             Request::Apply {
                 pfs,
                 by_name,
@@ -191,32 +195,22 @@ impl Coordinator {
 
     pub(super) fn api_state(&self, requests: mpsc::Sender<Request>) -> api::State {
         api::State {
-            status: self.status.subscribe(),
+            view: self.view.subscribe(),
+            host: Arc::clone(&self.shared.host),
+            memory: Arc::<Store>::clone(&self.shared.store),
             requests,
             feed: self.shared.feed.clone(),
             admin_group: self.shared.settings.api.admin_group.clone(),
         }
     }
 
-    fn view(&self) -> View {
-        let slots = self.slots.iter();
-        let seen = slots.filter_map(|(&pf, slot)| Some((pf, slot.seen.clone()?)));
-        View {
-            host: Arc::clone(&self.shared.host),
-            node: Arc::clone(&self.shared.node),
-            policies: Arc::clone(&self.shared.policies),
-            seen: seen.collect(),
-            memory: Arc::<Store>::clone(&self.shared.store),
-        }
-    }
-
     pub(super) fn status_now(&self) -> Status {
-        (**self.status.borrow()).clone()
+        (*self.view.borrow().status).clone()
     }
 
     /// The sentence for `STATUS=`.
     pub(super) fn summary(&self) -> String {
-        self.status.borrow().summary.clone()
+        self.view.borrow().status.summary.clone()
     }
 
     pub(super) fn start_deadline(&self) -> Duration {

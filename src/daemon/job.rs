@@ -10,7 +10,7 @@ use crate::file;
 use crate::model::PciAddress;
 use crate::plan::Blocked;
 use crate::policy::load::{self, LastGood, LastGoodError, Trust};
-use crate::reconcile::Pass;
+use crate::reconcile::{End, Pass};
 use crate::report::{Happening, Pause};
 use std::sync::Arc;
 use std::time::Instant;
@@ -49,9 +49,14 @@ pub(super) fn start(
             interface_is_overdue: work.interface_is_overdue,
         };
         let outcome = pass.run(pf, work.blocked);
+        let allocated = match &outcome.end {
+            End::Seen { pf, .. } => shared.host.allocated(pf).ok(),
+            End::Gone | End::Unobservable(_) => None,
+        };
         drop(messages.blocking_send(Message::Pass {
             pf,
             outcome: Box::new(outcome),
+            allocated,
             collected,
         }));
     });

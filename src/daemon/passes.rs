@@ -3,10 +3,10 @@
 use super::coordinator::Coordinator;
 use super::slot::{Retry, Slot, Waiting, tell_done};
 use super::{job, journal};
-use crate::model::PciAddress;
+use crate::model::{Holder, PciAddress, VfIndex};
 use crate::reconcile::{End, Outcome};
 use crate::report::{Happening, Pause, ProblemKind, Seen, TakenVf};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 use tokio::sync::oneshot;
 
@@ -73,7 +73,12 @@ impl Coordinator {
         slot.running = Some(job::start(work, pf, waiting, &self.messages));
     }
 
-    pub(super) fn on_pass(&mut self, pf: PciAddress, outcome: Outcome) {
+    pub(super) fn on_pass(
+        &mut self,
+        pf: PciAddress,
+        outcome: Outcome,
+        allocated: Option<BTreeMap<VfIndex, Holder>>,
+    ) {
         let Some(slot) = self.slots.get_mut(&pf) else {
             return;
         };
@@ -114,6 +119,7 @@ impl Coordinator {
                 slot.note_contests(&mut seen, &outcome.performed, &outcome.undone, &running);
                 slot.saw(
                     seen,
+                    allocated,
                     &outcome.performed,
                     &taken,
                     &running,

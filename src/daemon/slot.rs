@@ -7,10 +7,10 @@ use super::bereft::Bereft;
 use super::contest::Contests;
 use super::watched::Watched;
 use crate::events::Cause;
-use crate::model::{PciAddress, Step};
+use crate::model::{Holder, PciAddress, Step, VfIndex};
 use crate::plan::Blocked;
-use crate::report::{PfReport, Problem, ProblemKind, Seen, TakenVf};
-use std::collections::BTreeSet;
+use crate::report::{KnownPf, PfReport, Problem, ProblemKind, Seen, TakenVf};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
@@ -41,6 +41,10 @@ pub(super) struct Slot {
     pub(super) told: Vec<Problem>,
     /// What is seen and told, for the status.
     pub(super) report: Option<PfReport>,
+    /// VFs that are allocated to containers, as it was read last.
+    pub(super) allocated: BTreeMap<VfIndex, Holder>,
+    /// All of that for everyone: another value only where it says something else.
+    pub(super) known: Option<Arc<KnownPf>>,
 }
 
 impl Slot {

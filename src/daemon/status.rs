@@ -1,6 +1,7 @@
 //! What the daemon tells of itself, put together from its slots.
 
 use super::coordinator::Coordinator;
+use crate::api::View;
 use crate::model::PciAddress;
 use crate::policy::load::FileState;
 use crate::report::{
@@ -57,13 +58,34 @@ impl Coordinator {
                 .collect(),
             pfs,
         };
-        self.status.send_if_modified(|last| {
-            let changed = **last != status;
-            if changed {
-                *last = Arc::new(status);
-            }
-            changed
-        });
+        self.replace_view(status);
+    }
+
+    /// Replaces what everyone sees, if that is anything else.
+    fn replace_view(&self, status: Status) {
+        let last = Arc::clone(&self.view.borrow());
+        let slots = self.slots.iter();
+        let known = slots.filter_map(|(&pf, slot)| Some((pf, slot.known.clone()?)));
+        let node = &self.shared.node.hostname;
+        let world = last.world.next(node, status.starting, known.collect());
+        let (policies, node) = (&self.shared.policies, &self.shared.node);
+        let is_as_before = world.is_none()
+            && *last.status == status
+            && Arc::ptr_eq(&last.policies, policies)
+            && Arc::ptr_eq(&last.node, node);
+        if is_as_before {
+            return;
+        }
+        let status = match *last.status == status {
+            true => Arc::clone(&last.status),
+            false => Arc::new(status),
+        };
+        self.view.send_replace(Arc::new(View {
+            world: world.map_or_else(|| Arc::clone(&last.world), Arc::new),
+            status,
+            node: Arc::clone(node),
+            policies: Arc::clone(policies),
+        }));
     }
 
     fn is_starting(&self) -> bool {
@@ -108,3 +130,6 @@ impl Coordinator {
         networks.collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

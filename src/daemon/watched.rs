@@ -42,6 +42,10 @@ impl Watched {
         }
     }
 
+    pub(super) fn pf(&self) -> PciAddress {
+        self.pf
+    }
+
     pub(super) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }

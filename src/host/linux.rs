@@ -18,7 +18,8 @@ use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError, QueueD
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
 use crate::model::{
-    Action, DriverName, Node, PciAddress, PfSnapshot, VfIndex, VfInterface, VfSetting, VfStatistics,
+    Action, DriverName, Holder, Node, PciAddress, PfSnapshot, VfIndex, VfInterface, VfSetting,
+    VfStatistics,
 };
 pub use others::OtherDevice;
 use std::collections::{BTreeMap, BTreeSet};
@@ -123,6 +124,10 @@ impl Host for LinuxHost {
 
     fn apply(&self, action: &Action) -> Result<(), HostError> {
         apply::apply(&self.tree, action)
+    }
+
+    fn allocated(&self, pf: &PfSnapshot) -> Result<BTreeMap<VfIndex, Holder>, HostError> {
+        holders::allocated(&self.tree, pf)
     }
 
     fn vf_statistics(&self, interface: u32) -> Result<BTreeMap<VfIndex, VfStatistics>, HostError> {

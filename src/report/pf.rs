@@ -1,6 +1,6 @@
 //! One PF as it was seen, beside what is wanted of it.
 
-use super::{PfReport, PfState, Problem, ProblemKind};
+use super::{PfReport, PfState, Problem};
 use crate::model::PfSnapshot;
 use crate::policy::resolve::{DesiredVf, Resolution};
 
@@ -46,27 +46,6 @@ impl PfReport {
                 .filter_map(|claim| claim.resource.clone())
                 .collect(),
             problems,
-        }
-    }
-}
-
-impl ProblemKind {
-    /// The state of a PF of which this is the worst problem.
-    pub fn state(self) -> PfState {
-        match self {
-            Self::Hung => PfState::Hung,
-            Self::Failed | Self::Contested => PfState::Failed,
-            Self::Paused => PfState::Paused,
-            Self::InUse
-            | Self::DisruptionForbidden
-            | Self::NoLongerMatches
-            | Self::TooManyVfs
-            | Self::ShortVfList => PfState::Refused,
-            Self::NoDriver | Self::Awaits => PfState::Changing,
-            // All that the driver can do is done.
-            Self::Unsupported | Self::PfDown => PfState::Ready,
-            // All that a policy asks for is done.
-            Self::OfOthers => PfState::Ready,
         }
     }
 }

@@ -162,6 +162,15 @@ impl SimHost {
         };
     }
 
+    /// Reading the records of this PF's allocated VFs fails until `None` is given.
+    pub fn hide_records(&self, pf: PciAddress, errno: Option<Errno>) {
+        let mut state = self.state();
+        match errno {
+            Some(errno) => state.hidden_records.insert(pf, errno),
+            None => state.hidden_records.remove(&pf),
+        };
+    }
+
     /// Of the looks at this PF from now on, the one with this number fails, counted from 0. Without
     /// a PF: of the lists of PFs.
     pub fn fail_look(&self, pf: Option<PciAddress>, number: u32, errno: Errno) {
@@ -177,6 +186,7 @@ impl SimHost {
         let mut state = self.state();
         state.faults.clear();
         state.blind.clear();
+        state.hidden_records.clear();
         state.looks.clear();
     }
 }

@@ -12,6 +12,12 @@ impl SimPf {
             .unwrap_or_default()
     }
 
+    /// What a container plugin's record says of it.
+    pub(super) fn allocation(&self, vf: VfIndex) -> Option<Holder> {
+        let holders = &self.hidden.get(&vf)?.holders;
+        holders.iter().find(|by| by.is_allocation()).cloned()
+    }
+
     /// Does nothing where the VF cannot be used so: no netdev to move, no device to open.
     pub(super) fn hold(&mut self, index: VfIndex, by: Holder) {
         let (Some(vf), Some(hidden)) = (

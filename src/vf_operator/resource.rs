@@ -7,7 +7,7 @@
 
 use super::proto::{Resource, ResourceConfig, ResourceSpec, ResourceStatus, VfResourceStatus};
 use super::refusal::Refusal;
-use crate::api::Refusals;
+use crate::api::{Refusals, View};
 use crate::model::{DriverName, PciAddress, PfSnapshot, ResourceName, VfSnapshot};
 use crate::report::{PfState, Problem, ProblemKind, Seen};
 use std::collections::BTreeMap;
@@ -16,6 +16,12 @@ use tonic::Code;
 
 /// What was seen of the PFs that are here.
 pub(super) type Pfs = BTreeMap<PciAddress, Arc<Seen>>;
+
+pub(super) fn pfs_of(view: &View) -> Pfs {
+    let seen = view.seen();
+    seen.map(|(address, seen)| (address, Arc::clone(seen)))
+        .collect()
+}
 
 pub(super) fn resource(config: &ResourceConfig, pfs: &Pfs) -> Resource {
     let mine: Vec<_> = pfs.values().filter_map(|pf| of(config, pf)).collect();

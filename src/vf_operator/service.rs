@@ -7,7 +7,7 @@ use super::config::{
 use super::posted::{Entries, Entry, Kind, Posted};
 use super::proto::{Resource, ResourceConfig, ResourceConfigs, Resources};
 use super::refusal::Refusal;
-use super::resource::{Pfs, is_accepted, ready_vfs, refusals, resource};
+use super::resource::{is_accepted, pfs_of, ready_vfs, refusals, resource};
 use crate::api::{Peer, ProblemDetails, Request, State, Stopping, View};
 use crate::model::ResourceName;
 use crate::policy::{self, NumVfs, Origin, PolicySet};
@@ -94,7 +94,8 @@ impl Service {
     async fn post_resource(&self, config: ResourceConfig) -> Result<Resource, Refusal> {
         let text = resource_to_toml(&config)?;
         let name = config.name.as_str();
-        let before = self.view().await?;
+        self.state.is_running()?;
+        let before = self.view();
         if let Some(origin) = self.origin_of_resource(name, &before) {
             return Err(already_exists(&format!("resource id={name}"), &origin));
         }
@@ -104,16 +105,17 @@ impl Service {
         }
         // What it would take the place of stays untouched where it cannot.
         let foreseen = self.state.foresee(self.with(&text, &before.policies));
-        is_accepted(name, &foreseen.await?, &before.seen)?;
+        is_accepted(name, &foreseen.await?, &pfs_of(&before))?;
         let path = self.posted.new_path(Kind::Resource, name, &posted);
         self.put(&path, text).await?;
-        let pfs = self.pfs().await?;
-        if let Err(refusal) = is_accepted(name, &refusals(&config, &pfs), &before.seen) {
+        let view = self.view();
+        let pfs = &pfs_of(&view);
+        if let Err(refusal) = is_accepted(name, &refusals(&config, pfs), &pfs_of(&before)) {
             // Somebody has begun to use a VF meanwhile.
             self.take_back(path).await?;
             return Err(refusal);
         }
-        Ok(resource(&config, &pfs))
+        Ok(resource(&config, pfs))
     }
 
     /// The policies with what `text` says, where it will be when it is posted.
@@ -155,7 +157,7 @@ impl Service {
 
     pub(super) async fn resources(&self) -> Result<Resources, Refusal> {
         let configs = self.resource_configs().await?.resource_configs;
-        let pfs = self.pfs().await?;
+        let pfs = pfs_of(&self.view());
         let resources = configs.iter().map(|config| resource(config, &pfs));
         Ok(Resources {
             resources: resources.collect(),
@@ -164,7 +166,7 @@ impl Service {
 
     pub(super) async fn resource(&self, name: &str) -> Result<Resource, Refusal> {
         let config = self.resource_config(name).await?;
-        Ok(resource(&config, &self.pfs().await?))
+        Ok(resource(&config, &pfs_of(&self.view())))
     }
 
     pub(super) async fn create_attachment(&self, attachment: Attachment) -> Result<(), Refusal> {
@@ -175,7 +177,8 @@ impl Service {
     async fn post_attachment(&self, attachment: Attachment) -> Result<(), Refusal> {
         let text = attachment_to_toml(&attachment)?;
         let name = attachment.name.as_str();
-        let view = self.view().await?;
+        self.state.is_running()?;
+        let view = self.view();
         if let Some(origin) = self.origin_of_network(name, &view) {
             let what = format!("network attachment id={name}");
             return Err(already_exists(&what, &origin));
@@ -198,7 +201,7 @@ impl Service {
             let mut networks = status.networks.iter();
             networks.any(|network| network.name == name && network.vf.is_some())
         };
-        if !has_vf(&self.status()) && ready_vfs(&resource, &self.pfs().await?) > 0 {
+        if !has_vf(&self.status()) && ready_vfs(&resource, &pfs_of(&self.view())) > 0 {
             // Somebody else took it meanwhile.
             self.take_back(path).await?;
             return Err(no_free_vf(pool));
@@ -258,15 +261,11 @@ impl Service {
     }
 
     fn status(&self) -> Arc<Status> {
-        Arc::clone(&self.state.status.borrow())
+        Arc::clone(&self.view().status)
     }
 
-    async fn view(&self) -> Result<View, Refusal> {
-        Ok(self.state.ask(|reply| Request::View { reply }).await?)
-    }
-
-    async fn pfs(&self) -> Result<Pfs, Refusal> {
-        Ok(self.view().await?.seen)
+    fn view(&self) -> Arc<View> {
+        self.state.view()
     }
 
     /// Whether a pool has a VF for one more network, or none at all as yet: then the network waits for them.
@@ -289,7 +288,7 @@ impl Service {
             .filter(|it| it.resource.as_ref() == Some(pool) && has_vf(it.name.as_str()))
             .count();
         let mut is_to_come = || forming.any(|policy| policy.num_vfs != Some(NumVfs::Count(0)));
-        match ready_vfs(pool, &view.seen) {
+        match ready_vfs(pool, &pfs_of(view)) {
             0 if is_to_come() => Ok(()),
             ready if ready > taken => Ok(()),
             _ => Err(no_free_vf(pool.as_str())),

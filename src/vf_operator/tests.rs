@@ -5,6 +5,8 @@ use super::proto::{ResourceConfig, ResourceName};
 use super::rest::MayChange;
 use super::service::Service;
 use crate::api::{Feed, Peer, State};
+use crate::plan::Memory;
+use crate::sim::SimHost;
 use axum::extract::FromRequestParts;
 use axum::http;
 use std::sync::Arc;
@@ -14,7 +16,9 @@ use tonic::Code;
 /// As if the daemon had just ended: who may change something learns that.
 fn service(admin_group: &str) -> Service {
     let state = State {
-        status: watch::channel(Arc::default()).1,
+        view: watch::channel(Arc::default()).1,
+        host: Arc::new(SimHost::default()),
+        memory: Arc::new(Memory::default()),
         requests: mpsc::channel(1).0,
         feed: Feed::new().unwrap(),
         admin_group: Some(admin_group.to_owned()),

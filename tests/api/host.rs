@@ -1,12 +1,13 @@
 //! A simulated host with the API on both of its sockets: passes are done when they are asked for, as the daemon does
 //! them, on a thread of their own.
 
-use sriovd::api::{self, Feed, Request, State, Tcp, View};
-use sriovd::model::{Holder, HostSnapshot, Node, PciAddress, VfIndex};
+use sriovd::api::{self, Feed, Remembers, Request, State, Tcp, View};
+use sriovd::model::world::World;
+use sriovd::model::{Holder, HostSnapshot, PciAddress, VfIndex};
 use sriovd::plan::Memory;
 use sriovd::policy::resolve::resolve;
 use sriovd::policy::{PolicySet, file};
-use sriovd::report::{Happening, PfReport, PfState, Seen, Status, TakenVf, sentence};
+use sriovd::report::{Happening, KnownPf, PfReport, PfState, Seen, Status, TakenVf, sentence};
 use sriovd::sim::agent::SimAgent;
 use sriovd::sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeMap;
@@ -67,12 +68,12 @@ impl Host {
         let agent = agent(pfs, vfs);
         let known = Known::of(&agent);
         let serving = Serving {
-            policies: Arc::new(agent.policies.clone()),
             agent: Some(agent),
             asked: Arc::clone(&asked),
             feed: Feed::new().expect("nothing is counted yet"),
-            status: watch::Sender::new(Arc::clone(&known.status)),
-            known,
+            view: watch::Sender::new(Arc::new(known.view)),
+            host: Arc::new(SimHost::from_snapshot(known.host)),
+            memory: Arc::new(Remembered(Mutex::new(known.memory))),
         };
         let path = socket.clone();
         std::thread::spawn(move || {
@@ -130,19 +131,26 @@ impl Host {
 struct Serving {
     /// None while a pass has it.
     agent: Option<SimAgent>,
-    known: Known,
-    policies: Arc<PolicySet>,
     asked: Arc<Mutex<Vec<String>>>,
     feed: Feed,
-    status: watch::Sender<Arc<Status>>,
+    view: watch::Sender<Arc<View>>,
+    host: Arc<SimHost>,
+    memory: Arc<Remembered>,
 }
 
 /// What the agent knows of the host, for who asks meanwhile.
 struct Known {
-    host: Arc<SimHost>,
-    seen: BTreeMap<PciAddress, Arc<Seen>>,
-    memory: Arc<Memory>,
-    status: Arc<Status>,
+    host: HostSnapshot,
+    memory: Memory,
+    view: View,
+}
+
+struct Remembered(Mutex<Memory>);
+
+impl Remembers for Remembered {
+    fn memory(&self) -> Arc<Memory> {
+        Arc::new(self.0.lock().expect("nobody panicked").clone())
+    }
 }
 
 /// A pass at work.
@@ -166,7 +174,9 @@ impl Serving {
         let address = tcp.local_addr().expect("it has an address");
         let (requests, mut requested) = mpsc::channel(16);
         let state = State {
-            status: self.status.subscribe(),
+            view: self.view.subscribe(),
+            host: Arc::<SimHost>::clone(&self.host),
+            memory: Arc::<Remembered>::clone(&self.memory),
             requests,
             feed: self.feed.clone(),
             admin_group: None,
@@ -233,7 +243,7 @@ impl Serving {
                 agent.host.set_num_vfs_by_hand(pf, 2);
                 agent.host.hold(pf, VfIndex(1), Holder::Namespace { name });
                 let mut known = Known::of(&agent);
-                let status = Arc::make_mut(&mut known.status);
+                let status = Arc::make_mut(&mut known.view.status);
                 let pfs = status.pfs.iter_mut().filter(|it| it.address == pf);
                 pfs.for_each(|pf| pf.state = PfState::Refused);
                 self.learn(known);
@@ -263,22 +273,14 @@ impl Serving {
     }
 
     fn learn(&mut self, known: Known) {
-        self.status.send_replace(Arc::clone(&known.status));
-        self.known = known;
+        self.host.become_as(known.host);
+        *self.memory.0.lock().expect("nobody panicked") = known.memory;
+        self.view.send_replace(Arc::new(known.view));
     }
 
     fn on_request(&mut self, request: Request) {
         let mut asked = self.asked.lock().expect("nobody panicked");
         match request {
-            Request::View { reply } => {
-                drop(reply.send(View {
-                    host: Arc::<SimHost>::clone(&self.known.host),
-                    node: Arc::new(Node::default()),
-                    policies: Arc::clone(&self.policies),
-                    seen: self.known.seen.clone(),
-                    memory: Arc::<Memory>::clone(&self.known.memory),
-                }));
-            }
             Request::Settle { done } => drop(done.send(())),
             Request::Apply {
                 pfs, force, done, ..
@@ -310,29 +312,40 @@ async fn over(passing: &mut Option<Passing>) -> Option<(SimAgent, Known)> {
 impl Known {
     fn of(agent: &SimAgent) -> Self {
         let host = looked_at(&agent.host);
-        let mut seen = BTreeMap::new();
+        let mut all = BTreeMap::new();
         let mut pfs = Vec::new();
         for (&address, pf) in &agent.host.snapshot().pfs {
             let (pf, problems) = (pf.clone(), Vec::new());
             let resolution = resolve(&agent.policies, &host.node, &pf);
             pfs.push(PfReport::of(&pf, &resolution, problems.clone()));
-            let saw = Seen {
-                pf,
-                resolution,
-                problems,
+            let known = KnownPf {
+                address,
+                allocated: BTreeMap::new(),
+                problems: problems.clone(),
+                seen: Some(Arc::new(Seen {
+                    pf,
+                    resolution,
+                    problems,
+                })),
             };
-            seen.insert(address, Arc::new(saw));
+            all.insert(address, Arc::new(known));
         }
+        let world = World::default().next("", false, all);
+        let status = Status {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            summary: sentence::status_line(&pfs),
+            pfs,
+            ..Status::default()
+        };
         Self {
-            host: Arc::new(SimHost::from_snapshot(host)),
-            seen,
-            memory: Arc::new(agent.ledger.memory()),
-            status: Arc::new(Status {
-                version: env!("CARGO_PKG_VERSION").to_owned(),
-                summary: sentence::status_line(&pfs),
-                pfs,
-                ..Status::default()
-            }),
+            host,
+            memory: agent.ledger.memory(),
+            view: View {
+                world: Arc::new(world.unwrap_or_default()),
+                status: Arc::new(status),
+                node: Arc::default(),
+                policies: Arc::new(agent.policies.clone()),
+            },
         }
     }
 }

@@ -1,14 +1,16 @@
 //! A simulated host behind the API: policies are read and passed as the daemon does.
 
 use serde_json::Value;
-use sriovd::api::{Feed, Request, State, View};
+use sriovd::api::{Feed, Remembers, Request, State, View};
+use sriovd::model::world::World;
 use sriovd::model::{HostSnapshot, NetworkName, PciAddress};
 use sriovd::plan::Assignment;
+use sriovd::plan::Memory;
 use sriovd::policy::load::{self, LastGood, Loaded, Trust};
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::reconcile::End;
 use sriovd::render::{self, assign, pools};
-use sriovd::report::{FileReport, NetworkReport, Seen, Status};
+use sriovd::report::{FileReport, KnownPf, NetworkReport, Seen, Status};
 use sriovd::sim::agent::SimAgent;
 use sriovd::sim::{DriverModel, SimHost, SimPf};
 use sriovd::vf_operator::{Listener, Listeners};
@@ -39,7 +41,19 @@ struct Simulated {
     dirs: Vec<PathBuf>,
     loaded: Loaded,
     assignments: BTreeMap<NetworkName, Assignment>,
-    status: watch::Sender<Arc<Status>>,
+    view: watch::Sender<Arc<View>>,
+    /// What the API looks at, and what is remembered.
+    host: Arc<SimHost>,
+    memory: Arc<Remembered>,
+}
+
+#[derive(Default)]
+struct Remembered(Mutex<Memory>);
+
+impl Remembers for Remembered {
+    fn memory(&self) -> Arc<Memory> {
+        Arc::new(self.0.lock().unwrap().clone())
+    }
 }
 
 /// Where it listens.
@@ -167,11 +181,16 @@ async fn serve(
     };
     let ((at_rest, rest), (at_grpc, grpc)) = (listen("rest").await, listen("grpc").await);
     let (requests, asked) = mpsc::channel(16);
-    let state = State {
-        status: sim.lock().unwrap().status.subscribe(),
-        requests,
-        feed: Feed::new().unwrap(),
-        admin_group: None,
+    let state = {
+        let sim = sim.lock().unwrap();
+        State {
+            view: sim.view.subscribe(),
+            host: Arc::<SimHost>::clone(&sim.host),
+            memory: Arc::<Remembered>::clone(&sim.memory),
+            requests,
+            feed: Feed::new().unwrap(),
+            admin_group: None,
+        }
     };
     addresses.send((at_rest, at_grpc)).unwrap();
     let posted = directory.join(load::POSTED);
@@ -188,16 +207,6 @@ async fn coordinate(sim: Shared, mut asked: mpsc::Receiver<Request>) {
                 let _ = done.send(());
             }
             Request::Settle { done } => drop(done.send(())),
-            Request::View { reply } => {
-                let view = View {
-                    host: Arc::new(SimHost::from_snapshot(with_holders(&sim.agent.host))),
-                    node: Arc::default(),
-                    policies: Arc::new(sim.agent.policies.clone()),
-                    seen: sim.seen(),
-                    memory: Arc::new(sim.agent.ledger.memory()),
-                };
-                drop(reply.send(view));
-            }
             other => panic!("nobody asks for {other:?}"),
         }
     }
@@ -214,9 +223,11 @@ impl Simulated {
             dirs,
             loaded,
             assignments: BTreeMap::new(),
-            status: watch::Sender::default(),
+            view: watch::Sender::default(),
+            host: Arc::default(),
+            memory: Arc::default(),
         };
-        sim.agent.policies = sim.loaded.set.clone();
+        sim.settle();
         sim
     }
 
@@ -226,30 +237,42 @@ impl Simulated {
         for _ in 0..5 {
             self.agent.pass_all();
         }
-        let status = Arc::new(self.now());
-        self.status.send_replace(status);
+        self.host.become_as(with_holders(&self.agent.host));
+        *self.memory.0.lock().unwrap() = self.agent.ledger.memory();
+        let world = World::default().next("", false, self.known());
+        let view = View {
+            world: Arc::new(world.unwrap_or_default()),
+            status: Arc::new(self.now()),
+            node: Arc::default(),
+            policies: Arc::new(self.agent.policies.clone()),
+        };
+        self.view.send_replace(Arc::new(view));
     }
 
     /// What the last pass over each PF saw, as far as the API asks for it.
-    fn seen(&mut self) -> BTreeMap<PciAddress, Arc<Seen>> {
+    fn known(&mut self) -> BTreeMap<PciAddress, Arc<KnownPf>> {
         let outcomes = self.agent.pass_all().into_iter();
-        let seen = outcomes.filter_map(|(address, outcome)| match outcome.end {
+        let known = outcomes.filter_map(|(address, outcome)| match outcome.end {
             End::Seen {
                 pf,
                 resolution,
                 problems,
             } => {
-                let pf = *pf;
-                let seen = Seen {
-                    pf,
-                    resolution,
-                    problems,
+                let known = KnownPf {
+                    address,
+                    allocated: BTreeMap::new(),
+                    problems: problems.clone(),
+                    seen: Some(Arc::new(Seen {
+                        pf: *pf,
+                        resolution,
+                        problems,
+                    })),
                 };
-                Some((address, Arc::new(seen)))
+                Some((address, Arc::new(known)))
             }
             End::Gone | End::Unobservable(_) => None,
         });
-        seen.collect()
+        known.collect()
     }
 
     fn now(&mut self) -> Status {

@@ -123,7 +123,7 @@ fn entries_in_the_journal_have_fields_for_programs_and_explanations_for_people()
 
     let explained = host.run("journalctl -x -u sriovd -o cat MESSAGE_ID=7a8a38488c8544ca8d32b4cd6c52c96b; journalctl --no-pager -x -u sriovd")?;
     assert!(
-        explained.contains("A change of SR-IOV card 0000:01:00.0 is refused"),
+        explained.contains("A change of PF 0000:01:00.0 is refused"),
         "{explained}"
     );
     assert!(

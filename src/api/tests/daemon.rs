@@ -6,12 +6,13 @@ use crate::api::server::{Limits, serve_with};
 use crate::api::socket::bind;
 use crate::api::{Feed, Request, State, View};
 use crate::host::{Host, Look};
+use crate::model::world::World;
 use crate::model::{Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use crate::policy::resolve::resolve;
 use crate::policy::{Network, Origin, PolicySet};
-use crate::report::{PfReport, PfState, Seen, Status};
+use crate::report::{KnownPf, PfReport, PfState, Seen, Status};
 use crate::sim::{DriverModel, SimHost, SimPf, sample};
 use serde_json::Value;
 use std::path::PathBuf;
@@ -38,7 +39,7 @@ pub(super) struct Daemon {
     socket: PathBuf,
     pub(super) feed: Feed,
     asked: Arc<Mutex<Vec<String>>>,
-    _status: watch::Sender<Arc<Status>>,
+    pub(super) view: watch::Sender<Arc<View>>,
 }
 
 impl Daemon {
@@ -63,12 +64,15 @@ impl Daemon {
             policies: vec!["few".parse().unwrap()],
             ..PfReport::unseen(PF.parse().unwrap())
         });
-        let (sender, receiver) = watch::channel(Arc::new(status));
-        tokio::spawn(coordinate(host, requests.1, Arc::clone(&asked)));
+        let view = known(&*host, status);
+        let (sender, receiver) = watch::channel(Arc::new(view));
+        tokio::spawn(coordinate(requests.1, Arc::clone(&asked)));
         let listener = bind(&socket).unwrap();
         let feed = Feed::new().unwrap();
         let state = State {
-            status: receiver,
+            view: receiver,
+            host,
+            memory: Arc::new(Memory::default()),
             requests: requests.0,
             feed: feed.clone(),
             admin_group: None,
@@ -79,7 +83,7 @@ impl Daemon {
             socket,
             feed,
             asked,
-            _status: sender,
+            view: sender,
         }
     }
 
@@ -121,11 +125,8 @@ impl Daemon {
     }
 }
 
-pub(super) async fn coordinate(
-    host: Arc<dyn Host>,
-    mut requests: mpsc::Receiver<Request>,
-    asked: Arc<Mutex<Vec<String>>>,
-) {
+/// What a daemon knows of the host.
+fn known(host: &dyn Host, status: Status) -> View {
     let policy = crate::policy::Policy {
         num_vfs: Some(crate::policy::NumVfs::Count(3)),
         resource: Some("few".parse().unwrap()),
@@ -135,34 +136,42 @@ pub(super) async fn coordinate(
         policies: vec![policy],
         networks: vec![network()],
     };
-    let policies = Arc::new(policies);
+    let pf = host.observe(PF.parse().unwrap(), Look::Plain).unwrap();
+    let seen = pf.map(|pf| {
+        let resolution = resolve(&policies, &Node::default(), &pf);
+        Arc::new(Seen {
+            pf,
+            resolution,
+            problems: Vec::new(),
+        })
+    });
+    let pfs = seen.into_iter().map(|seen| {
+        let pf = KnownPf {
+            address: seen.pf.address,
+            allocated: host.allocated(&seen.pf).unwrap(),
+            seen: Some(seen),
+            problems: Vec::new(),
+        };
+        (pf.address, Arc::new(pf))
+    });
+    let world = World::default().next("as-set", false, pfs.collect());
+    View {
+        world: Arc::new(world.unwrap()),
+        status: Arc::new(status),
+        node: Arc::new(Node {
+            hostname: "as-set".to_owned(),
+            ..Node::default()
+        }),
+        policies: Arc::new(policies),
+    }
+}
+
+pub(super) async fn coordinate(
+    mut requests: mpsc::Receiver<Request>,
+    asked: Arc<Mutex<Vec<String>>>,
+) {
     while let Some(request) = requests.recv().await {
         match request {
-            Request::View { reply } => {
-                let pf = host.observe(PF.parse().unwrap(), Look::Plain).unwrap();
-                let seen = pf.map(|pf| {
-                    let resolution = resolve(&policies, &Node::default(), &pf);
-                    (
-                        pf.address,
-                        Arc::new(Seen {
-                            pf,
-                            resolution,
-                            problems: Vec::new(),
-                        }),
-                    )
-                });
-                let view = View {
-                    seen: seen.into_iter().collect(),
-                    host: Arc::clone(&host),
-                    node: Arc::new(Node {
-                        hostname: "as-set".to_owned(),
-                        ..Node::default()
-                    }),
-                    policies: Arc::clone(&policies),
-                    memory: Arc::new(Memory::default()),
-                };
-                let _ = reply.send(view);
-            }
             Request::Settle { done } => drop(done.send(())),
             Request::Pause { scope, pause, done } => {
                 let for_ever = pause.until.is_none();

@@ -76,7 +76,7 @@ async fn only_some_may_follow_and_others_are_still_served() {
     }
     let (status, _, problem) = daemon.ask("GET", "/v1/events", "").await;
     assert_eq!(status, 503, "{problem}");
-    assert_eq!(problem["detail"], "8 clients follow the events already");
+    assert_eq!(problem["detail"], "8 clients follow this already");
     assert_eq!(daemon.ask("GET", "/v1/status", "").await.0, 200);
 }
 

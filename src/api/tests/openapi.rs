@@ -7,6 +7,7 @@ use super::daemon::*;
 use crate::api::handlers::OPENAPI;
 use crate::api::peer::Peer;
 use crate::api::server::ROUTES;
+use crate::model::world::World;
 use crate::report::event::PlannedStep;
 use crate::report::{Event, Happening, Pause, Pauses, Problem, ProblemKind, Progress, Status};
 use crate::sim::{DriverModel, SimHost, SimPf};
@@ -186,6 +187,13 @@ async fn every_answer_is_as_described() {
         "plan",
     );
     assert!(plan["pfs"][0]["taken"][0]["vf"] == 1, "{plan:#}");
+    let world: World = {
+        let (_, _, world) = daemon.ask("GET", "/v1/world", "").await;
+        serde_json::from_value(world).unwrap()
+    };
+    let change = json!(world.since(&World::default()));
+    let of = json!({"$ref": "#/components/schemas/WorldChange"});
+    assert_matches(&of, &change, "change");
     for (path, body) in [
         ("/v1/nothing", ""),
         ("/v1/pfs/a%2Fb", ""),

@@ -4,9 +4,10 @@ use super::daemon::*;
 use crate::api::handlers::{Api, OPENAPI};
 use crate::api::page::{docs::docs_html, status_html};
 use crate::api::server::pages;
-use crate::api::{Feed, State, serve_tcp};
+use crate::api::{Feed, State, View, serve_tcp};
 use crate::host::{Host, HostError, Look};
 use crate::model::{Action, Node, PciAddress, PfSnapshot};
+use crate::plan::Memory;
 use crate::report::{Happening, NetworkReport, PfReport, PfState, Status};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -34,11 +35,23 @@ fn status() -> Status {
 }
 
 async fn server() -> (SocketAddr, mpsc::Receiver<crate::api::Request>, Feed) {
+    server_over(Arc::new(Looked::default())).await
+}
+
+async fn server_over(
+    host: Arc<dyn Host>,
+) -> (SocketAddr, mpsc::Receiver<crate::api::Request>, Feed) {
     let (requests, asked) = mpsc::channel(4);
-    let (sender, receiver) = watch::channel(Arc::new(status()));
+    let view = View {
+        status: Arc::new(status()),
+        ..View::default()
+    };
+    let (sender, view) = watch::channel(Arc::new(view));
     let feed = Feed::new().unwrap();
     let state = State {
-        status: receiver,
+        view,
+        host,
+        memory: Arc::new(Memory::default()),
         requests,
         feed: feed.clone(),
         admin_group: None,
@@ -161,9 +174,8 @@ impl Host for Looked {
 
 #[tokio::test]
 async fn the_picture_takes_a_look_when_something_has_happened() {
-    let (address, asked, feed) = server().await;
     let host = Arc::new(Looked::default());
-    tokio::spawn(coordinate(Arc::clone(&host) as _, asked, Arc::default()));
+    let (address, _asked, feed) = server_over(Arc::clone(&host) as _).await;
     let request = "GET /picture.svg HTTP/1.1\r\nHost: localhost\r\n\r\n";
     let picture = async || {
         let answer = ask(address, request).await;

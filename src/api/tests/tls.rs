@@ -3,8 +3,8 @@
 use super::daemon::*;
 use crate::api::handlers::Api;
 use crate::api::server::{Limits, serve_tls};
-use crate::api::{Feed, State, Tls, TlsFiles};
-use crate::report::Status;
+use crate::api::{Feed, State, Tls, TlsFiles, View};
+use crate::plan::Memory;
 use crate::sim::{DriverModel, SimHost, SimPf};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use std::fs;
@@ -102,10 +102,12 @@ impl Server {
         let host = SimHost::default();
         host.plug(SimPf::new(pf(), DriverModel::IGB));
         let (requests, asked) = (mpsc::channel(4), Arc::default());
-        tokio::spawn(coordinate(Arc::new(host), requests.1, Arc::clone(&asked)));
-        let (sender, status) = watch::channel(Arc::new(Status::default()));
+        tokio::spawn(coordinate(requests.1, Arc::clone(&asked)));
+        let (sender, view) = watch::channel(Arc::new(View::default()));
         let state = State {
-            status,
+            view,
+            host: Arc::new(host),
+            memory: Arc::new(Memory::default()),
             requests: requests.0,
             feed: Feed::new().unwrap(),
             admin_group: None,

@@ -7,16 +7,24 @@ use super::super::{announce, journal};
 use super::{Closing, INTERFACE_PATIENCE, Running, Slot};
 use crate::api::Feed;
 use crate::host::HostError;
-use crate::model::PciAddress;
-use crate::report::{Happening, Performed, PfReport, Problem, ProblemKind, Seen, TakenVf};
+use crate::model::{Holder, PciAddress, VfIndex};
+use crate::report::{Happening, KnownPf, Performed, PfReport, Problem, ProblemKind, Seen, TakenVf};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// Whether it is the same value, without a look at what it says.
+fn is_same(before: &Option<Arc<Seen>>, now: &Option<Arc<Seen>>) -> bool {
+    let both = before.as_ref().zip(now.as_ref());
+    both.is_some_and(|(before, now)| Arc::ptr_eq(before, now))
+}
 
 impl Slot {
     /// Whether outputs have something new to tell.
     pub(in crate::daemon) fn saw(
         &mut self,
         seen: Seen,
+        allocated: Option<BTreeMap<VfIndex, Holder>>,
         performed: &[Performed],
         taken: &[TakenVf],
         running: &Running,
@@ -34,8 +42,17 @@ impl Slot {
         journal::vfs_taken(&report, taken, &running.cause);
         let taken = taken.iter().cloned();
         taken.for_each(|taken| feed.tell(Happening::VfTaken(taken)));
+        let has_news = self.told != seen.problems;
         self.tell(&report, seen.problems.clone(), feed);
+        let before = self.seen.clone();
         let is_new = self.show(seen);
+        // What could not be read has not changed.
+        let lent = allocated.filter(|allocated| *allocated != self.allocated);
+        let is_as_before = lent.is_none() && !has_news && is_same(&before, &self.seen);
+        self.allocated = lent.unwrap_or_else(|| std::mem::take(&mut self.allocated));
+        if !is_as_before {
+            self.know(running.watched.pf());
+        }
         self.coming.clear();
         // What failed for now is tried again after a while; so is what ends without an event.
         let seen = self.seen.as_deref();
@@ -79,14 +96,27 @@ impl Slot {
             _ => Some(now),
         };
         let is_moving = self.moved_at.is_some_and(|at| now < at + STANDS_STILL);
-        let seen = Arc::new(seen);
+        // Whoever has what was seen before can tell at a glance that it is still so.
+        let same = self.seen.take().filter(|before| **before == seen);
+        let seen = same.unwrap_or_else(|| Arc::new(seen));
         self.seen = Some(Arc::clone(&seen));
         if is_moving && self.shown.is_some() {
             return false;
         }
-        let is_new = self.shown.as_deref() != Some(&*seen);
-        self.shown = Some(seen);
-        is_new
+        let shown = self.shown.replace(Arc::clone(&seen));
+        !is_same(&shown, &self.seen) && shown.as_deref() != Some(&*seen)
+    }
+
+    fn know(&mut self, address: PciAddress) {
+        let known = KnownPf {
+            address,
+            seen: self.seen.clone(),
+            allocated: self.allocated.clone(),
+            problems: self.told.clone(),
+        };
+        if self.known.as_deref() != Some(&known) {
+            self.known = Some(Arc::new(known));
+        }
     }
 
     /// The kernel tells of a closed VFIO device before the device is released (`__fput`), and not
@@ -136,6 +166,7 @@ impl Slot {
         let report = self.seen.as_ref().map(|seen| pf_report(seen, &problems));
         let report = report.unwrap_or_else(|| PfReport::unseen(pf));
         self.tell(&report, problems, feed);
+        self.know(pf);
     }
 
     fn tell(&mut self, report: &PfReport, problems: Vec<Problem>, feed: &Feed) {

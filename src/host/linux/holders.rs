@@ -1,12 +1,13 @@
 //! Who uses the VFs of a PF, by signs that are true whatever events were lost.
 
+use super::lock::PLUGIN_STATE;
 use super::netdev::Netdev;
 use super::quiet::{self, Quiet};
 use super::{Links, Tree, if_present, managers, user_space};
 use crate::host::HostError;
 use crate::host::netlink::{InterfaceAddress, NetlinkError};
 use crate::model::allocation::ALLOCATIONS;
-use crate::model::{Allocation, Holder, PciAddress, VfIndex, VfSnapshot};
+use crate::model::{Allocation, Holder, PciAddress, PfSnapshot, VfIndex, VfSnapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -161,6 +162,24 @@ pub(super) fn lent(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostEr
     }
 }
 
+/// The VFs of a PF that have a record. What has none is not looked for one by one.
+pub(super) fn allocated(
+    tree: &Tree,
+    pf: &PfSnapshot,
+) -> Result<BTreeMap<VfIndex, Holder>, HostError> {
+    let mut recorded = BTreeSet::new();
+    for directory in [ALLOCATIONS, PLUGIN_STATE] {
+        recorded.extend(if_present(tree.list(directory))?.unwrap_or_default());
+    }
+    let mut allocated = BTreeMap::new();
+    for (&index, vf) in &pf.vfs {
+        if recorded.contains(OsStr::new(&vf.address.to_string())) {
+            allocated.extend(lent(tree, vf.address)?.map(|holder| (index, holder)));
+        }
+    }
+    Ok(allocated)
+}
+
 /// Whether its container still lives is for those to say who collect the records of dead ones.
 fn own_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
     let path = Path::new(ALLOCATIONS).join(vf.to_string());
@@ -175,7 +194,7 @@ fn own_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostErr
 }
 
 fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
-    let record = if_present(tree.read(format!("/var/lib/cni/sriov/pci/{vf}")))?;
+    let record = if_present(tree.read(Path::new(PLUGIN_STATE).join(vf.to_string())))?;
     // Old versions of the plugin make an empty one to lock it.
     let Some(netns) = record.filter(|netns| Path::new(netns).is_absolute()) else {
         return Ok(None);

@@ -5,6 +5,7 @@ use crate::api::handlers::PlanQuery;
 use crate::api::{Applied, ApplyRequest, NetworkDetail, PauseRequest, PfDetail, PolicyDetail};
 use crate::forecast::Forecast;
 use crate::model::HostSnapshot;
+use crate::model::world::{World, WorldChange};
 use crate::report::{Event, Status};
 
 pub(super) fn all() -> Vec<Operation> {
@@ -16,6 +17,13 @@ pub(super) fn all() -> Vec<Operation> {
             "How every PF is, and why it is not as wanted",
         )
         .answers::<Status>(),
+        get(
+            "/v1/world",
+            "All PFs and VFs as the agent knows them; for a client that accepts text/event-stream, a stream \
+             that begins with the whole and goes on with the PFs that change",
+        )
+        .answers::<World>()
+        .streams::<WorldChange>(),
         get("/v1/snapshot", "The host, looked at now").answers::<HostSnapshot>(),
         get("/v1/plan", "What a pass would do now")
             .query::<PlanQuery>()

@@ -234,3 +234,38 @@ fn what_uses_the_pf_itself() {
     ];
     assert_eq!(users(&host, &mut answers), expected);
 }
+
+#[test]
+fn allocations_are_read_without_looking_for_other_holders() {
+    let host = Prepared::with_pf();
+    for index in 0..3 {
+        host.vf(index, "igbvf");
+    }
+    let seen = || {
+        let seen = observe(&host.tree, &mut Answers::default(), pf(), Look::Plain);
+        seen.unwrap().unwrap()
+    };
+    let allocated = || super::allocated(&host.tree, &seen());
+    assert_eq!(allocated(), Ok(BTreeMap::new()));
+    host.file(
+        &format!("var/lib/cni/sriov/pci/{}", vf_address(1)),
+        "/run/netns/pod",
+    );
+    host.file("run/netns/pod", "pod");
+    // Of another PF's VF, and one that no version understands.
+    host.file("var/lib/sriovd/allocations/0000:99:00.1", "{}");
+    let ours = format!("var/lib/sriovd/allocations/{}", vf_address(2));
+    host.file(&ours, "{");
+    let found = allocated().unwrap();
+    assert_eq!(
+        found.keys().copied().collect::<Vec<_>>(),
+        [VfIndex(1), VfIndex(2)]
+    );
+    let netns = "/run/netns/pod".to_owned();
+    assert_eq!(found[&VfIndex(1)], Holder::CniAllocation { netns });
+    assert!(matches!(found[&VfIndex(2)], Holder::Container { .. }));
+    // What cannot be read is an error, and not free.
+    host.remove(&ours);
+    host.directory(&ours);
+    assert!(allocated().is_err());
+}
