@@ -48,51 +48,70 @@ pub fn is_cdi_class(pool: &ResourceName) -> bool {
 /// All policies and networks that are in force, in reading order. Names are unique.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PolicySet {
+    /// What PFs and their VFs shall be.
     pub policies: Vec<Policy>,
+    /// How containers are attached to the VFs of a pool.
     pub networks: Vec<Network>,
 }
 
+/// One `[[policy]]`, judged: its keys do not contradict.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
+    /// Unique among all policies in force.
     pub name: PolicyName,
     /// Where it was written.
     pub origin: Origin,
     /// 0 is the strongest, 99 the weakest and the default.
     pub priority: u8,
+    /// `false`: it is read, and names no PF.
     pub enabled: bool,
+    /// The nodes on which it holds.
     pub node: NodeMatch,
+    /// The PFs that it names.
     pub matches: PfMatch,
     /// The pool that these VFs form.
     pub resource: Option<ResourceName>,
+    /// In front of the pool; `None` is `DEFAULT_PREFIX`.
     pub resource_prefix: Option<ResourcePrefix>,
     /// `None` leaves the count to other policies, or as it is.
     pub num_vfs: Option<NumVfs>,
     /// The share of the PF's VFs that this policy claims; `None` claims the whole PF.
     pub vfs: Option<VfRange>,
+    /// Of the VFs, in bytes. `None` leaves it as it is.
     pub mtu: Option<Mtu>,
+    /// What the VFs are for.
     pub device_type: DeviceType,
     /// The policy says which driver: one that somebody else gives a VF is taken back.
     pub names_driver: bool,
+    /// `sriov_drivers_autoprobe` of the PF. `None` leaves it as it is.
     pub driver_autoprobe: Option<bool>,
     /// Somebody else creates the VFs: never change their number. `None` is "not set".
     pub external: Option<bool>,
+    /// The device plugin leaves out VFs without an RDMA device.
     pub is_rdma: bool,
+    /// A container gets the device nodes of vhost-net and tun with its VF.
     pub need_vhost_net: bool,
+    /// The device plugin tells no NUMA node of the VFs.
     pub exclude_topology: bool,
     /// What every VF of the policy gets. `settings.mac` is never set here.
     pub settings: VfSettings,
+    /// The address of every VF of the policy.
     pub mac: MacChoice,
     /// What single VFs get on top.
     pub overrides: BTreeMap<VfIndex, VfOverride>,
+    /// What happens to the PF when no policy names it any more.
     pub on_removal: OnRemoval,
+    /// When VFs may be destroyed or rebound.
     pub disruption: Disruption,
 }
 
+/// How many VFs a PF has.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum NumVfs {
+    /// This many.
     Count(u16),
     /// As many as the device offers.
     Max,
@@ -109,9 +128,11 @@ pub enum DeviceType {
     Netdevice,
     /// The drivers are not sriovd's affair: a new VF gets the default one, and no VF another.
     Any,
+    /// This driver, such as `vfio-pci`.
     Driver(DriverName),
 }
 
+/// Which address a VF has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MacChoice {
     /// As the kernel or the driver chooses.
@@ -123,8 +144,10 @@ pub enum MacChoice {
     Fixed(MacAddress),
 }
 
+/// What a single VF gets on top of its policy. `None` is as in the policy.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct VfOverride {
+    /// Its address.
     pub mac: Option<MacChoice>,
     /// `settings.mac` is never set here.
     pub settings: VfSettings,
@@ -149,29 +172,42 @@ pub enum OnRemoval {
 )]
 #[serde(rename_all = "kebab-case")]
 pub enum Disruption {
+    /// Not at all.
     Never,
+    /// Only VFs that have no holder that can be seen.
     #[default]
     WhenUnused,
+    /// VFs in use too.
     Always,
 }
 
 /// Every given key must match; a list means any of; an empty list means the key is not given.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct PfMatch {
+    /// The vendor on the PCI bus.
     pub vendor: Vec<PciId>,
+    /// The device on the PCI bus.
     pub device: Vec<PciId>,
+    /// The address on the PCI bus.
     pub pci_address: Vec<PciAddress>,
+    /// A name or altname of its interface.
     pub pf_name: Vec<PfNamePattern>,
+    /// The permanent address of its interface.
     pub mac: Vec<MacAddress>,
+    /// The driver that it is bound to.
     pub driver: Vec<DriverName>,
+    /// The kind of its interface.
     pub link_type: Vec<LinkType>,
+    /// The node that it is attached to, counted from 0.
     pub numa_node: Vec<u16>,
 }
 
 /// A shell glob for interface names and altnames; `ens1f0#0-3` also gives the policy's share.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PfNamePattern {
+    /// Well-formed, without slashes and spaces.
     pub glob: String,
+    /// The share that stands behind `#`.
     pub vfs: Option<VfRange>,
 }
 
@@ -180,6 +216,7 @@ pub struct PfNamePattern {
 pub struct NodeMatch {
     /// Shell globs.
     pub hostname: Vec<String>,
+    /// All of them must be labels of the node.
     pub labels: BTreeMap<String, String>,
 }
 

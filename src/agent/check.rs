@@ -7,20 +7,20 @@ use std::path::Path;
 
 pub(super) fn settings(draft: &SettingsDraft, faults: &mut Vec<Fault>) -> Settings {
     let default = Settings::default();
-    let api = draft.api.cloned().unwrap_or_default();
+    let api = draft.api.or_default();
     let api = Api {
-        socket: api.socket.cloned().unwrap_or(default.api.socket),
+        socket: api.socket.or(default.api.socket),
         admin_group: api.admin_group.cloned().flatten(),
         listen: within("api", faults, |faults| listen::listen(&api, faults)),
     };
-    let vf_operator = draft.vf_operator.cloned().unwrap_or_default();
+    let vf_operator = draft.vf_operator.or_default();
     Settings {
-        policy_dirs: draft.policy_dirs.cloned().unwrap_or(default.policy_dirs),
-        state_dir: draft.state_dir.cloned().unwrap_or(default.state_dir),
-        log_level: draft.log_level.cloned().unwrap_or(default.log_level),
-        outputs: outputs(&draft.outputs.cloned().unwrap_or_default()),
-        node: node(&draft.node.cloned().unwrap_or_default()),
-        limits: limits(&draft.limits.cloned().unwrap_or_default()),
+        policy_dirs: draft.policy_dirs.or(default.policy_dirs),
+        state_dir: draft.state_dir.or(default.state_dir),
+        log_level: draft.log_level.or(default.log_level),
+        outputs: outputs(&draft.outputs.or_default()),
+        node: node(&draft.node.or_default()),
+        limits: limits(&draft.limits.or_default()),
         vf_operator: within("vf_operator", faults, |faults| {
             check_vf_operator(&vf_operator, &api.socket, faults)
         }),
@@ -32,33 +32,26 @@ fn outputs(draft: &OutputsDraft) -> Outputs {
     let default = Outputs::default();
     let unit = draft.device_plugin_unit.cloned();
     Outputs {
-        cni: draft.cni.cloned().unwrap_or(default.cni),
-        cni_dir: draft.cni_dir.cloned().unwrap_or(default.cni_dir),
-        device_plugin: draft
-            .device_plugin
-            .cloned()
-            .unwrap_or(default.device_plugin),
-        device_plugin_file: (draft.device_plugin_file.cloned())
-            .unwrap_or(default.device_plugin_file),
+        cni: draft.cni.or(default.cni),
+        cni_dir: draft.cni_dir.or(default.cni_dir),
+        device_plugin: draft.device_plugin.or(default.device_plugin),
+        device_plugin_file: draft.device_plugin_file.or(default.device_plugin_file),
         device_plugin_unit: unit.unwrap_or(default.device_plugin_unit),
-        node_state: draft.node_state.cloned().unwrap_or(default.node_state),
-        node_state_file: (draft.node_state_file.cloned()).unwrap_or(default.node_state_file),
-        cni_plugin: draft.cni_plugin.cloned().unwrap_or(default.cni_plugin),
-        podman: draft.podman.cloned().unwrap_or(default.podman),
-        podman_dir: draft.podman_dir.cloned().unwrap_or(default.podman_dir),
-        manifests: draft.manifests.cloned().unwrap_or(default.manifests),
-        manifests_dir: draft
-            .manifests_dir
-            .cloned()
-            .unwrap_or(default.manifests_dir),
-        cdi: draft.cdi.cloned().unwrap_or(default.cdi),
-        cdi_dir: draft.cdi_dir.cloned().unwrap_or(default.cdi_dir),
+        node_state: draft.node_state.or(default.node_state),
+        node_state_file: draft.node_state_file.or(default.node_state_file),
+        cni_plugin: draft.cni_plugin.or(default.cni_plugin),
+        podman: draft.podman.or(default.podman),
+        podman_dir: draft.podman_dir.or(default.podman_dir),
+        manifests: draft.manifests.or(default.manifests),
+        manifests_dir: draft.manifests_dir.or(default.manifests_dir),
+        cdi: draft.cdi.or(default.cdi),
+        cdi_dir: draft.cdi_dir.or(default.cdi_dir),
     }
 }
 
 fn node(draft: &NodeDraft) -> NodeSettings {
     NodeSettings {
-        labels: draft.labels.cloned().unwrap_or_default(),
+        labels: draft.labels.or_default(),
         hostname: draft.hostname.cloned().flatten(),
     }
 }
@@ -66,28 +59,19 @@ fn node(draft: &NodeDraft) -> NodeSettings {
 fn limits(draft: &LimitsDraft) -> Limits {
     let default = Limits::default();
     Limits {
-        step_deadline: draft
-            .step_deadline
-            .cloned()
-            .unwrap_or(default.step_deadline),
-        numvfs_deadline: (draft.numvfs_deadline.cloned()).unwrap_or(default.numvfs_deadline),
-        start_deadline: draft
-            .start_deadline
-            .cloned()
-            .unwrap_or(default.start_deadline),
-        receive_buffer: draft
-            .receive_buffer
-            .cloned()
-            .unwrap_or(default.receive_buffer),
+        step_deadline: draft.step_deadline.or(default.step_deadline),
+        numvfs_deadline: draft.numvfs_deadline.or(default.numvfs_deadline),
+        start_deadline: draft.start_deadline.or(default.start_deadline),
+        receive_buffer: draft.receive_buffer.or(default.receive_buffer),
     }
 }
 
 /// `own`: the agent's socket.
 fn check_vf_operator(draft: &VfOperatorDraft, own: &Path, faults: &mut Vec<Fault>) -> VfOperator {
     let default = VfOperator::default();
-    let enabled = draft.enabled.cloned().unwrap_or(default.enabled);
-    let rest = draft.rest.cloned().unwrap_or(default.rest);
-    let grpc = draft.grpc.cloned().unwrap_or(default.grpc);
+    let enabled = draft.enabled.or(default.enabled);
+    let rest = draft.rest.or(default.rest);
+    let grpc = draft.grpc.or(default.grpc);
     // The later one would take the place of the other.
     for (key, place) in [("rest", &rest), ("grpc", &grpc)] {
         if matches!(place, Place::Socket(path) if path == own) {

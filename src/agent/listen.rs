@@ -32,7 +32,7 @@ pub(super) fn listen(draft: &ApiDraft, faults: &mut Vec<Fault>) -> Option<Listen
     let files = [&draft.tls_certificate, &draft.tls_key, &draft.tls_client_ca];
     let is_bad = files.iter().any(|file| matches!(file, Key::Wrong));
     let [certificate, key, client_ca] = files.map(|file| file.cloned().flatten());
-    let admins = draft.tls_admins.cloned().unwrap_or_default();
+    let admins = draft.tls_admins.or_default();
     let address = draft.listen.cloned().flatten();
     let address = address?;
     match (certificate, key, client_ca) {

@@ -17,25 +17,34 @@ const LABEL_LIMIT: usize = 72;
 /// Where notes are broken into lines.
 const NOTE_WIDTH: usize = 88;
 
+/// Whether what it is about is used all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
+    /// It is not.
     Error,
+    /// It is, and most likely not meant.
     Warning,
 }
 
 /// Lines and columns count from 1, columns and widths in characters.
+/// A place in a text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
 pub struct Place {
+    /// Its line.
     pub line: usize,
+    /// Its first character.
     pub column: usize,
+    /// How many characters it has, at least 1.
     pub width: usize,
 }
 
 /// `Display` shows it as compilers do, with the line and carets; `one_line` is for logs.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct Diagnostic {
+    /// Whether the file is used all the same.
     pub severity: Severity,
+    /// The file that it is about, or a directory.
     #[serde(serialize_with = "as_shown")]
     pub file: PathBuf,
     /// `None` where it is about the file as a whole.
@@ -44,6 +53,7 @@ pub struct Diagnostic {
     pub line_text: Option<String>,
     /// The column of the first character of `line_text`.
     pub line_text_column: usize,
+    /// What is wrong, with the value that was given.
     pub message: String,
     /// Completes "expected …".
     pub expected: Option<String>,
@@ -57,6 +67,7 @@ pub(super) fn as_shown<S: Serializer>(path: &Path, serializer: S) -> Result<S::O
 }
 
 impl Diagnostic {
+    /// About a file as a whole.
     pub fn new(severity: Severity, file: &Path, message: impl Into<String>) -> Self {
         Self {
             severity,
@@ -70,14 +81,17 @@ impl Diagnostic {
         }
     }
 
+    /// An error about a file as a whole.
     pub fn error(file: &Path, message: impl Into<String>) -> Self {
         Self::new(Severity::Error, file, message)
     }
 
+    /// A warning about a file as a whole.
     pub fn warning(file: &Path, message: impl Into<String>) -> Self {
         Self::new(Severity::Warning, file, message)
     }
 
+    /// The same at a place in the file.
     #[must_use]
     pub fn at(mut self, excerpt: &Excerpt) -> Self {
         self.place = Some(excerpt.place);
@@ -86,18 +100,21 @@ impl Diagnostic {
         self
     }
 
+    /// The same with what was expected, without the word.
     #[must_use]
     pub fn expecting(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
     }
 
+    /// The same with what to do, or what was probably meant.
     #[must_use]
     pub fn suggesting(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());
         self
     }
 
+    /// Whether it keeps what it is about from being used.
     pub fn is_error(&self) -> bool {
         self.severity == Severity::Error
     }

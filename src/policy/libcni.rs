@@ -13,6 +13,7 @@ pub struct Refusal {
     pub what: String,
     /// The value as JSON, or that there is none.
     pub found: String,
+    /// What its reader takes.
     pub expected: &'static str,
 }
 

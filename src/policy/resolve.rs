@@ -24,14 +24,18 @@ pub enum Resolution {
     Unmatched,
     /// It depends on the interface, which is out of sight or whose name is not final yet.
     AwaitsName,
+    /// Policies are in force on it.
     Desired(Box<DesiredPf>),
 }
 
+/// What the policies in force want of a PF and its VFs.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct DesiredPf {
+    /// Which PF.
     pub address: PciAddress,
     /// The policies in force here, strongest first.
     pub policies: Vec<Claim>,
+    /// Policies that name it and have no effect.
     pub shadowed: Vec<Shadowed>,
     /// Policies in force that name the PF only as it was: it is left as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -45,11 +49,15 @@ pub struct DesiredPf {
     /// A policy asks for all VFs of a device that offers none. For the plan alone.
     #[serde(skip)]
     pub max_is_none: bool,
+    /// Another program creates the VFs: their number is not changed.
     pub external: bool,
+    /// The largest MTU that a policy wants of its VFs, in bytes: the PF needs as much.
     pub mtu: Option<Mtu>,
+    /// Of the strongest policy that sets it. `None` leaves it as it is.
     pub driver_autoprobe: Option<bool>,
     /// The most careful wish of the policies in force.
     pub disruption: Disruption,
+    /// What happens when no policy names the PF any more.
     pub on_removal: OnRemoval,
     /// Every VF that is wanted to exist, claimed by a policy or not.
     pub vfs: BTreeMap<VfIndex, DesiredVf>,
@@ -58,37 +66,51 @@ pub struct DesiredPf {
 /// A policy in force on a PF, with its share, as the outputs need it.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Claim {
+    /// The policy.
     pub policy: PolicyName,
     /// Where it was written.
     #[serde(rename = "source")]
     pub origin: Origin,
+    /// The pool that its VFs form.
     pub resource: Option<ResourceName>,
+    /// In front of the pool; `None` is `DEFAULT_PREFIX`.
     pub resource_prefix: Option<ResourcePrefix>,
     /// `None` is the whole PF.
     pub vfs: Option<VfRange>,
+    /// What its VFs are for.
     pub device_type: DeviceType,
+    /// Of its VFs, in bytes. `None` leaves it as it is.
     pub mtu: Option<Mtu>,
+    /// The device plugin leaves out VFs without an RDMA device.
     pub is_rdma: bool,
+    /// A container gets the device nodes of vhost-net and tun with its VF.
     pub need_vhost_net: bool,
+    /// The device plugin tells no NUMA node of its VFs.
     pub exclude_topology: bool,
 }
 
 /// A policy whose claim overlaps a stronger one: it has no effect on this PF.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Shadowed {
+    /// The policy without effect.
     pub policy: PolicyName,
+    /// The stronger one.
     pub by: PolicyName,
 }
 
+/// What is wanted of one VF.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct DesiredVf {
     /// Which entry of `DesiredPf::policies` claims it; an unclaimed VF is left with its driver.
     pub claim: Option<usize>,
+    /// What it is for; of a VF that no policy claims the default.
     pub device_type: DeviceType,
     /// Else the driver that somebody else gave it, or is just giving it, is left alone.
     #[serde(default)]
     pub names_driver: bool,
+    /// In bytes. `None` leaves it as it is.
     pub mtu: Option<Mtu>,
+    /// Its attributes, with those of `[[policy.vf]]`. What is not set is left as it is.
     pub settings: VfSettings,
 }
 
@@ -116,6 +138,7 @@ impl DesiredPf {
         self.awaits_name || !self.lapsed.is_empty()
     }
 
+    /// The policy that claims a VF.
     pub fn claim_of(&self, vf: VfIndex) -> Option<&Claim> {
         self.policies.get(self.vfs.get(&vf)?.claim?)
     }

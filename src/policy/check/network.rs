@@ -39,11 +39,11 @@ pub(super) fn network(
 }
 
 fn description(draft: &NetworkDraft, faults: &mut Vec<Fault>) -> Description {
-    let capabilities = draft.capabilities.cloned().unwrap_or_default();
+    let capabilities = draft.capabilities.or_default();
     let capabilities = capabilities.into_iter();
     Description {
-        plugin: draft.r#type.cloned().unwrap_or_default(),
-        cni_version: draft.cni_version.cloned().unwrap_or("1.0.0").to_owned(),
+        plugin: draft.r#type.or_default(),
+        cni_version: draft.cni_version.or("1.0.0").to_owned(),
         settings: attributes::settings(&draft.attributes, &VfSettings::default(), faults),
         mac: draft.mac.cloned(),
         capabilities: capabilities
@@ -69,7 +69,7 @@ fn ipam(draft: &NetworkDraft, faults: &mut Vec<Fault>) -> Option<Map<String, Val
 /// What has a key here is said with that.
 fn plugin_config(draft: &NetworkDraft, faults: &mut Vec<Fault>) -> Map<String, Value> {
     let key = "plugin_config";
-    let config = draft.plugin_config.cloned().unwrap_or_default();
+    let config = draft.plugin_config.or_default();
     for (theirs, ours) in WRITTEN {
         if config.contains_key(theirs) {
             let fault = Fault::new(format!("\"{theirs}\" has no place in \"{key}\"")).at(key);

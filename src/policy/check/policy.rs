@@ -26,8 +26,8 @@ pub(super) fn policy(
     let policy = Policy {
         name: name?,
         origin,
-        priority: draft.priority.cloned().unwrap_or(99),
-        enabled: draft.enabled.cloned().unwrap_or(true),
+        priority: draft.priority.or(99),
+        enabled: draft.enabled.or(true),
         node: draft.node.get().map(node_match).unwrap_or_default(),
         matches,
         resource: draft.resource.cloned(),
@@ -36,20 +36,20 @@ pub(super) fn policy(
         vfs: draft.vfs.cloned(),
         mtu: draft.mtu.cloned(),
         names_driver: draft.device_type.get().is_some(),
-        device_type: draft.device_type.cloned().unwrap_or_default(),
+        device_type: draft.device_type.or_default(),
         driver_autoprobe: draft.driver_autoprobe.cloned(),
         external: draft.external.cloned(),
-        is_rdma: draft.is_rdma.cloned().unwrap_or(false),
-        need_vhost_net: draft.need_vhost_net.cloned().unwrap_or(false),
-        exclude_topology: draft.exclude_topology.cloned().unwrap_or(false),
+        is_rdma: draft.is_rdma.or(false),
+        need_vhost_net: draft.need_vhost_net.or(false),
+        exclude_topology: draft.exclude_topology.or(false),
         settings,
-        mac: draft.mac.cloned().unwrap_or_default(),
+        mac: draft.mac.or_default(),
         overrides: overrides
             .iter()
             .map(|(index, (_, vf))| (*index, vf.clone()))
             .collect(),
-        on_removal: draft.on_removal.cloned().unwrap_or_default(),
-        disruption: draft.disruption.cloned().unwrap_or_default(),
+        on_removal: draft.on_removal.or_default(),
+        disruption: draft.disruption.or_default(),
     };
     check_count(draft, faults);
     check_shares(draft, &policy, &overrides, faults);
@@ -78,21 +78,21 @@ fn pf_match(draft: &PolicyDraft, faults: &mut Vec<Fault>) -> PfMatch {
         faults.push(fault.at("match").suggesting(ANY));
     }
     PfMatch {
-        vendor: matches.vendor.cloned().unwrap_or_default(),
-        device: matches.device.cloned().unwrap_or_default(),
-        pci_address: matches.pci_address.cloned().unwrap_or_default(),
-        pf_name: matches.pf_name.cloned().unwrap_or_default(),
-        mac: matches.mac.cloned().unwrap_or_default(),
-        driver: matches.driver.cloned().unwrap_or_default(),
-        link_type: matches.link_type.cloned().unwrap_or_default(),
-        numa_node: matches.numa_node.cloned().unwrap_or_default(),
+        vendor: matches.vendor.or_default(),
+        device: matches.device.or_default(),
+        pci_address: matches.pci_address.or_default(),
+        pf_name: matches.pf_name.or_default(),
+        mac: matches.mac.or_default(),
+        driver: matches.driver.or_default(),
+        link_type: matches.link_type.or_default(),
+        numa_node: matches.numa_node.or_default(),
     }
 }
 
 fn node_match(draft: &NodeDraft) -> NodeMatch {
     NodeMatch {
-        hostname: draft.hostname.cloned().unwrap_or_default(),
-        labels: draft.labels.cloned().unwrap_or_default(),
+        hostname: draft.hostname.or_default(),
+        labels: draft.labels.or_default(),
     }
 }
 

@@ -17,13 +17,16 @@ pub struct SourceText<'t> {
 /// A place with the line it is on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excerpt {
+    /// Where in the text.
     pub place: Place,
+    /// The line, or of a long line the part around the place.
     pub text: String,
     /// The column of the first character of `text`.
     pub text_column: usize,
 }
 
 impl<'t> SourceText<'t> {
+    /// Looks for the lines of a text.
     pub fn new(text: &'t str) -> Self {
         let newlines = text.match_indices('\n').map(|(at, _)| at + 1);
         Self {
@@ -32,6 +35,7 @@ impl<'t> SourceText<'t> {
         }
     }
 
+    /// The whole text.
     pub fn text(&self) -> &'t str {
         self.text
     }

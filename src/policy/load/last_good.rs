@@ -17,17 +17,33 @@ pub struct LastGood {
     pub(super) texts: BTreeMap<PathBuf, String>,
 }
 
+/// Why the last good content cannot be read or kept.
 #[derive(Debug, thiserror::Error)]
 pub enum LastGoodError {
+    /// The file is there and cannot be read.
     #[error("cannot read {}", path.display())]
-    Read { path: PathBuf, source: io::Error },
+    Read {
+        /// Which file.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
+    /// The file holds something else.
     #[error("{} does not hold what was written there", path.display())]
     Damaged {
+        /// Which file.
         path: PathBuf,
+        /// What is wrong in it.
         source: serde_json::Error,
     },
+    /// The file cannot be written; what was there before is there.
     #[error("cannot write {}", path.display())]
-    Write { path: PathBuf, source: io::Error },
+    Write {
+        /// Which file.
+        path: PathBuf,
+        /// What the kernel says.
+        source: io::Error,
+    },
 }
 
 impl LastGood {

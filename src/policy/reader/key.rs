@@ -66,6 +66,19 @@ impl<R: Rule> Key<R> {
         self.get().cloned()
     }
 
+    /// Its value, or this where it is not given or wrong.
+    pub fn or(&self, default: R::Value) -> R::Value {
+        self.cloned().unwrap_or(default)
+    }
+
+    /// Its value, or the default where it is not given or wrong.
+    pub fn or_default(&self) -> R::Value
+    where
+        R::Value: Default,
+    {
+        self.cloned().unwrap_or_default()
+    }
+
     /// Whether it is given, be its value right or wrong.
     pub fn is_given(&self) -> bool {
         !matches!(self, Self::Absent)

@@ -14,16 +14,22 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The policies in force on a PF, and what they matched of what can change while the PF stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Hold {
+    /// The policies in force.
     pub policies: BTreeSet<PolicyName>,
+    /// The PF's vendor on the PCI bus.
     pub vendor: PciId,
+    /// The PF's device on the PCI bus.
     pub device: PciId,
     /// `None` where the settings gave it: to change that is to want something else.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hostname: Option<String>,
+    /// The driver that it was bound to.
     #[serde(default)]
     pub driver: Option<DriverName>,
+    /// The node that it was attached to.
     #[serde(default)]
     pub numa_node: Option<u16>,
+    /// Its interface. `None` where it had none.
     #[serde(default)]
     pub interface: Option<HeldInterface>,
 }
@@ -31,19 +37,26 @@ pub struct Hold {
 /// What policies can match of an interface.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HeldInterface {
+    /// Its name.
     pub name: InterfaceName,
+    /// Whether udev had named it.
     pub name_is_final: bool,
+    /// Its other names.
     #[serde(default)]
     pub altnames: BTreeSet<String>,
+    /// The names of the other ports of the function.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub other_ports: BTreeSet<String>,
+    /// The address that the NIC came with.
     pub permanent_mac: MacAddress,
+    /// What kind of interface it is.
     pub link_type: LinkType,
 }
 
 /// A policy in force because it named the PF as it was, and why it does not name it as it is.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct Lapsed {
+    /// The policy.
     pub policy: PolicyName,
     /// `pf_name is eth5 and not ens1f0`
     pub reason: String,
@@ -52,6 +65,7 @@ pub struct Lapsed {
 }
 
 impl Hold {
+    /// What is to be remembered of a PF on which policies are in force.
     pub fn of(desired: &DesiredPf, node: &Node, pf: &PfSnapshot) -> Self {
         let interface = pf.interface.as_ref().map(|interface| HeldInterface {
             name: interface.name.clone(),

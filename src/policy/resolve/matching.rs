@@ -5,8 +5,10 @@ use crate::policy::{NodeMatch, PfMatch, PfNamePattern, Policy, glob};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+/// Whether a policy names a PF.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Match {
+    /// It does not.
     No,
     /// Everything else matches, and the interface is out of sight or its name is not final yet.
     AwaitsName,
@@ -17,9 +19,13 @@ pub enum Match {
 /// One key of a policy's match against one PF.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]
 pub struct KeyMatch {
+    /// The key, as it is written in policies.
     pub key: &'static str,
+    /// What the policy says.
     pub wanted: String,
+    /// What the host has.
     pub found: String,
+    /// Whether they agree.
     pub matched: bool,
 }
 
