@@ -2,6 +2,9 @@
 //! module may use which, and what must not be written anywhere.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+#[path = "shape/files.rs"]
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -178,6 +181,33 @@ fn modules_use_only_what_they_may() {
         let needed = needed.remove(module).unwrap_or_default();
         assert_eq!(needed, may.iter().copied().collect(), "{module}");
     }
+}
+
+/// Modules whose files use each other in one direction only.
+const LAYERED: &[&str] = &["daemon"];
+
+#[test]
+fn files_of_a_module_use_each_other_in_one_direction() {
+    for module in LAYERED {
+        let circle = files::circle(&files::uses(module, &sources("src")));
+        assert!(circle.is_empty(), "{}", circle.join(" uses "));
+    }
+}
+
+#[test]
+fn a_type_has_its_functions_in_one_file() {
+    for module in LAYERED {
+        for (name, files) in files::implementations(module, &sources("src")) {
+            assert!(files.len() < 2, "{name} is spread over {files:?}");
+        }
+    }
+}
+
+#[test]
+fn the_loop_is_on_one_screen() {
+    let text = fs::read_to_string(root().join("src/daemon/turn.rs")).unwrap();
+    let lines = text.lines().count();
+    assert!(lines <= 80, "{lines} lines");
 }
 
 #[test]

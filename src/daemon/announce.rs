@@ -1,7 +1,7 @@
 //! What is new since it was last said: nothing is told twice.
 
 use super::journal;
-use super::outputs::Published;
+use super::publisher::Published;
 use crate::api::Feed;
 use crate::attach::pools::NODE_STATE;
 use crate::attach::{AttachError, Collected};

@@ -8,82 +8,76 @@ use crate::report::{Performed, Problem, ProblemKind, Seen};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-impl Slot {
-    /// Sees whether somebody else keeps undoing what passes do.
-    pub(super) fn note_contests(
-        &mut self,
-        seen: &mut Seen,
-        performed: &[Performed],
-        undone: &BTreeSet<Step>,
-        running: &Running,
-    ) {
-        let performed: BTreeSet<_> = performed.iter().map(|it| it.step.clone()).collect();
-        // VFs that are made anew have nothing left of what they had.
-        let anew = performed
+/// Sees whether somebody else keeps undoing what passes do.
+pub(super) fn note_contests(
+    slot: &mut Slot,
+    seen: &mut Seen,
+    performed: &[Performed],
+    undone: &BTreeSet<Step>,
+    running: &Running,
+) {
+    let performed: BTreeSet<_> = performed.iter().map(|it| it.step.clone()).collect();
+    // VFs that are made anew have nothing left of what they had.
+    let anew = performed
+        .iter()
+        .any(|step| matches!(step, Step::SetNumVfs { .. }));
+    let before = slot.seen.as_deref().filter(|_| !running.cause.is_wish());
+    let was_so = |step: &&Step| before.is_some_and(|before| had_done(before, step));
+    let repairs: BTreeSet<_> = performed
+        .iter()
+        .filter(was_so)
+        .filter(|step| step.vf().is_none() || !anew)
+        .cloned()
+        .collect();
+    slot.contests.note(&Evidence {
+        performed: &performed,
+        repairs: &repairs,
+        undone,
+        begun: running.since,
+        ended: Instant::now(),
+    });
+    slot.not_before = slot.contests.next_look(Instant::now());
+    for problem in slot.contests.problems() {
+        // That it reads back as before is the other one's doing, and no failure.
+        seen.problems.retain(|it| it.step != problem.step);
+        problem
+            .step
             .iter()
-            .any(|step| matches!(step, Step::SetNumVfs { .. }));
-        let before = self.seen.as_deref().filter(|_| !running.cause.is_wish());
-        let was_so = |step: &&Step| before.is_some_and(|before| before.had_done(step));
-        let repairs: BTreeSet<_> = performed
-            .iter()
-            .filter(was_so)
-            .filter(|step| step.vf().is_none() || !anew)
-            .cloned()
-            .collect();
-        self.contests.note(&Evidence {
-            performed: &performed,
-            repairs: &repairs,
-            undone,
-            begun: running.since,
-            ended: Instant::now(),
-        });
-        self.not_before = self.contests.next_look(Instant::now());
-        for problem in self.contests.problems() {
-            // That it reads back as before is the other one's doing, and no failure.
-            seen.problems.retain(|it| it.step != problem.step);
-            problem
-                .step
-                .iter()
-                .for_each(|step| self.blocked.forget(step));
-            seen.problems.push(problem);
-        }
-        seen.problems.sort();
+            .for_each(|step| slot.blocked.forget(step));
+        seen.problems.push(problem);
     }
+    seen.problems.sort();
 }
 
-impl Seen {
-    /// Whether the step was behind us: the pass that saw this would have planned it otherwise.
-    fn had_done(&self, step: &Step) -> bool {
-        let pf = &self.pf;
-        let is_same = |index: u32| pf.interface.as_ref().is_some_and(|nic| nic.index == index);
-        let possible = match step {
-            Step::SetAutoprobe { .. } | Step::SetNumVfs { .. } => pf.interface.is_some(),
-            Step::SetPfUp { interface }
-            | Step::SetPfDown { interface }
-            | Step::SetPfMtu { interface, .. } => is_same(*interface),
-            Step::SetVf { interface, vf, .. } => is_same(*interface) && pf.vfs.contains_key(vf),
-            Step::Bind { vf, address, .. } => {
-                pf.vfs.get(vf).is_some_and(|vf| vf.address == *address)
-            }
-            Step::SetVfMtu { vf, interface, .. } => {
-                let nic = pf.vfs.get(vf).and_then(|vf| vf.interface.as_ref());
-                nic.is_some_and(|nic| nic.index == *interface)
-            }
+/// Whether the step was behind us: the pass that saw this would have planned it otherwise.
+fn had_done(seen: &Seen, step: &Step) -> bool {
+    let pf = &seen.pf;
+    let is_same = |index: u32| pf.interface.as_ref().is_some_and(|nic| nic.index == index);
+    let possible = match step {
+        Step::SetAutoprobe { .. } | Step::SetNumVfs { .. } => pf.interface.is_some(),
+        Step::SetPfUp { interface }
+        | Step::SetPfDown { interface }
+        | Step::SetPfMtu { interface, .. } => is_same(*interface),
+        Step::SetVf { interface, vf, .. } => is_same(*interface) && pf.vfs.contains_key(vf),
+        Step::Bind { vf, address, .. } => pf.vfs.get(vf).is_some_and(|vf| vf.address == *address),
+        Step::SetVfMtu { vf, interface, .. } => {
+            let nic = pf.vfs.get(vf).and_then(|vf| vf.interface.as_ref());
+            nic.is_some_and(|nic| nic.index == *interface)
+        }
+    };
+    let is_desired = matches!(seen.resolution, Resolution::Desired(_));
+    // Others may be the reason why less was planned.
+    let leaves_the_step_alone = |problem: &Problem| {
+        use ProblemKind::{Awaits, Contested, Failed, OfOthers, PfDown, Unsupported};
+        let is_of_a_step = match problem.kind {
+            Contested | Failed | PfDown | Unsupported => true,
+            Awaits => problem.step.is_some(),
+            OfOthers => return problem.vf != step.vf(),
+            _ => false,
         };
-        let is_desired = matches!(self.resolution, Resolution::Desired(_));
-        // Others may be the reason why less was planned.
-        let leaves_the_step_alone = |problem: &Problem| {
-            use ProblemKind::{Awaits, Contested, Failed, OfOthers, PfDown, Unsupported};
-            let is_of_a_step = match problem.kind {
-                Contested | Failed | PfDown | Unsupported => true,
-                Awaits => problem.step.is_some(),
-                OfOthers => return problem.vf != step.vf(),
-                _ => false,
-            };
-            is_of_a_step && problem.step.as_ref() != Some(step)
-        };
-        possible && is_desired && self.problems.iter().all(leaves_the_step_alone)
-    }
+        is_of_a_step && problem.step.as_ref() != Some(step)
+    };
+    possible && is_desired && seen.problems.iter().all(leaves_the_step_alone)
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Work that may block: on threads of its own, its results come back as messages.
 
-use super::coordinator::Shared;
+use super::journal;
+use super::message::Message;
+use super::shared::Shared;
 use super::slot::{Running, Waiting};
 use super::watched::Watched;
-use super::{Message, journal};
 use crate::api::Tls;
 use crate::events::Cause;
 use crate::file;

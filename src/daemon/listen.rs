@@ -1,6 +1,6 @@
 //! Where the daemon can be asked besides its own socket: TCP, TLS, and the API of vf-operator.
 
-use super::coordinator::Shared;
+use super::shared::Shared;
 use crate::agent::{Listen, Place, Settings, VfOperator};
 use crate::api::{self, Tcp, Tls, TlsFiles};
 use crate::file;

@@ -1,8 +1,10 @@
 //! What others put beside our outputs: it may hold ours back, release them, or stand in their place.
 
-use super::coordinator::Coordinator;
 use super::journal;
 use super::ledger::MARKS;
+use super::outputs::publish;
+use super::suspects::suspect;
+use super::value::Daemon;
 use crate::agent::{Settings, WhenInstalled};
 use crate::attach::pools::NODE_STATE;
 use crate::events::Neighbour;
@@ -42,28 +44,26 @@ pub(super) fn directories(settings: &Settings, root: &Path) -> Directories {
     )
 }
 
-impl Coordinator {
-    pub(super) fn on_neighbour(&mut self, neighbour: &Neighbour) {
-        match neighbour {
-            Neighbour::Watched { directory, reason } => {
-                match reason {
-                    Some(reason) => journal::not_watched(directory, reason),
-                    None => journal::watched_again(directory),
-                }
+pub(super) fn on_neighbour(daemon: &mut Daemon, neighbour: &Neighbour) {
+    match neighbour {
+        Neighbour::Watched { directory, reason } => {
+            match reason {
+                Some(reason) => journal::not_watched(directory, reason),
+                None => journal::watched_again(directory),
+            }
+            return;
+        }
+        Neighbour::Directory => daemon.publisher.mark_all(),
+        Neighbour::Entry(name) if daemon.publisher.is_refused(name) => daemon.publisher.mark_all(),
+        Neighbour::Entry(name) => {
+            suspect(daemon, name);
+            let name = name.to_str();
+            if !name.is_some_and(cni::is_configuration_before_ours) {
                 return;
             }
-            Neighbour::Directory => self.publisher.mark_all(),
-            Neighbour::Entry(name) if self.publisher.is_refused(name) => self.publisher.mark_all(),
-            Neighbour::Entry(name) => {
-                self.suspect(name);
-                let name = name.to_str();
-                if !name.is_some_and(cni::is_configuration_before_ours) {
-                    return;
-                }
-            }
         }
-        self.publish();
     }
+    publish(daemon);
 }
 
 #[cfg(test)]

@@ -1,12 +1,15 @@
 //! One pass by a process of its own, where no daemon runs: then it is over.
 
-use super::coordinator::Coordinator;
+use super::message::{MESSAGE_QUEUE, Message};
+use super::outputs::publish;
+use super::shared::shared;
 use super::slot::Slot;
 use super::sole::SoleAgent;
-use super::{MESSAGE_QUEUE, Message, shared};
+use super::timers::{next_time, until};
+use super::turn::{Event, turn};
+use super::value::Daemon;
 use crate::agent::Settings;
 use crate::api::{Applied, Request};
-use crate::events::Cause;
 use crate::model::PciAddress;
 use anyhow::Context;
 use std::path::PathBuf;
@@ -27,30 +30,31 @@ pub fn apply(
         .build()?;
     let result = runtime.block_on(async {
         let (messages, mut finished) = mpsc::channel(MESSAGE_QUEUE);
-        let mut coordinator = Coordinator::new(shared(settings, root)?, messages);
-        coordinator.only_looks = true;
-        coordinator.load_policies(Cause::Start);
-        work(&mut coordinator, &mut finished, Coordinator::has_looked).await?;
-        if let Some(error) = &coordinator.loading.in_doubt {
+        let mut daemon = Daemon::new(shared(settings, root)?, messages);
+        daemon.only_looks = true;
+        turn(&mut daemon, Event::Start);
+        work(&mut daemon, &mut finished, has_looked).await?;
+        if let Some(error) = &daemon.loading.in_doubt {
             anyhow::bail!("what was in force before is not known, and not every policy file can be used: {error}");
         }
-        if let Some(error) = &coordinator.listing.error {
+        if let Some(error) = &daemon.listing.error {
             anyhow::bail!("the PCI devices of this host cannot be listed: {error}");
         }
-        coordinator.only_looks = false;
+        daemon.only_looks = false;
         let (done, taken) = oneshot::channel();
-        coordinator.publish();
-        let pfs = coordinator.find(names)?;
-        coordinator.on_request(Request::Apply {
+        publish(&mut daemon);
+        let pfs = find(&daemon, names)?;
+        let apply = Request::Apply {
             pfs,
             by_name: true,
             force,
             by: "sriovctl".to_owned(),
             done,
-        });
-        work(&mut coordinator, &mut finished, |it| !it.is_busy()).await?;
+        };
+        turn(&mut daemon, Event::Request(apply));
+        work(&mut daemon, &mut finished, |it| !it.is_busy()).await?;
         Ok(Applied {
-            status: coordinator.status_now(),
+            status: daemon.status_now(),
             taken: taken.await.unwrap_or_default(),
         })
     });
@@ -61,48 +65,46 @@ pub fn apply(
 
 /// Takes what comes, and what does not come in time.
 async fn work(
-    coordinator: &mut Coordinator,
+    daemon: &mut Daemon,
     finished: &mut Receiver<Message>,
-    is_over: impl Fn(&Coordinator) -> bool,
+    is_over: impl Fn(&Daemon) -> bool,
 ) -> anyhow::Result<()> {
-    while !is_over(coordinator) {
+    while !is_over(daemon) {
         tokio::select! {
             message = finished.recv() => {
-                coordinator.on_message(message.context("nobody works any more")?);
+                turn(daemon, Event::Message(message.context("nobody works any more")?));
             }
-            () = super::until(coordinator.next_time()) => coordinator.on_time(Instant::now()),
+            () = until(next_time(daemon)) => turn(daemon, Event::Time(Instant::now())),
         }
     }
     Ok(())
 }
 
-impl Coordinator {
-    fn has_looked(&self) -> bool {
-        let is_at_work = |slot: &Slot| slot.running.is_some() && !slot.is_hung();
-        let is_listed = self.first_look.is_some() || self.listing.error.is_some();
-        (is_listed || self.loading.in_doubt.is_some()) && !self.slots.values().any(is_at_work)
-    }
+fn has_looked(daemon: &Daemon) -> bool {
+    let is_at_work = |slot: &Slot| slot.running.is_some() && !slot.is_hung();
+    let is_listed = daemon.first_look.is_some() || daemon.listing.error.is_some();
+    (is_listed || daemon.loading.in_doubt.is_some()) && !daemon.slots.values().any(is_at_work)
+}
 
-    fn find(&self, names: &[String]) -> anyhow::Result<Vec<PciAddress>> {
-        if names.is_empty() {
-            let pauses = self.pauses();
-            let pfs = self.slots.keys().copied();
-            return Ok(pfs.filter(|&pf| pauses.of(pf).is_none()).collect());
-        }
-        let is = |slot: &Slot, name: &str| {
-            let seen = slot.seen.as_ref();
-            let interface = seen.and_then(|seen| seen.pf.interface.as_ref());
-            interface.is_some_and(|interface| interface.name.as_str() == name)
-        };
-        let find = |name: &String| {
-            let mut slots = self.slots.iter();
-            let by_name = slots.find(|(_, slot)| is(slot, name));
-            let address = by_name.map(|(&pf, _)| pf).or_else(|| name.parse().ok());
-            let known = address.filter(|pf| self.slots.contains_key(pf));
-            known.with_context(|| {
-                format!("{name:?} is neither the address nor the interface of a PF here")
-            })
-        };
-        names.iter().map(find).collect()
+fn find(daemon: &Daemon, names: &[String]) -> anyhow::Result<Vec<PciAddress>> {
+    if names.is_empty() {
+        let pauses = daemon.pauses();
+        let pfs = daemon.slots.keys().copied();
+        return Ok(pfs.filter(|&pf| pauses.of(pf).is_none()).collect());
     }
+    let is = |slot: &Slot, name: &str| {
+        let seen = slot.seen.as_ref();
+        let interface = seen.and_then(|seen| seen.pf.interface.as_ref());
+        interface.is_some_and(|interface| interface.name.as_str() == name)
+    };
+    let find = |name: &String| {
+        let mut slots = daemon.slots.iter();
+        let by_name = slots.find(|(_, slot)| is(slot, name));
+        let address = by_name.map(|(&pf, _)| pf).or_else(|| name.parse().ok());
+        let known = address.filter(|pf| daemon.slots.contains_key(pf));
+        known.with_context(|| {
+            format!("{name:?} is neither the address nor the interface of a PF here")
+        })
+    };
+    names.iter().map(find).collect()
 }

@@ -1,207 +1,70 @@
 //! Keeps the files that others read in step with what was seen: one publication at a time.
 
-mod drift;
 mod kept;
 
-use super::Message;
-use super::backoff::{Backoff, jitter};
-use super::coordinator::{Coordinator, Shared};
+use super::message::Message;
+use super::publisher::{Digests, Published, Wanted, digests};
+use super::shared::Shared;
 use super::slot::Slot;
-use super::status::pf_report;
+use super::value::Daemon;
 use crate::agent::{self, WhenInstalled};
 use crate::attach::pools::NODE_STATE;
-use crate::file::FileError;
-use crate::model::{NetworkName, PciAddress};
+use crate::model::PciAddress;
 use crate::plan::Memory;
 use crate::publish::plugins::Plugins;
-use crate::publish::{self, PublishReport, cni_directory};
-use crate::render::{self, CniDirectory, HeldBack, OutputSettings, View};
+use crate::publish::{self, cni_directory};
+use crate::render::{self, CniDirectory, OutputSettings, View};
 use crate::report::Seen;
-pub(super) use drift::Drift;
 use kept::Kept;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::task::spawn_blocking;
 
-/// What was last put on disk, and whether more is to come.
-#[derive(Debug, Default)]
-pub(super) struct Publisher {
-    running: bool,
-    wanted: Wanted,
-    /// Nobody knows which PFs there are.
-    waits: bool,
-    last: Option<Digests>,
-    /// Where something of somebody else is.
-    refused: BTreeSet<PathBuf>,
-    backoff: Backoff,
-    pub(super) retry_at: Option<Instant>,
-    pub(super) drift: Drift,
-    /// Somebody asked: what is contested is written, too.
-    is_asked_for: bool,
+pub(super) fn publish(daemon: &mut Daemon) {
+    daemon.publisher.wanted = daemon.publisher.wanted.max(Wanted::Changes);
+    publish_if_wanted(daemon);
 }
 
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Wanted {
-    #[default]
-    Nothing,
-    /// If what is rendered differs from the last time.
-    Changes,
-    /// Comparing with the disk: somebody may have changed a file of ours.
-    Everything,
-}
-
-/// A publication that is over.
-#[derive(Debug)]
-pub(super) struct Published {
-    pub(super) report: Option<PublishReport>,
-    pub(super) held_back: Vec<HeldBack>,
-    /// The VF that each network has.
-    pub(super) given: BTreeMap<NetworkName, PciAddress>,
-    /// What is remembered is not on disk.
-    pub(super) unsaved: Option<FileError>,
-    /// Files that were as they should be when they were written last, and were not any more.
-    pub(super) repaired: BTreeSet<PathBuf>,
-    files: Digests,
-    /// Some of what there is could not be seen.
-    is_partial: bool,
-    begun: Instant,
-}
-
-/// What was put on disk, as short as needed to tell whether it would be the same again.
-type Digests = BTreeMap<PathBuf, u64>;
-
-fn digest(text: &str) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    text.hash(&mut hasher);
-    hasher.finish()
-}
-
-fn digests(files: &BTreeMap<PathBuf, String>) -> Digests {
-    let files = files.iter();
-    files
-        .map(|(path, text)| (path.clone(), digest(text)))
-        .collect()
-}
-
-impl Published {
-    pub(super) fn has_changed(&self, file: &Path) -> bool {
-        let changed = self
-            .report
+pub(super) fn publish_if_wanted(daemon: &mut Daemon) {
+    // Before every PF that is there was seen once, a file would leave out what it must have. One
+    // that hangs may never be: the others' files do not wait for it.
+    let seen_once = |slot: &Slot| slot.seen.is_some() || slot.running.is_none() || slot.is_hung();
+    let all_seen = daemon.slots.values().all(seen_once) && daemon.loaded.is_some();
+    let publisher = &mut daemon.publisher;
+    publisher.waits = daemon.first_look.is_none() && daemon.listing.error.is_some();
+    let may_begin = all_seen && !publisher.waits && !daemon.only_looks;
+    if publisher.running || publisher.wanted == Wanted::Nothing || !may_begin {
+        return;
+    }
+    let held = match std::mem::take(&mut publisher.is_asked_for) {
+        true => BTreeSet::new(),
+        false => publisher.drift.held(),
+    };
+    let compares = publisher.wanted == Wanted::Everything;
+    publisher.wanted = Wanted::Nothing;
+    publisher.running = true;
+    let work = Publication {
+        seen: daemon
+            .slots
             .iter()
-            .flat_map(|report| report.written.iter().chain(&report.removed));
-        changed.into_iter().any(|path| path == file)
-    }
-
-    /// Where the file would be, and why it is not there.
-    pub(super) fn held_back(&self) -> impl Iterator<Item = (PathBuf, String)> + '_ {
-        self.held_back
+            .filter_map(|(&pf, slot)| Some((pf, slot.shown.clone()?)))
+            .collect(),
+        unseen: daemon
+            .slots
             .iter()
-            .map(|held| (held.path.clone(), held.reason.to_string()))
-    }
-}
-
-impl Publisher {
-    pub(super) fn mark_all(&mut self) {
-        self.wanted = Wanted::Everything;
-    }
-
-    /// Somebody wants everything to be as it should be.
-    pub(super) fn mark_all_by_wish(&mut self) {
-        self.mark_all();
-        self.is_asked_for = true;
-    }
-
-    /// Whether something of that name stands in the place of ours.
-    pub(super) fn is_refused(&self, name: &OsStr) -> bool {
-        self.refused
-            .iter()
-            .any(|path| path.file_name() == Some(name))
-    }
-
-    pub(super) fn ended(&mut self, published: Published) {
-        if let Some(report) = &published.report {
-            let refused = report.refused.iter();
-            self.refused = refused.map(|(path, _)| path.clone()).collect();
-        }
-        let incomplete = |report: PublishReport| !report.failed.is_empty();
-        let failed = published.unsaved.is_some() || published.report.is_some_and(incomplete);
-        self.running = false;
-        // What failed is tried again with the next change, or after a while: a disk that has room
-        // again tells nobody.
-        self.last = (!failed && !published.is_partial).then_some(published.files);
-        if failed {
-            self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
-        } else {
-            self.retry_at = None;
-            self.backoff.reset();
-        }
-    }
-
-    /// Whether nothing is known to be on disk.
-    pub(super) fn is_first(&self) -> bool {
-        self.last.is_none()
-    }
-
-    pub(super) fn is_idle(&self) -> bool {
-        !self.running && self.wanted == Wanted::Nothing && self.drift.is_idle()
-    }
-
-    /// Unlike one that waits until something can be seen.
-    pub(super) fn is_at_work(&self) -> bool {
-        self.running || !self.drift.is_idle() || self.wanted != Wanted::Nothing && !self.waits
-    }
-}
-
-impl Coordinator {
-    pub(super) fn publish(&mut self) {
-        self.publisher.wanted = self.publisher.wanted.max(Wanted::Changes);
-        self.publish_if_wanted();
-    }
-
-    pub(super) fn publish_if_wanted(&mut self) {
-        // Before every PF that is there was seen once, a file would leave out what it must have. One
-        // that hangs may never be: the others' files do not wait for it.
-        let seen_once =
-            |slot: &Slot| slot.seen.is_some() || slot.running.is_none() || slot.is_hung();
-        let all_seen = self.slots.values().all(seen_once) && self.loaded.is_some();
-        let publisher = &mut self.publisher;
-        publisher.waits = self.first_look.is_none() && self.listing.error.is_some();
-        let may_begin = all_seen && !publisher.waits && !self.only_looks;
-        if publisher.running || publisher.wanted == Wanted::Nothing || !may_begin {
-            return;
-        }
-        let held = match std::mem::take(&mut publisher.is_asked_for) {
-            true => BTreeSet::new(),
-            false => publisher.drift.held(),
-        };
-        let compares = publisher.wanted == Wanted::Everything;
-        publisher.wanted = Wanted::Nothing;
-        publisher.running = true;
-        let work = Publication {
-            seen: self
-                .slots
-                .iter()
-                .filter_map(|(&pf, slot)| Some((pf, slot.shown.clone()?)))
-                .collect(),
-            unseen: self
-                .slots
-                .iter()
-                .filter_map(|(&pf, slot)| slot.seen.is_none().then_some(pf))
-                .collect(),
-            shared: self.shared.clone(),
-            last: publisher.last.clone(),
-            compares,
-            held,
-        };
-        let messages = self.messages.clone();
-        spawn_blocking(move || {
-            drop(messages.blocking_send(Message::Published(Box::new(work.run()))));
-        });
-    }
+            .filter_map(|(&pf, slot)| slot.seen.is_none().then_some(pf))
+            .collect(),
+        shared: daemon.shared.clone(),
+        last: publisher.last.clone(),
+        compares,
+        held,
+    };
+    let messages = daemon.messages.clone();
+    spawn_blocking(move || {
+        drop(messages.blocking_send(Message::Published(Box::new(work.run()))));
+    });
 }
 
 struct Publication {
@@ -233,7 +96,7 @@ impl Publication {
         let reports = self
             .seen
             .iter()
-            .map(|(&pf, seen)| (pf, pf_report(seen, &seen.problems)))
+            .map(|(&pf, seen)| (pf, seen.report(seen.problems.clone())))
             .collect();
         let mut rendered = render::render(&render::Input {
             policies: &shared.policies.policies,

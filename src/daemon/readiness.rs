@@ -1,7 +1,8 @@
 //! What the service manager is told of how far the daemon is.
 
-use super::coordinator::Coordinator;
-use super::{journal, notify, told};
+use super::journal;
+use super::notify::{self, told};
+use super::value::Daemon;
 use std::time::{Duration, Instant};
 
 /// What the service manager waits longer than we do.
@@ -33,17 +34,17 @@ impl Readiness {
         told(notify::reloading());
     }
 
-    pub(super) fn update(&mut self, coordinator: &Coordinator) {
-        let summary = coordinator.summary();
+    pub(super) fn update(&mut self, daemon: &Daemon) {
+        let summary = daemon.summary();
         let late = self.deadline.is_some_and(|at| at <= Instant::now());
-        if !self.is_ready && (coordinator.is_ready() || late) {
+        if !self.is_ready && (daemon.is_ready() || late) {
             self.is_ready = true;
             self.deadline = None;
-            coordinator.shared.ledger.is_complete();
+            daemon.shared.ledger.is_complete();
             // Whatever waits for the agent comes after this in the journal, too.
             journal::ready(&summary);
             told(notify::ready(&summary));
-        } else if self.reloading && !coordinator.is_loading() {
+        } else if self.reloading && !daemon.is_loading() {
             self.reloading = false;
             journal::reloaded(&summary);
             told(notify::ready(&summary));

@@ -1,7 +1,5 @@
 //! One PF as the coordinator knows it: what was seen last, what runs, what waits.
 
-mod seen;
-
 use super::backoff::Backoff;
 use super::bereft::Bereft;
 use super::contest::Contests;

@@ -1,10 +1,25 @@
 //! A coordinator over a simulated host, for the tests of its parts.
 
-use super::*;
+use super::ledger::StateLedger;
+use super::message::{MESSAGE_QUEUE, Message};
+use super::shared::Shared;
+use super::turn::{Event, turn};
+use super::value::Daemon as Value;
+use crate::agent::Settings;
+use crate::api::Feed;
+use crate::attach::Lender;
+use crate::events::Cause;
+use crate::policy::PolicySet;
 use crate::policy::file::parse;
+use crate::policy::load::Loaded;
 use crate::sim::SimHost;
+use crate::state::Store;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc::{self, Receiver};
 
-pub(super) fn coordinator(root: &Path, host: &Arc<SimHost>) -> (Coordinator, Receiver<Message>) {
+pub(super) fn coordinator(root: &Path, host: &Arc<SimHost>) -> (Value, Receiver<Message>) {
     let (store, lost) = Store::open(root);
     let store = Arc::new(store);
     let shared = Shared {
@@ -20,35 +35,38 @@ pub(super) fn coordinator(root: &Path, host: &Arc<SimHost>) -> (Coordinator, Rec
         tls: None,
     };
     let (messages, finished) = mpsc::channel(MESSAGE_QUEUE);
-    (Coordinator::new(shared, messages), finished)
+    (Value::new(shared, messages), finished)
 }
 
 /// The first look, with these policies in force.
-pub(super) fn start(coordinator: &mut Coordinator, policies: &str) {
+pub(super) fn start(coordinator: &mut Value, policies: &str) {
     load(coordinator, policies, Cause::Start);
 }
 
-pub(super) fn load(coordinator: &mut Coordinator, policies: &str, cause: Cause) {
+pub(super) fn load(coordinator: &mut Value, policies: &str, cause: Cause) {
     let file = parse(Path::new("10-test.toml"), policies).unwrap();
     let mut loaded = Loaded::default();
     loaded.set.policies = file.policies;
     loaded.set.networks = file.networks;
-    coordinator.on_message(Message::Loaded {
-        loaded: Box::new(loaded),
-        cause,
-        unsaved: None,
-        tls: None,
-    });
+    turn(
+        coordinator,
+        Event::Message(Message::Loaded {
+            loaded: Box::new(loaded),
+            cause,
+            unsaved: None,
+            tls: None,
+        }),
+    );
 }
 
 pub(super) async fn until(
-    coordinator: &mut Coordinator,
+    coordinator: &mut Value,
     finished: &mut Receiver<Message>,
-    is_over: impl Fn(&Coordinator) -> bool,
+    is_over: impl Fn(&Value) -> bool,
 ) {
     while !is_over(coordinator) {
         let message = tokio::time::timeout(Duration::from_secs(30), finished.recv());
         let message = message.await.expect("something to be over within 30 s");
-        coordinator.on_message(message.unwrap());
+        turn(coordinator, Event::Message(message.unwrap()));
     }
 }

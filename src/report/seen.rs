@@ -1,6 +1,6 @@
 //! What a pass leaves behind: what it saw, what is wanted of it, and what is not so.
 
-use super::{Problem, ProblemKind};
+use super::{PfReport, Problem, ProblemKind};
 use crate::model::{Holder, PfSnapshot};
 use crate::policy::resolve::{DesiredPf, Resolution};
 
@@ -16,6 +16,17 @@ pub struct Seen {
 }
 
 impl Seen {
+    /// The PF as it is told of. `problems`, worst first, may be more than what was seen: that a
+    /// kernel call does not come back.
+    pub fn report(&self, problems: Vec<Problem>) -> PfReport {
+        PfReport::of(&self.pf, &self.resolution, problems)
+    }
+
+    /// At boot the kernel shows a PF seconds before udev loads its driver.
+    pub fn is_known(&self) -> bool {
+        self.pf.initialized || self.pf.interface.is_some()
+    }
+
     /// None where no policy names the PF, or none can be told yet.
     pub fn desired(&self) -> Option<&DesiredPf> {
         match &self.resolution {

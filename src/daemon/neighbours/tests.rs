@@ -1,9 +1,11 @@
 //! What comes and goes beside our outputs, and what becomes of them.
 
-use super::super::Message;
-use super::super::tests::{coordinator, load, start, until};
 use super::*;
 use crate::api::Request;
+use crate::daemon::message::Message;
+use crate::daemon::tests::{coordinator, load, start, until};
+use crate::daemon::turn::{Event, turn};
+use crate::daemon::value::Daemon as Value;
 use crate::events::Cause;
 use crate::model::PciAddress;
 use crate::sim::{DriverModel, SimHost, SimPf};
@@ -34,7 +36,7 @@ const CONFIG: &str = "etc/pcidp/config.json";
 /// A node whose VFs are ready, and whose outputs are written.
 struct Node {
     root: TempDir,
-    coordinator: Coordinator,
+    coordinator: Value,
     finished: Receiver<Message>,
 }
 
@@ -52,12 +54,7 @@ impl Node {
         };
         files.iter().for_each(|file| node.put(file));
         start(&mut node.coordinator, POLICY);
-        until(
-            &mut node.coordinator,
-            &mut node.finished,
-            Coordinator::is_ready,
-        )
-        .await;
+        until(&mut node.coordinator, &mut node.finished, Value::is_ready).await;
         node
     }
 
@@ -77,7 +74,7 @@ impl Node {
 
     /// How many publications it led to.
     async fn hears(&mut self, neighbour: Neighbour) -> usize {
-        self.coordinator.on_neighbour(&neighbour);
+        turn(&mut self.coordinator, Event::Neighbour(neighbour));
         self.settles().await
     }
 
@@ -87,7 +84,7 @@ impl Node {
             let message = tokio::time::timeout(Duration::from_secs(30), self.finished.recv());
             let message = message.await.expect("an end within 30 s").unwrap();
             published += usize::from(matches!(message, Message::Published(_)));
-            self.coordinator.on_message(message);
+            turn(&mut self.coordinator, Event::Message(message));
         }
         published
     }
@@ -212,13 +209,16 @@ async fn a_reload_and_an_apply_put_back_what_no_event_told_of() {
         if is_reload {
             load(&mut node.coordinator, POLICY, Cause::Reload);
         } else {
-            node.coordinator.on_request(Request::Apply {
-                pfs: vec![PF.parse().unwrap()],
-                by_name: false,
-                force: false,
-                by: "a test".to_owned(),
-                done,
-            });
+            turn(
+                &mut node.coordinator,
+                Event::Request(Request::Apply {
+                    pfs: vec![PF.parse().unwrap()],
+                    by_name: false,
+                    force: false,
+                    by: "a test".to_owned(),
+                    done,
+                }),
+            );
         }
         node.settles().await;
         assert_ne!(fs::read(node.path(OURS)).unwrap(), b"{}", "{is_reload}");
@@ -251,7 +251,7 @@ async fn a_rival_for_an_output_is_answered_less_and_less_often() {
     // Whoever rests is answered, and it is over when it stays so.
     while let Some(at) = node.coordinator.publisher.drift.retry_at {
         tokio::time::sleep_until(at.into()).await;
-        node.coordinator.on_time(at);
+        turn(&mut node.coordinator, Event::Time(at));
         node.settles().await;
     }
     assert_ne!(fs::read(node.path(OURS)).unwrap(), b"{}");

@@ -1,9 +1,12 @@
 //! When a pass begins, and when it does not.
 
-use super::super::Message;
-use super::super::tests::{coordinator, start, until};
 use super::*;
 use crate::api::{Tls, TlsFiles};
+use crate::daemon::message::Message;
+use crate::daemon::tests::{coordinator, start, until};
+use crate::daemon::timers::{next_time, until as until_then};
+use crate::daemon::turn::{Event, turn};
+use crate::daemon::value::Daemon as Value;
 use crate::events::{Cause, Scope, Trigger};
 use crate::model::VfIndex;
 use crate::policy::load::FileState;
@@ -20,10 +23,13 @@ fn no_pass_begins_before_the_policies_are_read() {
     let host = Arc::new(SimHost::default());
     host.plug(SimPf::new(pf, DriverModel::IGB));
     let (mut coordinator, _) = coordinator(root.path(), &host);
-    coordinator.on_trigger(Trigger {
-        scope: Scope::Device(pf),
-        cause: Cause::Allocation { vf: pf },
-    });
+    turn(
+        &mut coordinator,
+        Event::Trigger(Trigger {
+            scope: Scope::Device(pf),
+            cause: Cause::Allocation { vf: pf },
+        }),
+    );
     let slot = &coordinator.slots[&pf];
     assert!(slot.running.is_none() && slot.waiting.is_some());
 }
@@ -36,9 +42,12 @@ async fn an_event_that_shows_nothing_new_publishes_nothing() {
     let host = Arc::new(SimHost::default());
     host.plug(SimPf::new(pf, DriverModel::IGB));
     let (mut coordinator, mut finished) = coordinator(root.path(), &host);
-    coordinator.load_policies(Cause::Start);
+    turn(&mut coordinator, Event::Start);
     while !coordinator.is_ready() {
-        coordinator.on_message(finished.recv().await.unwrap());
+        turn(
+            &mut coordinator,
+            Event::Message(finished.recv().await.unwrap()),
+        );
     }
     let event = || Trigger {
         scope: Scope::Device(pf),
@@ -47,13 +56,19 @@ async fn an_event_that_shows_nothing_new_publishes_nothing() {
         },
     };
 
-    coordinator.on_trigger(event());
-    coordinator.on_message(finished.recv().await.unwrap());
+    turn(&mut coordinator, Event::Trigger(event()));
+    turn(
+        &mut coordinator,
+        Event::Message(finished.recv().await.unwrap()),
+    );
     assert!(!coordinator.is_busy());
 
     host.set_num_vfs_by_hand(pf, 2);
-    coordinator.on_trigger(event());
-    coordinator.on_message(finished.recv().await.unwrap());
+    turn(&mut coordinator, Event::Trigger(event()));
+    turn(
+        &mut coordinator,
+        Event::Message(finished.recv().await.unwrap()),
+    );
     assert!(coordinator.is_busy(), "the new VFs are published");
 }
 
@@ -68,7 +83,7 @@ async fn vfs_that_go_one_by_one_are_published_once_when_all_have() {
     let policy =
         "[[policy]]\nname = \"p\"\nresource = \"nics\"\nnum_vfs = 6\nmatch.driver = \"igb\"\n";
     start(&mut coordinator, policy);
-    until(&mut coordinator, &mut finished, Coordinator::is_ready).await;
+    until(&mut coordinator, &mut finished, Value::is_ready).await;
     let config = root.path().join("etc/pcidp/config.json");
     let whole = std::fs::read(&config).unwrap();
     let event = || Trigger {
@@ -77,7 +92,7 @@ async fn vfs_that_go_one_by_one_are_published_once_when_all_have() {
     };
     for left in (0..6).rev() {
         host.lose_vfs_from(pf, VfIndex(left));
-        coordinator.on_trigger(event());
+        turn(&mut coordinator, Event::Trigger(event()));
         until(&mut coordinator, &mut finished, |it| !it.is_busy()).await;
         assert_eq!(
             std::fs::read(&config).unwrap(),
@@ -86,7 +101,7 @@ async fn vfs_that_go_one_by_one_are_published_once_when_all_have() {
         );
     }
     host.unplug(pf);
-    coordinator.on_trigger(event());
+    turn(&mut coordinator, Event::Trigger(event()));
     until(&mut coordinator, &mut finished, |it| !it.is_busy()).await;
     assert!(!config.exists());
 }
@@ -101,12 +116,15 @@ async fn vfs_whose_going_stands_still_are_published_as_they_are() {
     let policy =
         "[[policy]]\nname = \"p\"\nresource = \"nics\"\nnum_vfs = 6\nmatch.driver = \"igb\"\n";
     start(&mut coordinator, policy);
-    until(&mut coordinator, &mut finished, Coordinator::is_ready).await;
+    until(&mut coordinator, &mut finished, Value::is_ready).await;
     host.lose_vfs_from(pf, VfIndex(3));
-    coordinator.on_trigger(Trigger {
-        scope: Scope::Device(pf),
-        cause: Cause::Retry,
-    });
+    turn(
+        &mut coordinator,
+        Event::Trigger(Trigger {
+            scope: Scope::Device(pf),
+            cause: Cause::Retry,
+        }),
+    );
     let config = root.path().join("etc/pcidp/config.json");
     let listed = || {
         let text = std::fs::read_to_string(&config).unwrap();
@@ -116,8 +134,8 @@ async fn vfs_whose_going_stands_still_are_published_as_they_are() {
     while listed() > 3 {
         assert!(begun.elapsed() < Duration::from_secs(30));
         tokio::select! {
-            message = finished.recv() => coordinator.on_message(message.unwrap()),
-            () = crate::daemon::until(coordinator.next_time()) => coordinator.on_time(Instant::now()),
+            message = finished.recv() => turn(&mut coordinator, Event::Message(message.unwrap())),
+            () = until_then(next_time(&coordinator)) => turn(&mut coordinator, Event::Time(Instant::now())),
         }
     }
     assert_eq!(listed(), 3);
@@ -135,12 +153,15 @@ async fn a_certificate_that_cannot_be_used_is_told_until_it_can() {
     };
     let unusable = Tls::load(files, &[]).err().unwrap();
     let mut told_after = |cause, tls| {
-        coordinator.on_message(Message::Loaded {
-            loaded: Box::default(),
-            cause,
-            unsaved: None,
-            tls,
-        });
+        turn(
+            &mut coordinator,
+            Event::Message(Message::Loaded {
+                loaded: Box::default(),
+                cause,
+                unsaved: None,
+                tls,
+            }),
+        );
         coordinator.status_now().files
     };
     let broken = FileReport {
@@ -166,13 +187,16 @@ async fn a_pf_without_interface_is_looked_at_again_when_its_driver_had_its_time(
     host.plug(bare);
     let (mut coordinator, mut finished) = coordinator(root.path(), &host);
     let policies = "[[policy]]\nname = \"a\"\nnum_vfs = 2\nmatch.vendor = \"8086\"\n";
-    super::super::tests::start(&mut coordinator, policies);
+    start(&mut coordinator, policies);
     while coordinator
         .slots
         .get(&pf)
         .is_none_or(|slot| slot.seen.is_none())
     {
-        coordinator.on_message(finished.recv().await.unwrap());
+        turn(
+            &mut coordinator,
+            Event::Message(finished.recv().await.unwrap()),
+        );
     }
     let slot = coordinator.slots.get_mut(&pf).unwrap();
     assert_eq!(slot.seen.as_ref().unwrap().pf.num_vfs, 0);
@@ -183,9 +207,12 @@ async fn a_pf_without_interface_is_looked_at_again_when_its_driver_had_its_time(
     );
     slot.overdue_at = Some(Instant::now());
     slot.retry_at = slot.overdue_at;
-    coordinator.on_time(Instant::now());
+    turn(&mut coordinator, Event::Time(Instant::now()));
     while coordinator.slots[&pf].seen.as_ref().unwrap().pf.num_vfs == 0 {
-        coordinator.on_message(finished.recv().await.unwrap());
+        turn(
+            &mut coordinator,
+            Event::Message(finished.recv().await.unwrap()),
+        );
     }
     let overdue_at = coordinator.slots[&pf].overdue_at;
     assert!(

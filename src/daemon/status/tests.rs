@@ -1,9 +1,10 @@
 //! What everyone sees: replaced when something is another than before, and at no other time.
 
 use crate::api::View;
-use crate::daemon::coordinator::Coordinator;
+use crate::daemon::passes::ask;
 use crate::daemon::slot::Waiting;
 use crate::daemon::tests::{coordinator, start, until};
+use crate::daemon::value::Daemon as Value;
 use crate::events::Cause;
 use crate::model::world::World;
 use crate::model::{Errno, Holder, PciAddress, VfIndex, VfSetting};
@@ -23,8 +24,8 @@ fn pf(slot: u8) -> PciAddress {
 struct Daemon {
     _root: TempDir,
     host: Arc<SimHost>,
-    coordinator: Coordinator,
-    finished: Receiver<crate::daemon::Message>,
+    coordinator: Value,
+    finished: Receiver<crate::daemon::message::Message>,
 }
 
 impl Daemon {
@@ -48,13 +49,13 @@ impl Daemon {
     }
 
     async fn rest(&mut self) {
-        let is_over = |it: &Coordinator| it.is_ready() && !it.is_busy();
+        let is_over = |it: &Value| it.is_ready() && !it.is_busy();
         until(&mut self.coordinator, &mut self.finished, is_over).await;
     }
 
     async fn look(&mut self, slot: u8) -> Arc<View> {
         let waiting = Waiting::new(Cause::Retry);
-        self.coordinator.ask(pf(slot), waiting);
+        ask(&mut self.coordinator, pf(slot), waiting);
         self.rest().await;
         self.view()
     }

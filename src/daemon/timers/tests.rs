@@ -1,9 +1,11 @@
 //! Kernel calls that do not come back hold up nothing else.
 
-use super::super::Message;
-use super::super::tests::{coordinator, load, start, until};
 use super::*;
 use crate::api::Request;
+use crate::daemon::message::Message;
+use crate::daemon::tests::{coordinator, load, start, until};
+use crate::daemon::turn::{Event, turn};
+use crate::daemon::value::Daemon as Value;
 use crate::file::under;
 use crate::model::Step;
 use crate::sim::{DriverModel, SimHost, SimPf};
@@ -28,7 +30,7 @@ const OTHER: &str = "0000:02:00.0";
 struct Stuck {
     root: TempDir,
     host: Arc<SimHost>,
-    coordinator: Coordinator,
+    coordinator: Value,
     finished: mpsc::Receiver<Message>,
 }
 
@@ -54,7 +56,7 @@ impl Stuck {
 
     /// Until nothing else is to be done.
     async fn comes_to_a_stop(&mut self) {
-        let is_over = |coordinator: &Coordinator| {
+        let is_over = |coordinator: &Value| {
             let mut slots = coordinator.slots.iter();
             slots.len() == 2
                 && slots
@@ -66,12 +68,15 @@ impl Stuck {
 
     fn is_past_all_deadlines(&mut self) {
         let late = self.coordinator.deadlines().num_vfs + Duration::from_secs(1);
-        self.coordinator.on_time(Instant::now() + late);
+        turn(&mut self.coordinator, Event::Time(Instant::now() + late));
     }
 
     fn settles(&mut self) -> Receiver<()> {
         let (done, settled) = oneshot::channel();
-        self.coordinator.on_request(Request::Settle { done });
+        turn(
+            &mut self.coordinator,
+            Event::Request(Request::Settle { done }),
+        );
         settled
     }
 
@@ -82,7 +87,7 @@ impl Stuck {
 
     async fn is_idle(&mut self) {
         let is_over =
-            |coordinator: &Coordinator| coordinator.first_look.is_some() && !coordinator.is_busy();
+            |coordinator: &Value| coordinator.first_look.is_some() && !coordinator.is_busy();
         until(&mut self.coordinator, &mut self.finished, is_over).await;
     }
 }
@@ -111,9 +116,8 @@ async fn a_pf_that_hangs_before_it_was_seen_keeps_no_output_from_the_others() {
     assert!(state.contains(OTHER) && !state.contains(HANGING), "{state}");
 
     stuck.host.release_hung();
-    stuck
-        .coordinator
-        .on_message(stuck.finished.recv().await.unwrap());
+    let message = stuck.finished.recv().await.unwrap();
+    turn(&mut stuck.coordinator, Event::Message(message));
     stuck.is_idle().await;
     assert!(stuck.node_state().contains(HANGING));
 }
@@ -125,7 +129,7 @@ async fn who_waits_for_everything_to_be_done_does_not_wait_for_a_pf_that_hangs()
     stuck.is_idle().await;
     load(&mut stuck.coordinator, POLICY, Cause::PolicyFiles);
     stuck.comes_to_a_stop().await;
-    let published = |coordinator: &Coordinator| coordinator.publisher.is_idle();
+    let published = |coordinator: &Value| coordinator.publisher.is_idle();
     until(&mut stuck.coordinator, &mut stuck.finished, published).await;
     let mut settled = stuck.settles();
     assert!(settled.try_recv().is_err());

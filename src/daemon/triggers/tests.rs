@@ -1,7 +1,7 @@
 //! Which PFs an event is worth a look.
 
-use super::super::tests::{coordinator, load, start, until};
 use super::*;
+use crate::daemon::tests::{coordinator, load, start, until};
 use crate::model::{Holder, VfIndex};
 use crate::sim::{DriverModel, SimHost, SimPf};
 
@@ -36,7 +36,7 @@ async fn a_vfio_device_that_is_closed_concerns_only_pfs_that_wait_for_it() {
     }
     let (mut coordinator, mut finished) = coordinator(root.path(), &host);
     start(&mut coordinator, &policies(2));
-    until(&mut coordinator, &mut finished, Coordinator::is_ready).await;
+    until(&mut coordinator, &mut finished, Daemon::is_ready).await;
     let group_of = |pf: PciAddress, vf: u16| host.pf(pf).unwrap().vfs[&VfIndex(vf)].iommu_group;
     // The groups of simulated PFs have the same numbers: its own is a matter of the VF.
     let groups = [
@@ -54,11 +54,11 @@ async fn a_vfio_device_that_is_closed_concerns_only_pfs_that_wait_for_it() {
     load(&mut coordinator, &policies(1), Cause::PolicyFiles);
     until(&mut coordinator, &mut finished, |it| !it.is_busy()).await;
     assert_eq!(host.pf(waits).unwrap().num_vfs, 2, "it is refused");
-    assert_eq!(coordinator.concerned_by_vfio(Some(groups[0])), [waits]);
+    assert_eq!(concerned_by_vfio(&coordinator, Some(groups[0])), [waits]);
     assert_eq!(
-        coordinator.concerned_by_vfio(Some(groups[1])),
+        concerned_by_vfio(&coordinator, Some(groups[1])),
         [for_another]
     );
-    assert_eq!(coordinator.concerned_by_vfio(Some(9999)), []);
-    assert_eq!(coordinator.concerned_by_vfio(None), [waits, for_another]);
+    assert_eq!(concerned_by_vfio(&coordinator, Some(9999)), []);
+    assert_eq!(concerned_by_vfio(&coordinator, None), [waits, for_another]);
 }

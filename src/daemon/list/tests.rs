@@ -1,9 +1,12 @@
 //! A daemon that starts while something cannot be read takes nothing away.
 
-use super::super::Message;
-use super::super::tests::{coordinator, start, until};
 use super::*;
-use crate::events::{Scope, Trigger};
+use crate::daemon::message::Message;
+use crate::daemon::tests::{coordinator, start, until};
+use crate::daemon::timers::next_time;
+use crate::daemon::turn::{Event, turn};
+use crate::daemon::value::Daemon as Value;
+use crate::events::{Cause, Scope, Trigger};
 use crate::file::under;
 use crate::model::{Errno, VfIndex};
 use crate::sim::{DriverModel, SimHost, SimPf};
@@ -12,7 +15,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tokio::sync::mpsc::Receiver;
 
@@ -45,7 +48,7 @@ struct Lab {
     host: Arc<SimHost>,
 }
 
-type Daemon = (Coordinator, Receiver<Message>);
+type Daemon = (Value, Receiver<Message>);
 
 impl Lab {
     /// Where all is as wanted, and published.
@@ -84,8 +87,11 @@ impl Lab {
     }
 }
 
-fn a_while_later(coordinator: &mut Coordinator) {
-    coordinator.on_time(Instant::now() + Duration::from_secs(1));
+fn a_while_later(coordinator: &mut Value) {
+    turn(
+        coordinator,
+        Event::Time(Instant::now() + Duration::from_secs(1)),
+    );
 }
 
 #[tokio::test]
@@ -101,7 +107,7 @@ async fn a_list_that_fails_is_asked_again_and_nothing_is_withdrawn() {
     assert!(!daemon.0.is_ready(), "nobody knows which PFs there are");
     assert!(!daemon.0.is_busy(), "what waits is not at work");
     assert_eq!(lab.files(), before);
-    assert!(daemon.0.next_time().is_some());
+    assert!(next_time(&daemon.0).is_some());
     a_while_later(&mut daemon.0);
     lab.ready(&mut daemon).await;
     assert_eq!(daemon.0.slots.len(), 2);
@@ -117,15 +123,18 @@ async fn a_device_that_cannot_be_told_to_be_a_pf_is_looked_for() {
     let third: PciAddress = "0000:03:00.0".parse().unwrap();
     lab.host.plug(SimPf::new(third, DriverModel::IGB));
     lab.host.fail_look(None, 0, Errno::IO);
-    daemon.0.on_trigger(Trigger {
-        scope: Scope::Device(third),
-        cause: Cause::Udev {
-            action: "add".to_owned(),
-            device: third.to_string(),
-            from_kernel: true,
-        },
-    });
-    let is_seen = |it: &Coordinator| it.slots.get(&third).is_some_and(|it| it.seen.is_some());
+    turn(
+        &mut daemon.0,
+        Event::Trigger(Trigger {
+            scope: Scope::Device(third),
+            cause: Cause::Udev {
+                action: "add".to_owned(),
+                device: third.to_string(),
+                from_kernel: true,
+            },
+        }),
+    );
+    let is_seen = |it: &Value| it.slots.get(&third).is_some_and(|it| it.seen.is_some());
     until(&mut daemon.0, &mut daemon.1, is_seen).await;
 }
 
@@ -144,13 +153,16 @@ async fn a_pf_that_nobody_could_see_yet_keeps_its_outputs() {
     // The other one's lists go on.
     lab.host.set_num_vfs_by_hand(second, 0);
     lab.host.hang(|_| true);
-    daemon.0.on_trigger(Trigger {
-        scope: Scope::Device(second),
-        cause: Cause::Retry,
-    });
+    turn(
+        &mut daemon.0,
+        Event::Trigger(Trigger {
+            scope: Scope::Device(second),
+            cause: Cause::Retry,
+        }),
+    );
     lab.host.await_hung(1);
     lab.host.release_hung();
-    let is_again = |it: &Coordinator| {
+    let is_again = |it: &Value| {
         let seen = it.slots[&second].seen.as_ref();
         !it.is_busy() && seen.is_some_and(|seen| seen.pf.vfs.contains_key(&VfIndex(1)))
     };
@@ -159,7 +171,7 @@ async fn a_pf_that_nobody_could_see_yet_keeps_its_outputs() {
 
     lab.host.blind(first, None);
     a_while_later(&mut daemon.0);
-    let sees_all = |it: &Coordinator| it.slots.values().all(|slot| slot.seen.is_some());
+    let sees_all = |it: &Value| it.slots.values().all(|slot| slot.seen.is_some());
     until(&mut daemon.0, &mut daemon.1, |it| {
         sees_all(it) && !it.is_busy()
     })
@@ -200,16 +212,19 @@ async fn a_burst_of_lost_events_is_two_listings() {
     let (coordinator, finished) = &mut daemon;
     for _ in 0..1000 {
         let source = "udev";
-        coordinator.on_trigger(Trigger {
-            scope: Scope::Everything,
-            cause: Cause::Overrun { source },
-        });
+        turn(
+            coordinator,
+            Event::Trigger(Trigger {
+                scope: Scope::Everything,
+                cause: Cause::Overrun { source },
+            }),
+        );
     }
     let mut listings = 0;
     while coordinator.listing.is_at_work {
         let message = finished.recv().await.unwrap();
         listings += usize::from(matches!(message, Message::Listed { .. }));
-        coordinator.on_message(message);
+        turn(coordinator, Event::Message(message));
     }
     assert_eq!(listings, 2);
 }

@@ -1,8 +1,9 @@
 //! What cannot be read when the policies are read, and what becomes of it.
 
-use super::super::Message;
-use super::super::tests::{coordinator, until};
-use super::*;
+use crate::daemon::message::Message;
+use crate::daemon::tests::{coordinator, until};
+use crate::daemon::turn::{Event, turn};
+use crate::daemon::value::Daemon as Value;
 use crate::sim::SimHost;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -17,7 +18,7 @@ const LAST_GOOD: &str = "var/lib/sriovd/last-good.json";
 
 struct Node {
     root: TempDir,
-    coordinator: Coordinator,
+    coordinator: Value,
     finished: Receiver<Message>,
 }
 
@@ -40,19 +41,19 @@ impl Node {
     }
 
     async fn read(&mut self) {
-        let is_over = |coordinator: &Coordinator| !coordinator.is_loading();
+        let is_over = |coordinator: &Value| !coordinator.is_loading();
         until(&mut self.coordinator, &mut self.finished, is_over).await;
     }
 
     async fn start(&mut self) {
-        self.coordinator.load_policies(Cause::Start);
+        turn(&mut self.coordinator, Event::Start);
         self.read().await;
     }
 
     /// No event comes.
     async fn wait(&mut self) {
         let due = self.coordinator.loading.retry_at.unwrap();
-        self.coordinator.on_time(due);
+        turn(&mut self.coordinator, Event::Time(due));
         self.read().await;
     }
 
