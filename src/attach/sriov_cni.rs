@@ -4,6 +4,8 @@
 //! It keeps the configuration of an attachment in a file named by container and interface, with the
 //! VF's state before (`OrigVfState`), and the container's namespace in `pci/`, named by the VF.
 
+mod collect;
+
 use super::records::{Record, if_there};
 use super::{AttachError, Borrower, Choice, Lender, inside, lock};
 use crate::file::{self, FileError};
@@ -172,11 +174,18 @@ impl Lender {
         let Some(found) = self.read_theirs(&path)? else {
             return Ok(());
         };
-        if let Some(allocation) = self.allocation_of(&found, container, interface, namespace)? {
+        let allocation = self.allocation_of(&found, container, interface, namespace)?;
+        self.make_ours(&found, allocation.as_ref())
+    }
+
+    /// Under the VF's lock.
+    fn make_ours(&self, found: &Found, allocation: Option<&Allocation>) -> Result<(), AttachError> {
+        if let Some(allocation) = allocation {
             // False: it is lent, and was so before this one could be given back.
-            self.records.create(&allocation)?;
+            self.records.create(allocation)?;
         }
-        if_there(fs::remove_file(&path)).map_err(FileError::new("remove", &path))?;
+        let path = &found.path;
+        if_there(fs::remove_file(path)).map_err(FileError::new("remove", path))?;
         Ok(())
     }
 
@@ -258,11 +267,8 @@ impl Lender {
     /// Whether that plugin gave the VF to another container later. It forgets nothing where a
     /// container ended without a word.
     fn has_newer(&self, found: &Found) -> Result<bool, AttachError> {
-        let directory = self.theirs();
-        let unlisted = |error| AttachError::from(FileError::new("list", &directory)(error));
-        for entry in fs::read_dir(&directory).map_err(unlisted)? {
-            let path = entry.map_err(unlisted)?.path();
-            if path == found.path || !path.is_file() {
+        for path in self.list_theirs()? {
+            if path == found.path {
                 continue;
             }
             if let Ok(Some(other)) = self.read_theirs(&path)

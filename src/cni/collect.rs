@@ -4,6 +4,7 @@ use super::error::{CniError, Code};
 use super::ipam::Ipam;
 use super::log::{Level, Log};
 use super::{Plugin, chain};
+use crate::attach::AttachError;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -13,6 +14,12 @@ struct Attachment {
     #[serde(rename = "containerID")]
     container: String,
     ifname: String,
+}
+
+impl Attachment {
+    fn record_of_sriov_cni(&self) -> String {
+        format!("{}-{}", self.container, self.ifname)
+    }
 }
 
 impl Plugin {
@@ -42,6 +49,19 @@ impl Plugin {
                     let troubles = given_back.into_iter().flat_map(|it| it.troubles);
                     troubles.for_each(|trouble| log.write(Level::Warning, &trouble));
                 }
+                Err(error) => failed.push(chain(&error)),
+            }
+        }
+        let names: Vec<_> = valid.iter().map(Attachment::record_of_sriov_cni).collect();
+        let is_valid = |name: &str| names.iter().any(|valid| valid == name);
+        for theirs in self.lender.collect_theirs(&self.header.name, is_valid) {
+            match theirs {
+                Ok(given_back) => {
+                    let troubles = given_back.troubles.iter();
+                    troubles.for_each(|trouble| log.write(Level::Warning, trouble));
+                }
+                // Whose it is cannot be told, now or later.
+                Err(error @ AttachError::Theirs(_)) => log.write(Level::Warning, &chain(&error)),
                 Err(error) => failed.push(chain(&error)),
             }
         }

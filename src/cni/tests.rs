@@ -375,9 +375,12 @@ fn gc_takes_back_what_the_network_lent_and_nothing_of_another() {
         host.file(&file, &record.to_string());
     }
     host.directory("var/lib/sriovd/allocations/released");
+    // What sriov-cni attached, and cannot be read: it is not known whose it is.
+    host.file("var/lib/cni/sriov/old-net1", "{");
     let newest = conf(&json!({"cniVersion": "1.1.0"})).to_string();
     let answer = call_at(&host.path(""), "GC", newest.as_bytes(), &[]);
     assert_eq!(answer, (false, Value::Null));
+    assert!(host.path("var/lib/cni/sriov/old-net1").exists());
     let left = Lender::new(host.path("")).allocations().unwrap();
     let left: Vec<_> = left.into_iter().map(|it| it.borrower.network).collect();
     assert_eq!(left, ["other"]);

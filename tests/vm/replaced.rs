@@ -162,3 +162,39 @@ fn a_record_of_sriov_cni_takes_a_vf_from_nobody_who_got_it_later() -> Result<()>
     host.wait_for(&nic.pci(), "ready", 3)?;
     host.assert_second_pass_is_empty()
 }
+
+#[test]
+fn gc_takes_back_what_sriov_cni_attached_to_a_container_that_is_no_more() -> Result<()> {
+    let (host, nic) = ready()?;
+    let before = as_they_are(&host, &nic)?;
+    let container = Attachment::new(&host, "box", conf(&nic, &json!({})))?;
+    attach(&host, &nic, &container)?;
+    let gc = |valid: &Value| {
+        let more = json!({"cniVersion": "1.1.0", "cni.dev/valid-attachments": valid});
+        container.call("GC", &more)
+    };
+    let nobody = json!([]);
+    let has_it = json!([{"containerID": "box", "ifname": "net1"}]);
+    let theirs = format!("test -e {THEIRS}/box-net1");
+    // It lives.
+    assert_eq!(gc(&nobody)?, (0, Value::Null));
+    host.run(&format!("{theirs} && ip -n box link show net1"))?;
+    host.run("ip netns delete box && udevadm settle")?;
+    host.wait(&format!(
+        "[ -n \"$(ls /sys/bus/pci/devices/{}/net)\" ]",
+        nic.vf_pci(0)
+    ))?;
+    // The runtime has still to say DEL, and it is another network's.
+    assert_eq!(gc(&has_it)?, (0, Value::Null));
+    let other = json!({"cniVersion": "1.1.0", "name": "other", "cni.dev/valid-attachments": []});
+    assert_eq!(container.call("GC", &other)?, (0, Value::Null));
+    host.run(&theirs)?;
+
+    assert_eq!(gc(&nobody)?, (0, Value::Null));
+    host.wait_for_netdev(&nic.vf_netdev(0))?;
+    host.wait_for(&nic.pci(), "ready", 3)?;
+    assert_eq!(as_they_are(&host, &nic)?, before);
+    let left = host.run(&format!("find {THEIRS} -type f ! -name '*.lock'"))?;
+    assert_eq!((left, records(&host)?), (String::new(), String::new()));
+    host.assert_second_pass_is_empty()
+}

@@ -188,3 +188,85 @@ fn what_is_not_understood_is_left() {
         assert_eq!(host.text(THEIRS), text);
     }
 }
+
+/// What GC leaves of the record of `box-net1`, and whether it told something.
+fn collect(host: &Prepared, valid: &[&str]) -> (bool, usize) {
+    let lender = Lender::new(host.path(""));
+    let collected = lender.collect_theirs("f1-u", |name| valid.contains(&name));
+    (host.path(THEIRS).exists(), collected.len())
+}
+
+#[test]
+fn gc_takes_back_what_is_of_the_network_and_of_no_container_any_more() {
+    let gone = "var/lib/cni/sriov/pci/0000:01:10.0";
+    let nothing: [&str; 0] = [];
+    // (what is different, those that the runtime has, whether the record stays, what is told)
+    let cases: [(fn(&Prepared), &[&str], bool, usize); 8] = [
+        (|_| {}, &nothing, false, 1),
+        (|_| {}, &["other-net1"], false, 1),
+        // The runtime has it.
+        (|_| {}, &["box-net1"], true, 0),
+        // Its namespace is there.
+        (
+            |host| host.file("var/lib/cni/sriov/pci/0000:01:10.0", "/proc/self/ns/net"),
+            &nothing,
+            true,
+            0,
+        ),
+        // Nobody wrote down where it is, and it is here.
+        (
+            |host| host.remove("var/lib/cni/sriov/pci/0000:01:10.0"),
+            &nothing,
+            false,
+            1,
+        ),
+        (
+            |host| attach(host, &json!({"name": "other"})),
+            &nothing,
+            true,
+            0,
+        ),
+        // There is nothing to give back.
+        (
+            |host| attach(host, &json!({"deviceID": "0000:01:10.5"})),
+            &nothing,
+            false,
+            0,
+        ),
+        (|host| host.file(THEIRS, "{"), &nothing, true, 1),
+    ];
+    for (at, (change, valid, stays, told)) in cases.into_iter().enumerate() {
+        let host = host();
+        host.file(gone, "/nowhere");
+        attach(&host, &json!({}));
+        change(&host);
+        assert_eq!(collect(&host, valid), (stays, told), "case {at}");
+        assert_eq!(records(&host.path("")).all().unwrap(), [], "case {at}");
+        if !stays && told == 1 {
+            assert!(
+                !host.path(gone).exists(),
+                "case {at}: it is marked as taken"
+            );
+        }
+    }
+}
+
+#[test]
+fn gc_leaves_what_somebody_works_on_or_has_lent_since() {
+    let host = host();
+    host.file("var/lib/cni/sriov/pci/0000:01:10.0", "/nowhere");
+    attach(&host, &json!({}));
+    let working = lock::take(&host.path(""), vf_address(0)).unwrap();
+    assert_eq!(collect(&host, &[]), (true, 0));
+    drop(working);
+    let ours = crate::attach::records::tests::allocation(0, "other");
+    records(&host.path("")).create(&ours).unwrap();
+    assert_eq!(collect(&host, &[]), (false, 0));
+    assert_eq!(records(&host.path("")).all().unwrap(), [ours]);
+
+    // No directory of that plugin, and none that can be read.
+    let empty = Prepared::with_pf();
+    assert_eq!(collect(&empty, &[]), (false, 0));
+    empty.file("var/lib/cni/sriov", "");
+    assert_eq!(collect(&empty, &[]), (false, 1));
+}

@@ -1,0 +1,81 @@
+//! GC of what the SR-IOV CNI plugin attached: containers of which nobody will say DEL.
+
+use super::Found;
+use crate::attach::{AttachError, GivenBack, Lender, Life, lock};
+use crate::file::FileError;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+impl Lender {
+    /// Takes back what that plugin attached to containers that are no more. `is_valid` knows those
+    /// that the runtime has by the names of their records. What somebody works on is left.
+    pub fn collect_theirs(
+        &self,
+        network: &str,
+        is_valid: impl Fn(&str) -> bool,
+    ) -> Vec<Result<GivenBack, AttachError>> {
+        match self.list_theirs() {
+            Ok(paths) => paths
+                .into_iter()
+                .filter(|path| !is_valid(&name_of(path)))
+                .filter_map(|path| self.collect_one_of_theirs(&path, network).transpose())
+                .collect(),
+            Err(error) => vec![Err(error)],
+        }
+    }
+
+    fn collect_one_of_theirs(
+        &self,
+        path: &Path,
+        network: &str,
+    ) -> Result<Option<GivenBack>, AttachError> {
+        let is_its = |found: &Found| found.attached.network == network;
+        let Some(found) = self.read_theirs(path)?.filter(is_its) else {
+            return Ok(None);
+        };
+        // An interface's name may have the hyphen, too: then the container is called otherwise here
+        // for the moment that this takes.
+        let name = name_of(path);
+        let Some((container, interface)) = name.rsplit_once('-') else {
+            return Ok(None);
+        };
+        let Ok(interface) = interface.parse() else {
+            return Ok(None);
+        };
+        let Some(_lock) = lock::try_take(&self.root, found.attached.vf)? else {
+            return Ok(None);
+        };
+        let Some(found) = self.read_theirs(path)?.filter(is_its) else {
+            return Ok(None);
+        };
+        let allocation = self.allocation_of(&found, container, &interface, Path::new(""))?;
+        let Some(allocation) = allocation else {
+            self.make_ours(&found, None)?;
+            return Ok(None);
+        };
+        if self.life(&allocation)? == Life::Lives {
+            return Ok(None);
+        }
+        self.make_ours(&found, Some(&allocation))?;
+        self.give_back_locked(&allocation).map(Some)
+    }
+
+    pub(super) fn list_theirs(&self) -> Result<Vec<PathBuf>, AttachError> {
+        let directory = self.theirs();
+        let listed = fs::read_dir(&directory).and_then(Iterator::collect);
+        let entries: Vec<fs::DirEntry> = match listed {
+            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+            listed => listed.map_err(FileError::new("list", &directory))?,
+        };
+        let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
+        paths.retain(|path| path.is_file());
+        paths.sort_unstable();
+        Ok(paths)
+    }
+}
+
+fn name_of(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default();
+    name.to_string_lossy().into_owned()
+}
