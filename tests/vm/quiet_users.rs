@@ -35,6 +35,15 @@ die "attach: $!" if $link < 0;
 sleep 1000;
 "#;
 
+/// A program on verbs: it has a context of the device (`IB_USER_VERBS_CMD_GET_CONTEXT`).
+const VERBS: &str = r#"
+sysopen(my $device, "/dev/infiniband/uverbs0", 2) or die "open: $!";
+my $answer = "\0" x 8;
+my $request = pack("LSSP", 0, 4, 2, $answer);
+syswrite($device, $request) == length $request or die "context: $!";
+sleep 1000;
+"#;
+
 /// Another number of VFs is refused for the holder, and made when it is gone.
 fn is_in_the_way(host: &Host, num_vfs: u16, holder: &str, release: &str) -> Result<()> {
     let end = host.journal_end()?;
@@ -77,5 +86,27 @@ fn who_uses_a_netdev_where_it_is_keeps_it() -> Result<()> {
     host.run("ip link set enp1s0v0 up; ip link set enp1s0v1 up")?;
     host.policy("10-test.toml", &policy(3))?;
     host.wait_for(PF, "ready", 3)?;
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn who_has_an_rdma_device_on_a_vf_s_netdev_open_keeps_the_vf() -> Result<()> {
+    let host = Host::with_policy(&policy(2))?;
+    host.plug_and_wait(Nic::igb(0), PF, 2)?;
+    host.put(VERBS, "/run/verbs", 0o644)?;
+    // Software that makes one of any netdev, with the kernel's own count of its users.
+    let add = "rdma link add rxe0 type rxe netdev enp1s0v0 && udevadm settle";
+    host.run(&format!(
+        "modprobe -a crc32_generic rdma_rxe ib_uverbs && ip link set enp1s0v0 up && {add}"
+    ))?;
+    host.run("systemd-run -q --unit=user perl /run/verbs")?;
+    host.wait("rdma resource show | grep -q 'ctx 1'")?;
+    let holder = "a program on RDMA device rxe0";
+    is_in_the_way(&host, 3, holder, "systemctl stop user")?;
+
+    // The device alone is nobody's use.
+    host.run(&format!("ip link set enp1s0v0 up && {add}"))?;
+    host.policy("10-test.toml", &policy(2))?;
+    host.wait_for(PF, "ready", 2)?;
     host.assert_second_pass_is_empty()
 }

@@ -196,6 +196,10 @@ impl Netdev {
         })
     }
 
+    pub(super) fn name(&self) -> String {
+        printable(self.directory.file_name().unwrap_or_default().as_bytes())
+    }
+
     /// The interfaces that stand on it or that it is a port of.
     pub(super) fn uppers(&self, tree: &Tree) -> Result<Vec<InterfaceName>, HostError> {
         let names: Vec<OsString> = if_present(tree.list(&self.directory))?.unwrap_or_default();
@@ -207,10 +211,12 @@ impl Netdev {
     }
 
     fn vf_interface(&self, tree: &Tree) -> Result<VfInterface, HostError> {
-        let name = printable(self.directory.file_name().unwrap_or_default().as_bytes());
         Ok(VfInterface {
             index: self.index,
-            name: name.parse().map_err(|error| self.unreadable(tree, error))?,
+            name: self
+                .name()
+                .parse()
+                .map_err(|error| self.unreadable(tree, error))?,
             mac: self.mac(tree)?,
             mtu: Mtu::try_from(attribute::<u32>(tree, &self.directory, "mtu")?)
                 .map_err(|error| self.unreadable(tree, error))?,

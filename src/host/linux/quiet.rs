@@ -2,21 +2,27 @@
 //! show in what the network stack keeps for the interface.
 
 use super::Links;
+use super::netdev::Netdev;
 use super::{Tree, device, if_present};
 use crate::host::HostError;
 use crate::host::netlink::QueueDiscipline;
 use crate::model::{Holder, PciAddress};
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 /// Sockets that take packets past the network stack: a line for each, the fifth field is the
 /// interface. A process sees those of its own network namespace, whatever else of /proc is hidden.
 const PACKET_SOCKETS: &str = "/proc/self/net/packet";
+
+const RDMA_DEVICES: &str = "/sys/class/infiniband";
 
 /// What is read at once for all interfaces.
 #[derive(Debug, Default)]
 pub(super) struct Quiet {
     packet_sockets: BTreeSet<u32>,
     disciplines: BTreeMap<u32, String>,
+    /// RDMA devices that software makes of a netdev (rxe), by its name.
+    rdma: BTreeMap<String, Vec<String>>,
 }
 
 impl Quiet {
@@ -31,14 +37,16 @@ impl Quiet {
                 .map(|text| interfaces(&text))
                 .unwrap_or_default(),
             disciplines: chosen.map(|it| (it.interface, it.kind)).collect(),
+            rdma: rdma_of_netdevs(tree)?,
         })
     }
 
     pub(super) fn holders(
         &self,
         links: &mut dyn Links,
-        interface: u32,
+        netdev: &Netdev,
     ) -> Result<Vec<Holder>, HostError> {
+        let interface = netdev.index;
         let what = |what: &str| format!("reading {what} of interface {interface}");
         let link = links.link(interface);
         let link = link.map_err(|error| error.while_doing(what("the attributes")))?;
@@ -59,8 +67,23 @@ impl Quiet {
             let routes = routes.map_err(|error| error.while_doing(what("the routes")))?;
             found.extend(routes.into_iter().next().map(|to| Holder::Route { to }));
         }
+        let devices = self.rdma.get(&netdev.name()).into_iter().flatten();
+        found.extend(first_in_use(links, devices.cloned())?);
         Ok(found)
     }
+}
+
+fn rdma_of_netdevs(tree: &Tree) -> Result<BTreeMap<String, Vec<String>>, HostError> {
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for name in if_present(tree.list(RDMA_DEVICES))?.unwrap_or_default() {
+        let parent = tree.read(Path::new(RDMA_DEVICES).join(&name).join("parent"));
+        // Of hardware there is none: that shows below its PCI function.
+        if let Some(parent) = if_present(parent)? {
+            let name = name.to_string_lossy().into_owned();
+            found.entry(parent).or_default().push(name);
+        }
+    }
+    Ok(found)
 }
 
 /// Programs on verbs, which leave the netdev where it is.
@@ -70,8 +93,15 @@ pub(super) fn rdma(
     vf: PciAddress,
 ) -> Result<Option<Holder>, HostError> {
     let names = if_present(tree.list(device(vf).join("infiniband")))?;
-    for name in names.unwrap_or_default() {
-        let device = name.to_string_lossy().into_owned();
+    let names = names.unwrap_or_default().into_iter();
+    first_in_use(links, names.map(|name| name.to_string_lossy().into_owned()))
+}
+
+fn first_in_use(
+    links: &mut dyn Links,
+    devices: impl Iterator<Item = String>,
+) -> Result<Option<Holder>, HostError> {
+    for device in devices {
         let contexts = links.rdma_contexts(&device);
         let what = || format!("reading who uses RDMA device {device}");
         if contexts.map_err(|error| error.while_doing(what()))? != 0 {

@@ -91,3 +91,19 @@ fn an_rdma_device_is_in_use_while_a_program_has_a_context() {
     let device = "mlx5_3".to_owned();
     assert_eq!(found(&host, &mut answers), [Holder::Rdma { device }].into());
 }
+
+/// That stands on the netdev, and not below the function.
+#[test]
+fn so_is_one_that_software_makes_of_the_netdev() {
+    let host = host();
+    host.file("sys/class/infiniband/rxe0/parent", "ens1v0\n");
+    host.file("sys/class/infiniband/rxe1/parent", "ens1\n");
+    host.directory("sys/class/infiniband/mlx5_3");
+    let mut answers = answers(false, false);
+    let users = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), 1)).collect();
+    answers.rdma_contexts = users(&["rxe1", "mlx5_3"]);
+    assert_eq!(found(&host, &mut answers), BTreeSet::new());
+    answers.rdma_contexts = users(&["rxe0"]);
+    let device = "rxe0".to_owned();
+    assert_eq!(found(&host, &mut answers), [Holder::Rdma { device }].into());
+}
