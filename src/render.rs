@@ -169,6 +169,21 @@ pub enum Reason {
     NotForKubernetes(#[from] NotForKubernetes),
 }
 
+/// The VF that each network has that is pinned to one; `shares` are those of which each container
+/// gets its own.
+pub fn given(
+    networks: &[Network],
+    shares: impl Fn(&Network) -> bool,
+    host: &View<'_>,
+    previous: &BTreeMap<NetworkName, Assignment>,
+) -> BTreeMap<NetworkName, PciAddress> {
+    let mut pinned = networks.to_vec();
+    pinned.retain(|network| !shares(network));
+    let coming = |resource: &_, last: &_| pools::is_coming(resource, last, host);
+    let pools = pools::pools(host);
+    assign::given(&assign::assign(&pinned, &pools, previous, coming))
+}
+
 /// All outputs, as text. Equal inputs give equal bytes.
 pub fn render(input: &Input<'_>) -> Outputs {
     let pools = pools::pools(input.host);

@@ -27,7 +27,7 @@ pub(super) fn draw(scene: &Scene) -> Picture {
         resolutions: &scene.resolutions,
         reports: &scene.reports,
         networks: &scene.policies.networks,
-        assignments: &scene.memory.assignments,
+        given: scene.given(),
     })
 }
 

@@ -4,13 +4,14 @@ use super::own::{self, Own};
 use super::{Arguments, daemon_to_read, output};
 use crate::forecast::{self, Forecast};
 use crate::host::linux::OtherDevice;
-use crate::model::{HostSnapshot, PciAddress, PfSnapshot, VfIndex};
-use crate::plan::Assignment;
+use crate::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot, VfIndex};
 use crate::plan::Memory;
 use crate::policy::resolve::{DesiredPf, Resolution, resolve_held};
-use crate::policy::{Policy, PolicySet};
+use crate::policy::{Network, Policy, PolicySet};
+use crate::render::{self, View, cni};
 use crate::report::{self, NetworkReport, PfReport, PfState, Present, Status, sentence};
 use clap::Args;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -35,6 +36,8 @@ pub(super) struct Scene {
     pub(super) others: Vec<OtherDevice>,
     /// Our CNI plugin gives networks of a pool their VFs when containers start.
     pub(super) own_cni_plugin: bool,
+    /// As the daemon says, else found out when it is asked for.
+    pub(super) given: OnceCell<BTreeMap<NetworkName, PciAddress>>,
 }
 
 impl Scene {
@@ -100,6 +103,7 @@ impl Scene {
             |pf: &PfSnapshot| resolve_held(&policies, &host.node, pf, memory.hold_on(pf));
         let pfs = host.pfs.iter();
         let resolutions = pfs.map(|(&at, pf)| (at, resolved(pf))).collect();
+        let given = status.as_ref().map(Status::given);
         let reports = match status {
             Some(status) => status.pfs.into_iter().map(|pf| (pf.address, pf)).collect(),
             None => expected(
@@ -116,6 +120,7 @@ impl Scene {
             reports,
             others: Vec::new(),
             own_cni_plugin: false,
+            given: given.map_or_else(OnceCell::new, OnceCell::from),
         }
     }
 
@@ -127,14 +132,8 @@ impl Scene {
             seen: self.host.pfs.values().collect(),
         };
         let networks = self.policies.networks.iter();
-        let vf_of = |last: &Assignment| {
-            let pf = self.host.pfs.get(&last.pf)?;
-            Some(pf.vfs.get(&last.vf)?.address)
-        };
-        let networks = networks.map(|network| {
-            let assigned = self.memory.assignments.get(&network.name);
-            NetworkReport::of(network, assigned.and_then(vf_of))
-        });
+        let networks = networks
+            .map(|network| NetworkReport::of(network, self.given().get(&network.name).copied()));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             summary: sentence::status_line(&pfs),
@@ -163,18 +162,24 @@ impl Scene {
         report.map_or(PfState::Unmanaged, |report| report.state)
     }
 
-    /// What stands in a VF's network: those that were given it last.
+    /// The VF that each network has now.
+    pub(super) fn given(&self) -> &BTreeMap<NetworkName, PciAddress> {
+        self.given.get_or_init(|| {
+            let shares = |network: &Network| self.own_cni_plugin && cni::is_for_our_plugin(network);
+            let host = View::new(&self.host, &self.resolutions);
+            let (networks, last) = (&self.policies.networks, &self.memory.assignments);
+            render::given(networks, shares, &host, last)
+        })
+    }
+
+    /// The networks that have the VF.
     pub(super) fn networks_of(&self, pf: &PfSnapshot, vf: VfIndex) -> Vec<String> {
-        let is = |last: &Assignment| {
-            let same_nic = (last.permanent_mac.zip(pf.permanent_mac())).is_none_or(|(a, b)| a == b);
-            last.pf == pf.address && last.vf == vf && same_nic
+        let Some(vf) = pf.vfs.get(&vf) else {
+            return Vec::new();
         };
         let networks = self.policies.networks.iter();
-        let given = networks.filter(|network| {
-            let last = self.memory.assignments.get(&network.name);
-            network.resource.is_some() && last.is_some_and(is)
-        });
-        given.map(|network| network.name.to_string()).collect()
+        let its = networks.filter(|it| self.given().get(&it.name) == Some(&vf.address));
+        its.map(|network| network.name.to_string()).collect()
     }
 
     pub(super) fn policy(&self, name: &str) -> Option<&Policy> {
@@ -201,3 +206,6 @@ fn expected(
     };
     forecast.pfs.into_iter().filter_map(report).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -48,9 +48,13 @@ fn own_status(arguments: &Arguments) -> anyhow::Result<Status> {
         path: file.path,
         state: file.state,
     });
+    let scene = Scene {
+        own_cni_plugin: own.has_cni_plugin(),
+        ..Scene::new(host, loaded.set, memory, None)
+    };
     Ok(Status {
         files: files.collect(),
-        ..Scene::new(host, loaded.set, memory, None).status()
+        ..scene.status()
     })
 }
 

@@ -9,7 +9,6 @@ mod svg;
 use crate::model::{
     HostSnapshot, NetworkName, PciAddress, PfSnapshot, VfIndex, VfRange, VfSnapshot,
 };
-use crate::plan::Assignment;
 use crate::policy::Network;
 use crate::policy::resolve::{DesiredPf, Resolution};
 use crate::report::{PfReport, PfState};
@@ -34,8 +33,8 @@ pub struct Subject<'a> {
     pub reports: &'a BTreeMap<PciAddress, PfReport>,
     /// The networks.
     pub networks: &'a [Network],
-    /// The VF that each network has.
-    pub assignments: &'a BTreeMap<NetworkName, Assignment>,
+    /// The VF that each network has now.
+    pub given: &'a BTreeMap<NetworkName, PciAddress>,
 }
 
 /// A graph of boxes in columns.
@@ -279,10 +278,7 @@ fn alike(
     let claim = desired.and_then(|desired| desired.claim_of(index));
     let holders = pf.holders.as_ref().and_then(|holders| holders.get(&index));
     let holders = holders.into_iter().flatten().map(ToString::to_string);
-    let has = |network: &&Network| {
-        let last = subject.assignments.get(&network.name);
-        last.is_some_and(|last| last.pf == pf.address && last.vf == index)
-    };
+    let has = |network: &&Network| subject.given.get(&network.name) == Some(&vf.address);
     let networks = subject.networks.iter().filter(has);
     Alike {
         driver: vf.driver.as_ref().map(ToString::to_string),

@@ -1,11 +1,12 @@
 //! What the daemon tells of itself: one value for `STATUS=`, the API and sriovctl.
 
 use super::{AbsentPf, Pauses, PfReport};
-use crate::model::PciAddress;
+use crate::model::{NetworkName, PciAddress};
 use crate::policy::Network;
 use crate::policy::load::FileState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// All that the daemon tells of itself.
@@ -30,6 +31,15 @@ pub struct Status {
     /// The pauses in force.
     #[serde(default, skip_serializing_if = "Pauses::is_empty")]
     pub pauses: Pauses,
+}
+
+impl Status {
+    /// The VF that each network has now.
+    pub fn given(&self) -> BTreeMap<NetworkName, PciAddress> {
+        let networks = self.networks.iter();
+        let given = networks.filter_map(|it| Some((it.name.parse().ok()?, it.vf?)));
+        given.collect()
+    }
 }
 
 /// A network, and the VF that stands for it.

@@ -116,7 +116,7 @@ impl InPlace {
         found.extend(own.map(|own| Holder::Address {
             address: own.address.to_string(),
         }));
-        found.extend(self.quiet.holders(links, netdev.index)?);
+        found.extend(self.quiet.holders(links, netdev)?);
         Ok(found)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::model::Holder;
-use crate::render::fixture::{World, claim, parse, pf};
+use crate::render::fixture::{World, claim, network, parse, pf};
 
 fn draw(world: &World, networks: &[Network]) -> Picture {
     picture(&Subject {
@@ -10,7 +10,7 @@ fn draw(world: &World, networks: &[Network]) -> Picture {
         resolutions: &world.resolutions,
         reports: &BTreeMap::new(),
         networks,
-        assignments: &BTreeMap::new(),
+        given: &BTreeMap::new(),
     })
 }
 
@@ -117,4 +117,28 @@ fn a_name_cannot_end_what_it_stands_in() {
         let plain = line.replace("\\\\", "").replace("\\\"", "");
         assert_eq!(plain.matches('"').count() % 2, 0, "{line}");
     }
+}
+
+#[test]
+fn a_network_is_at_the_vf_that_it_has() {
+    let world = world(2, 4);
+    let networks = ["a", "b", "c"].map(|name| network(name, Some("kernel")));
+    let vf = |bus: u8, vf: u16| crate::render::fixture::vf(bus, vf).address;
+    let given = [("a", vf(2, 1)), ("b", vf(1, 0))].map(|(name, vf)| (parse(name), vf));
+    let picture = picture(&Subject {
+        host: &world.host,
+        resolutions: &world.resolutions,
+        reports: &BTreeMap::new(),
+        networks: &networks,
+        given: &given.into(),
+    });
+    let from = |network: &str| {
+        let to = format!("network:{network}");
+        let lines = picture.lines.iter().filter(|line| line.to == to);
+        let lines = lines.filter(|line| line.from.starts_with("vf:"));
+        lines.map(|line| line.from.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(from("a"), ["vf:0000:02:00.0#1"]);
+    assert_eq!(from("b"), ["vf:0000:01:00.0#0"]);
+    assert_eq!(from("c"), [""; 0]);
 }
