@@ -267,6 +267,40 @@ fn a_pf_that_is_set_down_stays_down() -> Result<()> {
 }
 
 #[test]
+fn a_pf_becomes_a_port_of_a_bond_as_ifenslave_makes_it_one_and_is_left_alone() -> Result<()> {
+    // An MTU would be the bond's affair, too.
+    let host = Host::with_policy(&POLICY.replace("mtu = 2000", ""))?;
+    host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    let vfs = host.vf_interfaces(PF)?;
+    host.run("modprobe bonding && ip link add bond0 type bond mode active-backup miimon 100")?;
+    // A port that is up cannot be enslaved: whoever sets it up in between is in the way.
+    host.run(
+        "for i in $(seq 10); do
+           ip link set enp1s0 down && sleep 0.$((i % 4)) && ip link set enp1s0 master bond0 || exit
+           ip link set enp1s0 nomaster || exit
+         done",
+    )?;
+    let end = host.journal_end()?;
+    host.run("ip link set enp1s0 down && sleep 3 && ip link set enp1s0 master bond0")?;
+    host.run("ip link set bond0 up && sriovctl apply enp1s0")?;
+    host.wait("[ $(cat /sys/class/net/bond0/bonding/slaves) = enp1s0 ]")?;
+    host.wait_for(PF, "ready", 3)?;
+    ensure!(host.vf_interfaces(PF)? == vfs, "{}", host.journal()?);
+    host.assert_second_pass_is_empty()?;
+    let said = host.journal_after(&end)?;
+    ensure!(
+        !said.contains("failed") && !said.contains("PF up"),
+        "{said}"
+    );
+
+    // The bond sets it down when it lets go of it.
+    host.run("ip link delete bond0 && sriovctl apply enp1s0")?;
+    host.run("! ip link show up | grep enp1s0:")?;
+    host.wait_for(PF, "ready", 3)?;
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
 fn what_drifted_does_not_come_back_when_no_policy_asks_for_the_attribute_any_more() -> Result<()> {
     let policy = |attributes: &str| {
         format!("[[policy]]\nname = \"p\"\nnum_vfs = 2\n{attributes}\nmatch.vendor = \"8086\"\n")

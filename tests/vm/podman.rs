@@ -190,3 +190,49 @@ fn a_vf_for_user_space_is_a_device_of_podman() -> Result<()> {
     );
     host.assert_second_pass_is_empty()
 }
+
+#[test]
+fn a_container_ends_at_once_whatever_has_the_name_of_its_vf() -> Result<()> {
+    let podman = Podman::ready(POLICY)?;
+    let host = &podman.host;
+    podman.podman("network create -d sriov -o pool=intelnics f1-u")?;
+    for (taken, freed, other) in [
+        ("ip link add NAME type dummy", "ip link delete NAME", "NAME"),
+        (
+            "ip link add other type dummy && ip link property add dev other altname NAME",
+            "ip link delete other",
+            "other",
+        ),
+    ] {
+        podman.start("a")?;
+        let vf = host.run(&format!("ls -p {RECORDS} | grep -v /"))?;
+        let vf = vf.trim();
+        let record = host.json(&format!("{RECORDS}/{vf}"))?;
+        let own = record["interface_before"]["name"].as_str();
+        let own = own.context("the record has no name")?;
+        let named = |text: &str| text.replace("NAME", own);
+        host.run(&named(taken))?;
+        podman.podman("rm -f -t 0 a").context(taken)?;
+        assert_eq!(podman.lent()?, 0, "{taken}");
+        let name = host.run(&format!("udevadm settle; ls /sys/bus/pci/devices/{vf}/net"))?;
+        ensure!(name == "sriov0\n", "{name}: {other} has {own}");
+        host.run(&format!("{}; ip link set sriov0 name {own}", named(freed)))?;
+        podman.assert_as_before().context(taken)?;
+    }
+
+    // In the container it is an altname of its own, as by udev in a privileged one.
+    podman.podman("run -d --name a --network f1-u box sleep 10000")?;
+    let vf = host.run(&format!("ls -p {RECORDS} | grep -v /"))?;
+    let record = host.json(&format!("{RECORDS}/{}", vf.trim()))?;
+    let own = record["interface_before"]["name"]
+        .as_str()
+        .context("no name")?;
+    let namespace = podman.podman("inspect -f '{{.NetworkSettings.SandboxKey}}' a")?;
+    host.run(&format!(
+        "nsenter --net={} ip link property add dev eth0 altname {own}",
+        namespace.trim()
+    ))?;
+    podman.podman("rm -f -t 0 a")?;
+    podman.assert_as_before()?;
+    host.assert_second_pass_is_empty()
+}
