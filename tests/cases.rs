@@ -41,7 +41,7 @@ fn exit(code: Option<i32>) -> String {
 
 /// The differences, none where the file was rewritten.
 fn compare(file: &Path, text: &str) -> Option<String> {
-    if std::env::var_os("UPDATE").is_some() {
+    if std::env::var_os("UPDATE").is_some_and(|it| !it.is_empty()) {
         fs::write(file, text).unwrap();
         return None;
     }

@@ -151,7 +151,7 @@ fn commands_print_what_is_shown() {
             (command, output)
         });
         let now: Vec<_> = now.collect();
-        if std::env::var_os("UPDATE").is_some() {
+        if std::env::var_os("UPDATE").is_some_and(|it| !it.is_empty()) {
             document::replace_outputs(&block, &now);
         } else if now != block.commands() {
             differences.push(format!("{}: {now:#?}", block.place()));

@@ -50,7 +50,7 @@ fn run(host: &Host, console: &Block) -> Result<Option<String>> {
         };
         now.push((command, output));
     }
-    if std::env::var_os("UPDATE").is_some() {
+    if std::env::var_os("UPDATE").is_some_and(|it| !it.is_empty()) {
         document::replace_outputs(console, &now);
         return Ok(None);
     }
