@@ -78,6 +78,6 @@ fn drawn(view: &View, host: &HostSnapshot, memory: &Memory) -> String {
         resolutions: &resolved.collect(),
         reports: &reports.collect(),
         networks: &view.policies.networks,
-        given: &status.given(),
+        given: &view.status.given(),
     }))
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::ctl::draw;
-use crate::plan::owned::Assignment;
+use crate::plan::Assignment;
 use crate::policy::file;
 use crate::sim::{DriverModel, SimAgent, SimHost, SimPf};
 use std::path::Path;
