@@ -196,44 +196,40 @@ fn collect(host: &Prepared, valid: &[&str]) -> (bool, usize) {
     (host.path(THEIRS).exists(), collected.len())
 }
 
+/// What is different, those that the runtime has, whether the record stays, how much is told.
+type Case = (fn(&Prepared), &'static [&'static str], bool, usize);
+
 #[test]
 fn gc_takes_back_what_is_of_the_network_and_of_no_container_any_more() {
     let gone = "var/lib/cni/sriov/pci/0000:01:10.0";
-    let nothing: [&str; 0] = [];
-    // (what is different, those that the runtime has, whether the record stays, what is told)
-    let cases: [(fn(&Prepared), &[&str], bool, usize); 8] = [
-        (|_| {}, &nothing, false, 1),
+    let cases: [Case; 8] = [
+        (|_| {}, &[], false, 1),
         (|_| {}, &["other-net1"], false, 1),
         // The runtime has it.
         (|_| {}, &["box-net1"], true, 0),
         // Its namespace is there.
         (
             |host| host.file("var/lib/cni/sriov/pci/0000:01:10.0", "/proc/self/ns/net"),
-            &nothing,
+            &[],
             true,
             0,
         ),
         // Nobody wrote down where it is, and it is here.
         (
             |host| host.remove("var/lib/cni/sriov/pci/0000:01:10.0"),
-            &nothing,
+            &[],
             false,
             1,
         ),
-        (
-            |host| attach(host, &json!({"name": "other"})),
-            &nothing,
-            true,
-            0,
-        ),
+        (|host| attach(host, &json!({"name": "other"})), &[], true, 0),
         // There is nothing to give back.
         (
             |host| attach(host, &json!({"deviceID": "0000:01:10.5"})),
-            &nothing,
+            &[],
             false,
             0,
         ),
-        (|host| host.file(THEIRS, "{"), &nothing, true, 1),
+        (|host| host.file(THEIRS, "{"), &[], true, 1),
     ];
     for (at, (change, valid, stays, told)) in cases.into_iter().enumerate() {
         let host = host();
