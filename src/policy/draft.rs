@@ -34,9 +34,9 @@ table! {
     pub PolicyDraft: "this policy" {
         /// Unique over all files
         name: Parsed<PolicyName>,
-        /// Whether it counts; `false` is as if it were not there
+        /// A policy that is switched off has no effect
         enabled: Boolean,
-        /// Which of two policies wins that claim the same VFs
+        /// Decides between policies that match the same PF; see below
         priority: Priority,
         /// The pool that these VFs form. Several policies may feed one
         resource: Resource,
@@ -44,11 +44,11 @@ table! {
         resource_prefix: Prefix,
         /// How many VFs the PF has; `"max"` is all that it offers
         num_vfs: Count,
-        /// Somebody else creates the VFs: their number is not changed
+        /// Another program creates the VFs: sriovd configures them and does not change their number
         external: Boolean,
         /// The share of the PF's VFs that this policy claims
         vfs: Parsed<VfRange>,
-        /// Of the VFs. The PF's is raised to it, and lowered again to what it was
+        /// The MTU of the VFs. The PF's MTU is raised to it if it is lower, and set back when no policy needs it any more
         mtu: Bytes,
         /// `"netdevice"` is the kernel's own driver. With `"any"` sriovd changes no driver, and without the key it changes none that another program chose; see below
         device_type: Purpose,
@@ -60,11 +60,11 @@ table! {
         need_vhost_net: Boolean,
         /// For the device plugin, which then tells no NUMA node of these VFs
         exclude_topology: Boolean,
-        /// Whether the VF's user may read how received packets are spread over queues (RSS)
+        /// The VF may read the RSS table and key of the PF
         query_rss: Boolean,
         /// `"stable"` is made from the PF's permanent address and the VF's index
         mac: MacOfAll,
-        /// What becomes of the PF when no policy names it any more
+        /// What happens to the PF when no policy matches it any more
         on_removal: OneOf<OnRemoval>,
         /// When VFs may be destroyed or given another driver
         disruption: OneOf<Disruption>,
@@ -127,21 +127,21 @@ table! {
 table! {
     /// The attributes of VFs that policies, single VFs and networks can set.
     pub AttributesDraft: "the attributes of VFs" {
-        /// Whether the VF's user may do what concerns other VFs, such as receive all packets
+        /// The VF may change its address and receive traffic for others
         trust: Boolean,
-        /// The VLAN that the VF is in without knowing: the NIC adds and removes its tag
+        /// The NIC adds this tag to what the VF sends, and removes it from what it receives
         vlan: VlanId,
         /// The priority in that tag
         vlan_qos: VlanQos,
-        /// The protocol of that tag
+        /// The type of that tag
         vlan_proto: OneOf<VlanProto>,
-        /// Whether packets that the VF sends with another source address than its own are dropped
+        /// The NIC drops what the VF sends with another address than its own
         spoof_check: Boolean,
-        /// What the VF can always send
+        /// What the VF may always send
         min_tx_rate: Rate,
-        /// What the VF can send at most
+        /// What the VF may send at most
         max_tx_rate: Rate,
-        /// The VF's link: as the PF's is, always up, or always down
+        /// The VF's link follows the PF's, is always up, or always down
         link_state: OneOf<LinkState>,
     }
 }
