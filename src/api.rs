@@ -17,6 +17,7 @@
 //!
 //! Errors are RFC 9457 problem objects. Changing is for root, the user the daemon runs as, and the
 //! members of the admin group; over TLS for those whose certificate the settings name.
+#![warn(missing_docs)]
 
 mod changes;
 mod clock;
@@ -232,6 +233,7 @@ pub struct PauseRequest {
 /// The answer to `POST /v1/apply`.
 #[derive(Debug, Clone, JsonSchema, Serialize, Deserialize)]
 pub struct Applied {
+    /// The status after the pass.
     #[serde(flatten)]
     pub status: Status,
     /// VFs that were in use.

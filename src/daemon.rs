@@ -3,6 +3,7 @@
 //! `turn` is its loop on one screen. Its functions work on one value, `value::Daemon`, and use each
 //! other in one direction: what takes events in is above what makes passes, that is above what
 //! publishes, and that above what is known of each PF (`slot`).
+#![warn(missing_docs)]
 
 mod announce;
 mod backoff;

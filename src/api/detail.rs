@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 /// A PF with all that is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PfDetail {
+    /// How it is, and what is not as wanted.
     #[serde(flatten)]
     pub report: PfReport,
     /// As the last pass saw it; none where none has.
@@ -36,17 +37,25 @@ impl PfDetail {
     }
 }
 
+/// A policy, and where it holds.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct PolicyDetail {
+    /// Its name.
     pub name: PolicyName,
     /// Where it was written.
     #[serde(rename = "source")]
     pub origin: Origin,
+    /// False: it is read, and has no effect.
     pub enabled: bool,
+    /// From 0, the strongest, to 99.
     pub priority: u8,
+    /// The pool that its VFs belong to.
     pub resource: Option<ResourceName>,
+    /// How many VFs it asks for.
     pub num_vfs: Option<NumVfs>,
+    /// Its share of the VFs; none is all.
     pub vfs: Option<VfRange>,
+    /// What its VFs are for.
     pub device_type: DeviceType,
     /// Where it is in force.
     pub pfs: Vec<PciAddress>,
@@ -54,9 +63,12 @@ pub struct PolicyDetail {
     pub shadowed: Vec<ShadowedOn>,
 }
 
+/// A PF on which a policy has no effect.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ShadowedOn {
+    /// The PF.
     pub pf: PciAddress,
+    /// The stronger policy.
     pub by: PolicyName,
 }
 
@@ -91,13 +103,16 @@ impl PolicyDetail {
     }
 }
 
+/// A network, and the VF that it has.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct NetworkDetail {
+    /// How it is.
     #[serde(flatten)]
     pub report: NetworkReport,
     /// Where it was written.
     #[serde(rename = "source")]
     pub origin: Origin,
+    /// The namespace of its NetworkAttachmentDefinition.
     pub namespace: Option<String>,
 }
 

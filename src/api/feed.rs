@@ -21,6 +21,7 @@ pub struct Feed {
 }
 
 impl Feed {
+    /// With all counters at zero. An error where two of them have one name.
     pub fn new() -> Result<Self, prometheus::Error> {
         Ok(Self {
             sender: broadcast::Sender::new(BEHIND),
@@ -34,6 +35,7 @@ impl Feed {
         self.sender.receiver_count() != 0
     }
 
+    /// Counts it, and tells everyone who follows.
     pub fn tell(&self, happening: Happening) {
         self.counters.count(&happening);
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);

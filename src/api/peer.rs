@@ -13,7 +13,12 @@ use tokio::task::spawn_blocking;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Peer {
     /// As the kernel says (`SO_PEERCRED`).
-    User { uid: u32, gid: u32 },
+    User {
+        /// Of the process.
+        uid: u32,
+        /// Of the process.
+        gid: u32,
+    },
     /// The kernel does not say.
     Unknown,
     /// Over TCP, from this host: whoever that is.

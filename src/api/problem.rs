@@ -6,10 +6,14 @@ use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Why a request was not done (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 pub struct ProblemDetails {
+    /// The status in words.
     pub title: String,
+    /// The HTTP status.
     pub status: u16,
+    /// What is wrong, in one sentence.
     pub detail: String,
 }
 

@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+/// What one client may take from others.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
     /// More wait in the socket's own queue.
@@ -36,6 +37,7 @@ pub struct Limits {
     pub look: Duration,
 }
 
+/// Those of the daemon.
 pub const LIMITS: Limits = Limits {
     connections: 32,
     patience: Duration::from_secs(10),
@@ -56,6 +58,7 @@ pub enum Tcp {
     Tls(TcpListener, Tls),
 }
 
+/// The API on its socket, and on TCP where there is a listener. An error where it cannot go on.
 pub async fn serve(
     listener: UnixListener,
     tcp: Option<Tcp>,

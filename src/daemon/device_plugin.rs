@@ -38,6 +38,7 @@ pub(super) fn request(root: &Path, unit: String) {
 pub struct Request(io::Result<()>);
 
 impl Request {
+    /// Takes the request that the daemon has left below this root, if there is one.
     pub fn take(root: &Path) -> Self {
         match fs::remove_file(file::under(root, Path::new(REQUEST))) {
             Err(error) if error.kind() == ErrorKind::NotFound => Self(Ok(())),

@@ -18,6 +18,7 @@ use std::path::Path;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
 
+/// The agent has begun; the first entry of its life.
 pub fn started(version: &str) {
     info!(MESSAGE_ID = id::STARTED, "sriovd {version} started");
 }
@@ -27,10 +28,12 @@ pub fn ready(status: &str) {
     info!(MESSAGE_ID = id::READY, "ready: {status}");
 }
 
+/// A reload that the service manager asked for is done.
 pub fn reloaded(status: &str) {
     info!(MESSAGE_ID = id::RELOADED, "reloaded: {status}");
 }
 
+/// The agent was told to stop.
 pub fn stopping() {
     info!(
         MESSAGE_ID = id::STOPPING,
@@ -43,6 +46,7 @@ pub fn ended(error: &anyhow::Error) {
     error!(MESSAGE_ID = id::ENDED, "sriovd ends: {error:#}");
 }
 
+/// A PF was seen for the first time.
 pub fn pf_appeared(pf: &PfReport) {
     info!(
         MESSAGE_ID = id::PF_APPEARED,
@@ -55,6 +59,7 @@ pub fn pf_appeared(pf: &PfReport) {
     );
 }
 
+/// A PF that was seen is gone.
 pub fn pf_vanished(pf: PciAddress, interface: Option<&str>) {
     let name = interface.map(|interface| format!("{interface} ({pf})"));
     info!(
@@ -131,6 +136,7 @@ pub fn vf_collected(collected: &Collected) {
     );
 }
 
+/// A VF of a container that ended could not be taken back; it is tried again.
 pub fn not_collected(error: &dyn Display) {
     warn!(
         MESSAGE_ID = id::NOT_COLLECTED,
@@ -172,6 +178,7 @@ pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) {
     }
 }
 
+/// A problem that was told is over.
 pub fn problem_cleared(pf: &PfReport, trouble: &Trouble) {
     let message = sentence::problem_cleared(pf, trouble);
     macro_rules! entry {
@@ -215,11 +222,13 @@ pub fn policy_broken(file: &Path, error: &dyn Display, last_good: bool) {
     );
 }
 
+/// A policy file says something that may not be meant.
 pub fn policy_warning(file: &Path, warning: &dyn Display) {
     let shown = file.display();
     warn!(MESSAGE_ID = id::POLICY_WARNING, SRIOV_FILE = %shown, "{warning}");
 }
 
+/// A policy file that was broken is good again.
 pub fn policy_restored(file: &Path) {
     let shown = file.display();
     info!(
@@ -229,6 +238,7 @@ pub fn policy_restored(file: &Path) {
     );
 }
 
+/// Certificates that were read again cannot be used; those of before are.
 pub fn tls_broken(file: &Path, error: &dyn Display) {
     let shown = file.display();
     error!(
@@ -238,11 +248,13 @@ pub fn tls_broken(file: &Path, error: &dyn Display) {
     );
 }
 
+/// A file for other programs was written.
 pub fn output_written(file: &Path) {
     let shown = file.display();
     info!(MESSAGE_ID = id::OUTPUT_WRITTEN, SRIOV_FILE = %shown, "{shown} written");
 }
 
+/// A file for other programs was removed: nothing is to be said in it.
 pub fn output_removed(file: &Path) {
     let shown = file.display();
     info!(MESSAGE_ID = id::OUTPUT_REMOVED, SRIOV_FILE = %shown, "{shown} removed");
@@ -268,6 +280,7 @@ pub fn output_contested(file: &Path, reason: &str) {
     );
 }
 
+/// No other program changes a file of ours any more.
 pub fn output_uncontested(file: &Path) {
     let shown = file.display();
     info!(
@@ -297,6 +310,7 @@ pub fn output_refused(file: &Path, reason: &dyn Display) {
     );
 }
 
+/// The kernel dropped events of this source: everything is looked at again.
 pub fn overrun(source: &str) {
     warn!(
         MESSAGE_ID = id::OVERRUN,
@@ -323,11 +337,13 @@ pub fn not_watched(directory: &Path, reason: &str) {
     );
 }
 
+/// What happens in this directory is heard again.
 pub fn watched_again(directory: &Path) {
     let shown = directory.display();
     info!(MESSAGE_ID = id::WATCHED_AGAIN, SRIOV_FILE = %shown, "{shown} is watched");
 }
 
+/// The state file of before cannot be used; the agent goes on without it.
 pub fn state_lost(file: &Path, error: &dyn Display) {
     let shown = file.display();
     error!(
@@ -345,10 +361,12 @@ pub fn state_not_saved(error: &dyn Display) {
     );
 }
 
+/// The state file could be written again.
 pub fn state_saved() {
     info!(MESSAGE_ID = id::STATE_SAVED, "the state is saved again");
 }
 
+/// The device plugin could not be restarted, for this reason.
 pub fn unit_not_restarted(unit: &str, error: &dyn Display) {
     warn!(
         MESSAGE_ID = id::UNIT_NOT_RESTARTED,

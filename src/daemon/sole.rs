@@ -18,8 +18,15 @@ pub(super) struct SoleAgent {
 /// Why this process is not the agent of its root.
 #[derive(Debug, thiserror::Error)]
 pub enum NotSole {
+    /// Another process is.
     #[error("{holder} works below {} already, and only one agent can", root.display())]
-    Held { holder: Holder, root: PathBuf },
+    Held {
+        /// The process that has the lock.
+        holder: Holder,
+        /// The root that it works below.
+        root: PathBuf,
+    },
+    /// The lock cannot be taken.
     #[error(transparent)]
     Lock(#[from] FileError),
 }

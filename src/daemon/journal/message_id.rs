@@ -4,8 +4,12 @@
 
 macro_rules! message_ids {
     ($($name:ident = $id:literal,)*) => {
-        $(pub const $name: &str = $id;)*
+        $(
+            #[allow(missing_docs, reason = "the catalog says what each means")]
+            pub const $name: &str = $id;
+        )*
 
+        /// All of them, each with its name.
         pub const ALL: &[(&str, &str)] = &[$((stringify!($name), $id)),*];
     };
 }

@@ -207,7 +207,7 @@ fn looks_do_not_grow_with_the_vfs_that_are_bound() {
         let mut agent = agent(DriverModel::I40E, vec![policy("a", count(vfs))]);
         converge(&mut agent);
         edit(&mut agent, |policy| {
-            policy.device_type = DeviceType::Driver(vfio())
+            policy.device_type = DeviceType::Driver(vfio());
         });
         agent.host.take_observed();
         let bound = agent.pass(pf()).performed.len();
