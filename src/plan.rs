@@ -18,10 +18,11 @@ pub mod owned;
 pub mod presumed;
 mod rdma;
 mod removal;
+mod stage;
 mod vf;
 
 use crate::model::{Holder, PfSnapshot, Step, VfIndex};
-use crate::policy::resolve::{DesiredPf, Resolution};
+use crate::policy::resolve::Resolution;
 use crate::report::{Pause, Problem, ProblemKind};
 pub use blocked::Blocked;
 pub use memory::{Assignment, Memory};
@@ -70,7 +71,7 @@ pub fn plan(input: &Input) -> Plan {
             }
         }
         Resolution::Desired(desired) if desired.is_kept() => kept::tell(input, desired, &mut plan),
-        Resolution::Desired(desired) => plan_desired(input, desired, &mut plan),
+        Resolution::Desired(desired) => drop(stage::plan(input, desired, &mut plan)),
     }
     if plan.needs_holders {
         plan.steps.clear();
@@ -85,34 +86,6 @@ pub fn plan(input: &Input) -> Plan {
     // What holds for the whole PF comes up with each of its VFs.
     plan.problems.dedup();
     plan
-}
-
-fn plan_desired(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
-    let pf = input.pf;
-    if pf.driver.is_none() {
-        plan.problem(ProblemKind::NoDriver, "no driver is bound to the PF");
-        return;
-    }
-    if !count::may_do_without_interface(input, plan) {
-        return;
-    }
-    let link_restarts = count::plan_mtu(input, desired, plan);
-    if count::plan_count(input, desired, plan) == count::Next::AfterTheCount {
-        return;
-    }
-    count::plan_up(input, desired, plan);
-    count::plan_autoprobe(input, desired, plan);
-    if !pf.vf_list_complete {
-        plan.unknown_vfs(pf);
-        return;
-    }
-    // Rates are refused without a link.
-    if link_restarts {
-        return;
-    }
-    vf::plan_vfs(input, desired, plan);
-    netdev::plan_missing(input, desired, plan);
-    rdma::plan_missing(input, desired, plan);
 }
 
 impl Plan {

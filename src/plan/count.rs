@@ -1,40 +1,33 @@
 //! The PF as a whole: MTU, number of VFs, link up, autoprobe.
 
+use super::stage::Next;
 use super::{Input, Plan, in_use};
 use crate::model::{BindTarget, Mtu, Step};
 use crate::policy::DeviceType;
 use crate::policy::resolve::DesiredPf;
 use crate::report::{Problem, ProblemKind};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    /// VFs come or go first: single VFs are for the next plan.
-    AfterTheCount,
-    Vfs,
-}
-
-/// Whether the plan goes on. While the driver still probes, how the PF is to be known and reached
+/// While the driver still probes, how the PF is to be known and reached
 /// comes with its interface; VFs can be made where there is none, and never will be.
-pub(super) fn may_do_without_interface(input: &Input, plan: &mut Plan) -> bool {
+pub(super) fn await_interface(input: &Input, plan: &mut Plan) -> Next {
     let pf = input.pf;
     if pf.interface_elsewhere {
         let reason = "its network interface is in another network namespace";
         plan.problem(ProblemKind::Awaits, reason);
-        return false;
+        return Next::Wait;
     }
     if pf.awaits_interface() && !input.interface_is_overdue {
         let reason = "its driver has not made its network interface yet";
         plan.problem(ProblemKind::Awaits, reason);
-        return false;
+        return Next::Wait;
     }
-    true
+    Next::Continue
 }
 
-/// Raised for the VFs' sake, never lowered below what was there before us. Whether it will be
-/// changed: on some drivers (igb) the link goes down for a moment then.
-pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> bool {
+/// Raised for the VFs' sake, never lowered below what was there before us.
+pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     let Some(interface) = &input.pf.interface else {
-        return false;
+        return;
     };
     let before = input.owned.and_then(|owned| owned.mtu_before);
     let wanted = match (desired.mtu, before) {
@@ -43,10 +36,18 @@ pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> b
         (None, Some(before)) => before,
         (None, None) => interface.mtu,
     };
-    let from = plan.steps.len();
     set_mtu(plan, interface.index, interface.mtu, wanted);
-    let mut steps = plan.steps.iter().skip(from);
-    steps.any(|step| !input.blocked.stands(step, input.pf))
+}
+
+/// On some drivers (igb) a new MTU takes the link down for a moment, and rates are refused without one.
+pub(super) fn await_link(input: &Input, plan: &mut Plan) -> Next {
+    let restarts = |step: &Step| {
+        matches!(step, Step::SetPfMtu { .. }) && !input.blocked.stands(step, input.pf)
+    };
+    match plan.steps.iter().any(restarts) {
+        true => Next::Wait,
+        false => Next::Continue,
+    }
 }
 
 pub(super) fn set_mtu(plan: &mut Plan, interface: u32, from: Mtu, mtu: Mtu) {
@@ -55,6 +56,7 @@ pub(super) fn set_mtu(plan: &mut Plan, interface: u32, from: Mtu, mtu: Mtu) {
     }
 }
 
+/// Where VFs come or go first, single ones are for the next plan.
 pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> Next {
     let pf = input.pf;
     if desired.max_is_none && desired.num_vfs == Some(0) {
@@ -63,16 +65,16 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
             "all VFs are wanted, and the device offers none".to_owned(),
             0,
         );
-        return Next::Vfs;
+        return Next::Continue;
     }
     let Some(wanted) = desired.num_vfs.filter(|&wanted| wanted != pf.num_vfs) else {
-        return Next::Vfs;
+        return Next::Continue;
     };
     if wanted > pf.total_vfs {
         let offered = pf.total_vfs;
         let reason = format!("{wanted} VFs are wanted, and the device offers {offered}");
         too_many(plan, reason, offered);
-        return Next::Vfs;
+        return Next::Continue;
     }
     let step = Step::SetNumVfs {
         from: pf.num_vfs,
@@ -80,24 +82,24 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
     };
     if input.blocked.stands(&step, pf) {
         plan.steps.push(step);
-        return Next::Vfs;
+        return Next::Continue;
     }
     // While a NIC is being removed, a write may never come back: it holds the PF and waits for
     // pci_rescan_remove_lock, the removal the other way round (sriov_numvfs_store,
     // drivers/pci/iov.c; seen on Linux 6.12).
     if pf.count_is_changing {
-        return Next::Vfs;
+        return Next::Continue;
     }
     if pf.num_vfs != 0 {
         let change = format!("changing numvfs {} -> {wanted}", pf.num_vfs);
         if in_use::may_destroy(input, desired.disruption, &change, plan) {
             plan.steps.push(step);
-            return Next::AfterTheCount;
+            return Next::Wait;
         }
-        return Next::Vfs;
+        return Next::Continue;
     }
     if !pf.facts().makes_vfs_while_down && !bring_up(input, plan) {
-        return Next::AfterTheCount;
+        return Next::Wait;
     }
     let probed_at_once =
         !is_configured_before_probe(desired) && wanted_autoprobe(input, desired) != Some(false);
@@ -105,7 +107,7 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
         plan.steps.push(Step::SetAutoprobe { on: false });
     }
     plan.steps.push(step);
-    Next::AfterTheCount
+    Next::Wait
 }
 
 fn too_many(plan: &mut Plan, reason: String, offered: u16) {

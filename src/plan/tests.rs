@@ -3,6 +3,7 @@
 mod blocked;
 mod pf;
 mod removal;
+mod stage;
 mod vf;
 
 use super::*;
