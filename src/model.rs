@@ -17,6 +17,7 @@ pub mod host;
 pub mod lenient;
 pub mod name;
 pub mod problem;
+pub mod step_facts;
 pub mod timestamp;
 pub mod vf;
 pub mod vf_index;
@@ -33,6 +34,7 @@ pub use name::{
     DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix, SourceName,
 };
 pub use problem::{PfState, Problem, ProblemKind};
+pub use step_facts::{DependsOn, Part, StepFacts, Takes};
 pub use timestamp::Timestamp;
 pub use vf::{
     LinkState, Mtu, TxRate, VfAttribute, VfSetting, VfSettings, VfStatistics, Vlan, VlanProto,

@@ -2,7 +2,7 @@
 //! less and less often.
 #![deny(clippy::disallowed_methods)]
 
-use crate::model::{BindTarget, Step, VfIndex};
+use crate::model::Step;
 use crate::report::{Problem, ProblemKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -132,41 +132,13 @@ impl Contests {
             kind: ProblemKind::Contested,
             vf: step.vf(),
             step: Some(step.clone()),
-            reason: format!("somebody else keeps undoing {}", without_vf(step)),
+            reason: format!("somebody else keeps undoing {}", step.change()),
             hint: Some(format!(
                 "it is put back less and less often until that ends: {}",
-                way_out(step)
+                step.facts().way_out
             )),
         })
     }
-}
-
-/// What an administrator can do about it.
-fn way_out(step: &Step) -> &'static str {
-    match step {
-        // Of these no policy can say nothing.
-        Step::SetPfUp { .. } | Step::SetPfDown { .. } => "stop the other program",
-        Step::SetNumVfs { .. } => {
-            "stop the other program, or leave the number of VFs to it with `external = true`"
-        }
-        Step::Bind {
-            to: BindTarget::Default,
-            ..
-        } => "stop the other program, or leave drivers to it with `device_type = \"any\"`",
-        Step::Bind { .. }
-        | Step::SetAutoprobe { .. }
-        | Step::SetPfMtu { .. }
-        | Step::SetVf { .. }
-        | Step::SetVfMtu { .. } => "stop the other program, or leave it out of the policy",
-    }
-}
-
-/// A problem names its VF by itself.
-fn without_vf(step: &Step) -> String {
-    let text = step.to_string();
-    let vf = step.vf().map(|VfIndex(index)| format!("VF {index} "));
-    let rest = vf.and_then(|vf| text.strip_prefix(&vf).map(str::to_owned));
-    rest.unwrap_or(text)
 }
 
 #[cfg(test)]

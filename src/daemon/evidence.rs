@@ -2,7 +2,7 @@
 
 use super::contest::Evidence;
 use super::slot::{Running, Slot};
-use crate::model::Step;
+use crate::model::{Part, Step};
 use crate::policy::resolve::Resolution;
 use crate::report::{Performed, Problem, ProblemKind, Seen};
 use std::collections::BTreeSet;
@@ -20,7 +20,7 @@ pub(super) fn note_contests(
     // VFs that are made anew have nothing left of what they had.
     let anew = performed
         .iter()
-        .any(|step| matches!(step, Step::SetNumVfs { .. }));
+        .any(|step| step.facts().part == Part::Count);
     let before = slot.seen.as_deref().filter(|_| !running.cause.is_wish());
     let was_so = |step: &&Step| before.is_some_and(|before| had_done(before, step));
     let repairs: BTreeSet<_> = performed

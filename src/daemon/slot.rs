@@ -5,7 +5,7 @@ use super::bereft::Bereft;
 use super::contest::Contests;
 use super::watched::Watched;
 use crate::events::Cause;
-use crate::model::{Holder, PciAddress, Step, VfIndex};
+use crate::model::{Holder, PciAddress, Step, Takes, VfIndex};
 use crate::plan::Blocked;
 use crate::report::{KnownPf, PfReport, Problem, ProblemKind, Seen, TakenVf};
 use std::collections::{BTreeMap, BTreeSet};
@@ -150,9 +150,9 @@ pub(super) struct Deadlines {
 
 impl Deadlines {
     fn of(&self, step: Option<&Step>) -> Duration {
-        match step {
-            Some(Step::SetNumVfs { .. }) => self.num_vfs,
-            _ => self.step,
+        match step.map(|step| step.facts().takes) {
+            Some(Takes::AllVfs) => self.num_vfs,
+            Some(Takes::OneStep) | None => self.step,
         }
     }
 }

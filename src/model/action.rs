@@ -145,54 +145,38 @@ impl Step {
 
     /// The name of its kind, as the journal field `SRIOV_ACTION=` shows it.
     pub fn kind(&self) -> &'static str {
-        match self {
-            Self::SetAutoprobe { .. } => "set-autoprobe",
-            Self::SetNumVfs { .. } => "set-numvfs",
-            Self::SetPfUp { .. } => "set-pf-up",
-            Self::SetPfDown { .. } => "set-pf-down",
-            Self::SetPfMtu { .. } => "set-pf-mtu",
-            Self::SetVf { .. } => "set-vf",
-            Self::Bind { .. } => "bind",
-            Self::SetVfMtu { .. } => "set-vf-mtu",
-        }
+        self.facts().word
     }
 
     /// Whether it takes VFs away from whoever uses them.
     pub fn is_disruptive(&self) -> bool {
-        matches!(self, Self::SetNumVfs { to: 0, .. } | Self::Bind { .. })
+        self.facts().disturbs
+    }
+
+    /// What it changes, without the name of the VF.
+    pub fn change(&self) -> String {
+        match self {
+            Self::SetAutoprobe { on: true } => "sriov_drivers_autoprobe on".to_owned(),
+            Self::SetAutoprobe { on: false } => "sriov_drivers_autoprobe off".to_owned(),
+            Self::SetNumVfs { from, to } => format!("numvfs {from} -> {to}"),
+            Self::SetPfUp { .. } => "PF up".to_owned(),
+            Self::SetPfDown { .. } => "PF down".to_owned(),
+            Self::SetPfMtu { mtu, .. } => format!("PF mtu {mtu}"),
+            Self::SetVf { setting, .. } => setting.to_string(),
+            Self::Bind { to, .. } => match to {
+                BindTarget::Default => "driver default".to_owned(),
+                BindTarget::Driver(driver) => format!("driver {driver}"),
+            },
+            Self::SetVfMtu { mtu, .. } => format!("mtu {mtu}"),
+        }
     }
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SetAutoprobe { on } => {
-                write!(
-                    f,
-                    "sriov_drivers_autoprobe {}",
-                    if *on { "on" } else { "off" }
-                )
-            }
-            Self::SetNumVfs { from, to } => write!(f, "numvfs {from} -> {to}"),
-            Self::SetPfUp { .. } => f.write_str("PF up"),
-            Self::SetPfDown { .. } => f.write_str("PF down"),
-            Self::SetPfMtu { mtu, .. } => write!(f, "PF mtu {mtu}"),
-            Self::SetVf { vf, setting, .. } => write!(f, "VF {vf} {setting}"),
-            Self::Bind {
-                vf,
-                to: BindTarget::Default,
-                ..
-            } => {
-                write!(f, "VF {vf} driver default")
-            }
-            Self::Bind {
-                vf,
-                to: BindTarget::Driver(driver),
-                ..
-            } => {
-                write!(f, "VF {vf} driver {driver}")
-            }
-            Self::SetVfMtu { vf, mtu, .. } => write!(f, "VF {vf} mtu {mtu}"),
+        if let Some(vf) = self.vf() {
+            write!(f, "VF {vf} ")?;
         }
+        f.write_str(&self.change())
     }
 }

@@ -1,6 +1,7 @@
 //! Values accept what they should and nothing else.
 
 use super::*;
+use std::collections::BTreeMap;
 use std::fmt::{Debug, Display};
 use std::str::FromStr;
 
@@ -322,6 +323,17 @@ fn actions_survive_being_written_down() {
             "{text}"
         );
     }
+}
+
+/// Some kinds differ in no word that a user sees.
+#[test]
+fn a_word_of_a_step_stands_for_one_part() {
+    let mut parts = BTreeMap::new();
+    for facts in StepFacts::ALL {
+        let part = *parts.entry(facts.word).or_insert(facts.part);
+        assert_eq!(part, facts.part, "{}", facts.word);
+    }
+    assert_eq!(parts.len(), 8);
 }
 
 #[test]

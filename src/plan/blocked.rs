@@ -2,7 +2,7 @@
 
 use super::netdev::Netdevs;
 use super::{Input, Plan};
-use crate::model::{DriverName, Mtu, Persistence, PfSnapshot, Step, VfIndex};
+use crate::model::{DependsOn, DriverName, Mtu, Part, Persistence, PfSnapshot, Step, VfIndex};
 use crate::report::{Problem, ProblemKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -62,26 +62,19 @@ struct Link {
 impl Circumstances {
     fn of(step: &Step, pf: &PfSnapshot) -> Self {
         let vf = step.vf().and_then(|vf| pf.vfs.get(&vf));
-        // Links come and go: what does not depend on them is not tried again for them.
-        let (up, link) = match step {
-            // A driver that is bound again is to ask the PF for its address anew, and a PF that is
-            // still resetting gives none: it is done with that when it has a link.
-            Step::Bind { .. } if vf.is_some_and(|vf| vf.driver.is_some()) => {
-                (pf.interface.as_ref(), pf.interface.as_ref())
-            }
-            Step::SetAutoprobe { .. } | Step::Bind { .. } => (None, None),
-            Step::SetNumVfs { .. } => (pf.interface.as_ref(), None),
-            Step::SetPfUp { .. }
-            | Step::SetPfDown { .. }
-            | Step::SetPfMtu { .. }
-            | Step::SetVf { .. }
-            | Step::SetVfMtu { .. } => (pf.interface.as_ref(), pf.interface.as_ref()),
+        let is_bound = vf.is_some_and(|vf| vf.driver.is_some());
+        let (on_up, on_link) = match step.facts().depends_on {
+            DependsOn::Drivers => (false, false),
+            DependsOn::Up => (true, false),
+            DependsOn::Link => (true, true),
+            DependsOn::LinkOnceBound => (is_bound, is_bound),
         };
+        let interface = pf.interface.as_ref();
         Self {
             num_vfs: pf.num_vfs,
             driver: pf.driver.clone(),
-            up: up.is_some_and(|nic| nic.up),
-            link: link.map(|nic| Link {
+            up: on_up && interface.is_some_and(|nic| nic.up),
+            link: interface.filter(|_| on_link).map(|nic| Link {
                 carrier: nic.carrier,
                 speed: nic.speed,
                 mtu: nic.mtu,
@@ -170,7 +163,7 @@ impl Blocked {
     /// Let every VF be bound again that could not be: there is another driver.
     pub fn allow_binds(&mut self) {
         let binds = self.failed.iter_mut();
-        for (_, block) in binds.filter(|(step, _)| matches!(step, Step::Bind { .. })) {
+        for (_, block) in binds.filter(|(step, _)| step.facts().part == Part::Driver) {
             (block.tries, block.again) = (0, true);
         }
     }
@@ -178,7 +171,7 @@ impl Blocked {
     /// Whether a VF has not the driver that it should have.
     pub fn awaits_driver(&self) -> bool {
         let mut steps = self.failed.keys();
-        steps.any(|step| matches!(step, Step::Bind { .. }))
+        steps.any(|step| step.facts().part == Part::Driver)
     }
 
     /// Steps that were tried, whatever came of it.

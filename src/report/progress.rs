@@ -1,6 +1,6 @@
 //! How far a pass has come, in VFs: made, configured and bound, of how many.
 
-use crate::model::{PciAddress, Step, VfIndex};
+use crate::model::{Part, PciAddress, Step, VfIndex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,40 +57,34 @@ impl Tally {
     /// What a round is about to do, on top of what the rounds before it did.
     pub fn planned(&mut self, steps: &[Step]) {
         for step in steps {
-            match step {
-                Step::SetNumVfs { to, .. } => {
-                    self.asked_for = usize::from(*to);
-                    self.appeared.clear();
-                    self.all_made = false;
-                }
-                Step::SetVf { vf, .. } | Step::SetVfMtu { vf, .. } => {
-                    *self.settings.entry(*vf).or_default() += 1;
-                }
-                Step::Bind { vf, .. } => *self.drivers.entry(*vf).or_default() += 1,
-                Step::SetAutoprobe { .. }
-                | Step::SetPfUp { .. }
-                | Step::SetPfDown { .. }
-                | Step::SetPfMtu { .. } => {}
+            if let Step::SetNumVfs { to, .. } = step {
+                self.asked_for = usize::from(*to);
+                self.appeared.clear();
+                self.all_made = false;
+            } else if let Some((lacking, vf)) = self.lacking(step) {
+                *lacking.entry(vf).or_default() += 1;
             }
         }
     }
 
     /// Counts a step that has succeeded.
     pub fn step_done(&mut self, step: &Step) {
-        let lacking = match step {
-            Step::SetNumVfs { .. } => {
-                self.all_made = true;
-                return;
-            }
-            Step::SetVf { vf, .. } | Step::SetVfMtu { vf, .. } => self.settings.get_mut(vf),
-            Step::Bind { vf, .. } => self.drivers.get_mut(vf),
-            Step::SetAutoprobe { .. }
-            | Step::SetPfUp { .. }
-            | Step::SetPfDown { .. }
-            | Step::SetPfMtu { .. } => None,
-        };
-        if let Some(lacking) = lacking {
+        if step.facts().part == Part::Count {
+            self.all_made = true;
+        } else if let Some((lacking, vf)) = self.lacking(step)
+            && let Some(lacking) = lacking.get_mut(&vf)
+        {
             *lacking = lacking.saturating_sub(1);
+        }
+    }
+
+    /// Where it is counted that a VF lacks it.
+    fn lacking(&mut self, step: &Step) -> Option<(&mut BTreeMap<VfIndex, usize>, VfIndex)> {
+        let vf = step.vf()?;
+        match step.facts().part {
+            Part::Settings => Some((&mut self.settings, vf)),
+            Part::Driver => Some((&mut self.drivers, vf)),
+            Part::Pf | Part::Count => None,
         }
     }
 

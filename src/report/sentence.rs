@@ -3,7 +3,7 @@
 //! The wording may change at any time: programs read the journal's fields or the API.
 
 use super::{AbsentPf, Performed, PfReport, PfState, ProblemKind, TakenVf, Trouble};
-use crate::model::{BindTarget, Step, VfAttribute, VfIndex, VfRange, VfSetting};
+use crate::model::{Step, VfAttribute, VfIndex, VfRange, VfSetting};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::Duration;
@@ -176,15 +176,13 @@ fn changes(performed: &[Performed]) -> String {
 }
 
 fn pf_change(step: &Step) -> Option<String> {
+    if step.vf().is_some() {
+        return None;
+    }
     Some(match step {
         Step::SetNumVfs { from: 0, to } => format!("{} created", counted(*to, "VF")),
         Step::SetNumVfs { from, to: 0 } => format!("{} removed", counted(*from, "VF")),
-        Step::SetNumVfs { .. }
-        | Step::SetAutoprobe { .. }
-        | Step::SetPfUp { .. }
-        | Step::SetPfDown { .. }
-        | Step::SetPfMtu { .. } => step.to_string(),
-        Step::SetVf { .. } | Step::Bind { .. } | Step::SetVfMtu { .. } => return None,
+        other => other.change(),
     })
 }
 
@@ -192,17 +190,7 @@ fn vf_change(step: &Step, has_own: impl Fn(VfAttribute) -> bool) -> Option<(VfIn
     let own = |setting: &VfSetting| has_own(setting.attribute());
     let change = match step {
         Step::SetVf { setting, .. } if own(setting) => format!("own {}", setting.attribute()),
-        Step::SetVf { setting, .. } => setting.to_string(),
-        Step::Bind { to, .. } => match to {
-            BindTarget::Default => "driver default".to_owned(),
-            BindTarget::Driver(driver) => format!("driver {driver}"),
-        },
-        Step::SetVfMtu { mtu, .. } => format!("mtu {mtu}"),
-        Step::SetNumVfs { .. }
-        | Step::SetAutoprobe { .. }
-        | Step::SetPfUp { .. }
-        | Step::SetPfDown { .. }
-        | Step::SetPfMtu { .. } => return None,
+        other => other.change(),
     };
     Some((step.vf()?, change))
 }

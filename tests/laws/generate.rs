@@ -14,17 +14,6 @@ use sriovd::policy::{
 use sriovd::sim::{DriverModel, sample};
 use std::collections::BTreeMap;
 
-const KINDS: [&str; 8] = [
-    "set-autoprobe",
-    "set-numvfs",
-    "set-pf-up",
-    "set-pf-down",
-    "set-pf-mtu",
-    "set-vf",
-    "bind",
-    "set-vf-mtu",
-];
-
 fn nic(slot: usize) -> impl Strategy<Value = Nic> {
     let mut drivers: Vec<_> = DriverModel::ALL.iter().map(|model| model.name).collect();
     drivers.push(DriverModel::GENERIC.name);
@@ -296,8 +285,9 @@ fn event() -> BoxedStrategy<Event> {
         1 => (slot(), vf()).prop_map(|(slot, vf)| Release(slot, vf)),
         1 => (slot(), any::<bool>()).prop_map(|(slot, used)| UsePf(slot, used)),
     ];
-    let faults = (slot(), select(&KINDS[..]), fault())
-        .prop_map(|(slot, kind, fault)| Fault(slot, kind, fault));
+    let kinds = StepFacts::ALL.map(|kind| kind.word).to_vec();
+    let faults =
+        (slot(), select(kinds), fault()).prop_map(|(slot, kind, fault)| Fault(slot, kind, fault));
     let agent = prop_oneof![
         4 => slot().prop_map(Pass),
         6 => Just(PassAll),

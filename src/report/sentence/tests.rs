@@ -1,6 +1,7 @@
 //! What users read, word for word.
 
 use super::*;
+use crate::model::BindTarget;
 use crate::model::{LinkState, Mtu, Vlan};
 use crate::report::Problem;
 

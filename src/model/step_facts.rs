@@ -1,0 +1,157 @@
+//! What is true of every step of one kind: one table, read by all who plan, do, watch and tell steps.
+
+use super::{BindTarget, Step};
+
+/// What a step works on, as the progress of a pass counts it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The PF.
+    Pf,
+    /// All VFs, which are made or removed.
+    Count,
+    /// What one VF has besides its driver.
+    Settings,
+    /// The driver of one VF.
+    Driver,
+}
+
+/// How long the kernel may take for a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Takes {
+    /// As long as one VF or the PF takes: `step_deadline` of the settings.
+    OneStep,
+    /// As long as all VFs of a PF take: `numvfs_deadline` of the settings.
+    AllVfs,
+}
+
+/// What a step that failed may have failed for, besides the drivers and the number of VFs: when that is otherwise,
+/// another try is worth it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DependsOn {
+    /// Nothing else.
+    Drivers,
+    /// Whether the PF is up.
+    Up,
+    /// The PF's link. Links come and go: what does not depend on them is not tried again for them.
+    Link,
+    /// The PF's link, where the VF has a driver: one that is bound again asks the PF for its address anew, and a PF
+    /// that is still resetting gives none. It is done with that when it has a link.
+    LinkOnceBound,
+}
+
+/// What is true of one kind of step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StepFacts {
+    /// Its word in the journal field `SRIOV_ACTION=`, in events and in metrics.
+    pub word: &'static str,
+    /// What it works on.
+    pub part: Part,
+    /// Whether it takes VFs away from their holders.
+    pub disturbs: bool,
+    /// How long it may take.
+    pub takes: Takes,
+    /// When it is worth another try.
+    pub depends_on: DependsOn,
+    /// What an administrator can do about another program that keeps undoing it.
+    pub way_out: &'static str,
+}
+
+/// Of these no policy can say nothing.
+const STOP_IT: &str = "stop the other program";
+const LEAVE_IT_OUT: &str = "stop the other program, or leave it out of the policy";
+
+impl StepFacts {
+    const AUTOPROBE: Self = Self {
+        word: "set-autoprobe",
+        part: Part::Pf,
+        disturbs: false,
+        takes: Takes::OneStep,
+        depends_on: DependsOn::Drivers,
+        way_out: LEAVE_IT_OUT,
+    };
+    const MAKE_VFS: Self = Self {
+        word: "set-numvfs",
+        part: Part::Count,
+        disturbs: false,
+        takes: Takes::AllVfs,
+        depends_on: DependsOn::Up,
+        way_out: "stop the other program, or leave the number of VFs to it with `external = true`",
+    };
+    const REMOVE_VFS: Self = Self {
+        disturbs: true,
+        ..Self::MAKE_VFS
+    };
+    const PF_UP: Self = Self {
+        word: "set-pf-up",
+        part: Part::Pf,
+        disturbs: false,
+        takes: Takes::OneStep,
+        depends_on: DependsOn::Link,
+        way_out: STOP_IT,
+    };
+    const PF_DOWN: Self = Self {
+        word: "set-pf-down",
+        ..Self::PF_UP
+    };
+    const PF_MTU: Self = Self {
+        word: "set-pf-mtu",
+        way_out: LEAVE_IT_OUT,
+        ..Self::PF_UP
+    };
+    const VF: Self = Self {
+        word: "set-vf",
+        part: Part::Settings,
+        ..Self::PF_MTU
+    };
+    const VF_MTU: Self = Self {
+        word: "set-vf-mtu",
+        ..Self::VF
+    };
+    const BIND: Self = Self {
+        word: "bind",
+        part: Part::Driver,
+        disturbs: true,
+        takes: Takes::OneStep,
+        depends_on: DependsOn::LinkOnceBound,
+        way_out: LEAVE_IT_OUT,
+    };
+    const BIND_DEFAULT: Self = Self {
+        way_out: "stop the other program, or leave drivers to it with `device_type = \"any\"`",
+        ..Self::BIND
+    };
+
+    /// Every kind, some under the same word.
+    pub const ALL: [Self; 10] = [
+        Self::AUTOPROBE,
+        Self::MAKE_VFS,
+        Self::REMOVE_VFS,
+        Self::PF_UP,
+        Self::PF_DOWN,
+        Self::PF_MTU,
+        Self::VF,
+        Self::VF_MTU,
+        Self::BIND,
+        Self::BIND_DEFAULT,
+    ];
+}
+
+impl Step {
+    /// What is true of its kind.
+    pub fn facts(&self) -> StepFacts {
+        match self {
+            Self::SetAutoprobe { .. } => StepFacts::AUTOPROBE,
+            Self::SetNumVfs { to: 0, .. } => StepFacts::REMOVE_VFS,
+            Self::SetNumVfs { .. } => StepFacts::MAKE_VFS,
+            Self::SetPfUp { .. } => StepFacts::PF_UP,
+            Self::SetPfDown { .. } => StepFacts::PF_DOWN,
+            Self::SetPfMtu { .. } => StepFacts::PF_MTU,
+            Self::SetVf { .. } => StepFacts::VF,
+            Self::SetVfMtu { .. } => StepFacts::VF_MTU,
+            Self::Bind {
+                to: BindTarget::Default,
+                ..
+            } => StepFacts::BIND_DEFAULT,
+            Self::Bind { .. } => StepFacts::BIND,
+        }
+    }
+}
