@@ -2,11 +2,12 @@
 
 use clap::Parser;
 use sriovd::agent::Settings;
-use sriovd::daemon::{self, NotSole, descriptors, device_plugin, journal};
+use sriovd::daemon::{self, NotSole, descriptors, device_plugin, journal, notify};
 use sriovd::policy::diagnostic::Diagnostic;
 use sriovd::policy::load::Trust;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Bad agent settings: the unit's `RestartPreventExitStatus=` knows it (sysexits.h, EX_CONFIG).
 const EX_CONFIG: u8 = 78;
@@ -27,7 +28,17 @@ struct Arguments {
     restart_device_plugin: bool,
 }
 
+/// What was told last is on its way for no longer than this.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
 fn main() -> ExitCode {
+    let code = work();
+    notify::flush(LAST_WORDS);
+    journal::flush(LAST_WORDS);
+    code
+}
+
+fn work() -> ExitCode {
     let arguments = Arguments::parse();
     let request = arguments
         .restart_device_plugin

@@ -3,6 +3,7 @@
 //! Programs read the fields, `MESSAGE_ID=` first of all; people read the sentence. Where stderr
 //! is not the journal only the sentence is written.
 
+mod entry;
 pub mod message_id;
 mod output;
 
@@ -11,7 +12,7 @@ use crate::events::Cause;
 use crate::model::{PciAddress, VfIndex};
 use crate::report::{Performed, PfReport, ProblemKind, TakenVf, Trouble, sentence};
 use message_id as id;
-pub use output::start;
+pub use output::{flush, start};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::Path;
@@ -324,6 +325,14 @@ pub fn not_listed(error: &dyn Display) {
     error!(
         MESSAGE_ID = id::NOT_LISTED,
         "the PCI devices of this host cannot be listed: {error}",
+    );
+}
+
+/// The journal stood still for too long.
+pub(in crate::daemon) fn entries_lost(count: usize) {
+    warn!(
+        MESSAGE_ID = id::ENTRIES_LOST,
+        "{count} entries were lost before this one: the journal took none for a while",
     );
 }
 

@@ -1,8 +1,7 @@
 //! What the service manager is told of how far the daemon is.
 
-use super::journal;
-use super::notify::{self, told};
 use super::value::Daemon;
+use super::{journal, notify};
 use std::time::{Duration, Instant};
 
 /// What the service manager waits longer than we do.
@@ -18,7 +17,7 @@ pub(super) struct Readiness {
 
 impl Readiness {
     pub(super) fn new(patience: Duration) -> Self {
-        told(notify::starting(patience + MARGIN));
+        notify::starting(patience + MARGIN);
         let deadline = Some(Instant::now() + patience);
         Self {
             is_ready: false,
@@ -31,7 +30,8 @@ impl Readiness {
     /// `update` says when it is over.
     pub(super) fn begin_reload(&mut self) {
         self.reloading = true;
-        told(notify::reloading());
+        // Without a clock systemd would not understand it.
+        let _ = notify::reloading();
     }
 
     pub(super) fn update(&mut self, daemon: &Daemon) {
@@ -43,13 +43,13 @@ impl Readiness {
             daemon.shared.ledger.is_complete();
             // Whatever waits for the agent comes after this in the journal, too.
             journal::ready(&summary);
-            told(notify::ready(&summary));
+            notify::ready(&summary);
         } else if self.reloading && !daemon.is_loading() {
             self.reloading = false;
             journal::reloaded(&summary);
-            told(notify::ready(&summary));
+            notify::ready(&summary);
         } else if self.said != summary {
-            told(notify::status(&summary));
+            notify::status(&summary);
         }
         self.said = summary;
     }

@@ -1,7 +1,7 @@
 //! The life of the daemon: what it listens to, its loop, and its end.
 
 use super::message::{MESSAGE_QUEUE, Message};
-use super::notify::{self, told};
+use super::notify;
 use super::readiness::Readiness;
 use super::shared::shared;
 use super::sole::SoleAgent;
@@ -85,7 +85,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    told(notify::stopping());
+    notify::stopping();
     journal::stopping();
     stop(&mut daemon);
     let ending = drain(&mut daemon, &mut finished);
@@ -149,7 +149,7 @@ async fn work_on(
             }
             () = until(due.min()) => Event::Time(Instant::now()),
             () = tick(&mut watchdog) => {
-                told(notify::alive());
+                notify::alive();
                 continue;
             }
         };

@@ -4,6 +4,7 @@ mod agents;
 mod attachment;
 mod attributes;
 mod bad_input;
+mod blocked;
 mod boot;
 mod cni;
 mod consumers;

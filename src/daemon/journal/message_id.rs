@@ -50,5 +50,6 @@ message_ids! {
     UNIT_NOT_RESTARTED = "b962af640cb84feeb9294f73f4f953a7",
     NOT_WATCHED = "0b8ffc3e0c4841cda9bd7f34a0fdbcbd",
     WATCHED_AGAIN = "8e01c43806804b44bccf68175e106ed6",
+    ENTRIES_LOST = "1e3220dff06b43fda39a6c9967b83fbe",
     TLS_BROKEN = "cbab1e7c1bee4f0ba5bfcc13385fbc09",
 }

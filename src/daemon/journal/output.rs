@@ -1,22 +1,71 @@
 //! Where entries go: to the journal with their fields, or to stderr as plain sentences.
 
+use super::super::outbox::Outbox;
+use super::entry::Entry;
 use crate::agent::LogLevel;
 use anyhow::Context as _;
 use std::fmt;
+use std::sync::OnceLock;
+use std::time::Duration;
+use tracing::dispatcher::with_default;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::{Event, Level, Subscriber};
+use tracing::{Dispatch, Event, Level, Subscriber};
 use tracing_journald::{Priority, PriorityMappings};
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
-use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::layer::{Context, SubscriberExt as _};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// From here on entries are written. Once per process.
+/// Entries on their way.
+static ENTRIES: OnceLock<Outbox<Entry>> = OnceLock::new();
+
+/// From here on entries are written, by another thread: a journal that stands still holds nobody up. Once per process.
 pub fn start(level: LogLevel) -> anyhow::Result<()> {
     let level = filter(level);
+    // Libraries repeat what is reported here, such as lost messages.
+    let levels = Targets::new()
+        .with_default(LevelFilter::ERROR.min(level))
+        .with_target("sriovd", level);
+    let writer = OnceLock::new();
+    let of_writer = levels.clone();
+    let entries = Outbox::new(move |entry: Entry, lost| {
+        // On this thread: the journal is asked whether it is there.
+        let writer = writer.get_or_init(|| self::writer(of_writer.clone()));
+        if lost != 0 {
+            with_default(writer, || super::entries_lost(lost));
+        }
+        entry.write_to(writer);
+    });
+    let is_new = ENTRIES.set(entries).is_ok();
+    let subscriber = tracing_subscriber::registry().with(levels).with(Queued);
+    let started = subscriber.try_init().map_err(anyhow::Error::from);
+    started
+        .and_then(|()| is_new.then_some(()).context("it was started before"))
+        .context("the journal is already in use")
+}
+
+/// Waits for what is on its way, but not for a journal that stands still.
+pub fn flush(patience: Duration) {
+    if let Some(entries) = ENTRIES.get() {
+        entries.flush(patience);
+    }
+}
+
+struct Queued;
+
+impl<S: Subscriber> Layer<S> for Queued {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        if let Some(entries) = ENTRIES.get() {
+            entries.put(Entry::of(event));
+        }
+    }
+}
+
+fn writer(levels: Targets) -> Dispatch {
     let journal = stderr_is_the_journal()
         .then(tracing_journald::layer)
         .and_then(Result::ok)
@@ -35,16 +84,11 @@ pub fn start(level: LogLevel) -> anyhow::Result<()> {
             .with_writer(std::io::stderr)
             .event_format(Sentence)
     });
-    // Libraries repeat what is reported here, such as lost messages.
-    let levels = Targets::new()
-        .with_default(LevelFilter::ERROR.min(level))
-        .with_target("sriovd", level);
-    tracing_subscriber::registry()
+    let subscriber = tracing_subscriber::registry()
         .with(levels)
         .with(journal)
-        .with(plain)
-        .try_init()
-        .context("the journal is already in use")
+        .with(plain);
+    Dispatch::new(subscriber)
 }
 
 fn filter(level: LogLevel) -> LevelFilter {
@@ -100,5 +144,9 @@ impl Visit for Message<'_, '_> {
         if field.name() == "message" {
             self.0 = write!(self.1, "{value:?}");
         }
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.record_debug(field, &format_args!("{value}"));
     }
 }

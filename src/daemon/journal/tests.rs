@@ -90,6 +90,39 @@ fn a_pass_has_its_fields_and_an_empty_one_is_silent() {
     assert_eq!(written, [wanted]);
 }
 
+/// Writes what it gets as the thread does that is between the agent and the journal.
+struct Relay(tracing::Dispatch);
+
+impl<S: Subscriber> Layer<S> for Relay {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, S>) {
+        entry::Entry::of(event).write_to(&self.0);
+    }
+}
+
+#[test]
+fn what_another_thread_writes_has_the_same_fields() {
+    let write = || {
+        let problem = Problem {
+            kind: ProblemKind::Failed,
+            vf: Some(VfIndex(3)),
+            step: Some(Step::SetNumVfs { from: 4, to: 0 }),
+            reason: "\"because\"\nof that".to_owned(),
+            hint: None,
+        };
+        started("0.1.0");
+        pf_vanished(pf().address, None);
+        problem_appeared(&pf(), &Trouble::group(&[&problem]).remove(0));
+    };
+    let capture = Capture::default();
+    let writer = tracing_subscriber::registry().with(capture.clone());
+    let relay = Relay(tracing::Dispatch::new(writer));
+    let agent = tracing_subscriber::registry().with(relay);
+    tracing::subscriber::with_default(agent, write);
+    let relayed = capture.0.lock().unwrap().clone();
+    assert_eq!(relayed.len(), 3);
+    assert_eq!(relayed, entries(write));
+}
+
 #[test]
 fn a_problem_has_the_weight_and_the_id_of_its_kind() {
     for (kind, level, id) in [

@@ -1,0 +1,171 @@
+//! What the agent needs stands still, or is short: it answers, configures what it can, and catches up.
+
+use crate::host::{Host, PATIENCE};
+use crate::lab::Nic;
+use anyhow::{Context, Result, ensure};
+
+const PF: &str = "0000:01:00.0";
+
+const POLICY: &str = r#"
+[[policy]]
+name = "pool"
+resource = "intelnics"
+num_vfs = 6
+vlan = 100
+match.vendor = "8086"
+
+[[network]]
+name = "f1-u"
+resource = "intelnics"
+"#;
+
+/// Answers come at once, while what the script makes stand still does.
+fn answers_come_at_once(host: &Host) -> Result<()> {
+    let asked = host.run(
+        "for i in $(seq 6); do
+           before=$(date +%s%3N); timeout 30 sriovctl status --json >/dev/null; [ $? -le 3 ] || echo failed
+           echo $(($(date +%s%3N) - before)); sleep 0.5
+         done",
+    )?;
+    for took in asked.lines() {
+        let took: u32 = took.parse().with_context(|| asked.clone())?;
+        ensure!(took < 2000, "an answer took {took} ms: {asked}");
+    }
+    Ok(())
+}
+
+/// By hand, and seen to be as before again.
+fn drift_is_repaired(host: &Host, vf: usize) -> Result<()> {
+    host.run(&format!("ip link set enp1s0 vf {vf} vlan 7"))?;
+    let repaired = host.wait_for_vf("enp1s0", vf, ".vlan_list[0].vlan == 100");
+    repaired.with_context(|| format!("VF {vf}"))
+}
+
+/// Its socket takes 512 datagrams at most (`net.unix.max_dgram_qlen`), of each sender fewer.
+#[test]
+fn a_journal_that_takes_nothing_holds_nobody_up() -> Result<()> {
+    let host = Host::with_policy(POLICY)?;
+    host.plug_and_wait(Nic::igb(0), PF, 6)?;
+    let filled = host.run(
+        r#"systemctl kill --signal=STOP systemd-journald
+        perl -e '
+            use Socket;
+            my $all = 0;
+            for (1 .. 40) {
+                socket(my $socket, AF_UNIX, SOCK_DGRAM | 2048, 0) or die "socket: $!";
+                push @sockets, $socket;
+                my $journal = sockaddr_un("/run/systemd/journal/socket");
+                while (defined send($socket, "MESSAGE=filling\n", 0, $journal)) { $all++ }
+            }
+            print "$all\n"'"#,
+    )?;
+    ensure!(filled.trim().parse::<u32>()? > 10, "{filled}");
+    for vf in 0..3 {
+        drift_is_repaired(&host, vf)?;
+    }
+    answers_come_at_once(&host)?;
+    host.run("systemctl kill --signal=CONT systemd-journald")?;
+    for vf in 0..3 {
+        host.wait_for_journal(&format!("VF {vf}: vlan 100; in"))?;
+    }
+    // The threads that wrote end, then only the main one is there.
+    host.wait("[ $(ls /proc/$(systemctl show -P MainPID sriovd)/task | wc -l) = 1 ]")?;
+    host.assert_second_pass_is_empty()
+}
+
+/// A FUSE file system whose program never answers, as one of a server that is away.
+const HANG: &str = r#"
+    modprobe fuse; mkdir -p /srv/away
+    exec perl -e '
+        $^F = 99;
+        open(my $fuse, "+<", "/dev/fuse") or die "fuse: $!";
+        my $options = "fd=" . fileno($fuse) . ",rootmode=40000,user_id=0,group_id=0,allow_other";
+        system("mount", "-i", "-t", "fuse", "-o", $options, "away", "/srv/away") == 0 or die "mount";
+        $| = 1;
+        print "hangs\n";
+        sleep(6000);
+    '"#;
+
+#[test]
+fn a_directory_whose_file_system_does_not_answer_holds_nobody_up() -> Result<()> {
+    let host = Host::with_policy(POLICY)?;
+    host.plug_and_wait(Nic::igb(0), PF, 6)?;
+    let end = host.journal_end()?;
+    let mut away = host.spawn(HANG)?;
+    away.wait_for("hangs", PATIENCE)?;
+    host.run("mv /etc/cni/net.d /etc/cni/before; ln -s /srv/away /etc/cni/net.d")?;
+    host.wait_for_news(
+        &end,
+        "changes in /etc/cni/net.d go unnoticed until it can be watched: its file system does not answer",
+    )?;
+    answers_come_at_once(&host)?;
+    drift_is_repaired(&host, 1)?;
+    // Other directories are heard.
+    host.policy("10-test.toml", &POLICY.replace("= 100", "= 200"))?;
+    host.wait_for_vf("enp1s0", 5, ".vlan_list[0].vlan == 200")?;
+
+    // Its program ends, and it is taken away.
+    away.kill();
+    host.run("umount -l /srv/away; rm /etc/cni/net.d; mv /etc/cni/before /etc/cni/net.d")?;
+    host.wait_for_news(&end, "/etc/cni/net.d is watched")?;
+    host.run("rm /etc/cni/net.d/99-sriovd-f1-u.conflist")?;
+    host.wait("test -e /etc/cni/net.d/99-sriovd-f1-u.conflist")?;
+    host.wait_for(PF, "ready", 6)?;
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn with_too_few_open_files_allowed_nics_keep_their_vfs_until_there_are_more() -> Result<()> {
+    let host = Host::with_policy(POLICY)?;
+    let nics = [Nic::igb(0), Nic::igb(1)];
+    for nic in &nics {
+        host.plug_and_wait(nic.clone(), &nic.pci(), 6)?;
+    }
+    let limits = |host: &Host| {
+        host.run("awk '/Max open files/ { print $4, $5 }' /proc/$(systemctl show -P MainPID sriovd)/limits")
+    };
+    let shipped = limits(&host)?;
+    ensure!(shipped == "65536 65536\n", "{shipped}");
+    // sriov-cni has been at work here: every VF is locked before its PF's are made anew.
+    host.run("mkdir -p /var/lib/cni/sriov/pci")?;
+    let used = host.run("ls /proc/$(systemctl show -P MainPID sriovd)/fd | wc -l")?;
+    let few = used.trim().parse::<u32>()? + 4;
+    host.put(
+        format!("[Service]\nLimitNOFILE=16:{few}\n"),
+        "/run/systemd/system/sriovd.service.d/files.conf",
+        0o644,
+    )?;
+    host.run_for(
+        "systemctl daemon-reload; systemctl restart sriovd",
+        PATIENCE,
+    )?;
+    let raised = limits(&host)?;
+    ensure!(raised == format!("{few} {few}\n"), "{raised}");
+    for nic in &nics {
+        host.wait_for(&nic.pci(), "ready", 6)?;
+    }
+    let published = "cat /etc/cni/net.d/99-sriovd-f1-u.conflist; jq -S .resourceList /etc/pcidp/config.json; ls /run/sriovd/managed";
+    let before = host.run(published)?;
+
+    host.policy("10-test.toml", &POLICY.replace("= 6", "= 7"))?;
+    host.wait_for_journal(
+        "no more files can be opened (LimitNOFILE= of sriovd.service is too low)",
+    )?;
+    host.run("sleep 5")?;
+    for nic in &nics {
+        ensure!(host.num_vfs(nic)? == 6, "{}", host.journal()?);
+    }
+    let then = host.run(published)?;
+    ensure!(then == before, "{before}{then}{}", host.journal()?);
+    ensure!(
+        host.count_in_journal("sriovd ends")? == 0,
+        "{}",
+        host.journal()?
+    );
+
+    host.run("prlimit --pid $(systemctl show -P MainPID sriovd) --nofile=1024:1024")?;
+    for nic in &nics {
+        host.wait_for(&nic.pci(), "ready", 7)?;
+    }
+    host.assert_second_pass_is_empty()
+}
