@@ -4,6 +4,7 @@
 mod host;
 
 use host::{Host, PFS};
+use std::collections::BTreeSet;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -36,14 +37,17 @@ fn vfs_that_cannot_all_be_locked_stay_until_they_can() {
     assert_eq!(host.num_vfs(), [VFS; 2]);
     assert!(host.outputs() == before, "{}", host.log());
     assert!(PFS.iter().all(|pf| host.is_remembered(pf)));
-    println!("{}", host.log());
-    assert_eq!(host.log().matches(told).count(), 2, "{}", host.log());
+    // Of a look, and of a step: each once, however often it is tried.
+    let log = host.log();
+    let troubles: Vec<_> = log.lines().filter(|line| line.contains(told)).collect();
+    let once: BTreeSet<_> = troubles.iter().collect();
+    assert_eq!(once.len(), troubles.len(), "{log}");
 
     host.allow_open_files(host.most_open_files());
     host.wait("200 VFs", |host| host.vfs_in_outputs() == 200);
     assert_eq!(host.num_vfs(), [MORE_VFS; 2]);
     host.wait("end of the trouble", |host| {
-        host.log().matches("cleared").count() == 2
+        host.log().matches("cleared").count() >= 2
     });
 }
 
