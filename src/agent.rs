@@ -14,7 +14,7 @@ mod value;
 use crate::model::Node;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::read::{Content, Tree, Trust, read};
-use crate::policy::load::{DIRECTORIES, POSTED};
+use crate::policy::load::{DIRECTORIES, POSTED, SOURCES};
 use crate::policy::reader::{Document, Fault, schema_of};
 pub use listen::{Listen, Tls};
 use serde_json::Value;
@@ -290,10 +290,15 @@ impl Settings {
         self.state_dir.join(POSTED)
     }
 
+    /// What programs put over the API, one file for each source.
+    pub fn sources_dir(&self) -> PathBuf {
+        self.state_dir.join(SOURCES)
+    }
+
     /// Every directory whose files are in force, the strongest first.
     pub fn all_policy_dirs(&self) -> Vec<PathBuf> {
-        let posted = [self.posted_dir()];
-        self.policy_dirs.iter().cloned().chain(posted).collect()
+        let kept = [self.sources_dir(), self.posted_dir()];
+        self.policy_dirs.iter().cloned().chain(kept).collect()
     }
 
     /// The path is for messages only. Errors and warnings are in the order of the text.

@@ -9,6 +9,9 @@
 //! | `GET /v1/pfs`, `/v1/pfs/{pf}` | [`PfDetail`]: what the last pass saw and what is wanted |
 //! | `GET /v1/policies` | [`PolicyDetail`]: where each stands and where it holds |
 //! | `GET /v1/networks` | [`NetworkDetail`]: where each stands and what it has |
+//! | `GET /v1/sources`, `/v1/sources/{name}` | [`SourceSummary`], [`SourceReport`]: what programs put |
+//! | `PUT /v1/sources/{name}` | replaces all that a program wants; then its [`SourceReport`] |
+//! | `DELETE /v1/sources/{name}` | removes it; then the [`SourceSummary`] of the others |
 //! | `GET /v1/events` | [`Event`](crate::report::Event)s as server-sent events |
 //! | `POST /v1/apply` | [`Applied`]: a pass over some PFs or all, then the status |
 //! | `POST /v1/pause`, `/v1/resume` | changes held, or no longer; then the status |
@@ -34,6 +37,7 @@ mod picture;
 mod problem;
 mod server;
 mod socket;
+mod sources;
 mod stream;
 mod tls;
 
@@ -42,6 +46,7 @@ use crate::model::world::World;
 use crate::model::{Node, PciAddress};
 use crate::plan::Memory;
 use crate::policy::PolicySet;
+use crate::policy::source::SourceReport;
 use crate::report::{KnownPf, Pause, Seen, Status, TakenVf};
 pub use clock::since_1970;
 pub use detail::{NetworkDetail, PfDetail, PolicyDetail};
@@ -54,6 +59,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use server::{LIMITS, Limits, Tcp, serve, serve_stream, serve_tcp, serve_unix};
 pub use socket::{bind, listen};
+pub use sources::{SOURCE_LIMIT, SourceSummary, Sources};
 use std::fmt;
 use std::sync::Arc;
 pub use tls::{Tls, TlsError, TlsFiles};
@@ -118,6 +124,8 @@ pub struct View {
     pub node: Arc<Node>,
     /// The policies and networks in force.
     pub policies: Arc<PolicySet>,
+    /// What has become of each source, as of the last reading.
+    pub sources: Arc<Vec<SourceReport>>,
 }
 
 impl View {
@@ -164,6 +172,7 @@ pub struct State {
     pub feed: Feed,
     /// Its members may change what others may only read.
     pub admin_group: Option<String>,
+    pub sources: Sources,
 }
 
 /// The daemon answers no more requests.

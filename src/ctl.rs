@@ -25,6 +25,7 @@ mod place;
 mod scene;
 mod schema;
 mod show;
+mod sources;
 mod status;
 mod subject;
 mod table;
@@ -110,6 +111,7 @@ pub fn run(arguments: &Arguments) -> anyhow::Result<Verdict> {
         Command::Monitor => monitor::monitor(arguments),
         Command::Pause(asked) => pause::pause(arguments, asked),
         Command::Resume(asked) => pause::resume(arguments, asked),
+        Command::Sources { command } => sources::sources(arguments, command.as_ref()),
         Command::Check { paths, snapshot } => {
             let host = match snapshot {
                 Some(file) => Some(own::read_snapshot(file)?),

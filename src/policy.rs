@@ -20,6 +20,7 @@ pub mod network;
 pub mod origin;
 pub mod reader;
 pub mod resolve;
+pub mod source;
 pub mod stable_mac;
 
 use crate::model::{

@@ -1,6 +1,8 @@
 //! What survives a restart: `Memory` in one file.
 #![warn(missing_docs)]
 
+pub mod sources;
+
 use crate::file::{self, FileError};
 use crate::model::lenient;
 use crate::plan::Memory;

@@ -20,6 +20,7 @@ mod targets {
     pub(crate) mod policy;
     pub(crate) mod settings;
     pub(crate) mod snapshot;
+    pub(crate) mod source;
     pub(crate) mod state;
     pub(crate) mod uevent;
 }
@@ -50,7 +51,7 @@ use std::time::Duration;
 
 type Check = fn(&[u8]);
 
-const TARGETS: [(&str, Check); 9] = [
+const TARGETS: [(&str, Check); 10] = [
     ("api", targets::api::check),
     ("import", targets::import::check),
     ("link", targets::link::check),
@@ -58,6 +59,7 @@ const TARGETS: [(&str, Check); 9] = [
     ("policy", targets::policy::check),
     ("settings", targets::settings::check),
     ("snapshot", targets::snapshot::check),
+    ("source", targets::source::check),
     ("state", targets::state::check),
     ("uevent", targets::uevent::check),
 ];

@@ -20,6 +20,8 @@ mod listener;
 mod outputs;
 #[path = "laws/run.rs"]
 mod run;
+#[path = "laws/sources.rs"]
+mod sources;
 #[path = "laws/updown.rs"]
 mod updown;
 #[path = "laws/versions.rs"]
@@ -240,6 +242,13 @@ proptest! {
     #[test]
     fn a_broken_file_stays_alone(files in files::files()) {
         files::check(&files)?;
+    }
+
+    /// Of a source, what was good last of what is wanted is in force, whatever is put and whenever
+    /// the agent dies.
+    #[test]
+    fn what_a_source_wants_outlives_its_faults(steps in sources::steps()) {
+        sources::check(&steps)?;
     }
 }
 

@@ -42,7 +42,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "api",
         &[
-            "model", "policy", "report", "plan", "render", "host", "forecast",
+            "model", "policy", "report", "plan", "render", "host", "state", "forecast",
         ],
     ),
     ("vf_operator", &["model", "policy", "report", "file", "api"]),

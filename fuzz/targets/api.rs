@@ -3,15 +3,18 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::api::{self, Feed, Limits, PauseScope, Request, State, View};
+use sriovd::api::{self, Feed, Limits, PauseScope, Request, Sources, State, View};
 use sriovd::host::{Host, Look};
 use sriovd::model::world::World;
 use sriovd::model::{PciAddress, Timestamp};
 use sriovd::plan::Memory;
+use sriovd::policy::load::{self, LastGood, Trust};
 use sriovd::policy::resolve::Resolution;
+use sriovd::policy::source::SourceReport;
 use sriovd::report::{Happening, KnownPf, PfReport, Seen, Status};
 use sriovd::sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, split};
@@ -34,6 +37,12 @@ const TIME: Duration = Duration::from_secs(5);
 
 static PF: LazyLock<PciAddress> = LazyLock::new(|| "0000:3b:00.0".parse().expect("an address"));
 
+/// What is put stays for the inputs that come later.
+static SOURCES: LazyLock<PathBuf> = LazyLock::new(|| {
+    let own = format!("sriovd-fuzz-{}", std::process::id());
+    std::env::temp_dir().join(own).join(load::SOURCES)
+});
+
 fuzz_target!(|bytes: &[u8]| {
     runtime().block_on(async {
         let host = SimHost::default();
@@ -51,7 +60,7 @@ fuzz_target!(|bytes: &[u8]| {
             status: Arc::new(status),
             ..View::default()
         };
-        let (_told, view) = watch::channel(Arc::new(view));
+        let (told, view) = watch::channel(Arc::new(view));
         let (requests, asked) = mpsc::channel(4);
         let feed = Feed::new().expect("its counters have different names");
         let state = State {
@@ -61,10 +70,11 @@ fuzz_target!(|bytes: &[u8]| {
             requests,
             feed: feed.clone(),
             admin_group: None,
+            sources: Sources::new(SOURCES.clone()),
         };
         let (client, server) = tokio::io::duplex(4096);
         let serve = api::serve_stream(server, state, LIMITS);
-        let daemon = coordinate(asked);
+        let daemon = coordinate(asked, told);
         let talk = async {
             let answer = talk(client, bytes).await;
             // That who followed has hung up is seen with the next event at the latest.
@@ -140,8 +150,15 @@ fn world(host: &dyn Host) -> World<KnownPf> {
     world.unwrap_or_default()
 }
 
+/// As the daemon reads them.
+fn sources() -> Vec<SourceReport> {
+    let nothing = LastGood::default();
+    let loaded = load::load(Path::new("/"), &[&*SOURCES], Trust::WarnOnly, &nothing);
+    loaded.sources
+}
+
 /// In the daemon's place, until the connection is over.
-async fn coordinate(mut requests: mpsc::Receiver<Request>) {
+async fn coordinate(mut requests: mpsc::Receiver<Request>, view: watch::Sender<Arc<View>>) {
     let known = |pfs: &[PciAddress]| assert!(pfs.iter().all(|pf| *pf == *PF), "{pfs:?}");
     let known_scope = |scope: &PauseScope| match scope {
         PauseScope::All => {}
@@ -177,7 +194,12 @@ async fn coordinate(mut requests: mpsc::Receiver<Request>) {
                 known_scope(&scope);
                 drop(done.send(Ok(())));
             }
-            Request::Reload { done, .. } | Request::Settle { done } => drop(done.send(())),
+            Request::Reload { done, .. } => {
+                let sources = Arc::new(sources());
+                view.send_modify(|view| Arc::make_mut(view).sources = sources);
+                drop(done.send(()));
+            }
+            Request::Settle { done } => drop(done.send(())),
         }
     }
 }

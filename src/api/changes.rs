@@ -118,7 +118,7 @@ fn bad_request(detail: impl Into<String>) -> ProblemDetails {
 }
 
 impl Api {
-    async fn may_change(&self, peer: &Peer) -> Result<(), ProblemDetails> {
+    pub(super) async fn may_change(&self, peer: &Peer) -> Result<(), ProblemDetails> {
         let allowed = peer.ask_to_change(self.state.admin_group.as_deref());
         allowed
             .await

@@ -1,7 +1,7 @@
 //! The body of a request: bounded, in time, and what it should be.
 
 use super::problem::ProblemDetails;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::StatusCode;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -16,22 +16,7 @@ pub async fn read<T: DeserializeOwned + Default>(
     body: Body,
     patience: Duration,
 ) -> Result<T, ProblemDetails> {
-    let collected = timeout(patience, Limited::new(body, BODY_LIMIT).collect()).await;
-    let bytes = match collected {
-        Ok(Ok(collected)) => collected.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => {
-            let detail = format!("the body is larger than {BODY_LIMIT} bytes");
-            return Err(ProblemDetails::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
-        }
-        Ok(Err(error)) => {
-            let detail = format!("the body cannot be read: {error}");
-            return Err(ProblemDetails::new(StatusCode::BAD_REQUEST, detail));
-        }
-        Err(_) => {
-            let detail = format!("the body was not there within {} s", patience.as_secs_f32());
-            return Err(ProblemDetails::new(StatusCode::REQUEST_TIMEOUT, detail));
-        }
-    };
+    let bytes = collect(body, BODY_LIMIT, patience).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }
@@ -44,4 +29,28 @@ pub async fn read<T: DeserializeOwned + Default>(
         let detail = format!("the body is not what is expected here: {error}");
         ProblemDetails::new(StatusCode::BAD_REQUEST, detail)
     })
+}
+
+/// The whole body, or why it cannot be had.
+pub(super) async fn collect(
+    body: Body,
+    limit: usize,
+    patience: Duration,
+) -> Result<Bytes, ProblemDetails> {
+    let (status, detail) = match timeout(patience, Limited::new(body, limit).collect()).await {
+        Ok(Ok(collected)) => return Ok(collected.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => (
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is larger than {limit} bytes"),
+        ),
+        Ok(Err(error)) => (
+            StatusCode::BAD_REQUEST,
+            format!("the body cannot be read: {error}"),
+        ),
+        Err(_) => (
+            StatusCode::REQUEST_TIMEOUT,
+            format!("the body was not there within {} s", patience.as_secs_f32()),
+        ),
+    };
+    Err(ProblemDetails::new(status, detail))
 }

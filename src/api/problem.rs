@@ -1,5 +1,6 @@
 //! Errors as problem objects (RFC 9457).
 
+use crate::policy::source::ItemFault;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -15,6 +16,9 @@ pub struct ProblemDetails {
     pub status: u16,
     /// What is wrong, in one sentence.
     pub detail: String,
+    /// What is wrong with what was put, place by place.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub faults: Vec<ItemFault>,
 }
 
 impl ProblemDetails {
@@ -24,7 +28,13 @@ impl ProblemDetails {
             title,
             status: status.as_u16(),
             detail: detail.into(),
+            faults: Vec::new(),
         }
+    }
+
+    pub(super) fn with_faults(mut self, faults: Vec<ItemFault>) -> Self {
+        self.faults = faults;
+        self
     }
 }
 

@@ -6,7 +6,7 @@ use super::peer::Peer;
 use super::problem::ProblemDetails;
 use super::stream::Ended;
 use super::tls::Tls;
-use super::{changes, is_for_this_host, metrics, page};
+use super::{changes, is_for_this_host, metrics, page, sources};
 use anyhow::Context as _;
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
@@ -276,6 +276,10 @@ pub(super) const ROUTES: &[Route] = &[
     ("/v1/pfs/{pf}", || get(handlers::pf)),
     ("/v1/policies", || get(handlers::policies)),
     ("/v1/networks", || get(handlers::networks)),
+    ("/v1/sources", || get(sources::list)),
+    ("/v1/sources/{name}", || {
+        get(sources::show).put(sources::put).delete(sources::delete)
+    }),
     ("/v1/events", || get(handlers::events)),
     ("/v1/apply", || post(changes::apply)),
     ("/v1/pause", || post(changes::pause)),

@@ -294,6 +294,7 @@ async fn a_daemon_that_stops_says_so() {
         requests,
         feed: Feed::new().unwrap(),
         admin_group: None,
+        sources: Sources::new(directory.path().join("sources.d")),
     };
     let api = Api::new(state, ROOMY);
     tokio::spawn(serve_with(bind(&socket).unwrap(), api, Peer::of));

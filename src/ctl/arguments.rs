@@ -7,6 +7,7 @@ use super::outputs::Output;
 use super::pause::{PauseArguments, ResumeArguments};
 use super::scene::Elsewhere;
 use super::schema::Document;
+use super::sources::SourcesCommand;
 use super::status::StatusArguments;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -83,6 +84,11 @@ pub(super) enum Command {
     Pause(PauseArguments),
     /// End a pause.
     Resume(ResumeArguments),
+    /// What programs have put over the API. Needs the daemon.
+    Sources {
+        #[command(subcommand)]
+        command: Option<SourcesCommand>,
+    },
     /// A picture: NUMA nodes, PFs, VFs, pools, networks, and who holds what.
     ///
     /// VFs that are alike are drawn as one where there are many.

@@ -80,6 +80,12 @@ impl Client {
         self.runtime.block_on(self.conversation().post(path, body))
     }
 
+    pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        let asked = self.conversation();
+        let answered = asked.ask(Method::DELETE, path, Vec::new());
+        self.runtime.block_on(answered)
+    }
+
     /// Several things at a time.
     pub(super) fn converse<F: Future>(&self, talk: impl FnOnce(Conversation) -> F) -> F::Output {
         self.runtime.block_on(talk(self.conversation()))

@@ -62,6 +62,10 @@ pub(super) fn networks() -> ArgValueCandidates {
     ArgValueCandidates::new(|| candidates(&[network_names]))
 }
 
+pub(super) fn sources() -> ArgValueCandidates {
+    ArgValueCandidates::new(|| candidates(&[source_names]))
+}
+
 type Names = fn(&Own<'_>) -> Vec<String>;
 
 fn candidates(kinds: &[Names]) -> Vec<CompletionCandidate> {
@@ -94,4 +98,9 @@ fn policy_names(own: &Own<'_>) -> Vec<String> {
 fn network_names(own: &Own<'_>) -> Vec<String> {
     let networks = own.policies_in_force().set.networks;
     networks.iter().map(|it| it.name.to_string()).collect()
+}
+
+fn source_names(own: &Own<'_>) -> Vec<String> {
+    let sources = own.policies_in_force().sources;
+    sources.iter().map(|it| it.name.to_string()).collect()
 }

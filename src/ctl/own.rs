@@ -133,11 +133,12 @@ impl<'r> Own<'r> {
         let state = under(self.root, &settings.state_dir);
         let last_good = LastGood::read(&state).unwrap_or_default();
         let mut dirs = settings.policy_dirs.clone();
-        // What was posted is not for everybody's eyes.
-        let posted = settings.posted_dir();
-        if under(self.root, &posted).exists() {
-            dirs.push(posted);
-        }
+        // What programs asked for is not for everybody's eyes.
+        let kept = [settings.sources_dir(), settings.posted_dir()];
+        dirs.extend(
+            kept.into_iter()
+                .filter(|dir| under(self.root, dir).exists()),
+        );
         load::load(self.root, &dirs, Trust::WarnOnly, &last_good)
     }
 

@@ -5,10 +5,11 @@ use super::explain::Explained;
 use super::list::Listing;
 use super::show::Shown;
 use crate::agent;
-use crate::api::Applied;
+use crate::api::{Applied, SourceSummary};
 use crate::forecast::Forecast;
 use crate::model::HostSnapshot;
 use crate::policy::file;
+use crate::policy::source::SourceReport;
 use crate::render::picture::Picture;
 use crate::report::{Event, Status};
 use clap::ValueEnum;
@@ -32,6 +33,10 @@ pub(super) enum Document {
     Draw,
     Apply,
     Monitor,
+    /// `sources`.
+    Sources,
+    /// `sources show`.
+    Source,
 }
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -51,6 +56,8 @@ pub(super) fn schema(document: Document) -> Value {
         Document::Draw => printed::<Picture>(),
         Document::Apply => printed::<Applied>(),
         Document::Monitor => printed::<Event>(),
+        Document::Sources => printed::<Vec<SourceSummary>>(),
+        Document::Source => printed::<SourceReport>(),
     }
 }
 

@@ -8,6 +8,7 @@ use crate::attach::{AttachError, Collected};
 use crate::events::Cause;
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::load::{FileState, Loaded};
+use crate::policy::source::{ItemFault, ItemReport, SourceReport};
 use crate::report::{
     Happening, News, Performed, PfReport, PfState, Problem, Trouble, event, sentence,
 };
@@ -81,14 +82,32 @@ pub(super) fn policies(before: Option<&Loaded>, now: &Loaded) {
                 });
             }
             FileState::Used if was_broken(&file.path) => journal::policy_restored(&file.path),
+            FileState::PartlyBroken { .. } => {}
             FileState::Used | FileState::Masked | FileState::Overridden { .. } => {}
         }
     }
+    now.sources.iter().for_each(|source| items(before, source));
     let new = |it: &&Diagnostic| !it.is_error() && !before.diagnostics.contains(it);
     now.diagnostics
         .iter()
         .filter(new)
         .for_each(|it| journal::policy_warning(&it.file, &it.one_line()));
+}
+
+/// Items of a source that are not in order, where that was not said before.
+fn items(before: &Loaded, source: &SourceReport) {
+    let mut sources = before.sources.iter();
+    let before = sources.find(|it| it.name == source.name);
+    let was_said = |item: &ItemReport, fault: &ItemFault| {
+        let mut items = before.iter().flat_map(|source| &source.items);
+        items.any(|it| (it.kind, &it.name) == (item.kind, &item.name) && it.faults.contains(fault))
+    };
+    for item in &source.items {
+        let errors = item.faults.iter().filter(|fault| fault.is_error());
+        for fault in errors.filter(|fault| !was_said(item, fault)) {
+            journal::item_broken(source, item, fault);
+        }
+    }
 }
 
 /// What the state directory does not take, as it was said.

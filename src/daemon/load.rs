@@ -64,6 +64,9 @@ pub(super) fn on_loaded(
             .count(),
     });
     let policies = Arc::new(loaded.set.clone());
+    if *daemon.sources != loaded.sources {
+        daemon.sources = Arc::new(loaded.sources.clone());
+    }
     daemon.loaded = Some(loaded);
     let before = std::mem::replace(&mut daemon.shared.policies, policies);
     if cause.is_asked_for() {

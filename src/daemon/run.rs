@@ -42,7 +42,8 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let _sole = SoleAgent::of(&root, "sriovd")?;
     journal::started(env!("CARGO_PKG_VERSION"));
     // A directory that is missing is awaited where it will appear, and there our own files are heard.
-    for watched in [Path::new(ALLOCATIONS), &settings.posted_dir()] {
+    let (sources, posted) = (settings.sources_dir(), settings.posted_dir());
+    for watched in [Path::new(ALLOCATIONS), &sources, &posted] {
         drop(file::create_directories(&file::under(&root, watched)));
     }
     // Before the first look: what happens in between is looked at again.
@@ -102,6 +103,10 @@ fn api_state(daemon: &Daemon, requests: mpsc::Sender<Request>) -> api::State {
         requests,
         feed: daemon.shared.feed.clone(),
         admin_group: daemon.shared.settings.api.admin_group.clone(),
+        sources: api::Sources::new(file::under(
+            &daemon.shared.root,
+            &daemon.shared.settings.sources_dir(),
+        )),
     }
 }
 

@@ -68,6 +68,7 @@ fn replace_view(daemon: &Daemon, status: Status) {
     let is_as_before = world.is_none()
         && *last.status == status
         && Arc::ptr_eq(&last.policies, policies)
+        && Arc::ptr_eq(&last.sources, &daemon.sources)
         && Arc::ptr_eq(&last.node, node);
     if is_as_before {
         return;
@@ -81,6 +82,7 @@ fn replace_view(daemon: &Daemon, status: Status) {
         status,
         node: Arc::clone(node),
         policies: Arc::clone(policies),
+        sources: Arc::clone(&daemon.sources),
     }));
 }
 

@@ -11,6 +11,7 @@ use super::slot::{Deadlines, Slot};
 use crate::api::View;
 use crate::model::{NetworkName, PciAddress};
 use crate::policy::load::Loaded;
+use crate::policy::source::SourceReport;
 use crate::render::HeldBack;
 use crate::report::{Pauses, Status};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,8 @@ pub(super) struct Daemon {
     pub(super) settling: Vec<oneshot::Sender<()>>,
     pub(super) slots: BTreeMap<PciAddress, Slot>,
     pub(super) loaded: Option<Loaded>,
+    /// Those of what is loaded, to be pointed to.
+    pub(super) sources: Arc<Vec<SourceReport>>,
     pub(super) loading: Loading,
     pub(super) listing: Listing,
     pub(super) publisher: Publisher,
@@ -63,6 +66,7 @@ impl Daemon {
             has_news: false,
             slots: BTreeMap::new(),
             loaded: None,
+            sources: Arc::default(),
             loading: Loading::default(),
             listing: Listing::default(),
             publisher: Publisher::default(),

@@ -7,7 +7,7 @@ use super::file::{self, ItemSpans};
 use super::load::Loaded;
 use super::reader::Span;
 use super::resolve::{DesiredPf, Resolution, resolve};
-use super::{NodeMatch, NumVfs, Policy, PolicySet};
+use super::{NodeMatch, NumVfs, Origin, Policy, PolicySet};
 use crate::model::{HostSnapshot, PfSnapshot, PolicyName, VfRange};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,9 +67,12 @@ impl<'l> Places<'l> {
         message: String,
         why: String,
     ) -> Diagnostic {
-        let file = policy.origin.file().unwrap_or_else(|| Path::new(""));
-        let diagnostic = Diagnostic::warning(file, message).suggesting(why);
-        let text = self.texts.get(file);
+        let file = match &policy.origin {
+            Origin::File { file, .. } => file.clone(),
+            origin @ Origin::Source { .. } => origin.to_string().into(),
+        };
+        let diagnostic = Diagnostic::warning(&file, message).suggesting(why);
+        let text = self.texts.get(file.as_path());
         match (text, self.policies.get(&policy.name)) {
             (Some(text), Some(spans)) => diagnostic.at(&text.excerpt(key(spans))),
             _ => diagnostic,

@@ -8,7 +8,7 @@ mod excerpt;
 
 pub use excerpt::{Excerpt, SourceText};
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -18,7 +18,9 @@ const LABEL_LIMIT: usize = 72;
 const NOTE_WIDTH: usize = 88;
 
 /// Whether what it is about is used all the same.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// It is not.
@@ -49,6 +51,9 @@ pub struct Diagnostic {
     pub file: PathBuf,
     /// `None` where it is about the file as a whole.
     pub place: Option<Place>,
+    /// In a file of JSON, the place as a JSON pointer (RFC 6901).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
     /// The line of the place, or of a long line the part around it, with `…` where it was cut.
     pub line_text: Option<String>,
     /// The column of the first character of `line_text`.
@@ -73,6 +78,7 @@ impl Diagnostic {
             severity,
             file: file.to_owned(),
             place: None,
+            pointer: None,
             line_text: None,
             line_text_column: 1,
             message: message.into(),
@@ -140,9 +146,12 @@ impl Diagnostic {
 
     fn location(&self) -> String {
         let file = printable(&self.file.display().to_string());
-        match self.place {
-            Some(Place { line, column, .. }) => format!("{file}:{line}:{column}"),
-            None => file,
+        match (self.place, &self.pointer) {
+            (Some(Place { line, column, .. }), _) => format!("{file}:{line}:{column}"),
+            (None, Some(pointer)) if !pointer.is_empty() => {
+                format!("{file}#{}", printable(pointer))
+            }
+            (None, _) => file,
         }
     }
 

@@ -10,9 +10,11 @@ mod assembly;
 mod directory;
 mod last_good;
 pub(crate) mod read;
+mod sources;
 
 use super::PolicySet;
 use super::diagnostic::{Diagnostic, as_shown};
+use super::source::SourceReport;
 use assembly::Assembly;
 pub use last_good::{LastGood, LastGoodError};
 use read::Tree;
@@ -26,6 +28,10 @@ use std::path::{Path, PathBuf};
 /// whatever an administrator wrote is stronger.
 pub const POSTED: &str = "vf-operator.d";
 
+/// The name of the directory of what programs put over the API, one file for each. At equal priority
+/// whatever stands in a policy file is stronger.
+pub const SOURCES: &str = "sources.d";
+
 /// Where policies are looked for, the strongest first.
 pub const DIRECTORIES: [&str; 3] = ["/etc/sriov.d", "/run/sriov.d", "/usr/lib/sriov.d"];
 
@@ -34,6 +40,8 @@ pub struct Loaded {
     pub set: PolicySet,
     /// In reading order; a file that is overridden comes after the one that overrides it.
     pub files: Vec<LoadedFile>,
+    /// What has become of each source, whose file is also among the files.
+    pub sources: Vec<SourceReport>,
     pub diagnostics: Vec<Diagnostic>,
     /// Something could not be read, and no event tells when it can.
     pub is_incomplete: bool,
@@ -75,12 +83,24 @@ pub enum FileState {
     Refused {
         kept_last_good: bool,
     },
+    /// A source: some of its items are not in order, and the others are in force.
+    PartlyBroken {
+        /// How many items are not in order.
+        broken: usize,
+        /// How many items there are.
+        of: usize,
+        /// Of how many the last good content is in force.
+        kept: usize,
+    },
 }
 
 impl FileState {
     /// Its present content is not in force.
     pub fn is_broken(&self) -> bool {
-        matches!(self, Self::Broken { .. } | Self::Refused { .. })
+        matches!(
+            self,
+            Self::Broken { .. } | Self::Refused { .. } | Self::PartlyBroken { .. }
+        )
     }
 }
 
@@ -96,6 +116,13 @@ impl fmt::Display for FileState {
             Self::Overridden { by } => write!(f, "overridden by {}", by.display()),
             Self::Broken { kept_last_good } => write!(f, "broken{}", kept(kept_last_good)),
             Self::Refused { kept_last_good } => write!(f, "refused{}", kept(kept_last_good)),
+            Self::PartlyBroken { broken, of, kept } => {
+                write!(f, "{broken} of {of} items broken")?;
+                match kept {
+                    0 => Ok(()),
+                    kept => write!(f, ", the last good content of {kept} is in force"),
+                }
+            }
         }
     }
 }

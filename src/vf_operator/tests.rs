@@ -4,7 +4,7 @@ use super::proto::resource_service_server::ResourceService;
 use super::proto::{ResourceConfig, ResourceName};
 use super::rest::MayChange;
 use super::service::Service;
-use crate::api::{Feed, Peer, State};
+use crate::api::{Feed, Peer, Sources, State};
 use crate::plan::Memory;
 use crate::sim::SimHost;
 use axum::extract::FromRequestParts;
@@ -22,6 +22,7 @@ fn service(admin_group: &str) -> Service {
         requests: mpsc::channel(1).0,
         feed: Feed::new().unwrap(),
         admin_group: Some(admin_group.to_owned()),
+        sources: Sources::new("/nonexistent".into()),
     };
     Service::new("/nonexistent".into(), state)
 }

@@ -2,7 +2,7 @@
 
 use crate::host::{Host, POLICY};
 use jsonschema::Validator;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Output, Stdio};
@@ -23,6 +23,7 @@ impl Shell {
         fs::create_dir_all(&policies).unwrap();
         fs::write(policies.join("10-test.toml"), POLICY.replace("VFS", "4")).unwrap();
         let host = Host::start(1, 4);
+        host.put(&json!({"policy": [{"name": "spare", "origin": "Pool spare"}]}));
         Self { host, root }
     }
 
@@ -102,6 +103,10 @@ fn every_command_ends_as_it_went() {
         "resume",
         "resume 0000:01:00.0",
         "reload",
+        "sources",
+        "sources list",
+        "sources show kube",
+        "sources delete kube",
         "schema policy",
         "completions bash",
     ] {
@@ -124,6 +129,8 @@ fn every_command_ends_as_it_went() {
         "pause nowhere",
         "pause all 0000:01:00.0",
         "resume nowhere",
+        "sources show nobody",
+        "sources delete nobody",
     ] {
         ends(words, 1);
         // Nor is there half an answer for programs.
@@ -153,6 +160,10 @@ fn every_command_ends_as_it_went() {
         "pause all --for ever",
         "pause all --for 0s",
         "reload extra",
+        "sources nonsense",
+        "sources show",
+        "sources show ../kube",
+        "sources delete",
         "schema nonsense",
         "completions csh",
     ] {
@@ -218,6 +229,8 @@ fn what_is_printed_for_programs_is_as_its_schema_says() {
             ("reload", "status"),
             ("check", "check"),
             ("draw", "draw"),
+            ("sources", "sources"),
+            ("sources show kube", "source"),
             ("snapshot", "snapshot"),
         ] {
             printed(words, document);

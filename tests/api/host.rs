@@ -1,12 +1,13 @@
 //! A simulated host with the API on both of its sockets: passes are done when they are asked for, as the daemon does
 //! them, on a thread of their own.
 
-use sriovd::api::{self, Feed, Remembers, Request, State, Tcp, View};
+use sriovd::api::{self, Feed, Remembers, Request, Sources, State, Tcp, View};
 use sriovd::model::world::World;
 use sriovd::model::{Holder, HostSnapshot, PciAddress, VfIndex};
 use sriovd::plan::Memory;
+use sriovd::policy::load::{self, Loaded, Trust};
 use sriovd::policy::resolve::resolve;
-use sriovd::policy::{PolicySet, file};
+use sriovd::policy::source::SourceReport;
 use sriovd::report::{Happening, KnownPf, PfReport, PfState, Seen, Status, TakenVf, sentence};
 use sriovd::sim::agent::SimAgent;
 use sriovd::sim::{DriverModel, SimHost, SimPf};
@@ -21,7 +22,8 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 
 pub struct Host {
-    _directory: TempDir,
+    /// With its policy files and sources.
+    pub directory: TempDir,
     pub socket: PathBuf,
     pub tcp: SocketAddr,
     commands: mpsc::UnboundedSender<Command>,
@@ -65,9 +67,16 @@ impl Host {
         let (commands, commanded) = mpsc::unbounded_channel();
         let asked = Arc::default();
         let (told, address) = std::sync::mpsc::channel();
-        let agent = agent(pfs, vfs);
-        let known = Known::of(&agent);
+        let policies = directory.path().join(POLICIES);
+        std::fs::create_dir(&policies).expect("there is room for policies");
+        let text = POLICY.replace("VFS", &vfs.to_string());
+        std::fs::write(policies.join("10-test.toml"), text).expect("there is room for one");
+        let loaded = read(directory.path(), &Loaded::default());
+        let agent = agent(pfs, &loaded);
+        let known = Known::of(&agent, &[]);
         let serving = Serving {
+            directory: directory.path().to_owned(),
+            loaded,
             agent: Some(agent),
             asked: Arc::clone(&asked),
             feed: Feed::new().expect("nothing is counted yet"),
@@ -85,7 +94,7 @@ impl Host {
         });
         Self {
             tcp: address.recv().expect("it listens"),
-            _directory: directory,
+            directory,
             socket,
             commands,
             asked,
@@ -131,6 +140,8 @@ impl Host {
 struct Serving {
     /// None while a pass has it.
     agent: Option<SimAgent>,
+    directory: PathBuf,
+    loaded: Loaded,
     asked: Arc<Mutex<Vec<String>>>,
     feed: Feed,
     view: watch::Sender<Arc<View>>,
@@ -180,6 +191,7 @@ impl Serving {
             requests,
             feed: self.feed.clone(),
             admin_group: None,
+            sources: Sources::new(self.directory.join(load::SOURCES)),
         };
         let mut tcp = Some(Tcp::Local(tcp));
         let mut started = None;
@@ -242,7 +254,7 @@ impl Serving {
                 agent.host.set_num_vfs_by_hand(pf, 0);
                 agent.host.set_num_vfs_by_hand(pf, 2);
                 agent.host.hold(pf, VfIndex(1), Holder::Namespace { name });
-                let mut known = Known::of(&agent);
+                let mut known = Known::of(&agent, &self.loaded.sources);
                 let status = Arc::make_mut(&mut known.view.status);
                 let pfs = status.pfs.iter_mut().filter(|it| it.address == pf);
                 pfs.for_each(|pf| pf.state = PfState::Refused);
@@ -254,12 +266,13 @@ impl Serving {
             Command::Plug(pf, done) => {
                 let since = Instant::now();
                 // As the daemon: not on the thread that answers, which does not wait for it.
+                let sources = self.loaded.sources.clone();
                 let work = tokio::task::spawn_blocking(move || {
                     agent.host.unplug(pf);
                     agent.host.plug(SimPf::new(pf, DriverModel::ICE));
                     agent.pass(pf);
                     agent.host.take_attempts();
-                    let known = Known::of(&agent);
+                    let known = Known::of(&agent, &sources);
                     (agent, known)
                 });
                 Some(Passing {
@@ -269,6 +282,18 @@ impl Serving {
                     done,
                 })
             }
+        }
+    }
+
+    /// As the daemon does it, with a pass over every PF.
+    fn reload(&mut self) {
+        self.loaded = read(&self.directory, &self.loaded);
+        if let Some(mut agent) = self.agent.take() {
+            agent.policies = self.loaded.set.clone();
+            agent.pass_all();
+            agent.host.take_attempts();
+            self.learn(Known::of(&agent, &self.loaded.sources));
+            self.agent = Some(agent);
         }
     }
 
@@ -290,6 +315,8 @@ impl Serving {
             }
             Request::Reload { done, .. } => {
                 asked.push("reload".to_owned());
+                drop(asked);
+                self.reload();
                 let _ = done.send(());
             }
             Request::Pause { scope, done, .. } => {
@@ -310,7 +337,7 @@ async fn over(passing: &mut Option<Passing>) -> Option<(SimAgent, Known)> {
 }
 
 impl Known {
-    fn of(agent: &SimAgent) -> Self {
+    fn of(agent: &SimAgent, sources: &[SourceReport]) -> Self {
         let host = looked_at(&agent.host);
         let mut all = BTreeMap::new();
         let mut pfs = Vec::new();
@@ -345,6 +372,7 @@ impl Known {
                 status: Arc::new(status),
                 node: Arc::default(),
                 policies: Arc::new(agent.policies.clone()),
+                sources: Arc::new(sources.to_vec()),
             },
         }
     }
@@ -359,14 +387,16 @@ fn looked_at(host: &SimHost) -> HostSnapshot {
     snapshot
 }
 
-fn agent(pfs: u16, vfs: u16) -> SimAgent {
-    let policies = POLICY.replace("VFS", &vfs.to_string());
-    let content = file::parse(Path::new("10-test.toml"), &policies).expect("the policy is good");
-    let policies = PolicySet {
-        policies: content.policies,
-        networks: content.networks,
-    };
-    let mut agent = SimAgent::new(SimHost::default(), policies);
+/// The name of the directory of policy files.
+pub const POLICIES: &str = "sriov.d";
+
+fn read(directory: &Path, before: &Loaded) -> Loaded {
+    let dirs = [directory.join(POLICIES), directory.join(load::SOURCES)];
+    load::load(Path::new("/"), &dirs, Trust::WarnOnly, &before.last_good)
+}
+
+fn agent(pfs: u16, loaded: &Loaded) -> SimAgent {
+    let mut agent = SimAgent::new(SimHost::default(), loaded.set.clone());
     for pf in 0..pfs {
         agent.host.plug(SimPf::new(address(pf), DriverModel::ICE));
     }

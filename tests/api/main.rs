@@ -7,4 +7,5 @@ mod commands;
 mod host;
 mod hostile;
 mod page;
+mod sources;
 mod terminal;

@@ -13,8 +13,10 @@ mod reference;
 
 use document::{Block, blocks, documents, root};
 use sriovd::agent::Settings;
+use sriovd::api::ProblemDetails;
 use sriovd::policy::diagnostic::Diagnostic;
 use sriovd::policy::file;
+use sriovd::policy::source;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -78,7 +80,8 @@ fn every_policy_and_every_setting_shown_is_right() {
 fn every_configuration_shown_is_one_that_the_cni_plugin_takes() {
     let empty = tempfile::tempdir().unwrap();
     // What another program's users have is not for the plugin.
-    for block in of("json").iter().filter(|it| it.file_name().is_none()) {
+    let is_for_it = |it: &&Block| it.file_name().is_none() && !is_of_api(it);
+    for block in of("json").iter().filter(is_for_it) {
         let variable = |name: &str| {
             let value = match name {
                 "CNI_COMMAND" => "ADD",
@@ -100,6 +103,27 @@ fn every_configuration_shown_is_one_that_the_cni_plugin_takes() {
             "{place}: {}",
             answer.stdout
         );
+    }
+}
+
+fn is_of_api(block: &Block) -> bool {
+    block.file == "docs/api.md"
+}
+
+#[test]
+fn every_source_and_every_problem_shown_is_right() {
+    for block in of("json").iter().filter(|it| is_of_api(it)) {
+        let place = block.place();
+        let shown: serde_json::Value = serde_json::from_str(&block.text).unwrap();
+        if shown.get("policy").is_some() {
+            let name = "cluster".parse().unwrap();
+            let read = source::read(&name, block.text.as_bytes());
+            let faults: Vec<_> = read.iter().flat_map(|it| it.faults()).collect();
+            assert!(read.is_ok() && faults.is_empty(), "{place}: {faults:?}");
+        } else {
+            let problem: ProblemDetails = serde_json::from_value(shown.clone()).unwrap();
+            assert_eq!(serde_json::to_value(problem).unwrap(), shown, "{place}");
+        }
     }
 }
 

@@ -245,6 +245,7 @@ impl Simulated {
             status: Arc::new(self.now()),
             node: Arc::default(),
             policies: Arc::new(self.agent.policies.clone()),
+            sources: Arc::default(),
         };
         self.view.send_replace(Arc::new(view));
     }

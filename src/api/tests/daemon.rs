@@ -4,13 +4,16 @@ use crate::api::handlers::Api;
 use crate::api::peer::Peer;
 use crate::api::server::{Limits, serve_with};
 use crate::api::socket::bind;
-use crate::api::{Feed, Request, State, View};
+use crate::api::{Feed, Request, Sources, State, View};
 use crate::host::{Host, Look};
 use crate::model::world::World;
 use crate::model::{Node, PciAddress};
 use crate::plan::Memory;
+use crate::policy::diagnostic::Severity;
+use crate::policy::load::FileState;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use crate::policy::resolve::resolve;
+use crate::policy::source::{ItemFault, ItemKind, ItemReport, ItemState, SourceReport};
 use crate::policy::{Network, Origin, PolicySet};
 use crate::report::{KnownPf, PfReport, PfState, Seen, Status};
 use crate::sim::{DriverModel, SimHost, SimPf, sample};
@@ -76,6 +79,7 @@ impl Daemon {
             requests: requests.0,
             feed: feed.clone(),
             admin_group: None,
+            sources: Sources::new(directory.path().join("sources.d")),
         };
         tokio::spawn(serve_with(listener, Api::new(state, limits), who));
         Self {
@@ -163,6 +167,7 @@ fn known(host: &dyn Host, status: Status) -> View {
             ..Node::default()
         }),
         policies: Arc::new(policies),
+        sources: Arc::new(vec![source()]),
     }
 }
 
@@ -239,6 +244,35 @@ pub(super) fn a_stranger(_: &UnixStream) -> Peer {
     Peer::User {
         uid: me.max(1) + 1,
         gid: me.max(1) + 1,
+    }
+}
+
+/// One with everything that can be said of a source.
+fn source() -> SourceReport {
+    let fault = ItemFault {
+        severity: Severity::Error,
+        pointer: "/policy/0/trust".to_owned(),
+        message: "bad value".to_owned(),
+        expected: Some("true or false".to_owned()),
+        suggestion: Some("write true without quotation marks".to_owned()),
+    };
+    SourceReport {
+        name: "kube".parse().unwrap(),
+        state: FileState::PartlyBroken {
+            broken: 1,
+            of: 1,
+            kept: 1,
+        },
+        faults: vec![fault.clone()],
+        items: vec![ItemReport {
+            kind: ItemKind::Policy,
+            name: Some("few".to_owned()),
+            origin: Some("SriovNetworkNodePolicy sriov-system/few".to_owned()),
+            state: ItemState::KeptLastGood,
+            faults: vec![fault],
+            wanted: Some(serde_json::json!({"name": "few", "trust": "true"})),
+        }],
+        text: None,
     }
 }
 

@@ -4,7 +4,7 @@ use super::daemon::*;
 use crate::api::handlers::{Api, OPENAPI};
 use crate::api::page::{docs::docs_html, status_html};
 use crate::api::server::pages;
-use crate::api::{Feed, State, View, serve_tcp};
+use crate::api::{Feed, Sources, State, View, serve_tcp};
 use crate::host::{Host, HostError, Look};
 use crate::model::{Action, Node, PciAddress, PfSnapshot};
 use crate::plan::Memory;
@@ -55,6 +55,7 @@ async fn server_over(
         requests,
         feed: feed.clone(),
         admin_group: None,
+        sources: Sources::new("/nonexistent".into()),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

@@ -3,7 +3,7 @@
 use super::daemon::*;
 use crate::api::handlers::Api;
 use crate::api::server::{Limits, serve_tls};
-use crate::api::{Feed, State, Tls, TlsFiles, View};
+use crate::api::{Feed, Sources, State, Tls, TlsFiles, View};
 use crate::plan::Memory;
 use crate::sim::{DriverModel, SimHost, SimPf};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
@@ -111,6 +111,7 @@ impl Server {
             requests: requests.0,
             feed: Feed::new().unwrap(),
             admin_group: None,
+            sources: Sources::new("/nonexistent".into()),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -1,26 +1,54 @@
 //! Puts files together, in reading order, into one set in which every name is unique.
 
-use super::directory::{Closed, list};
+use super::directory::{Closed, is_policy_file, list};
 use super::read::{Content, Tree, Trust, read};
-use super::{FileState, LastGood, Loaded, LoadedFile, POSTED};
+use super::sources::{is_source, is_source_file};
+use super::{FileState, LastGood, Loaded, LoadedFile, POSTED, SOURCES};
 use crate::model::{NetworkName, PolicyName, ResourceName};
-use crate::policy::Origin;
 use crate::policy::diagnostic::{Diagnostic, SourceText};
 use crate::policy::file::{FileContent, ItemSpans, parse};
 use crate::policy::reader::nearest;
+use crate::policy::{Network, Origin, Policy};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub(super) struct Assembly<'l> {
-    trust: Trust,
-    last_good: &'l LastGood,
-    loaded: Loaded,
-    policies: BTreeMap<PolicyName, Origin>,
-    networks: BTreeMap<NetworkName, Origin>,
+    pub(super) trust: Trust,
+    pub(super) last_good: &'l LastGood,
+    pub(super) loaded: Loaded,
+    pub(super) policies: BTreeMap<PolicyName, Origin>,
+    pub(super) networks: BTreeMap<NetworkName, Origin>,
+    /// Policies by who wrote them, each in reading order.
+    by_rank: BTreeMap<Rank, Vec<Policy>>,
     /// What to say of a network if no policy forms its pool.
-    pools_wanted: Vec<(ResourceName, Diagnostic)>,
+    pub(super) pools_wanted: Vec<(ResourceName, Diagnostic)>,
+}
+
+/// Who wrote something, the weakest first: at equal priority what is read later is stronger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// Somebody over the API of vf-operator.
+    Posted,
+    /// A program that puts a source.
+    Source,
+    /// An administrator, in a policy file.
+    Written,
+}
+
+impl Rank {
+    fn of_directory(directory: &Path) -> Self {
+        match directory.file_name() {
+            Some(name) if name == POSTED => Self::Posted,
+            Some(name) if name == SOURCES => Self::Source,
+            _ => Self::Written,
+        }
+    }
+
+    fn of_file(path: &Path) -> Self {
+        path.parent().map_or(Self::Written, Self::of_directory)
+    }
 }
 
 impl<'l> Assembly<'l> {
@@ -31,20 +59,22 @@ impl<'l> Assembly<'l> {
             loaded: Loaded::default(),
             policies: BTreeMap::new(),
             networks: BTreeMap::new(),
+            by_rank: BTreeMap::new(),
             pools_wanted: Vec::new(),
         }
     }
 
-    /// Of files with the same name, that in the first directory counts. What was posted comes last,
-    /// so that its names give way, and is the weakest, which is the first in reading order.
+    /// Of files with the same name, that in the first directory counts. What the administrator wrote
+    /// comes first, so that the names of all others give way.
     pub(super) fn add_directories(&mut self, tree: &Tree, dirs: &[PathBuf]) {
-        let is_posted = |dir: &PathBuf| dir.file_name() == Some(POSTED.as_ref());
-        let (posted, written): (Vec<_>, Vec<_>) = dirs.iter().cloned().partition(is_posted);
-        self.add_all_of(tree, &written);
-        let stronger = self.loaded.set.policies.len();
+        let of = |rank: Rank| {
+            let dirs = dirs.iter().filter(|dir| Rank::of_directory(dir) == rank);
+            dirs.cloned().collect::<Vec<_>>()
+        };
+        self.add_all_of(tree, &of(Rank::Written), is_policy_file);
+        self.add_all_of(tree, &of(Rank::Source), is_source_file);
         let told = self.loaded.diagnostics.len();
-        self.add_all_of(tree, &posted);
-        self.loaded.set.policies.rotate_left(stronger);
+        self.add_all_of(tree, &of(Rank::Posted), is_policy_file);
         // Nobody else can write where the agent keeps what it must remember.
         if self.trust == Trust::WarnOnly {
             let warnings = self.loaded.diagnostics.split_off(told);
@@ -53,13 +83,15 @@ impl<'l> Assembly<'l> {
         }
     }
 
-    fn add_all_of(&mut self, tree: &Tree, dirs: &[PathBuf]) {
+    fn add_all_of(&mut self, tree: &Tree, dirs: &[PathBuf], is_wanted: fn(&OsStr) -> bool) {
         let mut paths: BTreeMap<OsString, Vec<PathBuf>> = BTreeMap::new();
         let mut closed = BTreeSet::new();
         for dir in dirs {
-            let names = match list(tree, dir, self.trust) {
+            let names = match list(tree, dir, self.trust, is_wanted) {
                 Ok(listing) => {
-                    self.loaded.diagnostics.extend(listing.warning);
+                    let is_ours = Rank::of_directory(dir) == Rank::Source;
+                    let warning = listing.warning.filter(|_| !is_ours);
+                    self.loaded.diagnostics.extend(warning);
                     listing.names
                 }
                 Err(why) => {
@@ -103,6 +135,9 @@ impl<'l> Assembly<'l> {
     }
 
     fn add_file(&mut self, tree: &Tree, path: PathBuf) {
+        if is_source(&path) {
+            return self.add_source(tree, path);
+        }
         let state = match read(tree, &path, self.trust) {
             Content::Gone => return,
             Content::Masked => FileState::Masked,
@@ -144,6 +179,7 @@ impl<'l> Assembly<'l> {
     }
 
     pub(super) fn finish(mut self) -> Loaded {
+        self.loaded.set.policies = self.by_rank.into_values().flatten().collect();
         let formed = self.loaded.set.resources();
         let names: Vec<&str> = formed.iter().map(|name| name.as_str()).collect();
         for (resource, diagnostic) in self.pools_wanted {
@@ -168,7 +204,7 @@ impl<'l> Assembly<'l> {
             .collect()
     }
 
-    fn record(&mut self, path: PathBuf, state: FileState) {
+    pub(super) fn record(&mut self, path: PathBuf, state: FileState) {
         self.loaded.files.push(LoadedFile { path, state });
     }
 
@@ -222,6 +258,9 @@ impl<'l> Assembly<'l> {
 
     /// Keeps what a file said last in force, but for names that another file has taken since.
     fn keep(&mut self, path: &Path) -> bool {
+        if is_source(path) {
+            return self.keep_source(path);
+        }
         let Some(text) = self.last_good.texts.get(path) else {
             return false;
         };
@@ -239,15 +278,30 @@ impl<'l> Assembly<'l> {
     }
 
     fn accept(&mut self, path: &Path, text: String, content: FileContent) {
-        let policies = content.policies.iter();
-        self.policies
-            .extend(policies.map(|policy| (policy.name.clone(), policy.origin.clone())));
-        let networks = content.networks.iter();
-        self.networks
-            .extend(networks.map(|network| (network.name.clone(), network.origin.clone())));
-        self.loaded.set.policies.extend(content.policies);
-        self.loaded.set.networks.extend(content.networks);
+        content
+            .policies
+            .into_iter()
+            .for_each(|policy| self.add_policy(path, policy));
+        content
+            .networks
+            .into_iter()
+            .for_each(|network| self.add_network(network));
         self.loaded.last_good.texts.insert(path.to_owned(), text);
+    }
+
+    pub(super) fn add_policy(&mut self, path: &Path, policy: Policy) {
+        let (name, origin) = (policy.name.clone(), policy.origin.clone());
+        self.policies.insert(name, origin);
+        self.by_rank
+            .entry(Rank::of_file(path))
+            .or_default()
+            .push(policy);
+    }
+
+    pub(super) fn add_network(&mut self, network: Network) {
+        let (name, origin) = (network.name.clone(), network.origin.clone());
+        self.networks.insert(name, origin);
+        self.loaded.set.networks.push(network);
     }
 
     fn want_pools(&mut self, path: &Path, text: &str, content: &FileContent) {

@@ -21,7 +21,12 @@ pub(super) enum Closed {
 }
 
 /// A directory that is not there is empty; one that cannot be read or trusted is an error.
-pub(super) fn list(tree: &Tree, path: &Path, trust: Trust) -> Result<Listing, Closed> {
+pub(super) fn list(
+    tree: &Tree,
+    path: &Path,
+    trust: Trust,
+    is_wanted: fn(&OsStr) -> bool,
+) -> Result<Listing, Closed> {
     let unreadable = |error: Errno| {
         let message = format!("this directory cannot be read: {error}");
         Closed::Unread(Box::new(Diagnostic::error(path, message)))
@@ -43,7 +48,7 @@ pub(super) fn list(tree: &Tree, path: &Path, trust: Trust) -> Result<Listing, Cl
     for entry in Dir::read_from(&fd).map_err(unreadable)? {
         let entry = entry.map_err(unreadable)?;
         let name = OsStr::from_bytes(entry.file_name().to_bytes());
-        if is_policy_file(name) {
+        if is_wanted(name) {
             listing.names.insert(name.to_owned());
         }
     }
@@ -51,7 +56,7 @@ pub(super) fn list(tree: &Tree, path: &Path, trust: Trust) -> Result<Listing, Cl
 }
 
 /// Not what editors, package managers and backups leave beside it.
-fn is_policy_file(name: &OsStr) -> bool {
+pub(super) fn is_policy_file(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.ends_with(b".toml") && !name.starts_with(b".")
 }

@@ -3,6 +3,7 @@
 mod faults;
 mod last_good;
 mod precedence;
+mod sources;
 
 use super::{DIRECTORIES, FileState, LastGood, Loaded, Trust, load};
 use std::fs;

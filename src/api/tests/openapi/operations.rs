@@ -2,11 +2,16 @@
 
 use super::document::Operation;
 use crate::api::handlers::PlanQuery;
-use crate::api::{Applied, ApplyRequest, NetworkDetail, PauseRequest, PfDetail, PolicyDetail};
+use crate::api::{
+    Applied, ApplyRequest, NetworkDetail, PauseRequest, PfDetail, PolicyDetail, SourceSummary,
+};
 use crate::forecast::Forecast;
 use crate::model::HostSnapshot;
 use crate::model::world::{World, WorldChange};
+use crate::policy::source::{SourceBody, SourceReport};
 use crate::report::{Event, Status};
+
+const NAME: &str = "The name of the source";
 
 pub(super) fn all() -> Vec<Operation> {
     let get = |path, summary| Operation::new("get", path, summary);
@@ -43,6 +48,30 @@ pub(super) fn all() -> Vec<Operation> {
         .answers::<Vec<PolicyDetail>>(),
         get("/v1/networks", "Every network, and the VF that it has")
             .answers::<Vec<NetworkDetail>>(),
+        get("/v1/sources", "Every source, which is what one program wants")
+            .answers::<Vec<SourceSummary>>(),
+        get(
+            "/v1/sources/{name}",
+            "One source as it was put, and what has become of each item",
+        )
+        .path("name", NAME)
+        .answers::<SourceReport>(),
+        Operation::new(
+            "put",
+            "/v1/sources/{name}",
+            "Replaces all that one program wants. It is on disk before the answer. Where items are not in order \
+             the answer is 422 with `faults`: the others are in force, and of these what was good last",
+        )
+        .path("name", NAME)
+        .takes::<SourceBody<'_>>()
+        .answers::<SourceReport>(),
+        Operation::new(
+            "delete",
+            "/v1/sources/{name}",
+            "Removes all that one program wants; answers with the sources that are left",
+        )
+        .path("name", NAME)
+        .answers::<Vec<SourceSummary>>(),
         get(
             "/v1/events",
             "Everything that happens from now on, as server-sent events. A client that does not keep up is \

@@ -1,0 +1,238 @@
+//! Sources: what programs want, replaced as a whole, and in force at the next boot before any of them runs.
+
+use super::handlers::{Answer, Api, Written};
+use super::peer::Peer;
+use super::{ProblemDetails, Request, input};
+use crate::model::SourceName;
+use crate::policy::source::{self, ItemFault, ItemKind, SourceReport};
+use crate::state::sources::SourceFiles;
+use axum::body::Body;
+use axum::extract::{Path, State as Extract};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::IntoResponse;
+use axum::{Extension, Json};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+use tokio::task::spawn_blocking;
+
+/// A larger source is refused, as a larger policy file is.
+pub const SOURCE_LIMIT: usize = 1 << 20;
+
+/// Where sources are kept, and one change of them at a time.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    files: SourceFiles,
+    changing: Arc<Mutex<()>>,
+}
+
+impl Sources {
+    /// `directory` is one of those that policies are loaded from.
+    pub fn new(directory: PathBuf) -> Self {
+        Self {
+            files: SourceFiles::new(directory),
+            changing: Arc::default(),
+        }
+    }
+}
+
+/// A source in one line.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct SourceSummary {
+    /// The source's name.
+    pub name: SourceName,
+    /// How many policies it has, those that are not in order included.
+    pub policies: usize,
+    /// How many networks it has, those that are not in order included.
+    pub networks: usize,
+    /// How many errors there are in it.
+    pub errors: usize,
+}
+
+impl SourceSummary {
+    fn of(report: &SourceReport) -> Self {
+        let count = |kind| report.items.iter().filter(|it| it.kind == kind).count();
+        Self {
+            name: report.name.clone(),
+            policies: count(ItemKind::Policy),
+            networks: count(ItemKind::Network),
+            errors: report.all_faults().filter(|it| it.is_error()).count(),
+        }
+    }
+
+    fn all(reports: &[SourceReport]) -> Vec<Self> {
+        reports.iter().map(Self::of).collect()
+    }
+}
+
+pub(super) async fn list(Extract(api): Extract<Api>) -> Answer<Vec<SourceSummary>> {
+    Ok(Json(SourceSummary::all(&api.state.view().sources)))
+}
+
+pub(super) async fn show(
+    Extract(api): Extract<Api>,
+    Path(name): Path<String>,
+) -> Answer<SourceReport> {
+    let name = parse(&name)?;
+    let view = api.state.view();
+    let found = view.sources.iter().find(|report| report.name == name);
+    found
+        .cloned()
+        .map(Json)
+        .ok_or_else(|| no_such_source(&name))
+}
+
+pub(super) async fn put(
+    Extract(api): Extract<Api>,
+    Extension(peer): Extension<Peer>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Written {
+    api.may_change(&peer).await?;
+    let name = parse(&name)?;
+    is_json(&headers)?;
+    let body = input::collect(body, SOURCE_LIMIT, api.limits.patience).await?;
+    let read = source::read(&name, &body);
+    let text = match read.map(|document| document.to_text()) {
+        Ok(text) if text.len() <= SOURCE_LIMIT => text,
+        Ok(_) => {
+            let detail = format!("the source is larger than {SOURCE_LIMIT} bytes as it is kept");
+            return Err(ProblemDetails::new(StatusCode::PAYLOAD_TOO_LARGE, detail));
+        }
+        Err(faults) => {
+            let detail = format!("source {name} stays as it is: {}", first(&faults));
+            let problem = ProblemDetails::new(StatusCode::BAD_REQUEST, detail);
+            return Err(problem.with_faults(faults));
+        }
+    };
+    let report = api
+        .change(peer, move |api, by| async move {
+            let (files, kept, put) = (api.state.sources.files.clone(), text.clone(), name.clone());
+            let changed = on_disk(move || files.put(&put, &kept)).await?;
+            let known = api.report(&name);
+            let is_of_this = |it: &SourceReport| it.text.as_deref() == Some(&text);
+            if !changed && known.as_ref().is_some_and(is_of_this) {
+                return Ok(known);
+            }
+            api.ask(|done| Request::Reload { by, done }).await?;
+            let report = api.report(&name);
+            Ok(report.filter(is_of_this))
+        })
+        .await?;
+    let Some(report) = report else {
+        let detail = "the source is kept, and takes effect when the policies can be read";
+        return Err(ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail));
+    };
+    let faults: Vec<ItemFault> = report.all_faults().cloned().collect();
+    if !faults.iter().any(ItemFault::is_error) {
+        return Ok(Json(report).into_response());
+    }
+    let (name, state) = (&report.name, &report.state);
+    let detail = format!("source {name}: {state}: {}", first(&faults));
+    let problem = ProblemDetails::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
+    Err(problem.with_faults(faults))
+}
+
+pub(super) async fn delete(
+    Extract(api): Extract<Api>,
+    Extension(peer): Extension<Peer>,
+    Path(name): Path<String>,
+) -> Answer<Vec<SourceSummary>> {
+    api.may_change(&peer).await?;
+    let name = parse(&name)?;
+    api.change(peer, move |api, by| async move {
+        let (files, removed) = (api.state.sources.files.clone(), name.clone());
+        if !on_disk(move || files.remove(&removed)).await? {
+            return Err(no_such_source(&name));
+        }
+        api.ask(|done| Request::Reload { by, done }).await?;
+        Ok(Json(SourceSummary::all(&api.state.view().sources)))
+    })
+    .await
+}
+
+impl Api {
+    fn report(&self, name: &SourceName) -> Option<SourceReport> {
+        let view = self.state.view();
+        let report = view.sources.iter().find(|report| report.name == *name);
+        report.cloned()
+    }
+
+    /// Goes on to its end although whoever asked is gone: half of a change is none.
+    async fn change<T, C>(
+        &self,
+        peer: Peer,
+        change: impl FnOnce(Self, String) -> C,
+    ) -> Result<T, ProblemDetails>
+    where
+        T: Send + 'static,
+        C: Future<Output = Result<T, ProblemDetails>> + Send + 'static,
+    {
+        let changing = Arc::clone(&self.state.sources.changing);
+        let change = change(self.clone(), peer.to_string());
+        let changed = tokio::spawn(async move {
+            let _one_at_a_time = changing.lock().await;
+            change.await
+        });
+        let ended = changed.await;
+        ended.unwrap_or_else(|error| Err(internal(&error.to_string())))
+    }
+}
+
+async fn on_disk<T: Send + 'static, E: Error + Send + 'static>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, ProblemDetails> {
+    let done = spawn_blocking(work).await;
+    let done = done.map_err(|error| internal(&error.to_string()))?;
+    done.map_err(|error| {
+        let cause = error.source().map(|cause| format!(": {cause}"));
+        let cause = cause.unwrap_or_default();
+        internal(&format!("nothing was changed: {error}{cause}"))
+    })
+}
+
+fn parse(name: &str) -> Result<SourceName, ProblemDetails> {
+    name.parse().map_err(|malformed| {
+        let detail = format!("no source can have this name: {malformed}");
+        ProblemDetails::new(StatusCode::BAD_REQUEST, detail)
+    })
+}
+
+fn is_json(headers: &HeaderMap) -> Result<(), ProblemDetails> {
+    let Some(kind) = headers.get(header::CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let kind = String::from_utf8_lossy(kind.as_bytes()).to_lowercase();
+    let essence = kind.split(';').next().unwrap_or_default().trim();
+    if essence == "application/json" {
+        return Ok(());
+    }
+    let detail = format!("a source is application/json, and this is {essence:?}");
+    Err(ProblemDetails::new(
+        StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        detail,
+    ))
+}
+
+/// The first error in words, and that there are more.
+fn first(faults: &[ItemFault]) -> String {
+    let mut errors = faults.iter().filter(|fault| fault.is_error());
+    let first = errors.next().map(ToString::to_string).unwrap_or_default();
+    match errors.count() {
+        0 => first,
+        more => format!("{first} (and {more} more)"),
+    }
+}
+
+fn no_such_source(name: &SourceName) -> ProblemDetails {
+    let detail = format!("there is no source named {name}");
+    ProblemDetails::new(StatusCode::NOT_FOUND, detail)
+}
+
+fn internal(detail: &str) -> ProblemDetails {
+    ProblemDetails::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+}
