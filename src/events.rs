@@ -102,6 +102,11 @@ pub enum Cause {
         /// The source whose events were lost: `kernel`, `udev`, `rtnetlink` or `inotify`.
         source: &'static str,
     },
+    /// What another PF or its VFs have is not as it was.
+    OtherPf {
+        /// The PF that has changed.
+        pf: PciAddress,
+    },
     /// The time after which a failed step is tried again is over.
     Retry,
     /// A pause was ended, or its time is up.
@@ -217,6 +222,7 @@ impl Cause {
             Self::Allocation { .. } => "allocation",
             Self::VfioClosed { .. } | Self::VfioDeviceClosed { .. } => "vfio",
             Self::Overrun { .. } => "overrun",
+            Self::OtherPf { .. } => "other-pf",
             Self::Retry => "retry",
             Self::Resumed => "resumed",
             Self::Request { .. } => "request",
@@ -252,6 +258,7 @@ impl fmt::Display for Cause {
             Self::VfioClosed { group } => write!(f, "VFIO group {group} closed"),
             Self::VfioDeviceClosed { device } => write!(f, "VFIO device {device} closed"),
             Self::Overrun { source } => write!(f, "{source} events were lost"),
+            Self::OtherPf { pf } => write!(f, "change of the PF {pf}"),
             Self::Retry => f.write_str("retry"),
             Self::Resumed => f.write_str("a pause is over"),
             Self::Request { by } => write!(f, "request by {by}"),

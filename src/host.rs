@@ -8,7 +8,8 @@ pub mod netlink;
 pub mod sysfs;
 
 use crate::model::{
-    Action, Holder, HostSnapshot, MacAddress, Node, PciAddress, PfSnapshot, VfIndex, VfStatistics,
+    Action, Holder, HostSnapshot, MacAddress, Node, PciAddress, PfSnapshot, TakenAddresses,
+    VfIndex, VfStatistics,
 };
 pub use error::HostError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,6 +50,19 @@ pub trait Host: Send + Sync {
     /// none per VF.
     fn allocated(&self, _pf: &PfSnapshot) -> Result<BTreeMap<VfIndex, Holder>, HostError> {
         Ok(BTreeMap::new())
+    }
+
+    /// The addresses of all PFs but this one, and of their VFs. A PF that cannot be read is only
+    /// present: its trouble is not that of the others.
+    fn taken_addresses(&self, but: PciAddress) -> Result<TakenAddresses, HostError> {
+        let mut taken = TakenAddresses::default();
+        for pf in self.pfs()?.into_iter().filter(|pf| *pf != but) {
+            taken.note_present(pf);
+            if let Ok(Some(seen)) = self.observe(pf, Look::Plain) {
+                taken.note_pf(&seen);
+            }
+        }
+        Ok(taken)
     }
 
     /// What the PF with this interface has counted for its VFs; empty where it does not count.

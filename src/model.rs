@@ -18,6 +18,7 @@ pub mod lenient;
 pub mod name;
 pub mod problem;
 pub mod step_facts;
+pub mod taken_addresses;
 pub mod timestamp;
 pub mod vf;
 pub mod vf_index;
@@ -35,6 +36,7 @@ pub use name::{
 };
 pub use problem::{PfState, Problem, ProblemKind};
 pub use step_facts::{DependsOn, Part, StepFacts, Takes};
+pub use taken_addresses::{Function, TakenAddresses};
 pub use timestamp::Timestamp;
 pub use vf::{
     LinkState, Mtu, TxRate, VfAttribute, VfSetting, VfSettings, VfStatistics, Vlan, VlanProto,

@@ -8,6 +8,7 @@
     clippy::disallowed_macros
 )]
 
+mod address;
 pub mod blocked;
 mod count;
 mod in_use;
@@ -21,7 +22,7 @@ mod removal;
 mod stage;
 mod vf;
 
-use crate::model::{Holder, PfSnapshot, Step, VfIndex};
+use crate::model::{Holder, PfSnapshot, Step, TakenAddresses, VfIndex};
 use crate::policy::resolve::Resolution;
 use crate::report::{Pause, Problem, ProblemKind};
 pub use blocked::Blocked;
@@ -36,6 +37,8 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// The planner must know who uses the VFs before it can say more: look again with holders.
     pub needs_holders: bool,
+    /// The planner must know which addresses other PFs and their VFs have before it can say more.
+    pub needs_others: bool,
     /// VFs whose driver has made no netdev yet.
     pub without_netdev: BTreeSet<VfIndex>,
     /// VFs in use that the steps take away all the same, because somebody said so.
@@ -51,6 +54,8 @@ pub struct Input<'a> {
     pub resolution: &'a Resolution,
     pub pf: &'a PfSnapshot,
     pub owned: Option<&'a OwnedPf>,
+    /// The addresses of the other PFs and their VFs; `None` as long as nobody looked.
+    pub others: Option<&'a TakenAddresses>,
     /// Steps that failed and are not tried again as things are.
     pub blocked: &'a Blocked,
     /// The administrator's word that VFs in use may be taken away.
@@ -73,7 +78,7 @@ pub fn plan(input: &Input) -> Plan {
         Resolution::Desired(desired) if desired.is_kept() => kept::tell(input, desired, &mut plan),
         Resolution::Desired(desired) => drop(stage::plan(input, desired, &mut plan)),
     }
-    if plan.needs_holders {
+    if plan.needs_holders || plan.needs_others {
         plan.steps.clear();
         plan.taken.clear();
     }

@@ -4,13 +4,15 @@
 mod effect;
 
 use crate::host::{Host, HostError, Look};
-use crate::model::{Action, Binding, Node, PciAddress, Persistence, PfSnapshot, Step};
+use crate::model::{
+    Action, Binding, Node, PciAddress, Persistence, PfSnapshot, Step, TakenAddresses,
+};
 use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, resolve_held};
 use crate::report::{Pause, Performed, Problem};
-use effect::{comes_too_early, other_count, taken_by, without_effect};
+use effect::{comes_too_early, other_count, taken_by, with_met, without_effect};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -26,6 +28,10 @@ pub trait Ledger: Sync {
     fn is_lost(&self, pf: PciAddress) -> bool;
     /// Remembers it, before the step for which it is. `None` forgets the PF.
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>);
+    /// See `Memory::note_addresses`.
+    fn note_addresses(&self, but: PciAddress, taken: &mut TakenAddresses);
+    /// See `Memory::claim`.
+    fn claim(&self, pf: PciAddress, owned: OwnedPf, taken: &TakenAddresses) -> bool;
 }
 
 /// What is told while the pass runs, so that it can be watched and ended.
@@ -98,6 +104,7 @@ struct Round {
     pf: PfSnapshot,
     resolution: Resolution,
     plan: Plan,
+    others: Option<TakenAddresses>,
 }
 
 impl Pass<'_> {
@@ -121,7 +128,7 @@ impl Pass<'_> {
             };
             rounds += 1;
             if self.remember_untold(&done, &round.pf) {
-                round = self.plan(round.pf, &blocked);
+                round = self.plan(round.pf, round.others, &blocked);
             }
             for (step, error) in without_effect(&done, &tries, &round.plan) {
                 undone.insert(step.clone());
@@ -155,6 +162,7 @@ impl Pass<'_> {
                     pf,
                     resolution,
                     plan,
+                    ..
                 } = round;
                 break End::Seen {
                     pf: Box::new(pf),
@@ -193,21 +201,32 @@ impl Pass<'_> {
             }
             return Ok(None);
         };
-        let round = self.plan(pf, blocked);
-        if !round.plan.needs_holders {
-            return Ok(Some(round));
-        }
-        let seen = self.host.observe(address, Look::WithHolders)?;
-        Ok(seen.map(|mut pf| {
-            let holders = pf.holders.get_or_insert_default();
-            for (vf, by) in met.iter().filter(|(vf, _)| pf.vfs.contains_key(vf)) {
-                holders.entry(*vf).or_default().extend(by.iter().cloned());
+        let mut round = self.plan(pf, None, blocked);
+        // What is known once is not asked for again.
+        while round.plan.needs_holders || round.plan.needs_others {
+            let mut others = round.others;
+            if round.plan.needs_others {
+                others = Some(self.taken_addresses(address)?);
             }
-            self.plan(pf, blocked)
-        }))
+            let mut pf = round.pf;
+            if round.plan.needs_holders {
+                let Some(seen) = self.host.observe(address, Look::WithHolders)? else {
+                    return Ok(None);
+                };
+                pf = with_met(seen, met);
+            }
+            round = self.plan(pf, others, blocked);
+        }
+        Ok(Some(round))
     }
 
-    fn plan(&self, pf: PfSnapshot, blocked: &Blocked) -> Round {
+    fn taken_addresses(&self, but: PciAddress) -> Result<TakenAddresses, HostError> {
+        let mut taken = self.host.taken_addresses(but)?;
+        self.ledger.note_addresses(but, &mut taken);
+        Ok(taken)
+    }
+
+    fn plan(&self, pf: PfSnapshot, others: Option<TakenAddresses>, blocked: &Blocked) -> Round {
         let remembered = self.ledger.owned(pf.address);
         let hold = remembered.as_ref().and_then(|owned| owned.hold_on(&pf));
         let resolution = resolve_held(self.policies, self.node, &pf, hold);
@@ -229,6 +248,7 @@ impl Pass<'_> {
             resolution: &resolution,
             pf: &pf,
             owned: owned.as_ref(),
+            others: others.as_ref(),
             blocked,
             force: self.force,
             paused: self.paused,
@@ -238,6 +258,7 @@ impl Pass<'_> {
             pf,
             resolution,
             plan,
+            others,
         }
     }
 
@@ -247,7 +268,7 @@ impl Pass<'_> {
             let reason = format!("{step}: something keeps undoing it");
             blocked.give_up_for_now(step, reason, &round.pf);
         }
-        self.plan(round.pf, blocked)
+        self.plan(round.pf, round.others, blocked)
     }
 
     fn apply(
@@ -259,8 +280,8 @@ impl Pass<'_> {
         let remembered = self.ledger.owned(pf.address);
         let owned = owned::about_to_own(remembered.as_ref(), &round.resolution, pf, &round.plan);
         let owned = owned::held(owned, &round.resolution, self.node, pf);
-        if owned != remembered {
-            self.ledger.set_owned(pf.address, owned);
+        if owned != remembered && !self.own(owned, round) {
+            return (Vec::new(), Vec::new());
         }
         let (mut done, mut failed) = (Vec::new(), Vec::new());
         self.progress.planned(&round.plan.steps);
@@ -299,6 +320,18 @@ impl Pass<'_> {
             }
         }
         (done, failed)
+    }
+
+    /// False: an address is another's by now, and there is another plan to be made.
+    fn own(&self, owned: Option<OwnedPf>, round: &Round) -> bool {
+        let pf = round.pf.address;
+        match (owned, &round.others) {
+            (Some(owned), Some(others)) => self.ledger.claim(pf, owned, others),
+            (owned, _) => {
+                self.ledger.set_owned(pf, owned);
+                true
+            }
+        }
     }
 
     /// Of what a driver takes and does not tell nothing can be read back. Whether there was any.

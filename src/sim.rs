@@ -17,7 +17,8 @@ mod users;
 
 use crate::host::{Host, HostError, Look};
 use crate::model::{
-    Action, Errno, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, Step, VfIndex,
+    Action, Errno, Function, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, Step,
+    TakenAddresses, VfIndex, VfSetting,
 };
 pub use agent::SimAgent;
 pub use driver::{DriverModel, WhileDown};
@@ -52,6 +53,7 @@ struct State {
     releases: usize,
     attempts: Vec<Attempt>,
     violations: Vec<Violation>,
+    doubles: Vec<Double>,
 }
 
 /// An action that was asked for, and what became of it.
@@ -72,6 +74,15 @@ pub struct Violation {
     pub vf: VfIndex,
     /// The holders that it had.
     pub holders: BTreeSet<Holder>,
+}
+
+/// An address that was given to a VF while another function had it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Double {
+    /// The action that gave it.
+    pub action: Action,
+    /// Another function that had it.
+    pub holder: Function,
 }
 
 impl SimHost {
@@ -164,6 +175,11 @@ impl SimHost {
         self.state().violations.clone()
     }
 
+    /// Addresses that were given twice.
+    pub fn doubles(&self) -> Vec<Double> {
+        self.state().doubles.clone()
+    }
+
     fn apply_now(&self, action: &Action) -> Result<(), HostError> {
         let mut state = self.state();
         let effect = fault::strike(&mut state.faults, action);
@@ -181,6 +197,7 @@ impl SimHost {
         if effect == Some(Effect::Vanish) {
             state.pfs.remove(&action.pf);
         }
+        let double = double_of(&state.pfs, action);
         let Some(pf) = state.pfs.get_mut(&action.pf) else {
             return Err(step::gone(&action.pf));
         };
@@ -208,6 +225,9 @@ impl SimHost {
         let result = pf.apply(&action.step, &mut state.around);
         if matches!(result, Ok(()) | Err(HostError::NoEffect { .. })) {
             state.violations.extend(violations);
+        }
+        if result.is_ok() {
+            state.doubles.extend(double);
         }
         match effect {
             Some(Effect::DoAndFail(errno)) => Err(as_error(pf, &action.step, errno)),
@@ -251,6 +271,19 @@ impl Host for SimHost {
         }))
     }
 
+    fn taken_addresses(&self, but: PciAddress) -> Result<TakenAddresses, HostError> {
+        let mut state = self.state();
+        fault::look(&mut state.looks, None, &"the PCI devices")?;
+        let mut taken = TakenAddresses::default();
+        for (&pf, sim) in state.pfs.iter().filter(|(pf, _)| **pf != but) {
+            taken.note_present(pf);
+            if !state.blind.contains_key(&pf) {
+                taken.note_pf(&sim.observed(false));
+            }
+        }
+        Ok(taken)
+    }
+
     fn apply(&self, action: &Action) -> Result<(), HostError> {
         let result = self.apply_now(action);
         self.state().attempts.push(Attempt {
@@ -278,6 +311,28 @@ fn as_error(pf: &SimPf, step: &Step, errno: Errno) -> HostError {
         Errno::NODEV => step::gone(&pf.snapshot.address),
         errno => step::refused(step, errno),
     }
+}
+
+fn double_of(pfs: &BTreeMap<PciAddress, SimPf>, action: &Action) -> Option<Double> {
+    let Step::SetVf {
+        vf,
+        setting: VfSetting::Mac(mac),
+        ..
+    } = action.step
+    else {
+        return None;
+    };
+    let mut taken = TakenAddresses::default();
+    for (&pf, sim) in pfs {
+        let mut seen = sim.snapshot.clone();
+        if pf == action.pf {
+            seen.vfs.remove(&vf);
+        }
+        taken.note_pf(&seen);
+    }
+    let holder = taken.holder(mac)?.clone();
+    let action = action.clone();
+    Some(Double { action, holder })
 }
 
 /// As the kernel's host sees who has a VFIO group open: right before it is too late.

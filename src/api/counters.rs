@@ -124,6 +124,7 @@ pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
         ProblemKind::DisruptionForbidden => "disruption_forbidden",
         ProblemKind::NoLongerMatches => "no_longer_matches",
         ProblemKind::TooManyVfs => "too_many_vfs",
+        ProblemKind::AddressTaken => "address_taken",
         ProblemKind::NoDriver => "no_driver",
         ProblemKind::ShortVfList => "short_vf_list",
         ProblemKind::Unsupported => "unsupported",

@@ -176,6 +176,7 @@ pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) {
         | ProblemKind::DisruptionForbidden
         | ProblemKind::NoLongerMatches
         | ProblemKind::TooManyVfs
+        | ProblemKind::AddressTaken
         | ProblemKind::ShortVfList
         | ProblemKind::Unsupported => entry!(warn, id::REFUSED),
     }

@@ -1,7 +1,7 @@
 //! The pass's memory: the state file, and beside it a mark for udev's rules on every PF that is ours.
 
 use crate::file::{self, FileError};
-use crate::model::PciAddress;
+use crate::model::{PciAddress, TakenAddresses};
 use crate::plan::OwnedPf;
 use crate::reconcile::Ledger;
 use crate::state::Store;
@@ -118,6 +118,19 @@ impl Ledger for StateLedger {
 
     fn is_lost(&self, pf: PciAddress) -> bool {
         self.lost.load(Ordering::Relaxed) || self.store.memory().is_in_doubt(pf)
+    }
+
+    fn note_addresses(&self, but: PciAddress, taken: &mut TakenAddresses) {
+        self.store.memory().note_addresses(but, taken);
+    }
+
+    fn claim(&self, pf: PciAddress, owned: OwnedPf, taken: &TakenAddresses) -> bool {
+        let mut is_ours = false;
+        drop((self.store).note(|memory| is_ours = memory.claim(pf, owned, taken)));
+        if is_ours {
+            drop(self.mark(pf));
+        }
+        is_ours
     }
 
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>) {

@@ -6,6 +6,7 @@ use super::seen::{could_not_look, saw};
 use super::slot::{Retry, Slot, Waiting, tell_done};
 use super::value::Daemon;
 use super::{job, journal};
+use crate::events::Cause;
 use crate::model::{Holder, PciAddress, VfIndex};
 use crate::reconcile::{End, Outcome};
 use crate::report::{Happening, Pause, ProblemKind, Seen, TakenVf};
@@ -96,6 +97,7 @@ pub(super) fn on_pass(
         return;
     }
     let is_wish = running.cause.is_wish();
+    let has_acted = !outcome.performed.is_empty();
     let is_new = match outcome.end {
         End::Gone => {
             forget(daemon, pf);
@@ -136,6 +138,9 @@ pub(super) fn on_pass(
             )
         }
     };
+    if is_new || has_acted {
+        look_for_free_addresses(daemon, pf);
+    }
     note_first_pass(daemon, pf);
     let tell = running.tell;
     let tell_all = move || {
@@ -165,6 +170,19 @@ pub(super) fn on_pass(
         publish(daemon);
     }
     daemon.has_news = true;
+}
+
+/// A VF goes without its address as long as a function of another PF has it.
+fn look_for_free_addresses(daemon: &mut Daemon, changed: PciAddress) {
+    let lacks = |slot: &Slot| {
+        let mut problems = slot.seen.iter().flat_map(|seen| &seen.problems);
+        problems.any(|it| it.kind == ProblemKind::AddressTaken)
+    };
+    let lacking = daemon.slots.iter().filter(|(_, slot)| lacks(slot));
+    let others = lacking.map(|(&pf, _)| pf).filter(|pf| *pf != changed);
+    for pf in others.collect::<Vec<_>>() {
+        ask(daemon, pf, Waiting::new(Cause::OtherPf { pf: changed }));
+    }
 }
 
 fn forget(daemon: &mut Daemon, pf: PciAddress) {

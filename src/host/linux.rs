@@ -18,8 +18,8 @@ use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError, QueueD
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
 use crate::model::{
-    Action, DriverName, Holder, Node, PciAddress, PfSnapshot, VfIndex, VfInterface, VfSetting,
-    VfStatistics,
+    Action, DriverName, Holder, Node, PciAddress, PfSnapshot, TakenAddresses, VfIndex, VfInterface,
+    VfSetting, VfStatistics,
 };
 pub use others::OtherDevice;
 use std::collections::{BTreeMap, BTreeSet};
@@ -128,6 +128,11 @@ impl Host for LinuxHost {
 
     fn allocated(&self, pf: &PfSnapshot) -> Result<BTreeMap<VfIndex, Holder>, HostError> {
         holders::allocated(&self.tree, pf)
+    }
+
+    fn taken_addresses(&self, but: PciAddress) -> Result<TakenAddresses, HostError> {
+        netlink::with_kept(|links| observe::taken_addresses(&self.tree, links, but))
+            .map_err(|error| error.while_doing("opening netlink".to_owned()))?
     }
 
     fn vf_statistics(&self, interface: u32) -> Result<BTreeMap<VfIndex, VfStatistics>, HostError> {

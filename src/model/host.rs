@@ -128,6 +128,12 @@ impl PfSnapshot {
         interface.is_some_and(|interface| interface.index == index && interface.up)
     }
 
+    /// See `PfInterface::known_mac`.
+    pub fn known_mac(&self) -> Option<MacAddress> {
+        let mac = self.interface.as_ref().map(PfInterface::known_mac);
+        mac.filter(|mac| *mac != MacAddress::ZERO)
+    }
+
     /// `None` where the PF has none, or its interface is out of sight.
     pub fn permanent_mac(&self) -> Option<MacAddress> {
         let mac = self.interface.as_ref().map(|nic| nic.permanent_mac);
@@ -150,8 +156,12 @@ pub struct PfInterface {
     pub other_ports: BTreeSet<String>,
     /// False until udev's rules ran: the interface may still get another name.
     pub name_is_final: bool,
-    /// `IFLA_PERM_ADDRESS`; the present address where the driver tells none. Zero: neither is known.
+    /// `IFLA_PERM_ADDRESS`: what the hardware came with; zero where the driver tells none, as of a NIC
+    /// that makes one up.
     pub permanent_mac: MacAddress,
+    /// `IFLA_ADDRESS`: the present one, which is the bond's on each port of a bond.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mac: Option<MacAddress>,
     /// In bytes.
     pub mtu: Mtu,
     /// `IFF_UP`: set up by an administrator.
@@ -168,6 +178,12 @@ impl PfInterface {
     /// By which the function goes besides the interface's own name.
     pub fn other_names(&self) -> impl Iterator<Item = &String> {
         self.altnames.iter().chain(&self.other_ports)
+    }
+
+    /// By which people know it: the permanent address, else the present one.
+    pub fn known_mac(&self) -> MacAddress {
+        let permanent = Some(self.permanent_mac).filter(|mac| *mac != MacAddress::ZERO);
+        permanent.or(self.mac).unwrap_or(MacAddress::ZERO)
     }
 
     /// Whether `name` is the interface's name, one of its altnames, or a name of another port.

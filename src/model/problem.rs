@@ -91,6 +91,8 @@ pub enum ProblemKind {
     NoLongerMatches,
     /// More VFs are wanted than the device offers.
     TooManyVfs,
+    /// Another function has the address that a VF is to have.
+    AddressTaken,
     /// The kernel's list of VFs is shorter than it announces: nothing is repaired from it.
     ShortVfList,
     /// The PF has no driver bound.
@@ -116,6 +118,7 @@ impl ProblemKind {
             | Self::DisruptionForbidden
             | Self::NoLongerMatches
             | Self::TooManyVfs
+            | Self::AddressTaken
             | Self::ShortVfList => PfState::Refused,
             Self::NoDriver | Self::Awaits => PfState::Changing,
             // All that the driver can do is done.

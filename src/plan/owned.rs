@@ -1,6 +1,7 @@
 //! What we own: which PFs we configured, what we set there, and what was there before.
 
 mod before;
+mod claims;
 
 use super::Plan;
 use crate::model::{
@@ -176,7 +177,7 @@ pub fn still_owned(
         let wanted = desired.and_then(|desired| desired.vfs.get(index));
         pf.vfs.get(index).is_some_and(|vf| {
             mine.settings.retain(|&attribute, before| {
-                let asked = wanted.is_some_and(|wanted| wanted.settings.get(attribute).is_some());
+                let asked = wanted.is_some_and(|wanted| wanted.asks_for(attribute));
                 let back = value_before(attribute, *before);
                 let is = vf.settings.get(attribute);
                 // What the driver never tells could not be seen to go back either. Without the PF's

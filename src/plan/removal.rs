@@ -1,8 +1,11 @@
 //! A PF that we configured and no policy names any more: undo what is ours, and only that.
 
+use super::address::{self, Targets, Verdict};
 use super::owned::{OwnedPf, OwnedVf};
 use super::{Input, Plan, count, in_use};
-use crate::model::{BindTarget, Mtu, PfSnapshot, Step, VfAttribute, VfIndex, VfSnapshot};
+use crate::model::{
+    BindTarget, MacAddress, Mtu, PfSnapshot, Step, VfAttribute, VfIndex, VfSetting, VfSnapshot,
+};
 use crate::policy::{Disruption, OnRemoval};
 use crate::report::ProblemKind;
 
@@ -32,10 +35,15 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
         plan.unknown_vfs(pf);
         return;
     }
-    for (&index, owned_vf) in &owned.vfs {
-        if let Some(vf) = pf.vfs.get(&index) {
-            undo_vf(input, index, owned_vf, vf, plan);
-        }
+    let vfs = || {
+        let seen = |index| pf.vfs.get(index);
+        (owned.vfs.iter()).filter_map(move |(index, mine)| Some((*index, mine, seen(index)?)))
+    };
+    let targets = vfs().filter_map(|(index, mine, vf)| Some((index, former_address(mine, vf)?)));
+    let targets: Targets = targets.collect();
+    let mut verdicts = address::judge(input, &targets, plan);
+    for (index, mine, vf) in vfs() {
+        undo_vf(input, index, mine, vf, verdicts.remove(&index), plan);
     }
     if let (Some(before), Some(interface)) = (owned.mtu_before, &pf.interface) {
         count::set_mtu(plan, interface.index, interface.mtu, before);
@@ -56,16 +64,45 @@ fn set_down(pf: &PfSnapshot, owned: &OwnedPf, plan: &mut Plan) {
     }
 }
 
-fn undo_vf(input: &Input, index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan: &mut Plan) {
+fn former_address(owned: &OwnedVf, vf: &VfSnapshot) -> Option<MacAddress> {
+    let VfSetting::Mac(before) = owned.undo(VfAttribute::Mac, vf)? else {
+        return None;
+    };
+    let is = vf.settings.mac?;
+    (is != before).then_some(before)
+}
+
+fn undo_vf(
+    input: &Input,
+    index: VfIndex,
+    owned: &OwnedVf,
+    vf: &VfSnapshot,
+    verdict: Option<Verdict>,
+    plan: &mut Plan,
+) {
     let interface = input.pf.interface.as_ref().map(|interface| interface.index);
     let before = owned.settings.keys().filter_map(|&attribute| {
         let value = owned.undo(attribute, vf)?;
         let is = vf.settings.get(attribute)?;
         (!input.pf.is_same(value, is)).then_some(value)
     });
-    let settings: Vec<_> = before.collect();
+    let mut settings: Vec<_> = before.collect();
+    let is_denied = matches!(verdict, Some(Verdict::Denied(_)));
+    let is_address = |setting: &VfSetting| setting.attribute() == VfAttribute::Mac;
+    match verdict {
+        None => {}
+        Some(Verdict::Denied(problem)) => {
+            settings.retain(|setting| !is_address(setting));
+            plan.problems.push(*problem);
+        }
+        Some(Verdict::GivesUp) => {
+            let addresses = settings.iter_mut().filter(|setting| is_address(setting));
+            addresses.for_each(|address| *address = VfSetting::Mac(MacAddress::ZERO));
+        }
+    }
     // Its netdev takes another address when its driver probes.
-    let readdress = owned.settings.contains_key(&VfAttribute::Mac)
+    let readdress = !is_denied
+        && owned.settings.contains_key(&VfAttribute::Mac)
         && (vf.interface.as_ref()).is_some_and(|interface| Some(interface.mac) == owned.mac);
     let of_others = vf.driver_override.is_some() && !owned.driver;
     let driver = owned.driver && (vf.driver_override.is_some() || vf.driver.is_none());

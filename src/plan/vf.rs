@@ -1,5 +1,6 @@
 //! Single VFs: attributes through the PF, driver, the MTU of their own netdev.
 
+use super::address::{self, Targets, Verdict};
 use super::owned::OwnedVf;
 use super::{Capability, Input, Plan, count, in_use};
 use crate::model::{
@@ -13,19 +14,25 @@ use std::collections::BTreeSet;
 use std::fmt::Display;
 
 pub(super) fn plan_vfs(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
-    for (&index, snapshot) in &input.pf.vfs {
-        let Some(wanted) = desired.vfs.get(&index) else {
-            continue;
-        };
-        let vf = Vf {
-            input,
-            desired,
-            index,
-            wanted,
-            snapshot,
-            owned: owned_vf(input, index),
-        };
-        vf.plan(plan);
+    let vfs = || {
+        let wanted = |index| desired.vfs.get(&index);
+        let each = input.pf.vfs.iter();
+        each.filter_map(move |(&index, snapshot)| {
+            Some(Vf {
+                input,
+                desired,
+                index,
+                wanted: wanted(index)?,
+                snapshot,
+                owned: owned_vf(input, index),
+            })
+        })
+    };
+    let targets = vfs().filter_map(|vf| Some((vf.index, vf.new_address()?)));
+    let targets: Targets = targets.collect();
+    let mut verdicts = address::judge(input, &targets, plan);
+    for vf in vfs() {
+        vf.plan(verdicts.remove(&vf.index), plan);
     }
 }
 
@@ -43,9 +50,9 @@ struct Vf<'a> {
 }
 
 impl Vf<'_> {
-    fn plan(&self, plan: &mut Plan) {
+    fn plan(&self, verdict: Option<Verdict>, plan: &mut Plan) {
         let mut mine = Plan::default();
-        let mut settings = self.settings(&mut mine);
+        let mut settings = self.settings(verdict, &mut mine);
         let new_mac = settings.iter().any(|&setting| self.is_new_mac(setting));
         let others = self.is_of_others();
         let bind = self.bind(new_mac).filter(|_| others.is_none());
@@ -143,18 +150,41 @@ impl Vf<'_> {
     }
 
     /// What differs and can be set through the PF, in order.
-    fn settings(&self, plan: &mut Plan) -> Vec<VfSetting> {
-        VfAttribute::ALL
+    fn settings(&self, verdict: Option<Verdict>, plan: &mut Plan) -> Vec<VfSetting> {
+        let mut settings: Vec<_> = VfAttribute::ALL
             .into_iter()
-            .filter_map(|attribute| {
-                let is = self.snapshot.settings.get(attribute);
-                let undo = || is.and_then(|_| self.undo(attribute));
-                let wanted = self.wanted.settings.get(attribute).or_else(undo)?;
-                (!self.is_so(wanted)).then_some(wanted)
-            })
+            .filter_map(|attribute| self.differs(attribute))
             .filter_map(|setting| self.possible(setting, plan))
             .filter(|&setting| !self.is_so(setting))
-            .collect()
+            .collect();
+        if self.wanted.lacks_mac && self.input.pf.interface.is_some() {
+            let reason = "mac = \"stable\" gives no address, because the PF has no permanent one";
+            plan.problem(ProblemKind::Unsupported, reason);
+        }
+        let address = |it: &VfSetting| it.attribute() == VfAttribute::Mac;
+        if let (Some(verdict), Some(at)) = (verdict, settings.iter().position(address)) {
+            settings.remove(at);
+            match verdict {
+                Verdict::Denied(problem) => plan.problems.push(*problem),
+                Verdict::GivesUp => settings.insert(at, VfSetting::Mac(MacAddress::ZERO)),
+            }
+        }
+        settings
+    }
+
+    /// The value that an attribute has not and is to have.
+    fn differs(&self, attribute: VfAttribute) -> Option<VfSetting> {
+        let is = self.snapshot.settings.get(attribute);
+        let undo = || is.and_then(|_| self.undo(attribute));
+        let wanted = self.wanted.settings.get(attribute).or_else(undo)?;
+        (!self.is_so(wanted)).then_some(wanted)
+    }
+
+    fn new_address(&self) -> Option<MacAddress> {
+        match self.differs(VfAttribute::Mac) {
+            Some(VfSetting::Mac(mac)) => Some(mac),
+            _ => None,
+        }
     }
 
     /// As the driver tells it; of what it does not tell, as it was set.
@@ -168,6 +198,9 @@ impl Vf<'_> {
 
     /// The value to go back to, for an attribute that we set and no policy wants any more.
     fn undo(&self, attribute: VfAttribute) -> Option<VfSetting> {
+        if self.wanted.asks_for(attribute) {
+            return None;
+        }
         self.owned?.undo(attribute, self.snapshot)
     }
 

@@ -1,5 +1,6 @@
 //! What is allowed, and most likely not meant: seen over all files together, and on a host.
 
+mod addresses;
 mod pools;
 
 use super::diagnostic::{Diagnostic, SourceText};
@@ -29,6 +30,10 @@ pub fn advise(loaded: &Loaded, host: Option<&HostSnapshot>) -> Vec<Diagnostic> {
         places.warning(weak, |spans| &spans.name, message, why)
     }));
     let told: BTreeSet<&PolicyName> = shadowed.iter().map(|(weak, _)| &weak.name).collect();
+    advice.extend(addresses::written_twice(&loaded.set, &told, &places));
+    if let Some(host) = host {
+        advice.extend(addresses::on_host(&loaded.set, host, &places));
+    }
     for pf in host.iter().flat_map(|host| host.pfs.values()) {
         let node = host.map(|host| &host.node).cloned().unwrap_or_default();
         if let Resolution::Desired(desired) = resolve(&loaded.set, &node, pf) {
@@ -102,6 +107,12 @@ fn shadowed_everywhere(set: &PolicySet) -> Vec<(&Policy, &Policy)> {
     };
     let pair = |(at, weak)| Some((weak, stronger((at, weak))?));
     enabled().filter_map(pair).collect()
+}
+
+/// Whether both may hold on one node.
+fn meet(one: &Policy, other: &Policy) -> bool {
+    let everywhere = NodeMatch::default();
+    one.node == other.node || [&one.node, &other.node].contains(&&everywhere)
 }
 
 /// Equal matches have equal shares in their names.

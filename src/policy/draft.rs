@@ -62,7 +62,7 @@ table! {
         exclude_topology: Boolean,
         /// The VF may read the RSS table and key of the PF
         query_rss: Boolean,
-        /// `"stable"` is made from the PF's permanent address and the VF's index
+        /// `"stable"` is made from the PF's permanent address and the VF's index; see below
         mac: MacOfAll,
         /// What happens to the PF when no policy matches it any more
         on_removal: OneOf<OnRemoval>,
@@ -89,7 +89,7 @@ table! {
         pci_address: Many<Parsed<PciAddress>>,
         /// Any name of the interface, altnames too. `ens1f0#0-3` is a name and `vfs = "0-3"`; of several that match a PF all shares hold
         pf_name: Many<PfName>,
-        /// The permanent address
+        /// The permanent address; of a PF without one its present address
         mac: Many<Unicast>,
         /// The PF's driver
         driver: Many<Parsed<DriverName>>,

@@ -2,10 +2,12 @@
 
 use super::check::{Content, Read, check};
 use super::diagnostic::Diagnostic;
-use super::draft::Draft;
+use super::draft::{Draft, PolicyDraft};
 use super::reader::{Document, KeyPath, Part, Span, schema_of};
 use super::{Network, Origin, Policy};
+use crate::model::VfIndex;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What a file says, in its order. Names are unique.
@@ -31,6 +33,8 @@ pub(crate) struct ItemSpans {
     pub(crate) exclude_topology: Span,
     pub(crate) num_vfs: Span,
     pub(crate) vfs: Span,
+    /// The addresses of single VFs.
+    pub(crate) macs: BTreeMap<VfIndex, Span>,
 }
 
 impl ItemSpans {
@@ -44,6 +48,21 @@ impl ItemSpans {
             exclude_topology: span("exclude_topology"),
             num_vfs: span("num_vfs"),
             vfs: span("vfs"),
+            macs: BTreeMap::new(),
+        }
+    }
+
+    /// Of a policy with the single VFs of this draft.
+    fn of_policy(document: &Document<'_>, index: usize, draft: &PolicyDraft) -> Self {
+        let item = KeyPath::default().then("policy").then(index);
+        let vfs = draft.vf.get().into_iter().flatten();
+        let macs = vfs.filter_map(|(at, vf)| {
+            let mac = item.then("vf").then(*at).then("mac");
+            Some((vf.index.cloned()?, document.span(&mac, Part::Value)))
+        });
+        Self {
+            macs: macs.collect(),
+            ..Self::of(document, "policy", index)
         }
     }
 }
@@ -56,6 +75,9 @@ pub fn parse(path: &Path, text: &str) -> Result<FileContent, Vec<Diagnostic>> {
         file: path.to_owned(),
         line: document.line_number(item),
     };
+    let drafts = draft.policy.get().into_iter().flatten();
+    let policy_spans = drafts.map(|(index, it)| ItemSpans::of_policy(&document, *index, it));
+    let policy_spans = policy_spans.collect();
     let content = check(Read { draft, faults }, origin);
     let content = content.map_err(|faults| document.diagnostics(faults))?;
     let Content {
@@ -64,15 +86,11 @@ pub fn parse(path: &Path, text: &str) -> Result<FileContent, Vec<Diagnostic>> {
         warnings,
     } = content;
     // Of a file without errors every item is there.
-    let spans = |kind: &'static str, count: usize| {
-        let indices = 0..count;
-        indices
-            .map(|index| ItemSpans::of(&document, kind, index))
-            .collect()
-    };
+    let networks_in_order = 0..networks.len();
+    let network_spans = networks_in_order.map(|index| ItemSpans::of(&document, "network", index));
     Ok(FileContent {
-        policy_spans: spans("policy", policies.len()),
-        network_spans: spans("network", networks.len()),
+        policy_spans,
+        network_spans: network_spans.collect(),
         policies,
         networks,
         warnings: document.diagnostics(warnings),

@@ -7,7 +7,7 @@ use super::stable_mac::stable_mac;
 use super::{DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, Origin, Policy, PolicySet};
 use crate::model::{
     DriverName, Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix,
-    VfIndex, VfRange, VfSettings, VfSnapshot,
+    VfAttribute, VfIndex, VfRange, VfSettings, VfSnapshot,
 };
 pub use hold::{HeldInterface, Hold, Lapsed};
 pub use matching::{KeyMatch, Match, explain, holds_on};
@@ -112,6 +112,9 @@ pub struct DesiredVf {
     pub mtu: Option<Mtu>,
     /// Its attributes, with those of `[[policy.vf]]`. What is not set is left as it is.
     pub settings: VfSettings,
+    /// `mac = "stable"`, and the PF has no permanent address to make one from: what the VF has stays.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lacks_mac: bool,
 }
 
 impl Resolution {
@@ -175,6 +178,12 @@ pub enum Lack {
 }
 
 impl DesiredVf {
+    /// Whether a policy has a say in the attribute: what the VF has of it is not undone.
+    pub fn asks_for(&self, attribute: VfAttribute) -> bool {
+        let is_kept = self.lacks_mac && attribute == VfAttribute::Mac;
+        is_kept || self.settings.get(attribute).is_some()
+    }
+
     /// Whether a VF can be used for what it is meant for. Attributes may still differ from the
     /// policy: a driver that lacks one must not take the VF away from everybody.
     pub fn is_ready(&self, vf: &VfSnapshot) -> bool {
@@ -364,6 +373,7 @@ fn desired_vf(
             names_driver: false,
             mtu: None,
             settings,
+            lacks_mac: false,
         };
     };
     let special = policy.overrides.get(&vf);
@@ -371,10 +381,9 @@ fn desired_vf(
     for setting in special.iter().flat_map(|special| special.settings.iter()) {
         settings.set(setting);
     }
-    settings.mac = match special
-        .and_then(|special| special.mac)
-        .unwrap_or(policy.mac)
-    {
+    let choice = special.and_then(|special| special.mac);
+    let choice = choice.unwrap_or(policy.mac);
+    settings.mac = match choice {
         MacChoice::Kernel => None,
         MacChoice::Stable => pf.permanent_mac().map(|mac| stable_mac(mac, vf)),
         MacChoice::Fixed(mac) => Some(mac),
@@ -384,6 +393,7 @@ fn desired_vf(
         device_type: policy.device_type.clone(),
         names_driver: policy.names_driver,
         mtu: policy.mtu,
+        lacks_mac: choice == MacChoice::Stable && settings.mac.is_none(),
         settings,
     }
 }

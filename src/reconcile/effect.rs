@@ -99,3 +99,12 @@ pub(super) fn other_count(
         (again, HostError::NoEffect { what, found })
     })
 }
+
+/// With who was in the way of a step, of those that a look does not show.
+pub(super) fn with_met(mut pf: PfSnapshot, met: &Taken) -> PfSnapshot {
+    let holders = pf.holders.get_or_insert_default();
+    for (vf, by) in met.iter().filter(|(vf, _)| pf.vfs.contains_key(vf)) {
+        holders.entry(*vf).or_default().extend(by.iter().cloned());
+    }
+    pf
+}

@@ -1,5 +1,6 @@
 //! Whole passes over a simulated host.
 
+mod addresses;
 mod crash;
 mod creation;
 mod failure;
@@ -15,7 +16,7 @@ use crate::model::{
     DriverName, Holder, LinkState, MacAddress, Mtu, TxRate, VfAttribute, VfIndex, VfSetting,
     VfSnapshot, Vlan,
 };
-use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, Policy};
+use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, Policy, VfOverride};
 use crate::report::ProblemKind;
 use crate::sim::{DriverModel, SimAgent, SimHost, SimPf, sample};
 
@@ -43,6 +44,21 @@ fn dataplane(policy: &mut Policy) {
     policy.settings.trust = Some(true);
     policy.settings.spoof_check = Some(false);
     policy.settings.vlan = Some(vlan(100));
+}
+
+fn written_mac(vf: u16) -> MacAddress {
+    let [high, low] = vf.to_be_bytes();
+    MacAddress([2, 0, 0, 0, high, low])
+}
+
+/// One address for one VF.
+fn write(policy: &mut Policy, vf: u16, mac: MacAddress) {
+    let special: &mut VfOverride = policy.overrides.entry(VfIndex(vf)).or_default();
+    special.mac = Some(MacChoice::Fixed(mac));
+}
+
+fn readdress(policy: &mut Policy) {
+    (0..8).for_each(|vf| write(policy, vf, written_mac(vf)));
 }
 
 fn count(count: u16) -> impl FnOnce(&mut Policy) {

@@ -63,6 +63,7 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
             altnames: BTreeSet::from([format!("enp{bus}s0f0")]),
             name_is_final: true,
             permanent_mac: mac,
+            mac: Some(mac),
             mtu: Mtu::ETHERNET,
             up: true,
             carrier: true,
@@ -135,6 +136,7 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
         let claim = claims.iter().position(covers);
         let device_type = claim.map(|claim| claims[claim].device_type.clone());
         let wanted = DesiredVf {
+            lacks_mac: false,
             claim,
             device_type: device_type.unwrap_or_default(),
             names_driver: false,

@@ -2,8 +2,8 @@
 
 use super::{MANAGER, MANAGER_LABEL, View, object, pretty};
 use crate::model::{
-    DriverName, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId, PfSnapshot, VfIndex,
-    VfSnapshot,
+    DriverName, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId, PfInterface,
+    PfSnapshot, VfIndex, VfSnapshot,
 };
 use crate::policy::DeviceType;
 use crate::policy::resolve::{Claim, DesiredPf, Resolution};
@@ -176,7 +176,7 @@ fn status_interface<'a>(pf: &'a PfSnapshot, desired: Option<&DesiredPf>) -> Stat
         link_admin_state: interface.map(|it| up_down(it.up)),
         link_speed: interface.and_then(|it| Some(format!("{} Mb/s", it.speed?))),
         link_type: interface.map(|it| link_type(it.link_type)),
-        mac: interface.map(|it| it.permanent_mac),
+        mac: interface.map(PfInterface::known_mac),
         mtu: interface.map(|it| it.mtu),
         name: interface.map(|it| &it.name),
         num_vfs: pf.num_vfs,

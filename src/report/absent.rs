@@ -70,7 +70,7 @@ impl Present<'_> {
         match name {
             PfName::Address(address) => self.addresses.contains(address),
             PfName::Interface(name) => interfaces.any(|it| it.goes_by(name)),
-            PfName::Mac(mac) => interfaces.any(|it| it.permanent_mac == *mac),
+            PfName::Mac(mac) => interfaces.any(|it| it.known_mac() == *mac),
         }
     }
 }

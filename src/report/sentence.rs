@@ -237,6 +237,7 @@ pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
         | ProblemKind::DisruptionForbidden
         | ProblemKind::NoLongerMatches
         | ProblemKind::TooManyVfs
+        | ProblemKind::AddressTaken
         | ProblemKind::ShortVfList => "refused",
         ProblemKind::Unsupported => "limited",
         ProblemKind::PfDown => "down",

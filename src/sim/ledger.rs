@@ -1,7 +1,7 @@
 //! What a pass needs besides a host: a memory that is not on disk, and an observer.
 
 use crate::host::HostError;
-use crate::model::{PciAddress, Step};
+use crate::model::{PciAddress, Step, TakenAddresses};
 use crate::plan::{Memory, OwnedPf};
 use crate::reconcile::{Ledger, Progress};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -61,6 +61,14 @@ impl Ledger for MemoryLedger {
 
     fn is_lost(&self, pf: PciAddress) -> bool {
         self.lost || self.lock().is_in_doubt(pf)
+    }
+
+    fn note_addresses(&self, but: PciAddress, taken: &mut TakenAddresses) {
+        self.lock().note_addresses(but, taken);
+    }
+
+    fn claim(&self, pf: PciAddress, owned: OwnedPf, taken: &TakenAddresses) -> bool {
+        self.write().claim(pf, owned, taken)
     }
 
     fn set_owned(&self, pf: PciAddress, owned: Option<OwnedPf>) {

@@ -83,7 +83,7 @@ fn status(pf: &PfSnapshot) -> ResourceStatus {
         name: text(interface.map(|it| it.name.to_string())),
         mtu: interface.map_or(0, |it| it.mtu.get()),
         num_vfs: u32::from(pf.num_vfs),
-        mac: text(interface.map(|it| it.permanent_mac.to_string())),
+        mac: text(interface.map(|it| it.known_mac().to_string())),
         vendor: pf.vendor.to_string(),
         driver: driver(pf.driver.as_ref()),
         device: pf.address.to_string(),

@@ -18,6 +18,12 @@ pub(crate) fn nobody_lost_a_vf(run: &Run) -> Checked {
     Ok(())
 }
 
+/// Nor is a VF given the address of its PF, or of another PF.
+pub(crate) fn no_address_was_given_twice(run: &Run) -> Checked {
+    prop_assert_eq!(run.agent.host.doubles(), []);
+    Ok(())
+}
+
 pub(crate) fn another_pass_does_nothing(run: &mut Run) -> Checked {
     run.agent.host.take_attempts();
     let writes = run.agent.ledger.writes();
@@ -86,6 +92,9 @@ fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, Str
             continue;
         }
         if let Some(wanted) = desired.vfs.get(&index) {
+            if wanted.lacks_mac && pf.interface.is_some() {
+                missing.push((Some(index), "a stable address".to_owned()));
+            }
             let of_vf = vf_mismatches(pf, vf, wanted, desired.driver_autoprobe);
             missing.extend(of_vf.into_iter().map(|what| (Some(index), what)));
         }

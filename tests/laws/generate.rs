@@ -29,6 +29,7 @@ fn nic(slot: usize) -> impl Strategy<Value = Nic> {
             Nic {
                 slot,
                 driver,
+                address: mac(slot, driver),
                 busy_after_creation,
                 cable,
                 autoprobe,

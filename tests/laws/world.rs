@@ -53,6 +53,8 @@ fn fields(policy: &Policy) -> Vec<String> {
 pub(crate) struct Nic {
     pub(crate) slot: usize,
     pub(crate) driver: &'static str,
+    /// The permanent one; zero is none.
+    pub(crate) address: MacAddress,
     pub(crate) busy_after_creation: u32,
     pub(crate) cable: Option<u32>,
     pub(crate) autoprobe: bool,
@@ -69,6 +71,7 @@ impl fmt::Debug for Nic {
         let Self {
             slot,
             driver,
+            address,
             busy_after_creation,
             cable,
             autoprobe,
@@ -79,7 +82,7 @@ impl fmt::Debug for Nic {
         } = self;
         write!(
             f,
-            "slot {slot}: {driver}, busy {busy_after_creation}, cable {cable:?}, "
+            "slot {slot}: {driver}, {address}, busy {busy_after_creation}, cable {cable:?}, "
         )?;
         write!(
             f,
@@ -105,7 +108,7 @@ impl Nic {
         pf.snapshot.autoprobe = self.autoprobe;
         let interface = pf.snapshot.interface.as_mut().unwrap();
         interface.name_is_final = self.name_is_final;
-        interface.permanent_mac = mac(self.slot, self.driver);
+        interface.permanent_mac = self.address;
         pf
     }
 }

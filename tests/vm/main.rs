@@ -1,5 +1,6 @@
 //! Scenarios on a real Debian kernel, systemd and udev with emulated SR-IOV NICs.
 
+mod addresses;
 mod agents;
 mod attachment;
 mod attributes;

@@ -34,6 +34,7 @@ fn what_nobody_wants_does_not_differ() {
 #[test]
 fn a_vf_that_is_not_there_lacks_its_driver_and_no_mtu() {
     let wanted = DesiredVf {
+        lacks_mac: false,
         claim: Some(0),
         device_type: DeviceType::Netdevice,
         names_driver: false,
@@ -46,6 +47,7 @@ fn a_vf_that_is_not_there_lacks_its_driver_and_no_mtu() {
     assert_eq!(differs[0].attribute, "driver");
     // Left to others, its driver is nobody's business here.
     let unclaimed = DesiredVf {
+        lacks_mac: false,
         claim: None,
         ..wanted
     };

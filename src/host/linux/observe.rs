@@ -9,8 +9,8 @@ use super::{Links, PCI_DEVICES, Tree, device, holders, if_present, udev, vf_inde
 use crate::host::netlink::Link;
 use crate::host::{HostError, Look};
 use crate::model::{
-    DriverName, Errno, Holder, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot, VfIndex,
-    VfSettings, VfSnapshot,
+    DriverName, Errno, Holder, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot,
+    TakenAddresses, VfIndex, VfSettings, VfSnapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -257,6 +257,7 @@ fn pf_interface(
         other_ports: BTreeSet::new(),
         name_is_final,
         permanent_mac: link.permanent_mac.unwrap_or(MacAddress::ZERO),
+        mac: link.mac,
         mtu: Mtu::try_from(link.mtu).map_err(|_| unreadable("MTU", link.mtu.to_string()))?,
         up: link.up,
         carrier: link.carrier,
@@ -278,6 +279,34 @@ fn speed(tree: &Tree, own: &Netdev) -> Result<Option<u32>, HostError> {
         },
     };
     Ok(u32::try_from(speed).ok().filter(|speed| *speed != u32::MAX))
+}
+
+/// By the interfaces of the PFs alone: nothing is asked of a device, whose driver may hang.
+pub(super) fn taken_addresses(
+    tree: &Tree,
+    links: &mut dyn Links,
+    but: PciAddress,
+) -> Result<TakenAddresses, HostError> {
+    let mut taken = TakenAddresses::default();
+    for pf in pfs(tree)?.into_iter().filter(|pf| *pf != but) {
+        taken.note_present(pf);
+        let device = device(pf);
+        let ports = if_present(tree.link_as(device.join("driver"))).and_then(|driver| {
+            let own = netdev::of_pf(tree, &device, driver.as_ref())?;
+            Ok(own.ports)
+        });
+        for port in ports.into_iter().flatten() {
+            let Ok(Some(link)) = links.link(port.index) else {
+                continue;
+            };
+            taken.note_permanent(&link.name, link.permanent_mac);
+            taken.note(link.mac, &link.name, None);
+            for (index, settings) in link.vfs.iter().flatten() {
+                taken.note(settings.mac, &link.name, Some(*index));
+            }
+        }
+    }
+    Ok(taken)
 }
 
 /// Who uses one VF, without a look at the others.

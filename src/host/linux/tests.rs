@@ -7,7 +7,9 @@ use crate::host::netlink::{InterfaceAddress, Link, QueueDiscipline};
 use crate::host::sysfs::faults::Faults;
 use crate::host::{Host, HostError, Look};
 use crate::model::allocation::ALLOCATIONS;
-use crate::model::{Action, Errno, Holder, Node, PciAddress, PfSnapshot, Step};
+use crate::model::{
+    Action, Errno, Holder, MacAddress, Node, PciAddress, PfSnapshot, Step, TakenAddresses,
+};
 use crate::plan::{Blocked, Memory, OwnedPf};
 use crate::policy::{NumVfs, Policy, PolicySet};
 use crate::reconcile::{End, Pass};
@@ -338,4 +340,26 @@ fn a_pass_takes_nothing_for_gone() {
             });
         }
     }
+}
+
+#[test]
+fn the_addresses_of_other_pfs_are_told_by_their_interfaces_alone() {
+    let host = Prepared::with_pf();
+    // Nothing is asked of the device, nor of its VFs.
+    host.remove(&format!("{}/sriov_drivers_autoprobe", pci(PF)));
+    let mut answers = Answers::with_vfs(2);
+    let bond = MacAddress([2, 0, 0, 0, 0, 9]);
+    answers.link.as_mut().unwrap().mac = Some(bond);
+    let mut taken = |but| observe::taken_addresses(&host.tree, &mut answers, but).unwrap();
+    let others = taken("0000:02:00.0".parse().unwrap());
+    let permanent = MacAddress([2, 0, 0, 0, 0, 1]);
+    let holder = |mac| others.holder(mac).map(ToString::to_string);
+    assert_eq!(holder(permanent).as_deref(), Some("ens1"));
+    assert_eq!(holder(bond).as_deref(), Some("ens1"));
+    let of_vf = MacAddress([2, 0, 0, 0, 1, 1]);
+    assert_eq!(holder(of_vf).as_deref(), Some("VF 1 of ens1"));
+    assert_eq!(others.with_permanent(permanent), Some("ens1"));
+    assert_eq!(others.with_permanent(bond), None);
+    assert!(others.is_present(pf()));
+    assert_eq!(taken(pf()), TakenAddresses::default());
 }

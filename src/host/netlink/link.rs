@@ -40,7 +40,7 @@ pub struct Link {
     pub altnames: BTreeSet<String>,
     /// `None` for what is neither Ethernet nor InfiniBand.
     pub link_type: Option<LinkType>,
-    /// The address that the hardware came with, or the present one where the kernel does not say.
+    /// The address that the hardware came with, where there is one.
     pub permanent_mac: Option<MacAddress>,
     /// The present one.
     pub mac: Option<MacAddress>,
@@ -109,7 +109,6 @@ impl Link {
                 _ => {}
             }
         }
-        link.permanent_mac = link.permanent_mac.or(link.mac);
         Ok(link)
     }
 

@@ -1,10 +1,10 @@
 //! Pools that nobody takes from, and pools whose policies do not agree.
 
-use super::Places;
+use super::{Places, meet};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::file::ItemSpans;
 use crate::policy::reader::Span;
-use crate::policy::{DEFAULT_PREFIX, NodeMatch, Policy, PolicySet};
+use crate::policy::{DEFAULT_PREFIX, Policy, PolicySet};
 use std::collections::BTreeSet;
 
 /// Without any network the pools are for the device plugin, which takes all of them.
@@ -42,12 +42,6 @@ pub(super) fn at_odds(set: &PolicySet, places: &Places<'_>) -> Vec<Diagnostic> {
         }
     }
     advice
-}
-
-/// Whether both may hold on one node.
-fn meet(one: &Policy, other: &Policy) -> bool {
-    let everywhere = NodeMatch::default();
-    one.node == other.node || [&one.node, &other.node].contains(&&everywhere)
 }
 
 fn differences(first: &Policy, policy: &Policy, places: &Places<'_>) -> Vec<Diagnostic> {

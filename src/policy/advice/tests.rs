@@ -1,6 +1,7 @@
 //! What is told of policies that are in order, and what is not.
 
 use super::*;
+use crate::model::MacAddress;
 use crate::sim::{DriverModel, SimPf};
 use serde_json::json;
 
@@ -211,4 +212,58 @@ fn a_pool_that_is_not_one_everywhere_is_told() {
         )]
     );
     assert_eq!(told(&format!("resource = \"{}\"", "a".repeat(58))), [""; 0]);
+}
+
+fn with_mac(name: &str, more: &str, mac: &str) -> String {
+    let vf = format!("[[policy.vf]]\nindex = 1\nmac = \"{mac}\"\n");
+    policy(name, &format!("num_vfs = 2\n{more}")) + &vf
+}
+
+#[test]
+fn an_address_that_two_policies_give_is_told_where_the_second_does() {
+    let mac = "02:00:5e:10:00:01";
+    let first = with_mac("a", "", mac);
+    let second = |more| with_mac("b", more, mac).replace("8086", "15b3");
+    let told = format!(
+        "10-a.toml:16:7: {mac} is already the address of VF 1 in policy \"a\"; \
+         on one host the VF that has it keeps it, and no other gets it"
+    );
+    let advice_on = |more| advice(&(first.clone() + &second(more)), None);
+    assert_eq!(advice_on("priority = 10"), [told]);
+    assert_eq!(advice_on("enabled = false"), [""; 0]);
+    let of_node = |name| format!("node.hostname = \"{name}\"");
+    let elsewhere = with_mac("a", &of_node("x"), mac) + &second(&of_node("y"));
+    assert_eq!(advice(&elsewhere, None), [""; 0]);
+}
+
+#[test]
+fn an_address_that_a_function_of_the_host_has_is_told() {
+    let mut host = host();
+    let address = "0000:02:00.0".parse().unwrap();
+    let pf = SimPf::new(address, DriverModel::IGB).snapshot;
+    host.pfs.insert(address, pf);
+    let text = with_mac("a", "", "52:54:00:00:02:00");
+    let is_of_the_pf = "10-a.toml:8:7: 52:54:00:00:02:00 is the address of ens2; no VF gets it";
+    assert_eq!(advice(&text, Some(&host)), [is_of_the_pf]);
+    let text = with_mac("a", "", "02:00:5e:10:00:01");
+    let told = "10-a.toml:8:7: 02:00:5e:10:00:01 is for one VF of ens1 and for one of ens2; \
+                one gets it, and the other goes without";
+    assert_eq!(advice(&text, Some(&host)), [told]);
+
+    let stable = policy("a", "num_vfs = 2\nmac = \"stable\"");
+    assert_eq!(advice(&stable, Some(&host)), [""; 0]);
+    let none = |pf: &str, why: &str| {
+        format!("10-a.toml:2:8: mac = \"stable\" gives VFs of {pf} no address; {why}")
+    };
+    for pf in host.pfs.values_mut() {
+        pf.interface.as_mut().unwrap().permanent_mac = MacAddress([0x52, 0x54, 0, 0, 1, 0]);
+    }
+    let twin = |pf| format!("{pf} has the same permanent address, 52:54:00:00:01:00");
+    let both = [none("ens1", &twin("ens2")), none("ens2", &twin("ens1"))];
+    assert_eq!(advice(&stable, Some(&host)), both);
+    for pf in host.pfs.values_mut() {
+        pf.interface.as_mut().unwrap().permanent_mac = MacAddress::ZERO;
+    }
+    let without = ["ens1", "ens2"].map(|pf| none(pf, "it has no permanent address"));
+    assert_eq!(advice(&stable, Some(&host)), without);
 }

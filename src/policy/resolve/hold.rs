@@ -72,7 +72,7 @@ impl Hold {
             name_is_final: interface.name_is_final,
             altnames: interface.altnames.clone(),
             other_ports: interface.other_ports.clone(),
-            permanent_mac: interface.permanent_mac,
+            permanent_mac: interface.known_mac(),
             link_type: interface.link_type,
         });
         let policies = desired.policies.iter().map(|claim| claim.policy.clone());
@@ -117,6 +117,7 @@ impl Hold {
             other_ports: held.other_ports.clone(),
             name_is_final: held.name_is_final,
             permanent_mac: held.permanent_mac,
+            mac: None,
             mtu: crate::model::Mtu::ETHERNET,
             up: false,
             carrier: false,

@@ -182,7 +182,7 @@ fn explain_match(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Vec<KeyMatch>
     key(
         "mac",
         &texts(mac),
-        pf.permanent_mac().map(|mac| mac.to_string()),
+        pf.known_mac().map(|mac| mac.to_string()),
     );
     key(
         "driver",

@@ -87,7 +87,7 @@ fn a_crash_while_resetting_leaves_no_trace() {
 fn a_crash_while_giving_trusted_vfs_another_mac_leaves_no_trace() {
     let fixed = |policy: &mut Policy| {
         large(policy);
-        policy.mac = MacChoice::Fixed(MacAddress([2, 0, 0, 0, 0, 1]));
+        readdress(policy);
     };
     crash_everywhere(|_| {}, &[policy("a", large)], &[policy("a", fixed)]);
 }

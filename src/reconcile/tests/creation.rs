@@ -243,8 +243,8 @@ fn a_pf_that_somebody_sets_down_stays_down_until_it_has_other_vfs() {
 fn a_trusted_vf_gets_another_mac_and_its_trust_back() {
     let mut agent = agent(DriverModel::IGB, vec![policy("a", dataplane)]);
     converge(&mut agent);
-    let mac = MacAddress([2, 0, 0, 0, 0, 1]);
-    edit(&mut agent, |policy| policy.mac = MacChoice::Fixed(mac));
+    let mac = written_mac(2);
+    edit(&mut agent, readdress);
     converge(&mut agent);
     let vf = vf(&agent, 2);
     assert_eq!(vf.interface.unwrap().mac, mac);

@@ -225,8 +225,7 @@ fn autoprobe_that_cannot_be_switched_is_tried_once() {
 fn a_mac_that_is_refused_costs_neither_trust_nor_a_rebind() {
     let mut agent = agent(DriverModel::IGB, vec![policy("a", dataplane)]);
     converge(&mut agent);
-    let mac = MacAddress([2, 0, 0, 0, 0, 1]);
-    edit(&mut agent, |policy| policy.mac = MacChoice::Fixed(mac));
+    edit(&mut agent, readdress);
     agent
         .host
         .fail_next(sets(1, VfAttribute::Mac), Errno::PERM, u32::MAX);
@@ -235,7 +234,7 @@ fn a_mac_that_is_refused_costs_neither_trust_nor_a_rebind() {
     assert_eq!(vf(&agent, 1).settings.trust, Some(true));
     let rebound = "VF 1 driver default".to_owned();
     assert!(!done(&outcome).contains(&rebound));
-    assert_eq!(vf(&agent, 2).settings.mac, Some(mac));
+    assert_eq!(vf(&agent, 2).settings.mac, Some(written_mac(2)));
     assert_settled(&mut agent);
 }
 

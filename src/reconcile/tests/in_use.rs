@@ -77,9 +77,9 @@ fn a_driver_is_not_changed_under_a_user() {
 fn a_mac_is_not_changed_under_a_user_and_neither_is_his_trust() {
     let mut agent = created(vec![policy("a", dataplane)]);
     agent.host.hold(pf(), VfIndex(1), blue());
-    let mac = MacAddress([2, 0, 0, 0, 0, 1]);
+    let mac = written_mac(1);
     let before = vf(&agent, 1);
-    edit(&mut agent, |policy| policy.mac = MacChoice::Fixed(mac));
+    edit(&mut agent, readdress);
     assert_eq!(kinds(&agent.pass(pf())), [(ProblemKind::InUse, Some(1))]);
     assert_eq!(vf(&agent, 1), before);
     assert_settled(&mut agent);

@@ -109,15 +109,16 @@ fn reads_a_pf() {
 }
 
 #[test]
-fn the_present_address_stands_in_for_a_permanent_one() {
+fn the_present_address_is_no_permanent_one() {
     let link = Link::parse(&message(&[attribute(1, &[2, 0, 0, 0, 0, 2])])).unwrap();
-    assert_eq!(link.permanent_mac, Some(MacAddress([2, 0, 0, 0, 0, 2])));
+    assert_eq!(link.mac, Some(MacAddress([2, 0, 0, 0, 0, 2])));
+    assert_eq!(link.permanent_mac, None);
     // 20 bytes of InfiniBand: the MAC in the GUID at the end.
     let mut address = vec![0; 12];
     address.extend([0x24, 0x8a, 0x07, 0x03, 0x00, 0xad, 0x0b, 0x38]);
     let link = Link::parse(&message(&[attribute(1, &address)])).unwrap();
     let mac = MacAddress([0x24, 0x8a, 0x07, 0xad, 0x0b, 0x38]);
-    assert_eq!(link.permanent_mac, Some(mac));
+    assert_eq!(link.mac, Some(mac));
 }
 
 /// From 335 VFs on the list's length is less than its content.
