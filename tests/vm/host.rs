@@ -27,11 +27,21 @@ pub struct Host {
 pub struct JournalEnd(String);
 
 /// What the agent holds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Footprint {
     files: u64,
     /// In KiB.
     memory: u64,
+}
+
+impl Footprint {
+    /// The larger of each.
+    pub fn or(self, other: &Self) -> Self {
+        Self {
+            files: self.files.max(other.files),
+            memory: self.memory.max(other.memory),
+        }
+    }
 }
 
 impl JournalEnd {
