@@ -172,6 +172,7 @@ pub struct State {
     pub feed: Feed,
     /// Its members may change what others may only read.
     pub admin_group: Option<String>,
+    /// Where sources are kept.
     pub sources: Sources,
 }
 

@@ -197,7 +197,7 @@ async fn coordinate(mut requests: mpsc::Receiver<Request>, view: watch::Sender<A
             Request::Reload { done, .. } => {
                 let sources = Arc::new(sources());
                 view.send_modify(|view| Arc::make_mut(view).sources = sources);
-                drop(done.send(()));
+                let _ = done.send(());
             }
             Request::Settle { done } => drop(done.send(())),
         }

@@ -50,7 +50,6 @@ pub(super) fn sources(
     Ok(Verdict::Done)
 }
 
-#[expect(clippy::ptr_arg, reason = "shown as what is printed for programs")]
 fn list(sources: &Vec<SourceSummary>) -> String {
     let mut table = Table::new(&["SOURCE", "POLICIES", "NETWORKS", "ERRORS"]);
     for source in sources {

@@ -6,15 +6,15 @@
 mod entry;
 pub mod message_id;
 mod output;
+mod source;
 
 use crate::attach::Collected;
 use crate::events::Cause;
 use crate::model::{PciAddress, VfIndex};
-use crate::policy::Origin;
-use crate::policy::source::{ItemFault, ItemReport, ItemState, SourceReport};
 use crate::report::{Performed, PfReport, ProblemKind, TakenVf, Trouble, sentence};
 use message_id as id;
 pub use output::{flush, start};
+pub use source::item_broken;
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::Path;
@@ -223,25 +223,6 @@ pub fn policy_broken(file: &Path, error: &dyn Display, last_good: bool) {
         MESSAGE_ID = id::POLICY_BROKEN,
         SRIOV_FILE = %shown,
         "policy file {shown} cannot be used{meanwhile}: {error}",
-    );
-}
-
-/// One item of a source, while its others hold.
-pub fn item_broken(source: &SourceReport, item: &ItemReport, fault: &ItemFault) {
-    let meanwhile = match item.state {
-        ItemState::KeptLastGood => "; its last good content stays in force",
-        ItemState::NoEffect | ItemState::InForce => "; it has no effect",
-    };
-    let name = item.name.as_deref().unwrap_or("without a name");
-    let origin = Origin::Source {
-        source: source.name.clone(),
-        origin: item.origin.clone(),
-    };
-    let kind = item.kind;
-    error!(
-        MESSAGE_ID = id::POLICY_BROKEN,
-        SRIOV_SOURCE = %source.name,
-        "{origin}: {kind} {name} cannot be used{meanwhile}: {fault}",
     );
 }
 

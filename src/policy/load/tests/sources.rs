@@ -172,7 +172,7 @@ fn a_source_that_cannot_be_read_keeps_its_last_good() {
     let ways: [(&str, Spoil); 8] = [
         ("empty", |path| fs::write(path, "").unwrap()),
         ("cut short", |path| {
-            fs::write(path, "{\"policy\": [").unwrap()
+            fs::write(path, "{\"policy\": [").unwrap();
         }),
         ("a newer version", |path| {
             fs::write(path, "{\"version\": 2, \"policy\": []}").unwrap();
