@@ -366,13 +366,12 @@ fn desired_vf(
     pf: &PfSnapshot,
 ) -> DesiredVf {
     let Some(policy) = policy else {
-        let settings = VfSettings::default();
         return DesiredVf {
             claim,
             device_type: DeviceType::Netdevice,
             names_driver: false,
             mtu: None,
-            settings,
+            settings: VfSettings::default(),
             lacks_mac: false,
         };
     };
@@ -381,8 +380,7 @@ fn desired_vf(
     for setting in special.iter().flat_map(|special| special.settings.iter()) {
         settings.set(setting);
     }
-    let choice = special.and_then(|special| special.mac);
-    let choice = choice.unwrap_or(policy.mac);
+    let choice = special.and_then(|it| it.mac).unwrap_or(policy.mac);
     settings.mac = match choice {
         MacChoice::Kernel => None,
         MacChoice::Stable => pf.permanent_mac().map(|mac| stable_mac(mac, vf)),
