@@ -7,6 +7,7 @@ mod entry;
 pub mod message_id;
 mod output;
 mod source;
+mod watching;
 
 use crate::attach::Collected;
 use crate::events::Cause;
@@ -20,6 +21,7 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
+pub use watching::{not_watched, watched_again};
 
 /// The agent has begun; the first entry of its life.
 pub fn started(version: &str) {
@@ -329,30 +331,6 @@ pub fn not_listed(error: &dyn Display) {
         MESSAGE_ID = id::NOT_LISTED,
         "the PCI devices of this host cannot be listed: {error}",
     );
-}
-
-/// The journal stood still for too long.
-pub(in crate::daemon) fn entries_lost(count: usize) {
-    warn!(
-        MESSAGE_ID = id::ENTRIES_LOST,
-        "{count} entries were lost before this one: the journal took none for a while",
-    );
-}
-
-/// What happens in it is not heard.
-pub fn not_watched(directory: &Path, reason: &str) {
-    let shown = directory.display();
-    error!(
-        MESSAGE_ID = id::NOT_WATCHED,
-        SRIOV_FILE = %shown,
-        "changes in {shown} go unnoticed until it can be watched: {reason}",
-    );
-}
-
-/// What happens in this directory is heard again.
-pub fn watched_again(directory: &Path) {
-    let shown = directory.display();
-    info!(MESSAGE_ID = id::WATCHED_AGAIN, SRIOV_FILE = %shown, "{shown} is watched");
 }
 
 /// The state file of before cannot be used; the agent goes on without it.

@@ -2,6 +2,7 @@
 
 use super::super::outbox::Outbox;
 use super::entry::Entry;
+use super::message_id as id;
 use crate::agent::LogLevel;
 use anyhow::Context as _;
 use std::fmt;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tracing::dispatcher::with_default;
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
-use tracing::{Dispatch, Event, Level, Subscriber};
+use tracing::{Dispatch, Event, Level, Subscriber, warn};
 use tracing_journald::{Priority, PriorityMappings};
 use tracing_subscriber::Layer;
 use tracing_subscriber::filter::Targets;
@@ -36,7 +37,7 @@ pub fn start(level: LogLevel) -> anyhow::Result<()> {
         // On this thread: the journal is asked whether it is there.
         let writer = writer.get_or_init(|| self::writer(of_writer.clone()));
         if lost != 0 {
-            with_default(writer, || super::entries_lost(lost));
+            with_default(writer, || entries_lost(lost));
         }
         entry.write_to(writer);
     });
@@ -53,6 +54,14 @@ pub fn flush(patience: Duration) {
     if let Some(entries) = ENTRIES.get() {
         entries.flush(patience);
     }
+}
+
+/// The journal stood still for too long.
+fn entries_lost(count: usize) {
+    warn!(
+        MESSAGE_ID = id::ENTRIES_LOST,
+        "{count} entries were lost before this one: the journal took none for a while",
+    );
 }
 
 struct Queued;
