@@ -126,7 +126,7 @@ impl Plan {
     /// Why nothing is said of single VFs.
     fn unknown_vfs(&mut self, pf: &PfSnapshot) {
         if pf.count_is_changing {
-            let reason = "somebody is just making or removing its VFs";
+            let reason = "another program is creating or removing its VFs";
             self.problem(ProblemKind::Awaits, reason);
         } else {
             let reason =

@@ -123,3 +123,82 @@ fn nothing_is_linked_twice_but_what_must_be() {
     let twice: Vec<_> = twice.filter(|(name, _)| !excused.contains(*name)).collect();
     assert!(twice.is_empty(), "{twice:#?}");
 }
+
+/// The direct dependencies with the rest of their lines in Cargo.toml.
+fn direct() -> Vec<(String, String)> {
+    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let text = fs::read_to_string(manifest).unwrap();
+    let mut section = "";
+    let mut direct = Vec::new();
+    for line in text.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section.ends_with("dependencies]")
+            && let Some((name, rest)) = line.split_once(" = ")
+        {
+            direct.push((name.to_owned(), rest.to_owned()));
+        }
+    }
+    assert!(direct.len() > 50);
+    direct
+}
+
+fn sources(directory: &Path, text: &mut String) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, text);
+        } else if path.extension().is_some_and(|it| it == "rs") {
+            text.push_str(&fs::read_to_string(&path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn every_direct_dependency_has_its_reason() {
+    for (name, rest) in direct() {
+        let reason = rest.split_once(" # ").map_or("", |(_, reason)| reason);
+        assert!(
+            !reason.is_empty(),
+            "Cargo.toml does not say what {name} is for"
+        );
+    }
+}
+
+#[test]
+fn every_direct_dependency_is_used() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut text = fs::read_to_string(root.join("build.rs")).unwrap();
+    for directory in ["src", "tests", "benches"] {
+        sources(&root.join(directory), &mut text);
+    }
+    // What prost, tonic and pbjson make of a protocol uses them.
+    let generated = ["pbjson", "prost", "tonic-prost"];
+    for (name, _) in direct() {
+        let path = format!("{}::", name.replace('-', "_"));
+        let preceded = |at: usize| text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_');
+        let is_used = text.match_indices(&path).any(|(at, _)| !preceded(at));
+        assert!(
+            is_used || generated.contains(&name.as_str()),
+            "nothing uses {name}"
+        );
+    }
+}
+
+/// Clippy holds our own use of the standard library to `rust-version` (`incompatible_msrv`).
+#[test]
+fn no_crate_needs_a_newer_rust_than_we_say() {
+    let number =
+        |text: &str| -> Vec<u32> { text.split('.').map(|it| it.parse().unwrap()).collect() };
+    let ours = number(env!("CARGO_PKG_RUST_VERSION"));
+    for package in packages() {
+        let Some(theirs) = package["rust_version"].as_str() else {
+            continue;
+        };
+        assert!(
+            number(theirs)[..2] <= ours[..2],
+            "{} needs Rust {theirs}",
+            package["name"]
+        );
+    }
+}

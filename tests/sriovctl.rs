@@ -66,7 +66,7 @@ fn json(output: &Output) -> Value {
 fn without_a_daemon_one_sentence_says_so() {
     let root = Root::new();
     let socket = root.path("run/sriovd/sriovd.sock");
-    let expected = format!("sriovctl: sriovd is not running: nobody listens on {socket}\n");
+    let expected = format!("sriovctl: sriovd is not running: nothing listens on {socket}\n");
     for command in ["status --watch", "reload", "monitor", "pause all", "resume"] {
         let words: Vec<_> = command.split(' ').collect();
         let output = root.sriovctl(&words);
@@ -89,7 +89,7 @@ fn status_without_a_daemon_tells_what_can_be_seen_and_fails() {
     fs::create_dir_all(root.path("sys/bus/pci/devices")).unwrap();
     let socket = root.path("run/sriovd/sriovd.sock");
     let note = format!(
-        "sriovctl: sriovd is not running: nobody listens on {socket}; \
+        "sriovctl: sriovd is not running: nothing listens on {socket}; \
          this is what can be seen without it\n"
     );
     let table = "\

@@ -25,7 +25,7 @@ pub(super) async fn apply(
     let ApplyRequest { pfs, force } = input::read(body, api.limits.patience).await?;
     if force && pfs.is_empty() {
         return Err(bad_request(
-            "force takes VFs away from who uses them: name the PFs that it is for",
+            "force takes VFs from their holders: name the PFs for which it is",
         ));
     }
     let by_name = !pfs.is_empty();

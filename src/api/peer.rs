@@ -117,9 +117,9 @@ impl fmt::Display for Peer {
         match self {
             Self::User { uid, .. } => write!(f, "user {uid}"),
             Self::Unknown => f.write_str("an unknown user"),
-            Self::Local => f.write_str("who comes over TCP"),
+            Self::Local => f.write_str("a client over TCP"),
             Self::Admin(name) => f.write_str(name),
-            Self::Guest => f.write_str("who comes with such a certificate"),
+            Self::Guest => f.write_str("a client with this certificate"),
         }
     }
 }

@@ -119,7 +119,7 @@ pub async fn serve_stream<S: AsyncRead + AsyncWrite + Unpin>(
     limits: Limits,
 ) {
     let router = router(Api::new(state, limits));
-    let peer = Peer::Admin("who may".to_owned());
+    let peer = Peer::Admin("an administrator".to_owned());
     connection(stream, router.layer(Extension(peer)), limits.patience).await;
 }
 

@@ -19,7 +19,7 @@ const EX_TEMPFAIL: u8 = 75;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Arguments {
-    /// Work below this directory instead of /.
+    /// Use this directory as /.
     #[arg(long, default_value = "/")]
     root: PathBuf,
 

@@ -33,7 +33,7 @@ impl Plugin {
             Ok(result) => {
                 log.write(
                     Level::Info,
-                    &format!("VF {vf} lent to {}", self.call.container()),
+                    &format!("VF {vf} allocated to {}", self.call.container()),
                 );
                 Ok(result)
             }

@@ -20,10 +20,10 @@ pub(super) struct ApplyArguments {
     /// Addresses or interface names.
     #[arg(value_name = "PF", add = completions::pfs())]
     pfs: Vec<String>,
-    /// Take away VFs that are in use. Asks first, on a terminal.
+    /// Take away VFs that are in use. On a terminal, asks first.
     #[arg(long, requires = "pfs")]
     force: bool,
-    /// Show how far it is, and wait until no PF is changing any more.
+    /// Show the progress, and wait until no PF is changing any more.
     #[arg(long)]
     wait: bool,
     /// Only show what would be done.

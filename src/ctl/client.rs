@@ -19,7 +19,7 @@ use tokio::runtime::Runtime;
 /// Why the daemon cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unreachable {
-    #[error("sriovd is not running: nobody listens on {}", socket.display())]
+    #[error("sriovd is not running: nothing listens on {}", socket.display())]
     NotRunning { socket: PathBuf },
     #[error(
         "you may not talk to sriovd: {} is for root and the group sriovd",
@@ -175,7 +175,7 @@ impl Conversation {
     ) -> anyhow::Result<T> {
         let body = self.send(method, path, body).await?;
         let bytes = body.collect().await.context(Lost)?.to_bytes();
-        serde_json::from_slice(&bytes).context("cannot make sense of sriovd's answer")
+        serde_json::from_slice(&bytes).context("cannot read sriovd's answer")
     }
 
     async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> anyhow::Result<Incoming> {

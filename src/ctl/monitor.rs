@@ -22,7 +22,7 @@ async fn follow(daemon: Conversation, as_json: bool) -> anyhow::Result<Verdict> 
             }
             continue;
         }
-        let event: Event = serde_json::from_str(&event).context("cannot make sense of an event")?;
+        let event: Event = serde_json::from_str(&event).context("cannot read an event")?;
         if !output::is_read(&names.line(&event))? {
             return Ok(Verdict::Done);
         }

@@ -67,7 +67,7 @@ impl<'r> Own<'r> {
         let seen = host.snapshot(Look::WithHolders).or_else(|error| {
             let seen = host.snapshot(Look::Plain);
             if seen.is_ok() {
-                output::note(&format!("who uses the VFs is not known: {error}"));
+                output::note(&format!("the holders of VFs are not known: {error}"));
             }
             seen
         });

@@ -15,14 +15,14 @@ pub(super) struct PauseArguments {
     /// Addresses or interface names, or "all".
     #[arg(required = true, value_name = "PF|all", add = completions::pfs_or(ALL))]
     pfs: Vec<String>,
-    /// After so long it ends by itself, such as 10m or 1h30m.
+    /// How long the pause lasts, such as 10m or 1h30m. Without it: until it is resumed.
     #[arg(long = "for", value_name = "TIME", value_parser = length)]
     length: Option<Duration>,
 }
 
 #[derive(Debug, Args)]
 pub(super) struct ResumeArguments {
-    /// Addresses or interface names. If none is given, everything that is paused.
+    /// Addresses or interface names. Without any: everything that is paused.
     #[arg(value_name = "PF|all", add = completions::pfs_or(ALL))]
     pfs: Vec<String>,
 }

@@ -18,10 +18,10 @@ use std::path::PathBuf;
 /// Another host, or other policies for this one.
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Elsewhere {
-    /// Look at this snapshot instead of this host; needs no daemon and no rights.
+    /// Look at this snapshot instead of this host. Needs neither the daemon nor special rights.
     #[arg(long, value_name = "FILE", requires = "policy_dir")]
     pub(super) snapshot: Option<PathBuf>,
-    /// Take the policies in this directory instead of those in force.
+    /// Use the policies in this directory instead of those in force.
     #[arg(long, value_name = "DIR")]
     pub(super) policy_dir: Option<PathBuf>,
 }

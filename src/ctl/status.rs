@@ -11,7 +11,7 @@ pub(super) use watch::next;
 
 #[derive(Debug, Args)]
 pub(super) struct StatusArguments {
-    /// Only these PFs, with everything there is to say of them. Addresses or interface names.
+    /// Only these PFs, with all their problems. Addresses or interface names.
     #[arg(value_name = "PF", add = super::completions::pfs())]
     pfs: Vec<String>,
     /// Go on until interrupted: on a terminal the table as it is now, elsewhere a line for each PF

@@ -132,7 +132,7 @@ impl Contests {
             kind: ProblemKind::Contested,
             vf: step.vf(),
             step: Some(step.clone()),
-            reason: format!("somebody else keeps undoing {}", step.change()),
+            reason: format!("another program keeps undoing {}", step.change()),
             hint: Some(format!(
                 "it is put back less and less often until that ends: {}",
                 step.facts().way_out

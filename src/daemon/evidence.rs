@@ -8,7 +8,7 @@ use crate::report::{Performed, Problem, ProblemKind, Seen};
 use std::collections::BTreeSet;
 use std::time::Instant;
 
-/// Sees whether somebody else keeps undoing what passes do.
+/// Sees whether another program keeps undoing what passes do.
 pub(super) fn note_contests(
     slot: &mut Slot,
     seen: &mut Seen,

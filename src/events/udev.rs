@@ -7,7 +7,8 @@ use anyhow::Context as _;
 use futures::StreamExt as _;
 use std::convert::Infallible;
 use tokio::sync::mpsc::Sender;
-use tokio_udev::{AsyncMonitorSocket, Event, MonitorBuilder};
+use tokio_udev::AsyncMonitorSocket;
+use udev::{Event, MonitorBuilder};
 
 /// Hears everything from `subscribe` on. Not `Send`: it belongs on a `LocalSet`.
 pub struct Source {

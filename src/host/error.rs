@@ -74,7 +74,7 @@ pub enum HostError {
         what: String,
     },
     /// A container plugin allocated this VF after it was looked at.
-    #[error("{what} has just been lent by a container plugin")]
+    #[error("{what} has just been allocated by a container plugin")]
     Lent {
         /// The VF.
         what: String,
@@ -88,7 +88,7 @@ pub enum HostError {
         by: Box<Holder>,
     },
     /// An answer that does not have the form the kernel documents.
-    #[error("{what}: cannot make sense of {found:?}")]
+    #[error("{what}: cannot understand {found:?}")]
     Unreadable {
         /// The file or answer.
         what: String,

@@ -74,7 +74,8 @@ impl Options {
     /// The pool, without which there is nothing to take a VF from.
     pub(super) fn check_complete(&self) -> Result<&ResourceName, Sentence> {
         self.pool.as_ref().ok_or_else(|| {
-            let sentence = "option \"pool\" is missing: the resource whose VFs containers get";
+            let sentence =
+                "option \"pool\" is missing: the resource of the VFs that containers get";
             Sentence(sentence.to_owned())
         })
     }

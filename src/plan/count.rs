@@ -149,7 +149,7 @@ pub(super) fn plan_up(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
             step: None,
             reason: "it was set down since its VFs were made: they have no link".to_owned(),
             hint: Some(format!(
-                "it stays down until somebody sets it up: `ip link set {} up`",
+                "to set it up: `ip link set {} up`",
                 input.pf.display_name()
             )),
         });

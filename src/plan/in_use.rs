@@ -97,8 +97,8 @@ fn words(holders: &BTreeSet<Holder>) -> String {
 
 fn refuse(input: &Input, plan: &mut Plan, vf: Option<VfIndex>, reason: String) {
     let hint = format!(
-        "it is done by itself once the VF is released; \
-         `sriovctl apply --force {}` does it now and takes the VF away",
+        "the change is made as soon as the VF is released; \
+         `sriovctl apply --force {}` makes it now and takes the VF away",
         input.pf.display_name()
     );
     plan.problems.push(Problem {

@@ -28,7 +28,7 @@ impl fmt::Display for Pause {
         write!(f, "by {}", self.by)?;
         match self.until {
             Some(until) => write!(f, " until {until}"),
-            None => f.write_str(" until somebody resumes it"),
+            None => f.write_str(" until it is resumed"),
         }
     }
 }

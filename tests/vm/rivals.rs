@@ -17,11 +17,11 @@ match.vendor = "8086"
 
 /// What the journal says of an attribute of VF 0 that somebody else changes.
 fn contested(attribute: &str) -> String {
-    format!("enp1s0 (0000:01:00.0) contested: VF 0: somebody else keeps undoing {attribute}; ")
+    format!("enp1s0 (0000:01:00.0) contested: VF 0: another program keeps undoing {attribute}; ")
 }
 
 fn over(attribute: &str) -> String {
-    format!("enp1s0 (0000:01:00.0) cleared: VF 0: somebody else keeps undoing {attribute}")
+    format!("enp1s0 (0000:01:00.0) cleared: VF 0: another program keeps undoing {attribute}")
 }
 
 fn wait_for_vlan(host: &Host, vf: usize, vlan: u16) -> Result<()> {

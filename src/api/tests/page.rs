@@ -124,7 +124,7 @@ async fn nothing_can_be_changed_over_tcp() {
         )
         .await;
         assert!(answer.starts_with("HTTP/1.1 403"), "{path} {answer}");
-        assert!(answer.contains("who comes over TCP may read"), "{answer}");
+        assert!(answer.contains("a client over TCP may read"), "{answer}");
     }
     assert!(asked.try_recv().is_err());
 }

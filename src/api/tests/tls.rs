@@ -176,7 +176,7 @@ async fn any_certificate_reads_and_that_of_an_administrator_changes() {
         let answer = server.ask(Some(&guest), &request("POST", path, "")).await;
         let answer = answer.unwrap();
         assert!(answer.starts_with("HTTP/1.1 403"), "{path} {answer}");
-        let told = "who comes with such a certificate may read; changing is for root";
+        let told = "a client with this certificate may read; changing is for root";
         assert!(answer.contains(told), "{answer}");
     }
     assert_eq!(server.asked(), [""; 0]);

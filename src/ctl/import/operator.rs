@@ -85,7 +85,7 @@ fn count(item: &mut Item, num_vfs: Option<i64>, external: bool) {
         }
         (Some(count), true) => {
             item.pair("external", true);
-            let note = format!("numVfs = {count}: whoever makes the VFs sees to that");
+            let note = format!("numVfs = {count}: another program makes the VFs");
             item.note(None, note);
         }
         (None, true) => {

@@ -52,7 +52,7 @@ fn each_event_is_a_line_with_its_pf_by_name() {
             by: "user 0".to_owned(),
         },
     };
-    let expected = "2026-01-31T08:00:00Z paused by user 0 until somebody resumes it\n";
+    let expected = "2026-01-31T08:00:00Z paused by user 0 until it is resumed\n";
     assert_eq!(line(paused), expected);
 }
 

@@ -58,7 +58,7 @@ fn held() -> PfReport {
                 ProblemKind::InUse,
                 None,
                 "changing numvfs 7 -> 4 destroys all VFs, and VF 3 is in use by network namespace blue",
-                Some("it is done by itself once the VF is released"),
+                Some("the change is made as soon as the VF is released"),
             ),
             a_problem(
                 ProblemKind::Failed,
@@ -117,7 +117,7 @@ ADDRESS       INTERFACE  DRIVER  VFS    STATE    POLICIES        POOLS
 0000:01:00.0  enp1s0     igb     4/4/7  refused  dataplane,rest  intelnics
 
 enp1s0 refused: changing numvfs 7 -> 4 destroys all VFs, and VF 3 is in use by network namespace blue
-  it is done by itself once the VF is released
+  the change is made as soon as the VF is released
 enp1s0 failed: VF 2: mtu 9999: Invalid argument
 enp1s0 limited: VFs 3,5: igb cannot do it
 "

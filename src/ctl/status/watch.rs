@@ -63,7 +63,7 @@ async fn fetch(daemon: &Conversation, events: &mut Follower) -> anyhow::Result<(
 pub(in super::super) async fn next(events: &mut Follower) -> anyhow::Result<Happening> {
     let text = events.next().await?;
     let text = text.ok_or(Lost)?;
-    let event: Event = serde_json::from_str(&text).context("cannot make sense of an event")?;
+    let event: Event = serde_json::from_str(&text).context("cannot read an event")?;
     Ok(event.happening)
 }
 

@@ -93,7 +93,7 @@ fn whoever_never_stops_is_answered_once_a_minute_at_last() {
     let problems: Vec<_> = pf.contests.problems().collect();
     assert_eq!(problems.len(), 1);
     assert_eq!(problems[0].vf, Some(VfIndex(0)));
-    assert_eq!(problems[0].reason, "somebody else keeps undoing trust on");
+    assert_eq!(problems[0].reason, "another program keeps undoing trust on");
 }
 
 #[test]

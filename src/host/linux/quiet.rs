@@ -103,7 +103,7 @@ fn first_in_use(
 ) -> Result<Option<Holder>, HostError> {
     for device in devices {
         let contexts = links.rdma_contexts(&device);
-        let what = || format!("reading who uses RDMA device {device}");
+        let what = || format!("reading the users of RDMA device {device}");
         if contexts.map_err(|error| error.while_doing(what()))? != 0 {
             return Ok(Some(Holder::Rdma { device }));
         }

@@ -60,10 +60,7 @@ fn a_pause_ends_at_its_time_and_not_before() {
 fn it_says_until_when() {
     let until = pause(Some(1_700_000_000));
     assert_eq!(until.to_string(), "by user 0 until 2023-11-14T22:13:20Z");
-    assert_eq!(
-        pause(None).to_string(),
-        "by user 0 until somebody resumes it"
-    );
+    assert_eq!(pause(None).to_string(), "by user 0 until it is resumed");
     let text = serde_json::to_string(&until).unwrap();
     assert_eq!(text, r#"{"until":"2023-11-14T22:13:20Z","by":"user 0"}"#);
     assert_eq!(serde_json::from_str::<Pause>(&text).unwrap(), until);
