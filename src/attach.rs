@@ -4,6 +4,7 @@
 //! its attributes through the PF, move its netdev. It is taken back the other way round, whatever
 //! of it was done, and the record goes last: what is written down is never forgotten before the VF
 //! is back. Nothing of this needs the daemon, which sees the records and keeps its hands off.
+#![warn(missing_docs)]
 
 mod announce;
 mod choose;
@@ -44,7 +45,9 @@ pub enum Choice {
     Vf(PciAddress),
     /// A free one of the pool, or the free one of this index.
     OfPool {
+        /// The pool.
         pool: ResourceName,
+        /// The index on its PF, which the VF must have; `None`: any.
         index: Option<VfIndex>,
     },
 }
@@ -52,10 +55,13 @@ pub enum Choice {
 /// What is asked for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
+    /// The container, and where the netdev is to go.
     pub borrower: Borrower,
+    /// The VF that is wanted.
     pub choice: Choice,
     /// The network's, over those that the policy set. With a MAC, the netdev gets it too.
     pub settings: VfSettings,
+    /// In bytes; `None`: as the policy set it.
     pub mtu: Option<Mtu>,
     /// Whether a VF will do that a user-space driver has: its attributes are set, and no netdev
     /// moves.
@@ -65,6 +71,7 @@ pub struct Request {
 /// A VF that is lent, under its lock as long as this lives.
 #[derive(Debug)]
 pub struct Lent {
+    /// What was written down of it.
     pub allocation: Allocation,
     /// The netdev in its new place. `None` for a VF that a user-space driver has.
     pub interface: Option<LentInterface>,
@@ -74,45 +81,76 @@ pub struct Lent {
     _lock: File,
 }
 
+/// The netdev of an allocated VF, in the container's namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LentInterface {
+    /// `ifindex` there.
     pub index: u32,
+    /// The address that it has.
     pub mac: MacAddress,
+    /// In bytes.
     pub mtu: Mtu,
 }
 
+/// Why a VF was not allocated or not released.
 #[derive(Debug, thiserror::Error)]
 pub enum AttachError {
+    /// The kernel refused, or could not be read.
     #[error(transparent)]
     Host(#[from] HostError),
+    /// A record or lock could not be written.
     #[error(transparent)]
     File(#[from] FileError),
+    /// The pools are not known.
     #[error(transparent)]
     NoPools(#[from] NoPools),
+    /// No policy in force forms this pool.
     #[error("there is no pool {pool} on this node; {}", known_pools(known))]
     UnknownPool {
+        /// The pool that was asked for.
         pool: ResourceName,
+        /// The pools that there are.
         known: Vec<ResourceName>,
     },
+    /// Every VF of the pool is in use.
     #[error("pool {pool} has no free VF: {held}")]
-    NoneFree { pool: ResourceName, held: Held },
+    NoneFree {
+        /// The pool.
+        pool: ResourceName,
+        /// The holder of each of its VFs.
+        held: Held,
+    },
+    /// The VF that was asked for is in use.
     #[error("VF {vf} is not free: {held}")]
-    NotFree { vf: PciAddress, held: Held },
+    NotFree {
+        /// The VF.
+        vf: PciAddress,
+        /// Its holder.
+        held: Held,
+    },
     /// Taken back, but not in every respect.
     #[error("{0}")]
     Troubles(String),
+    /// A record of sriov-cni that cannot be understood.
     #[error(transparent)]
     Theirs(#[from] Unknown),
+    /// It may be a PF, or of no network device.
     #[error("{0} is not a VF of this host")]
     NotAVf(PciAddress),
+    /// The container has a VF for this interface.
     #[error("container {container} has a VF as {interface} already")]
     Already {
+        /// The container, as people call it.
         container: String,
+        /// The name of the interface in it.
         interface: String,
     },
+    /// The allocation failed, and what had been done could not be undone as a whole.
     #[error("{cause}; and taking the VF back failed too: {troubles}")]
     NotUndone {
+        /// Why the allocation failed.
         cause: Box<AttachError>,
+        /// What could not be undone, in words.
         troubles: String,
     },
 }
@@ -134,6 +172,7 @@ pub struct Lender {
 }
 
 impl Lender {
+    /// The VFs of the host whose files are below `root`.
     pub fn new(root: PathBuf) -> Self {
         Self {
             host: LinuxHost::new(root.clone()),

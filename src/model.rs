@@ -6,7 +6,6 @@
     clippy::disallowed_macros
 )]
 
-#[allow(missing_docs)]
 pub mod action;
 pub mod address;
 pub mod allocation;

@@ -2,6 +2,7 @@
 //!
 //! A plan holds only what can be done from the snapshot at hand; what follows from it is in the
 //! next plan. So verification is planning again, and an empty plan is the proof.
+#![warn(missing_docs)]
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -33,7 +34,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What to do for one PF now, and what is not done and why.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
+    /// In the order in which they are to be done.
     pub steps: Vec<Step>,
+    /// What is not as wanted, worst first.
     pub problems: Vec<Problem>,
     /// The planner must know who uses the VFs before it can say more: look again with holders.
     pub needs_holders: bool,
@@ -51,8 +54,11 @@ pub type Taken = BTreeMap<VfIndex, BTreeSet<Holder>>;
 /// Everything that a plan for one PF depends on.
 #[derive(Debug, Clone, Copy)]
 pub struct Input<'a> {
+    /// What the policies want.
     pub resolution: &'a Resolution,
+    /// The PF as the last look found it.
     pub pf: &'a PfSnapshot,
+    /// What sriovd has set on it and may undo; `None`: nothing.
     pub owned: Option<&'a OwnedPf>,
     /// The addresses of the other PFs and their VFs; `None` as long as nobody looked.
     pub others: Option<&'a TakenAddresses>,
@@ -66,6 +72,7 @@ pub struct Input<'a> {
     pub interface_is_overdue: bool,
 }
 
+/// The steps that are due now. The next look decides about those after them.
 pub fn plan(input: &Input) -> Plan {
     let mut plan = Plan::default();
     match input.resolution {
@@ -135,6 +142,7 @@ impl Plan {
         }
     }
 
+    /// Whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }

@@ -2,6 +2,7 @@
 //!
 //! In two steps, so that the caller can record what will be ours before the first byte is written:
 //! after a crash in between, a file that is there is known to be ours.
+#![warn(missing_docs)]
 
 pub mod cni_directory;
 pub mod plugins;
@@ -16,10 +17,15 @@ use std::path::{Path, PathBuf};
 /// What a publication did. Paths are those of the host, without the root.
 #[derive(Debug, Default)]
 pub struct PublishReport {
+    /// Written, because the text was another.
     pub written: Vec<PathBuf>,
+    /// Removed, because they are no output any more.
     pub removed: Vec<PathBuf>,
+    /// As they were.
     pub unchanged: Vec<PathBuf>,
+    /// Not written, each with the reason.
     pub refused: Vec<(PathBuf, Refusal)>,
+    /// Not written because of an error.
     pub failed: Vec<(PathBuf, FileError)>,
     /// The files that are ours now.
     pub owned: BTreeSet<PathBuf>,
@@ -32,10 +38,13 @@ impl PublishReport {
     }
 }
 
+/// Why a file is not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
+    /// The file there was not written by sriovd.
     #[error("a file that sriovd did not write is in its place")]
     Foreign,
+    /// A directory, link or device is there.
     #[error("something that is not a regular file is in its place")]
     NotAFile,
 }

@@ -14,6 +14,7 @@ use std::path::Path;
 pub struct Addressing {
     /// With their prefix lengths.
     pub addresses: Vec<(IpAddr, u8)>,
+    /// Routes through the interface, and to nowhere.
     pub routes: Vec<Route>,
 }
 

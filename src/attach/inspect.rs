@@ -8,16 +8,19 @@ use crate::host::{Host as _, Look};
 use crate::model::{Allocation, VfSettings};
 use std::net::IpAddr;
 
+/// What an allocated VF is like now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inspection {
     /// `None` for a VF that a user-space driver has.
     pub link: Option<Link>,
+    /// The addresses of its netdev in the container.
     pub addresses: Vec<IpAddr>,
     /// Attributes that are not as they were set.
     pub differences: Vec<String>,
 }
 
 impl Lender {
+    /// Looks at a VF and its netdev in the container's namespace.
     pub fn inspect(
         &self,
         allocation: &Allocation,

@@ -13,35 +13,50 @@ pub const NODE_STATE: &str = "/run/sriovd/state.json";
 /// A VF of a pool. Whether it is free must be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolVf {
+    /// The PCI address of its PF.
     pub pf: PciAddress,
     /// What people call the PF.
     pub pf_name: String,
+    /// Its index on the PF.
     pub vf: VfIndex,
+    /// Its PCI address.
     pub address: PciAddress,
 }
 
 /// VFs in order of PF address and index. A pool whose VFs are not there just now is empty.
 pub type Pools = BTreeMap<ResourceName, Vec<PoolVf>>;
 
+/// Why the pools are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum NoPools {
+    /// There is no node state yet.
     #[error(
         "{} is not there: sriovd, which writes it (node_state in sriovd.toml), has not run yet",
         path.display()
     )]
-    Absent { path: PathBuf },
+    Absent {
+        /// The file in which they would be.
+        path: PathBuf,
+    },
+    /// It cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
+        /// The file.
         path: PathBuf,
+        /// The system's answer.
         source: std::io::Error,
     },
+    /// It is not JSON, or not that of a node state.
     #[error("{} is not what sriovd writes", path.display())]
     Malformed {
+        /// The file.
         path: PathBuf,
+        /// Where and why.
         source: serde_json::Error,
     },
 }
 
+/// The pools as the daemon last wrote them down.
 pub fn read(root: &Path) -> Result<Pools, NoPools> {
     let path = file::under(root, Path::new(NODE_STATE));
     match std::fs::read(&path) {

@@ -22,7 +22,9 @@ pub(super) enum Life {
 /// A VF that was taken back from a container that is no more.
 #[derive(Debug)]
 pub struct Collected {
+    /// What was written down of it.
     pub allocation: Allocation,
+    /// How it was released.
     pub given_back: GivenBack,
 }
 

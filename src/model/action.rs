@@ -5,9 +5,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// One step on one PF, with all that its execution depends on: it decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Action {
+    /// The PF.
     pub pf: PciAddress,
+    /// What is done.
     pub step: Step,
     /// Also to VFs in use, those included that were taken after they were looked at.
     #[serde(default)]
@@ -21,10 +24,13 @@ pub struct Action {
 /// What a VF is bound to, and what is to be bound to it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Binding {
+    /// The driver that is bound to the VF.
     pub driver: Option<DriverName>,
+    /// The only driver that may be bound to it.
     pub driver_override: Option<DriverName>,
 }
 
+/// The smallest thing that is done to a PF or a VF.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
 )]
@@ -32,56 +38,75 @@ pub struct Binding {
 pub enum Step {
     /// `sriov_drivers_autoprobe`
     SetAutoprobe {
+        /// Whether new VFs are bound to their default driver.
         on: bool,
     },
     /// `sriov_numvfs`: the kernel takes a count only from 0, and 0 only from a count.
     SetNumVfs {
+        /// The number of VFs before.
         from: u16,
+        /// The number of VFs afterwards.
         to: u16,
     },
     /// The PF's administrative state up.
     SetPfUp {
+        /// `ifindex` of the PF's netdev.
         interface: u32,
     },
     /// The PF's administrative state down.
     SetPfDown {
+        /// `ifindex` of the PF's netdev.
         interface: u32,
     },
+    /// The MTU of the PF's own netdev.
     SetPfMtu {
+        /// `ifindex` of the PF's netdev.
         interface: u32,
+        /// In bytes.
         mtu: Mtu,
     },
     /// One attribute of one VF, through the PF.
     SetVf {
+        /// `ifindex` of the PF's netdev.
         interface: u32,
+        /// The index of the VF on the PF.
         vf: VfIndex,
+        /// The attribute with its value.
         setting: VfSetting,
     },
     /// `driver_override` and `drivers_probe`, after the driver that was seen there is unbound.
     Bind {
+        /// The index of the VF on the PF.
         vf: VfIndex,
+        /// The PCI address of the VF.
         address: PciAddress,
         /// A first driver is another step than a second one: what came of the one says nothing of
         /// the other, and a driver that came meanwhile is not unbound.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         from: Option<DriverName>,
+        /// The driver that the VF gets.
         to: BindTarget,
     },
     /// The MTU of the VF's own netdev.
     SetVfMtu {
+        /// The index of the VF on the PF.
         vf: VfIndex,
+        /// `ifindex` of the VF's netdev.
         interface: u32,
+        /// In bytes.
         mtu: Mtu,
     },
 }
 
+/// The driver that a VF is to be bound to.
 #[derive(
     Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
 )]
 #[serde(rename_all = "snake_case")]
 pub enum BindTarget {
-    /// Whatever driver the kernel chooses by the device's id.
+    /// The driver that the kernel chooses by the device id.
     Default,
+    /// This driver, set as `driver_override`.
     Driver(DriverName),
 }
 
@@ -148,7 +173,7 @@ impl Step {
         self.facts().word
     }
 
-    /// Whether it takes VFs away from whoever uses them.
+    /// Whether it takes VFs away from their holders.
     pub fn is_disruptive(&self) -> bool {
         self.facts().disturbs
     }

@@ -211,6 +211,7 @@ impl Blocked {
         })
     }
 
+    /// Whether a step is tried again after a delay.
     pub fn awaits_retry(&self) -> bool {
         self.failed.values().any(Block::is_passing) || self.netdevs.are_awaited()
     }

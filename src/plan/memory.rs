@@ -12,8 +12,10 @@ use std::path::PathBuf;
 /// Everything that survives a restart and cannot be observed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Memory {
+    /// What sriovd has set on each PF and may undo.
     #[serde(default)]
     pub pfs: BTreeMap<PciAddress, OwnedPf>,
+    /// The kernel release for which it was learnt what drivers do not support.
     #[serde(default)]
     pub kernel: String,
     /// Which VF a network was given last.
@@ -61,8 +63,11 @@ impl Memory {
 /// A VF by what stays when its NIC moves to another slot.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Assignment {
+    /// The permanent address of the PF, where it has one.
     pub permanent_mac: Option<MacAddress>,
+    /// The PCI address of the PF.
     pub pf: PciAddress,
+    /// The index of the VF on it.
     pub vf: VfIndex,
 }
 

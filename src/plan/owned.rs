@@ -13,6 +13,7 @@ use crate::policy::{DeviceType, OnRemoval};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What sriovd has set on a PF, and may undo.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OwnedPf {
     /// Another NIC in the same slot is another PF.
@@ -20,6 +21,7 @@ pub struct OwnedPf {
     /// The policies that took it, and as what; the next version after one without it writes it anew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hold: Option<Hold>,
+    /// What happens to the PF when no policy holds it any more.
     pub on_removal: OnRemoval,
     /// It was up with the VFs that it has: if it is down, somebody set it down.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -33,6 +35,7 @@ pub struct OwnedPf {
     pub created_vfs: bool,
     /// The PF's MTU before we raised it.
     pub mtu_before: Option<Mtu>,
+    /// `sriov_drivers_autoprobe` before sriovd changed it; `None`: it did not.
     pub autoprobe_before: Option<bool>,
     /// What its driver answered that it does not support. That may hang on the card or on the mode
     /// of its switch, which changes only without VFs.
@@ -45,10 +48,12 @@ pub struct OwnedPf {
     /// made them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fresh: Option<VfSettings>,
+    /// What sriovd has set on single VFs.
     #[serde(default)]
     pub vfs: BTreeMap<VfIndex, OwnedVf>,
 }
 
+/// What sriovd has set on a VF, and may undo.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct OwnedVf {
     /// Attributes that we set, with what was there before where the driver told.
@@ -63,6 +68,7 @@ pub struct OwnedVf {
     /// We gave it a driver of our choice.
     #[serde(default)]
     pub driver: bool,
+    /// Whether sriovd set the netdev's MTU.
     #[serde(default)]
     pub mtu: bool,
 }
@@ -81,6 +87,7 @@ impl OwnedVf {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Capability {
+    /// One attribute of VFs.
     Attribute(VfAttribute),
     /// A minimum rate, on top of `Attribute(TxRate)`.
     MinTxRate,

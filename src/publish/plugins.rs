@@ -18,9 +18,12 @@ const NETAVARK: [&str; 4] = [
     "/usr/lib/netavark/sriov",
 ];
 
+/// The container plugins of ours that are installed, in any of the usual directories.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Plugins {
+    /// `sriovd-cni`
     pub cni: bool,
+    /// `sriovd-netavark`, as the driver `sriov` of netavark.
     pub netavark: bool,
 }
 
