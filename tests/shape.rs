@@ -20,7 +20,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("host", &["model"]),
     ("file", &[]),
     ("publish", &["render", "file"]),
-    ("state", &["model", "plan", "file"]),
+    ("state", &["model", "policy", "plan", "file"]),
     ("attach", &["model", "host", "file"]),
     ("cni", &["model", "host", "attach"]),
     ("netavark", &["model", "host", "attach"]),

@@ -1,7 +1,7 @@
 //! A simulated host behind the API: policies are read and passed as the daemon does.
 
 use serde_json::Value;
-use sriovd::api::{Feed, Remembers, Request, State, View};
+use sriovd::api::{Feed, Remembers, Request, Sources, State, View};
 use sriovd::model::world::World;
 use sriovd::model::{HostSnapshot, NetworkName, PciAddress};
 use sriovd::plan::Assignment;
@@ -190,6 +190,7 @@ async fn serve(
             requests,
             feed: Feed::new().unwrap(),
             admin_group: None,
+            sources: Sources::new(directory.join(load::SOURCES)),
         }
     };
     addresses.send((at_rest, at_grpc)).unwrap();
