@@ -147,7 +147,8 @@ fn troubleshooting_knows_every_kind_of_trouble() {
 fn the_journal_reference_lists_the_fields_of_entries() {
     let field = |word: &str| word.starts_with("SRIOV_") || word == "UNIT";
     let mut written = set(&["MESSAGE_ID"]);
-    for file in ["src/daemon/journal.rs", "src/daemon/journal/output.rs"] {
+    let files = ["journal.rs", "journal/output.rs", "journal/source.rs"];
+    for file in files.map(|file| format!("src/daemon/{file}")) {
         let code = fs::read_to_string(document::root().join(file)).unwrap();
         let words = code.split(|c: char| c != '_' && !c.is_ascii_uppercase());
         written.extend(words.filter(|word| field(word)).map(str::to_owned));
