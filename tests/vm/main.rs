@@ -48,6 +48,7 @@ mod recording;
 mod replaced;
 mod rivals;
 mod sharing;
+mod sources;
 mod standing_still;
 mod uio;
 mod unit;
