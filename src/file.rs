@@ -54,7 +54,7 @@ pub fn replace_unsynced(path: &Path, text: &str) -> Result<(), FileError> {
 
 /// Makes a file that was moved into its place last.
 pub fn sync(path: &Path) -> Result<(), FileError> {
-    let sync = File::open(path).and_then(|file| file.sync_all());
+    let sync = access(path).and_then(|()| File::open(path)?.sync_all());
     sync.map_err(FileError::new("sync", path))?;
     path.parent().map_or(Ok(()), sync_directory)
 }
@@ -67,7 +67,8 @@ fn replace_by(
     let temporary = temporary_path(path);
     let result = write_new(&temporary, text, sync).and_then(|()| {
         // In the same directory: containerd and CDI readers notice only such a move.
-        fs::rename(&temporary, path).map_err(FileError::new("replace", path))
+        let moved = access(path).and_then(|()| fs::rename(&temporary, path));
+        moved.map_err(FileError::new("replace", path))
     });
     if result.is_err() {
         // Best effort: what is left over is found by its name later.
@@ -82,6 +83,7 @@ fn write_new(
     sync: impl FnOnce(&File) -> io::Result<()>,
 ) -> Result<(), FileError> {
     let create = || {
+        access(path)?;
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(FILE_MODE);
         options.open(path)
@@ -93,7 +95,9 @@ fn write_new(
     let write = |mut file: File| {
         // The umask took what it wanted.
         file.set_permissions(Permissions::from_mode(FILE_MODE))?;
+        access(path)?;
         file.write_all(text.as_bytes())?;
+        access(path)?;
         sync(&file)
     };
     created
@@ -114,7 +118,7 @@ pub fn is_temporary(name: &str) -> bool {
 
 /// Makes what was done to names in this directory last over a loss of power.
 pub fn sync_directory(path: &Path) -> Result<(), FileError> {
-    let sync = File::open(path).and_then(|directory| directory.sync_all());
+    let sync = access(path).and_then(|()| File::open(path)?.sync_all());
     sync.map_err(FileError::new("sync", path))
 }
 
@@ -124,6 +128,7 @@ pub fn set_aside(path: &Path, to: &Path) -> Result<PathBuf, FileError> {
     let mut aside = to.to_owned();
     let mut number = 1;
     loop {
+        access(path).map_err(FileError::new("set aside", path))?;
         match renameat_with(CWD, path, CWD, &aside, RenameFlags::NOREPLACE) {
             Ok(()) => return Ok(aside),
             Err(Errno::EXIST) => {
@@ -159,7 +164,7 @@ pub fn create_directories(path: &Path) -> Result<(), FileError> {
     if let Some(parent) = path.parent() {
         create_directories(parent)?;
     }
-    let create = || match DirBuilder::new().create(path) {
+    let create = || match access(path).and_then(|()| DirBuilder::new().create(path)) {
         // Somebody else was quicker.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) => Err(error),
@@ -169,5 +174,14 @@ pub fn create_directories(path: &Path) -> Result<(), FileError> {
     path.parent().map_or(Ok(()), sync_directory)
 }
 
+/// Before each access to a file of our own. Tests let some of them fail.
+pub(crate) fn access(_path: &Path) -> io::Result<()> {
+    #[cfg(test)]
+    faults::strike(_path)?;
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod faults;
 #[cfg(test)]
 mod tests;

@@ -136,7 +136,7 @@ impl Prepared {
         for path in std::mem::take(&mut self.remove) {
             let place = under(&self.root, &path);
             let leftover = is_temporary(&path);
-            match fs::remove_file(&place) {
+            match file::access(&place).and_then(|()| fs::remove_file(&place)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     if !leftover {
                         self.report.owned.insert(path.clone());
@@ -214,7 +214,7 @@ impl Prepared {
     /// What a crash or a lost record left behind.
     fn find_leftovers(&mut self, directory: &Path, wanted: &BTreeSet<PathBuf>) {
         let place = under(&self.root, directory);
-        let entries = match fs::read_dir(&place) {
+        let entries = match file::access(&place).and_then(|()| fs::read_dir(&place)) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return,
             Err(error) => {
@@ -257,7 +257,8 @@ fn look(root: &Path, path: &Path) -> Result<Found, FileError> {
     let place = under(root, path);
     match metadata(root, path)? {
         None => Ok(Found::Nothing),
-        Some(metadata) if metadata.is_file() => fs::read(&place)
+        Some(metadata) if metadata.is_file() => file::access(&place)
+            .and_then(|()| fs::read(&place))
             .map(Found::File)
             .map_err(FileError::new("read", &place)),
         Some(_) => Ok(Found::Other),
@@ -267,7 +268,7 @@ fn look(root: &Path, path: &Path) -> Result<Found, FileError> {
 /// Of the name itself, without following a link.
 fn metadata(root: &Path, path: &Path) -> Result<Option<Metadata>, FileError> {
     let place = under(root, path);
-    match fs::symlink_metadata(&place) {
+    match file::access(&place).and_then(|()| fs::symlink_metadata(&place)) {
         Ok(metadata) => Ok(Some(metadata)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(FileError::new("look at", &place)(error)),

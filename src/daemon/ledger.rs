@@ -26,6 +26,8 @@ pub(super) struct StateLedger {
     store: Arc<Store>,
     marks: PathBuf,
     lost: Arc<AtomicBool>,
+    /// A mark could not be made or removed when it was time.
+    has_wrong_marks: Arc<AtomicBool>,
 }
 
 impl StateLedger {
@@ -35,6 +37,7 @@ impl StateLedger {
             store,
             marks: file::under(root, Path::new(MARKS)),
             lost: Arc::new(AtomicBool::new(lost)),
+            has_wrong_marks: Arc::default(),
         }
     }
 
@@ -49,23 +52,35 @@ impl StateLedger {
         self.marks.is_dir()
     }
 
+    /// Marks are to be set again: the disk refused them.
+    pub(super) fn has_wrong_marks(&self) -> bool {
+        self.has_wrong_marks.load(Ordering::Relaxed)
+    }
+
     /// As remembered: marks do not survive a reboot, what is ours does. Says which were not so.
     pub(super) fn restore_marks(&self) -> Result<BTreeSet<PathBuf>, FileError> {
-        self.set_marks()
-            .map_err(FileError::new("write the marks in", &self.marks))
+        // Before they are set: one that fails meanwhile is seen to next time.
+        self.has_wrong_marks.store(false, Ordering::Relaxed);
+        let set = self.set_marks();
+        self.has_wrong_marks
+            .fetch_or(set.is_err(), Ordering::Relaxed);
+        set.map_err(FileError::new("write the marks in", &self.marks))
     }
 
     fn set_marks(&self) -> io::Result<BTreeSet<PathBuf>> {
+        file::access(&self.marks)?;
         fs::create_dir_all(&self.marks)?;
         let mut changed = BTreeSet::new();
         if self.lost.load(Ordering::Relaxed) {
             return Ok(changed);
         }
+        file::access(&self.marks)?;
         for entry in fs::read_dir(&self.marks)? {
             let entry = entry?;
             let name = entry.file_name();
             // Passes go on meanwhile: what is marked by now is remembered by now.
             if !self.is_owned(Path::new(&name)) {
+                file::access(&entry.path())?;
                 fs::remove_file(entry.path())?;
                 changed.insert(Path::new(MARKS).join(name));
             }
@@ -95,14 +110,16 @@ impl StateLedger {
 
     /// Whether it was not there.
     fn mark(&self, pf: PciAddress) -> io::Result<bool> {
-        match File::create_new(self.marks.join(pf.to_string())) {
+        let mark = self.marks.join(pf.to_string());
+        match file::access(&mark).and_then(|()| File::create_new(mark)) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
             result => result.map(|_| true),
         }
     }
 
     fn unmark(&self, pf: PciAddress) -> io::Result<()> {
-        match fs::remove_file(self.marks.join(pf.to_string())) {
+        let mark = self.marks.join(pf.to_string());
+        match file::access(&mark).and_then(|()| fs::remove_file(mark)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             result => result,
         }
@@ -141,9 +158,11 @@ impl Ledger for StateLedger {
             None => drop(memory.pfs.remove(&pf)),
         }));
         // Without its mark a PF is configured all the same; a network manager may take its VFs up.
-        drop(match is_ours {
+        let marked = match is_ours {
             true => self.mark(pf).map(drop),
             false => self.unmark(pf),
-        });
+        };
+        self.has_wrong_marks
+            .fetch_or(marked.is_err(), Ordering::Relaxed);
     }
 }

@@ -142,8 +142,11 @@ impl Publication {
             published.repaired = repaired.collect();
             published.report = Some(report);
         }
-        let marks = self.compares.then(|| shared.ledger.restore_marks());
+        let were_refused = shared.ledger.has_wrong_marks();
+        let marks = (self.compares || were_refused).then(|| shared.ledger.restore_marks());
         let unmarked = match marks.unwrap_or_else(|| Ok(BTreeSet::new())) {
+            // What the disk refused before is nobody's doing.
+            Ok(_) if were_refused => None,
             Ok(marks) => {
                 published.repaired.extend(marks);
                 None

@@ -166,7 +166,8 @@ pub(super) fn on_pass(
     begin(daemon, pf);
     // What is published is a function of what is seen: an event that shows nothing new costs
     // what its PF costs, not what the host does.
-    if is_new || is_wish || daemon.shared.store.is_unsaved() {
+    let is_behind = daemon.shared.store.is_unsaved() || daemon.shared.ledger.has_wrong_marks();
+    if is_new || is_wish || is_behind {
         publish(daemon);
     }
     daemon.has_news = true;

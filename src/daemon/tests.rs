@@ -1,5 +1,7 @@
 //! A coordinator over a simulated host, for the tests of its parts.
 
+mod writes;
+
 use super::ledger::StateLedger;
 use super::message::{MESSAGE_QUEUE, Message};
 use super::shared::Shared;

@@ -14,6 +14,8 @@ pub(crate) struct Faults(Arc<Mutex<Plan>>);
 struct Plan {
     accesses: Vec<PathBuf>,
     fails: Option<(usize, Errno)>,
+    /// All that come after it fail, too.
+    for_good: bool,
     struck: Option<PathBuf>,
 }
 
@@ -24,6 +26,12 @@ impl Faults {
             fails: Some((number, errno)),
             ..Plan::default()
         };
+    }
+
+    /// As `fail`, and every access after it.
+    pub(crate) fn fail_from(&self, number: usize, errno: Errno) {
+        self.fail(number, errno);
+        self.0.lock().unwrap().for_good = true;
     }
 
     /// Nothing fails any more. What was struck, if anything was.
@@ -41,8 +49,8 @@ impl Faults {
         let number = plan.accesses.len();
         plan.accesses.push(path.to_owned());
         match plan.fails {
-            Some((fails, errno)) if fails == number => {
-                plan.struck = Some(path.to_owned());
+            Some((fails, errno)) if fails == number || plan.for_good && fails < number => {
+                plan.struck.get_or_insert_with(|| path.to_owned());
                 Err(errno.into())
             }
             _ => Ok(()),
