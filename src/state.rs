@@ -4,7 +4,7 @@
 pub mod sources;
 
 use crate::file::{self, FileError};
-use crate::model::lenient;
+use crate::model::lenient::{self, Foreign};
 use crate::plan::Memory;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
@@ -44,6 +44,7 @@ pub struct Store {
     file: Mutex<StateFile>,
     /// The generation that the disk has for certain.
     synced: AtomicU64,
+    refused: Foreign,
 }
 
 /// Locked for as long as it takes to point to it, or to change it.
@@ -125,8 +126,19 @@ impl Store {
                 in_the_way,
             }),
             synced: AtomicU64::new(0),
+            refused: saved.refused,
         };
         (store, lost)
+    }
+
+    /// The values that were there at the start and are not understood: they are kept as they stand.
+    pub fn refused(&self) -> &Foreign {
+        &self.refused
+    }
+
+    /// Where it is kept.
+    pub fn path(&self) -> PathBuf {
+        self.directory.join(FILE)
     }
 
     /// As it is now. Waits for no disk.
@@ -229,6 +241,7 @@ fn sweep(directory: &Path) {
 #[derive(Debug, Default)]
 struct Saved {
     memory: Memory,
+    refused: Foreign,
     text: Option<String>,
 }
 
@@ -252,14 +265,21 @@ fn read(path: &Path) -> Result<Saved, LostReason> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Saved::default()),
         Err(error) => return Err(LostReason::Unreadable(error)),
     };
+    let (memory, refused) = understand(&text)?;
     Ok(Saved {
-        memory: parse(&text)?,
+        memory,
+        refused,
         text: Some(text),
     })
 }
 
 /// What a state file says.
 pub fn parse(text: &str) -> Result<Memory, LostReason> {
+    understand(text).map(|(memory, _)| memory)
+}
+
+/// With the values that are not understood, which the memory keeps.
+fn understand(text: &str) -> Result<(Memory, Foreign), LostReason> {
     let mut document: Map<String, Value> =
         serde_json::from_str(text).map_err(LostReason::Damaged)?;
     let header = Header::deserialize(Value::Object(document.clone()));
@@ -273,8 +293,8 @@ pub fn parse(text: &str) -> Result<Memory, LostReason> {
     })?;
     let mut memory = read.known;
     // Lists that are empty without what is not understood of them come first.
-    memory.foreign = read.unknown.and(read.refused);
-    Ok(memory)
+    memory.foreign = read.unknown.and(read.refused.clone());
+    Ok((memory, read.refused))
 }
 
 /// A state file that says this.

@@ -343,6 +343,16 @@ pub fn state_lost(file: &Path, error: &dyn Display) {
     );
 }
 
+/// A value of the state file is not understood, and kept as it stands.
+pub fn state_entry_refused(file: &Path, entry: &str) {
+    let shown = file.display();
+    warn!(
+        MESSAGE_ID = id::STATE_ENTRY_REFUSED,
+        SRIOV_FILE = %shown,
+        "{shown}: {entry}, which this version does not understand: it is kept as it is, and what it is about is left alone",
+    );
+}
+
 /// It goes on from memory: what happens between now and a crash is not remembered.
 pub fn state_not_saved(error: &dyn Display) {
     error!(

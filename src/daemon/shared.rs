@@ -53,6 +53,9 @@ pub(super) fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared
     if let Some(lost) = &lost {
         journal::state_lost(&lost.path, lost);
     }
+    for entry in store.refused().shown() {
+        journal::state_entry_refused(&store.path(), &entry);
+    }
     let store = Arc::new(store);
     let ledger = StateLedger::new(Arc::clone(&store), &root, lost.is_some());
     let after_boot = !ledger.has_marks();

@@ -150,6 +150,18 @@ impl Foreign {
         self.0.is_empty()
     }
 
+    /// Where each stands in the document, and what stands there: `/pfs/0000:01:00.0/vfs/3/settings/link_state is {"link_state":"blinking"}`.
+    pub fn shown(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|item| {
+            let place = item.place.iter().map(|step| match step {
+                Step::Key(key) => format!("/{key}"),
+                Step::Element(index) => format!("/{index}"),
+            });
+            let value: String = item.value.to_string().chars().take(80).collect();
+            format!("{} is {value}", place.collect::<String>())
+        })
+    }
+
     /// Whether the value with these keys, one in the other, is wholly not understood.
     pub fn contains(&self, keys: &[&str]) -> bool {
         let is_it = |place: &[Step]| {

@@ -265,6 +265,14 @@ fn nothing_of_the_next_version_is_lost() {
     let next = of_the_next_version();
     fs::write(&path, next.to_string()).unwrap();
     let store = opened(directory.path());
+    let told: Vec<_> = store.refused().shown().collect();
+    let told_of = |place: &str| told.iter().any(|it| it.starts_with(place));
+    assert!(told_of("/pfs/0000:5e:00.0 is {"), "{told:?}");
+    assert!(told_of("/pfs/by-serial-number is {"), "{told:?}");
+    assert!(
+        !told_of("/leases"),
+        "keys of other versions are no news: {told:?}"
+    );
     let memory = store.memory();
     let full = full();
     let pf = "0000:3b:00.0".parse().unwrap();
