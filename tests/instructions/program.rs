@@ -25,8 +25,9 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Each with a bus of its own, and so a permanent address of its own.
 fn address(pf: u32) -> anyhow::Result<PciAddress> {
-    PciAddress::new(pf, 1, 0, 0).context("no such address")
+    PciAddress::new(0, u8::try_from(1 + pf)?, 0, 0).context("no such address")
 }
 
 fn converged(pfs: u32, vfs: u16) -> anyhow::Result<SimAgent> {
