@@ -63,7 +63,8 @@ fn picture(host: &Host) -> Result<String> {
 }
 
 /// What it remembers as its own.
-const OWNED: &str = "jq .pfs /var/lib/sriovd/state.json";
+/// An interface that comes back has another index.
+const OWNED: &str = "jq '.pfs | map_values(.brought_up |= (. != null))' /var/lib/sriovd/state.json";
 
 fn converge(host: &Host, vfs: u16) -> Result<String> {
     host.wait_for(PF, "ready", vfs)?;
