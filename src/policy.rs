@@ -2,6 +2,7 @@
 //!
 //! Types only, valid by construction. `file` reads them from TOML, `load` from directories,
 //! `resolve` says which PF gets what.
+#![warn(missing_docs)]
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -35,13 +35,16 @@ pub const SOURCES: &str = "sources.d";
 /// Where policies are looked for, the strongest first.
 pub const DIRECTORIES: [&str; 3] = ["/etc/sriov.d", "/run/sriov.d", "/usr/lib/sriov.d"];
 
+/// What a reading of all policy files and sources came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Loaded {
+    /// The policies and networks in force.
     pub set: PolicySet,
     /// In reading order; a file that is overridden comes after the one that overrides it.
     pub files: Vec<LoadedFile>,
     /// What has become of each source, whose file is also among the files.
     pub sources: Vec<SourceReport>,
+    /// What is wrong with files, in reading order, and what may not mean what it says.
     pub diagnostics: Vec<Diagnostic>,
     /// Something could not be read, and no event tells when it can.
     pub is_incomplete: bool,
@@ -56,31 +59,39 @@ impl Loaded {
     }
 }
 
+/// A file in a policy directory, and whether it has an effect.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct LoadedFile {
+    /// Where it is, below the root directory if one was given.
     #[serde(serialize_with = "as_shown")]
     pub path: PathBuf,
+    /// Whether its content is in force.
     #[serde(flatten)]
     pub state: FileState,
 }
 
+/// What has become of a policy file.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
 pub enum FileState {
+    /// Its content is in force.
     Used,
     /// Empty, or a link to `/dev/null`.
     Masked,
     /// A stronger directory has a file of the same name.
     Overridden {
+        /// That file.
         #[serde(serialize_with = "as_shown")]
         by: PathBuf,
     },
     /// Something is wrong with its content, or it or its directory cannot be read.
     Broken {
+        /// What it said when it was last in order is in force.
         kept_last_good: bool,
     },
     /// Somebody other than root could have written it.
     Refused {
+        /// What it said when it was last in order is in force.
         kept_last_good: bool,
     },
     /// A source: some of its items are not in order, and the others are in force.
