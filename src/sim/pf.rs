@@ -83,7 +83,7 @@ impl SimPf {
             other_ports: BTreeSet::new(),
             name_is_final: true,
             permanent_mac: MacAddress([0x52, 0x54, 0, 0, number, 0]),
-            mac: None,
+            mac: Some(MacAddress([0x52, 0x54, 0, 0, number, 0])),
             mtu: Mtu::ETHERNET,
             up: false,
             carrier: false,

@@ -205,7 +205,7 @@ fn force_takes_vfs_away_and_says_from_whom() -> Result<()> {
     host.run("ip netns add blue && ip link set enp1s0v1 netns blue")?;
     edit(&host, 2, "")?;
     assert_refused(&host, "VF 1 is in use by network namespace blue")?;
-    host.wait_for_journal("`sriovctl apply --force enp1s0` does it now")?;
+    host.wait_for_journal("`sriovctl apply --force enp1s0` makes it now")?;
 
     // Not for all PFs at once, and not without being asked to.
     ensure!(host.try_run("sriovctl apply --force")?.status == 2);
