@@ -18,8 +18,8 @@ use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError, QueueD
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
 use crate::model::{
-    Action, DriverName, Holder, Node, PciAddress, PfSnapshot, TakenAddresses, VfIndex, VfInterface,
-    VfSetting, VfStatistics,
+    Action, DriverName, Errno, Holder, Node, PciAddress, PfSnapshot, TakenAddresses, VfIndex,
+    VfInterface, VfSetting, VfStatistics,
 };
 pub use others::OtherDevice;
 use std::collections::{BTreeMap, BTreeSet};
@@ -65,7 +65,7 @@ impl LinuxHost {
 
     /// Whether this PCI function is on the bus.
     pub fn is_present(&self, function: PciAddress) -> Result<bool, HostError> {
-        self.tree.exists(device(function))
+        is_on_bus(&self.tree, function)
     }
 
     /// Whether udev has yet to name a VF's interface.
@@ -187,6 +187,23 @@ const PCI_DEVICES: &str = "/sys/bus/pci/devices";
 
 fn device(address: PciAddress) -> PathBuf {
     Path::new(PCI_DEVICES).join(address.to_string())
+}
+
+/// Whether this PCI function is on the bus. That it is not is believed only of a bus that can be listed: where its
+/// directory is not there, as without sysfs, nothing is known of any device.
+fn is_on_bus(tree: &Tree, function: PciAddress) -> Result<bool, HostError> {
+    if tree.exists(device(function))? {
+        return Ok(true);
+    }
+    let names = tree.list(PCI_DEVICES).map_err(|error| match error {
+        HostError::Gone { what } => HostError::Unread {
+            what: format!("listing {what}"),
+            errno: Errno::NOENT,
+        },
+        error => error,
+    })?;
+    let function = function.to_string();
+    Ok(names.iter().any(|name| name == function.as_str()))
 }
 
 /// The link from a PF to a VF of it.

@@ -68,6 +68,10 @@ impl NetlinkError {
     /// The same as an error of the host; `what` names the object and what was done with it.
     pub fn while_doing(self, what: String) -> HostError {
         match self {
+            Self::Kernel {
+                errno: errno @ (Errno::MFILE | Errno::NFILE),
+                ..
+            } => HostError::NoDescriptor { errno },
             Self::Kernel { errno, detail } => HostError::Kernel {
                 what,
                 errno,

@@ -5,7 +5,9 @@
 use super::bind::driver_override;
 use super::holders::Groups;
 use super::netdev::{self, Netdev};
-use super::{Links, PCI_DEVICES, Tree, device, holders, if_present, udev, vf_indexes, virtfn};
+use super::{
+    Links, PCI_DEVICES, Tree, device, holders, if_present, is_on_bus, udev, vf_indexes, virtfn,
+};
 use crate::host::netlink::Link;
 use crate::host::{HostError, Look};
 use crate::model::{
@@ -68,18 +70,19 @@ pub(super) fn observe(
             errno: Errno::INVAL,
             ..
         }) => device(pf),
-        Err(HostError::Gone { .. }) => return Ok(None),
+        // On the bus by now, it is looked at again.
+        Err(HostError::Gone { .. }) if !is_on_bus(tree, pf)? => return Ok(None),
         target => target?,
     };
     let total_vfs = if_present(tree.read_as(device.join("sriov_totalvfs")))?;
     let Some(total_vfs) = total_vfs else {
-        return Ok(None);
+        return is_on_bus(tree, pf).map(|_| None);
     };
     if !is_network_controller(tree, &device)? {
-        return Ok(None);
+        return is_on_bus(tree, pf).map(|_| None);
     }
     match observe_present(tree, links, pf, &device, total_vfs, look) {
-        Err(HostError::Gone { .. }) if !is_pf(tree, pf)? => Ok(None),
+        Err(HostError::Gone { .. }) if !is_pf(tree, pf)? => is_on_bus(tree, pf).map(|_| None),
         seen => seen.map(Some),
     }
 }

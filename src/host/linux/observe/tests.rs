@@ -1,7 +1,7 @@
 //! PFs and VFs in prepared trees.
 
 use crate::host::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
-use crate::host::linux::{Links, netdev, observe::pfs};
+use crate::host::linux::{Links, LinuxHost, netdev, observe::pfs};
 use crate::host::netlink::Link;
 use crate::host::{HostError, Look};
 use crate::model::{MacAddress, Mtu, PfSnapshot, VfIndex, VfInterface, VfSettings};
@@ -30,6 +30,21 @@ fn finds_network_devices_with_the_capability_only() {
     let disk = "0000:02:00.0".parse().unwrap();
     let seen = super::observe(&host.tree, &mut Answers::default(), disk, Look::Plain);
     assert_eq!(seen, Ok(None));
+}
+
+/// A bus that is not there, or cannot be listed, says nothing of its devices.
+#[test]
+fn a_pf_is_gone_only_from_a_bus_that_can_be_listed() {
+    let host = Prepared::with_pf();
+    let linux = LinuxHost::new(host.path(""));
+    let look = || super::observe(&host.tree, &mut Answers::default(), pf(), Look::Plain);
+    host.remove(&pci(PF));
+    assert_eq!(linux.is_present(pf()), Ok(false));
+    assert_eq!(look(), Ok(None));
+    host.remove("sys/bus/pci/devices");
+    let error = look().unwrap_err();
+    assert!(matches!(error, HostError::Unread { .. }), "{error}");
+    assert!(linux.is_present(pf()).is_err());
 }
 
 #[test]
