@@ -1,6 +1,10 @@
 //! One sentence each: what is planned from what is wanted, what is and what is owned.
 
 mod blocked;
+mod driver;
+mod held;
+mod mac;
+mod numvfs;
 mod pf;
 mod removal;
 mod stage;
@@ -142,4 +146,37 @@ fn mac(last: u8) -> MacAddress {
 
 fn vfio() -> DeviceType {
     DeviceType::Driver("vfio-pci".parse().unwrap())
+}
+
+fn wants(settings: &[VfSetting]) -> impl FnOnce(&mut Policy) {
+    move |policy| {
+        settings
+            .iter()
+            .for_each(|&setting| policy.settings.set(setting));
+    }
+}
+
+fn fixed(policy: &mut Policy) {
+    policy.mac = MacChoice::Fixed(mac(1));
+}
+
+/// As after `fixed` was done.
+fn with_fixed_mac(case: &mut Case) {
+    case.vf(0).settings.mac = Some(mac(1));
+    case.vf(0).interface.as_mut().unwrap().mac = mac(1);
+}
+
+/// As after a policy gave VF 0 an address, on top of this one.
+fn with_our_mac(case: &mut Case, before: MacAddress) {
+    with_fixed_mac(case);
+    let before = Some(VfSetting::Mac(before));
+    let mine = owned::OwnedVf {
+        settings: [(VfAttribute::Mac, before)].into(),
+        mac: Some(mac(1)),
+        ..Default::default()
+    };
+    case.owned = Some(OwnedPf {
+        vfs: [(VfIndex(0), mine)].into(),
+        ..OwnedPf::default()
+    });
 }
