@@ -9,6 +9,7 @@
 pub mod action;
 pub mod address;
 pub mod allocation;
+pub mod attribute;
 pub mod driver;
 pub mod errno;
 pub mod holder;
@@ -26,6 +27,7 @@ pub mod world;
 pub use action::{Action, BindTarget, Binding, Persistence, Step};
 pub use address::{MacAddress, PciAddress, PciId};
 pub use allocation::{Allocation, Borrower};
+pub use attribute::{VfAttribute, VfSetting, VfSettings};
 pub use driver::DriverFacts;
 pub use errno::Errno;
 pub use holder::Holder;
@@ -37,9 +39,7 @@ pub use problem::{PfState, Problem, ProblemKind};
 pub use step_facts::{DependsOn, Part, StepFacts, Takes};
 pub use taken_addresses::{Function, TakenAddresses};
 pub use timestamp::Timestamp;
-pub use vf::{
-    LinkState, Mtu, TxRate, VfAttribute, VfSetting, VfSettings, VfStatistics, Vlan, VlanProto,
-};
+pub use vf::{LinkState, Mtu, TxRate, VfStatistics, Vlan, VlanProto};
 pub use vf_index::{VfIndex, VfRange};
 
 /// A text that does not have the form its type asks for.

@@ -101,7 +101,7 @@ impl Attached {
                 max: before.max_tx_rate,
             }),
             link_state: (!self.link_state.is_empty()).then_some(link_state),
-            query_rss: None,
+            ..VfSettings::default()
         }
     }
 

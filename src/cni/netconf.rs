@@ -7,8 +7,9 @@ use super::call::is_name;
 use super::error::{CniError, Code};
 use super::log::Level;
 use crate::attach::Choice;
+use crate::model::attribute::on_off;
 use crate::model::{
-    LinkState, MacAddress, Malformed, PciAddress, TxRate, VfSettings, Vlan, VlanProto,
+    LinkState, MacAddress, Malformed, PciAddress, TxRate, VfAttribute, VfSettings, Vlan, VlanProto,
 };
 use serde_json::{Map, Value};
 
@@ -33,19 +34,10 @@ pub(super) struct NetConf {
     pub(super) runtime_mac: Option<MacAddress>,
 }
 
-/// Keys that have a meaning for us, whatever their case.
-const OURS: [&str; 15] = [
+/// Keys that have a meaning for us besides those of attributes, whatever their case.
+const OURS: [&str; 6] = [
     "pool",
     "deviceID",
-    "vlan",
-    "vlanQoS",
-    "vlanProto",
-    "mac",
-    "spoofchk",
-    "trust",
-    "link_state",
-    "min_tx_rate",
-    "max_tx_rate",
     "logLevel",
     "logFile",
     "ipam",
@@ -115,7 +107,6 @@ impl NetConf {
 }
 
 fn settings(conf: &Keys<'_>) -> Result<VfSettings, CniError> {
-    let on_off = [("on", true), ("off", false)];
     let link_states = [
         ("auto", LinkState::Auto),
         ("enable", LinkState::Enable),
@@ -134,15 +125,21 @@ fn settings(conf: &Keys<'_>) -> Result<VfSettings, CniError> {
         let message = format!("\"min_tx_rate\" {min} is above \"max_tx_rate\" {max}");
         return Err(invalid(message));
     }
-    Ok(VfSettings {
-        trust: conf.word("trust", &on_off)?,
+    let mut settings = VfSettings {
         mac: conf.parsed("mac", unicast)?,
         vlan: vlan(conf)?,
-        spoof_check: conf.word("spoofchk", &on_off)?,
         tx_rate,
         link_state: conf.word("link_state", &link_states)?,
-        query_rss: None,
-    })
+        ..VfSettings::default()
+    };
+    for (facts, make) in VfAttribute::switches() {
+        let Some(keys) = facts.key.networks else {
+            continue;
+        };
+        let on = conf.word(keys.cni, &[true, false].map(|on| (on_off(on), on)))?;
+        on.into_iter().for_each(|on| settings.set(make(on)));
+    }
+    Ok(settings)
 }
 
 fn saturated(rate: Option<u64>) -> u32 {
@@ -248,9 +245,13 @@ fn wrong(key: &str, found: &str, expected: &str) -> CniError {
 
 /// The first key that looks like a slip of the pen for one of ours.
 fn misspelt(conf: &Map<String, Value>) -> Option<String> {
+    let attributes = VfAttribute::ALL.into_iter();
+    let keys_of_attributes = attributes.flat_map(|attribute| attribute.facts().keys());
+    let keys_of_attributes = keys_of_attributes.filter_map(|key| Some(key.networks?.cni));
+    let ours: Vec<_> = OURS.into_iter().chain(keys_of_attributes).collect();
     let near = |key: &String| {
         let key = key.to_ascii_lowercase();
-        let distances = OURS.iter().map(|it| {
+        let distances = ours.iter().map(|it| {
             let distance = strsim::damerau_levenshtein(&it.to_ascii_lowercase(), &key);
             (distance, *it)
         });

@@ -1,6 +1,7 @@
 //! What a VF is and should be, attribute by attribute.
 
 use super::colour;
+use crate::model::attribute::{AttributeFacts, Value, on_off};
 use crate::model::{TxRate, VfAttribute, VfSetting, VfSettings, VfSnapshot, Vlan, VlanProto};
 use crate::policy::DeviceType;
 use crate::policy::resolve::DesiredVf;
@@ -40,25 +41,22 @@ impl Compared {
     }
 }
 
-/// In the order in which they are shown.
-pub(super) const SHOWN: [(&str, VfAttribute); 7] = [
-    ("mac", VfAttribute::Mac),
-    ("vlan", VfAttribute::Vlan),
-    ("trust", VfAttribute::Trust),
-    ("spoof_check", VfAttribute::SpoofCheck),
-    ("tx_rate", VfAttribute::TxRate),
-    ("link_state", VfAttribute::LinkState),
-    ("query_rss", VfAttribute::QueryRss),
-];
+/// In the order in which they are shown: first what tells one VF from another.
+pub(super) fn shown() -> impl Iterator<Item = &'static AttributeFacts> {
+    let first = [VfAttribute::Mac, VfAttribute::Vlan];
+    let others = VfAttribute::ALL.into_iter();
+    let others = others.filter(move |attribute| !first.contains(attribute));
+    first.into_iter().chain(others).map(VfAttribute::facts)
+}
 
 pub(super) fn compare(vf: Option<&VfSnapshot>, wanted: Option<&DesiredVf>) -> Vec<Compared> {
     let mut compared = vec![driver(vf, wanted), mtu(vf, wanted)];
     let no_settings = VfSettings::default();
     let is = vf.map_or(&no_settings, |vf| &vf.settings);
     let wish = wanted.map_or(&no_settings, |wanted| &wanted.settings);
-    compared.extend(SHOWN.map(|(name, attribute)| {
-        let value = |settings: &VfSettings| settings.get(attribute).map(value);
-        Compared::new(name, value(is), value(wish))
+    compared.extend(shown().map(|facts| {
+        let value = |settings: &VfSettings| settings.get(facts.attribute).map(value);
+        Compared::new(facts.name, value(is), value(wish))
     }));
     compared
 }
@@ -90,13 +88,10 @@ fn mtu(vf: Option<&VfSnapshot>, wanted: Option<&DesiredVf>) -> Compared {
 
 /// The value alone, short enough for a column.
 pub(super) fn value(setting: VfSetting) -> String {
-    let on = |on| if on { "on" } else { "off" }.to_owned();
-    match setting {
-        VfSetting::Trust(value) | VfSetting::SpoofCheck(value) | VfSetting::QueryRss(value) => {
-            on(value)
-        }
-        VfSetting::Mac(mac) => mac.to_string(),
-        VfSetting::Vlan(Vlan { id, qos, proto }) => {
+    match setting.value() {
+        Value::Switch(on) => on_off(on).to_owned(),
+        Value::Mac(mac) => mac.to_string(),
+        Value::Vlan(Vlan { id, qos, proto }) => {
             let qos = match qos {
                 0 => String::new(),
                 qos => format!(" qos {qos}"),
@@ -107,11 +102,11 @@ pub(super) fn value(setting: VfSetting) -> String {
             };
             format!("{id}{qos}{proto}")
         }
-        VfSetting::TxRate(TxRate { min: 0, max: 0 }) => "any".to_owned(),
-        VfSetting::TxRate(TxRate { min: 0, max }) => format!("..{max}"),
-        VfSetting::TxRate(TxRate { min, max: 0 }) => format!("{min}.."),
-        VfSetting::TxRate(TxRate { min, max }) => format!("{min}..{max}"),
-        VfSetting::LinkState(state) => state.to_string(),
+        Value::TxRate(TxRate { min: 0, max: 0 }) => "any".to_owned(),
+        Value::TxRate(TxRate { min: 0, max }) => format!("..{max}"),
+        Value::TxRate(TxRate { min, max: 0 }) => format!("{min}.."),
+        Value::TxRate(TxRate { min, max }) => format!("{min}..{max}"),
+        Value::LinkState(state) => state.to_string(),
     }
 }
 

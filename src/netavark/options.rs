@@ -3,7 +3,8 @@
 use super::Sentence;
 use super::protocol::{Network, PerContainer};
 use crate::model::{
-    LinkState, MacAddress, Mtu, ResourceName, TxRate, VfIndex, VfSettings, Vlan, VlanProto,
+    LinkState, MacAddress, Mtu, ResourceName, TxRate, VfAttribute, VfIndex, VfSettings, Vlan,
+    VlanProto,
 };
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -19,29 +20,16 @@ pub(super) struct Options {
     vlan: Option<u16>,
     vlan_qos: Option<u8>,
     vlan_proto: Option<VlanProto>,
-    trust: Option<bool>,
-    spoof_check: Option<bool>,
     link_state: Option<LinkState>,
     min_tx_rate: Option<u32>,
     max_tx_rate: Option<u32>,
     mac: Option<MacAddress>,
+    /// Attributes that are on or off.
+    switches: VfSettings,
 }
 
-const OF_A_NETWORK: [&str; 13] = [
-    "pool",
-    "vlan",
-    "vlan_qos",
-    "vlan_proto",
-    "trust",
-    "spoof_check",
-    "link_state",
-    "min_tx_rate",
-    "max_tx_rate",
-    "mtu",
-    "mac",
-    "no_default_route",
-    "metric",
-];
+/// Besides attributes of VFs.
+const OF_A_NETWORK: [&str; 4] = ["pool", "mtu", "no_default_route", "metric"];
 const OF_A_CONTAINER: [&str; 1] = ["vf"];
 
 const SWITCH: [(&str, bool); 4] = [
@@ -61,7 +49,11 @@ const PROTOS: [(&str, VlanProto); 2] =
 impl Options {
     pub(super) fn of_network(network: &Network) -> Result<Self, Sentence> {
         let mut options = Self::default();
-        options.read(&network.options, &OF_A_NETWORK)?;
+        let attributes = VfAttribute::ALL.into_iter();
+        let keys = attributes.flat_map(|attribute| attribute.facts().keys());
+        let keys = keys.filter(|it| it.networks.is_some()).map(|it| it.key);
+        let known: Vec<_> = OF_A_NETWORK.into_iter().chain(keys).collect();
+        options.read(&network.options, &known)?;
         options.check_vlan()?;
         options.check_rates()?;
         Ok(options)
@@ -83,20 +75,18 @@ impl Options {
     pub(super) fn settings(&self) -> VfSettings {
         let any_rate = self.min_tx_rate.is_some() || self.max_tx_rate.is_some();
         VfSettings {
-            trust: self.trust,
             mac: self.mac,
             vlan: self.vlan.map(|id| Vlan {
                 id,
                 qos: self.vlan_qos.unwrap_or_default(),
                 proto: self.vlan_proto.unwrap_or_default(),
             }),
-            spoof_check: self.spoof_check,
             tx_rate: any_rate.then(|| TxRate {
                 min: self.min_tx_rate.unwrap_or_default(),
                 max: self.max_tx_rate.unwrap_or_default(),
             }),
             link_state: self.link_state,
-            query_rss: None,
+            ..self.switches
         }
     }
 
@@ -121,8 +111,6 @@ impl Options {
             "vlan" => self.vlan = Some(number(key, text, 0, 4094)?),
             "vlan_qos" => self.vlan_qos = Some(number(key, text, 0, 7)?),
             "vlan_proto" => self.vlan_proto = Some(word(key, text, &PROTOS)?),
-            "trust" => self.trust = Some(word(key, text, &SWITCH)?),
-            "spoof_check" => self.spoof_check = Some(word(key, text, &SWITCH)?),
             "link_state" => self.link_state = Some(word(key, text, &LINK_STATES)?),
             "min_tx_rate" => self.min_tx_rate = Some(number(key, text, 0, u32::MAX)?),
             "max_tx_rate" => self.max_tx_rate = Some(number(key, text, 0, u32::MAX)?),
@@ -141,7 +129,15 @@ impl Options {
                 self.mac = Some(mac);
             }
             "no_default_route" => self.no_default_route = word(key, text, &SWITCH)?,
-            _ => self.metric = Some(number(key, text, 0, u32::MAX)?),
+            "metric" => self.metric = Some(number(key, text, 0, u32::MAX)?),
+            _ => {
+                let mut switches = VfAttribute::switches();
+                let switch = switches.find(|(facts, _)| facts.key.key == key);
+                let Some((_, make)) = switch else {
+                    return Err(unknown(key, &[]));
+                };
+                self.switches.set(make(word(key, text, &SWITCH)?));
+            }
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 //!
 //! The doc comment of a key is what its schema and `docs/policy.md` say of it.
 
+pub mod switches;
 pub mod value;
 
 use super::network::PluginType;
@@ -11,6 +12,7 @@ use super::{Disruption, OnRemoval};
 use crate::model::{
     DriverName, LinkState, LinkType, NetworkName, PciAddress, PciId, PolicyName, VfRange, VlanProto,
 };
+use switches::{InNetworks, InPolicies, Switches};
 use value::{
     Bytes, CniConfig, CniVersion, Count, Index, MacOfAll, MacOfOne, NameGlob, Namespace, NumaNode,
     PfName, Prefix, Priority, Purpose, Rate, Resource, Unicast, Version, VlanId, VlanQos,
@@ -60,8 +62,6 @@ table! {
         need_vhost_net: Boolean,
         /// For the device plugin, which then tells no NUMA node of these VFs
         exclude_topology: Boolean,
-        /// The VF may read the RSS table and key of the PF
-        query_rss: Boolean,
         /// `"stable"` is made from the PF's permanent address and the VF's index; see below
         mac: MacOfAll,
         /// What happens to the PF when no policy matches it any more
@@ -76,6 +76,7 @@ table! {
         vf: List<VfDraft>,
     }
     with attributes: AttributesDraft
+    with switches: Switches<InPolicies>
 }
 
 table! {
@@ -118,25 +119,20 @@ table! {
         index: Index,
         /// As in the policy, or an address
         mac: MacOfOne,
-        /// As in the policy
-        query_rss: Boolean,
     }
     with attributes: AttributesDraft
+    with switches: Switches<InPolicies>
 }
 
 table! {
-    /// The attributes of VFs that policies, single VFs and networks can set.
+    /// The attributes of VFs that policies, single VFs and networks can set, besides switches.
     pub AttributesDraft: "the attributes of VFs" {
-        /// The VF may change its address and receive traffic for others
-        trust: Boolean,
         /// The NIC adds this tag to what the VF sends, and removes it from what it receives
         vlan: VlanId,
         /// The priority in that tag
         vlan_qos: VlanQos,
         /// The type of that tag
         vlan_proto: OneOf<VlanProto>,
-        /// The NIC drops what the VF sends with another address than its own
-        spoof_check: Boolean,
         /// What the VF may always send
         min_tx_rate: Rate,
         /// What the VF may send at most
@@ -174,4 +170,5 @@ table! {
         config: CniConfig,
     }
     with attributes: AttributesDraft
+    with switches: Switches<InNetworks>
 }

@@ -1,6 +1,7 @@
 //! A network as a CNI configuration list.
 
 use super::{object, pretty};
+use crate::model::attribute::on_off;
 use crate::model::{NetworkName, PciAddress, ResourceName, VlanProto};
 use crate::policy::Network;
 use crate::policy::libcni::{self, Refusal};
@@ -109,24 +110,24 @@ fn described(description: &Description) -> Map<String, Value> {
 /// The keys of the plugin's NetConf.
 fn sriov(description: &Description) -> Map<String, Value> {
     let settings = &description.settings;
-    let on_off = |on: bool| json!(if on { "on" } else { "off" });
     // Without an id the plugin refuses quality of service and 802.1ad.
     let tagged = settings.vlan.filter(|vlan| vlan.id != 0);
     let qos = tagged.map(|vlan| vlan.qos).filter(|&qos| qos != 0);
     let proto = tagged.map(|vlan| vlan.proto);
     let proto = proto.filter(|&proto| proto != VlanProto::default());
-    object([
+    let mut keys = object([
         ("vlan", settings.vlan.map(|vlan| json!(vlan.id))),
         ("vlanQoS", qos.map(|qos| json!(qos))),
         ("vlanProto", proto.map(|proto| json!(proto))),
         ("mac", description.mac.map(|mac| json!(mac))),
-        ("spoofchk", settings.spoof_check.map(on_off)),
-        ("trust", settings.trust.map(on_off)),
         ("link_state", settings.link_state.map(|state| json!(state))),
         // Both or none: the plugin sends 0 for the one that is missing.
         ("min_tx_rate", settings.tx_rate.map(|rate| json!(rate.min))),
         ("max_tx_rate", settings.tx_rate.map(|rate| json!(rate.max))),
-    ])
+    ]);
+    let switches = settings.switches_of_networks();
+    keys.extend(switches.map(|(_, theirs, on)| (theirs.cni.to_owned(), json!(on_off(on)))));
+    keys
 }
 
 fn as_list(config: &Map<String, Value>) -> Map<String, Value> {

@@ -77,17 +77,14 @@ fn described(
 
 fn options(description: &Description) -> Map<String, Value> {
     let settings = &description.settings;
-    let switch = |on: bool| json!(on.to_string());
     let vlan = settings.vlan;
     let qos = vlan.map(|vlan| vlan.qos).filter(|qos| *qos != 0);
     let proto = vlan.map(|vlan| vlan.proto);
     let proto = proto.filter(|proto| *proto != VlanProto::default());
-    super::object([
+    let mut options = super::object([
         ("vlan", vlan.map(|vlan| json!(vlan.id.to_string()))),
         ("vlan_qos", qos.map(|qos| json!(qos.to_string()))),
         ("vlan_proto", proto.map(|proto| json!(proto))),
-        ("trust", settings.trust.map(switch)),
-        ("spoof_check", settings.spoof_check.map(switch)),
         ("link_state", settings.link_state.map(|state| json!(state))),
         (
             "min_tx_rate",
@@ -98,7 +95,10 @@ fn options(description: &Description) -> Map<String, Value> {
             settings.tx_rate.map(|rate| json!(rate.max.to_string())),
         ),
         ("mac", description.mac.map(|mac| json!(mac))),
-    ])
+    ]);
+    let switches = settings.switches_of_networks();
+    options.extend(switches.map(|(ours, _, on)| (ours.key.to_owned(), json!(on.to_string()))));
+    options
 }
 
 #[derive(Default)]

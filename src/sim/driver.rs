@@ -1,8 +1,6 @@
 //! How PF drivers differ, as data: what the simulator accepts, refuses, reports and forgets.
 
-use crate::model::{
-    LinkState, MacAddress, PciId, TxRate, VfAttribute, VfSetting, VfSettings, Vlan,
-};
+use crate::model::{PciId, VfAttribute, VfSettings};
 
 /// How one PF driver behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,9 +59,7 @@ pub enum WhileDown {
     AnswersSuccess,
 }
 
-use VfAttribute::{
-    LinkState as State, Mac, QueryRss, SpoofCheck, Trust, TxRate as Rate, Vlan as Tag,
-};
+use VfAttribute::{LinkState as State, Mac, SpoofCheck, Trust, TxRate as Rate, Vlan as Tag};
 
 const ALL_BUT_RSS: &[VfAttribute] = &[Trust, Mac, Tag, SpoofCheck, Rate, State];
 
@@ -276,15 +272,7 @@ impl DriverModel {
     pub(super) fn fresh_settings(&self) -> VfSettings {
         let mut settings = VfSettings::default();
         for attribute in self.reported {
-            settings.set(match attribute {
-                Trust => VfSetting::Trust(false),
-                Mac => VfSetting::Mac(MacAddress::ZERO),
-                Tag => VfSetting::Vlan(Vlan::NONE),
-                SpoofCheck => VfSetting::SpoofCheck(true),
-                Rate => VfSetting::TxRate(TxRate::default()),
-                State => VfSetting::LinkState(LinkState::Auto),
-                QueryRss => VfSetting::QueryRss(false),
-            });
+            settings.set(attribute.facts().initial.likely());
         }
         settings
     }

@@ -3,6 +3,7 @@
 use super::driver::WhileDown;
 use super::pf::{SimPf, Supply};
 use crate::host::HostError;
+use crate::model::attribute::Value;
 use crate::model::{
     BindTarget, DriverName, Errno, LinkState, MacAddress, Mtu, PfInterface, Step, TxRate,
     VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
@@ -173,19 +174,17 @@ impl SimPf {
     }
 
     fn check(&self, setting: VfSetting, step: &Step) -> Result<(), HostError> {
-        let valid = match setting {
-            VfSetting::Mac(mac) => mac.is_unicast() || mac == MacAddress::ZERO,
-            VfSetting::Vlan(vlan) => {
+        let valid = match setting.value() {
+            Value::Mac(mac) => mac.is_unicast() || mac == MacAddress::ZERO,
+            Value::Vlan(vlan) => {
                 if vlan.proto == VlanProto::Dot1ad && !self.model.vlan_8021ad {
                     return Err(self.unsupported());
                 }
                 vlan.id <= 4095 && vlan.qos <= 7
             }
-            VfSetting::TxRate(rate) => self.is_valid_rate(rate),
-            VfSetting::LinkState(LinkState::Auto | LinkState::Enable | LinkState::Disable)
-            | VfSetting::Trust(_)
-            | VfSetting::SpoofCheck(_)
-            | VfSetting::QueryRss(_) => true,
+            Value::TxRate(rate) => self.is_valid_rate(rate),
+            Value::LinkState(LinkState::Auto | LinkState::Enable | LinkState::Disable)
+            | Value::Switch(_) => true,
         };
         if valid {
             Ok(())

@@ -64,25 +64,26 @@ fn link_state() -> impl Strategy<Value = LinkState> {
 
 fn settings() -> impl Strategy<Value = VfSettings> {
     let seldom = 0.3;
+    let switches: Vec<_> = VfAttribute::switches().collect();
+    let on = vec(option::of(any::<bool>()), switches.len());
     (
-        option::of(any::<bool>()),
+        on,
         option::weighted(0.5, vlan()),
-        option::of(any::<bool>()),
         option::weighted(seldom, tx_rate()),
         option::weighted(seldom, link_state()),
-        option::weighted(seldom, any::<bool>()),
     )
-        .prop_map(
-            |(trust, vlan, spoof_check, tx_rate, link_state, query_rss)| VfSettings {
-                trust,
-                mac: None,
+        .prop_map(move |(on, vlan, tx_rate, link_state)| {
+            let mut settings = VfSettings {
                 vlan,
-                spoof_check,
                 tx_rate,
                 link_state,
-                query_rss,
-            },
-        )
+                ..VfSettings::default()
+            };
+            for ((_, make), on) in switches.iter().zip(on) {
+                on.into_iter().for_each(|on| settings.set(make(on)));
+            }
+            settings
+        })
 }
 
 fn setting() -> impl Strategy<Value = VfSetting> {

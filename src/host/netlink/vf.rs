@@ -5,12 +5,14 @@
 //! wrap while the message still carries all entries.
 
 use super::attributes::{Attribute, HEADER, align, attributes, header, u32_at};
+use crate::model::attribute::Value;
 use crate::model::{
-    LinkState, MacAddress, TxRate, VfIndex, VfSetting, VfSettings, Vlan, VlanProto,
+    LinkState, MacAddress, TxRate, VfAttribute, VfIndex, VfSetting, VfSettings, Vlan, VlanProto,
 };
+use netlink_packet_core::DefaultNla;
 use netlink_packet_route::link::{
-    LinkAttribute, LinkVfInfo, VfInfo, VfInfoLinkState, VfInfoMac, VfInfoRate, VfInfoRssQueryEn,
-    VfInfoSpoofCheck, VfInfoTrust, VfLinkState, VfVlan, VfVlanInfo, VlanProtocol,
+    LinkAttribute, LinkVfInfo, VfInfo, VfInfoLinkState, VfInfoMac, VfInfoRate, VfLinkState, VfVlan,
+    VfVlanInfo, VlanProtocol,
 };
 use std::collections::BTreeMap;
 
@@ -19,11 +21,8 @@ const IFLA_VF_INFO: u16 = 1;
 const IFLA_VF_MAC: u16 = 1;
 const IFLA_VF_VLAN: u16 = 2;
 const IFLA_VF_TX_RATE: u16 = 3;
-const IFLA_VF_SPOOFCHK: u16 = 4;
 const IFLA_VF_LINK_STATE: u16 = 5;
 const IFLA_VF_RATE: u16 = 6;
-const IFLA_VF_RSS_QUERY_EN: u16 = 7;
-const IFLA_VF_TRUST: u16 = 9;
 const IFLA_VF_VLAN_LIST: u16 = 12;
 
 const IFLA_VF_VLAN_INFO: u16 = 1;
@@ -102,9 +101,6 @@ pub(super) fn parse_entry(entry: &[u8]) -> Option<(VfIndex, VfSettings)> {
                     max: word(2)?,
                 });
             }
-            IFLA_VF_SPOOFCHK => settings.spoof_check = switch(),
-            IFLA_VF_TRUST => settings.trust = switch(),
-            IFLA_VF_RSS_QUERY_EN => settings.query_rss = switch(),
             IFLA_VF_LINK_STATE => {
                 settings.link_state = match word(1)? {
                     0 => Some(LinkState::Auto),
@@ -113,7 +109,12 @@ pub(super) fn parse_entry(entry: &[u8]) -> Option<(VfIndex, VfSettings)> {
                     _ => None,
                 };
             }
-            _ => {}
+            other => {
+                let told = VfAttribute::switches().find(|(facts, _)| facts.netlink == other);
+                if let (Some((_, make)), Some(on)) = (told, switch()) {
+                    settings.set(make(on));
+                }
+            }
         }
     }
     Some((VfIndex(u16::try_from(index?).ok()?), settings))
@@ -136,10 +137,13 @@ fn vlan(id: u32, qos: u32, proto: u16) -> Option<Vlan> {
 /// atomic: the kernel stops at the first that fails.
 pub(super) fn setting(vf: VfIndex, setting: VfSetting) -> LinkAttribute {
     let vf = u32::from(vf.0);
-    let info = match setting {
-        VfSetting::Trust(on) => VfInfo::Trust(VfInfoTrust::new(vf, on)),
-        VfSetting::Mac(mac) => VfInfo::Mac(VfInfoMac::new(vf, &mac.0)),
-        VfSetting::Vlan(Vlan { id, qos, proto }) => {
+    let info = match setting.value() {
+        Value::Switch(on) => {
+            let words = [vf.to_ne_bytes(), u32::from(on).to_ne_bytes()].concat();
+            VfInfo::Other(DefaultNla::new(setting.attribute().facts().netlink, words))
+        }
+        Value::Mac(mac) => VfInfo::Mac(VfInfoMac::new(vf, &mac.0)),
+        Value::Vlan(Vlan { id, qos, proto }) => {
             let proto = match proto {
                 VlanProto::Dot1q => VlanProtocol::Ieee8021Q,
                 VlanProto::Dot1ad => VlanProtocol::Ieee8021Ad,
@@ -147,9 +151,8 @@ pub(super) fn setting(vf: VfIndex, setting: VfSetting) -> LinkAttribute {
             let info = VfVlanInfo::new(vf, u32::from(id), u32::from(qos), proto);
             VfInfo::VlanList(vec![VfVlan::Info(info)])
         }
-        VfSetting::SpoofCheck(on) => VfInfo::SpoofCheck(VfInfoSpoofCheck::new(vf, on)),
-        VfSetting::TxRate(TxRate { min, max }) => VfInfo::Rate(VfInfoRate::new(vf, min, max)),
-        VfSetting::LinkState(state) => {
+        Value::TxRate(TxRate { min, max }) => VfInfo::Rate(VfInfoRate::new(vf, min, max)),
+        Value::LinkState(state) => {
             let state = match state {
                 LinkState::Auto => VfLinkState::Auto,
                 LinkState::Enable => VfLinkState::Enable,
@@ -157,7 +160,6 @@ pub(super) fn setting(vf: VfIndex, setting: VfSetting) -> LinkAttribute {
             };
             VfInfo::LinkState(VfInfoLinkState::new(vf, state))
         }
-        VfSetting::QueryRss(on) => VfInfo::RssQueryEn(VfInfoRssQueryEn::new(vf, on)),
     };
     LinkAttribute::VfInfoList(vec![LinkVfInfo(vec![info])])
 }

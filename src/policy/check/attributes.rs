@@ -2,23 +2,26 @@
 
 use crate::model::{TxRate, VfSettings, Vlan, VlanProto};
 use crate::policy::draft::AttributesDraft;
+use crate::policy::draft::switches::{Scope, Switches};
 use crate::policy::reader::Fault;
 
 /// Only what is written. Where a key is one part of an attribute, `base` gives the other parts.
-pub(super) fn settings(
+pub(super) fn settings<S: Scope>(
     draft: &AttributesDraft,
+    switches: &Switches<S>,
     base: &VfSettings,
     faults: &mut Vec<Fault>,
 ) -> VfSettings {
-    VfSettings {
-        trust: draft.trust.cloned(),
-        mac: None,
+    let mut settings = VfSettings {
         vlan: vlan(draft, base.vlan, faults),
-        spoof_check: draft.spoof_check.cloned(),
         tx_rate: tx_rate(draft, base.tx_rate, faults),
         link_state: draft.link_state.cloned(),
-        query_rss: None,
-    }
+        ..VfSettings::default()
+    };
+    switches
+        .settings()
+        .for_each(|setting| settings.set(setting));
+    settings
 }
 
 fn vlan(draft: &AttributesDraft, base: Option<Vlan>, faults: &mut Vec<Fault>) -> Option<Vlan> {

@@ -1,7 +1,7 @@
 //! One network: what its keys say together, and what libcni would refuse of it.
 
 use super::attributes;
-use crate::model::VfSettings;
+use crate::model::{VfAttribute, VfSettings};
 use crate::policy::Origin;
 use crate::policy::draft::NetworkDraft;
 use crate::policy::libcni::{self, Refusal};
@@ -44,7 +44,12 @@ fn description(draft: &NetworkDraft, faults: &mut Vec<Fault>) -> Description {
     Description {
         plugin: draft.r#type.or_default(),
         cni_version: draft.cni_version.or("1.0.0").to_owned(),
-        settings: attributes::settings(&draft.attributes, &VfSettings::default(), faults),
+        settings: attributes::settings(
+            &draft.attributes,
+            &draft.switches,
+            &VfSettings::default(),
+            faults,
+        ),
         mac: draft.mac.cloned(),
         capabilities: capabilities
             .map(|(name, on)| (name, Value::Bool(on)))
@@ -70,7 +75,7 @@ fn ipam(draft: &NetworkDraft, faults: &mut Vec<Fault>) -> Option<Map<String, Val
 fn plugin_config(draft: &NetworkDraft, faults: &mut Vec<Fault>) -> Map<String, Value> {
     let key = "plugin_config";
     let config = draft.plugin_config.or_default();
-    for (theirs, ours) in WRITTEN {
+    for (theirs, ours) in written() {
         if config.contains_key(theirs) {
             let fault = Fault::new(format!("\"{theirs}\" has no place in \"{key}\"")).at(key);
             faults.push(fault.suggesting(match ours {
@@ -84,25 +89,24 @@ fn plugin_config(draft: &NetworkDraft, faults: &mut Vec<Fault>) -> Map<String, V
 }
 
 /// Keys of plugins that are written by themselves, or from another key.
-const WRITTEN: [(&str, Option<&str>); 17] = [
+const WRITTEN: [(&str, Option<&str>); 8] = [
     ("type", Some("type")),
     ("name", Some("name")),
     ("cniVersion", Some("cni_version")),
     ("deviceID", None),
     ("pciBusID", None),
     ("pool", Some("resource")),
-    ("vlan", Some("vlan")),
-    ("vlanQoS", Some("vlan_qos")),
-    ("vlanProto", Some("vlan_proto")),
-    ("mac", Some("mac")),
-    ("spoofchk", Some("spoof_check")),
-    ("trust", Some("trust")),
-    ("link_state", Some("link_state")),
-    ("min_tx_rate", Some("min_tx_rate")),
-    ("max_tx_rate", Some("max_tx_rate")),
     ("capabilities", Some("capabilities")),
     ("ipam", Some("ipam")),
 ];
+
+/// With those of attributes.
+fn written() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
+    let keys = VfAttribute::ALL.into_iter();
+    let keys = keys.flat_map(|attribute| attribute.facts().keys());
+    let keys = keys.filter_map(|key| Some((key.networks?.cni, Some(key.key))));
+    WRITTEN.into_iter().chain(keys)
+}
 
 fn meta_plugins(draft: &NetworkDraft, faults: &mut Vec<Fault>) -> Vec<Map<String, Value>> {
     let key = "meta_plugins";
@@ -170,6 +174,7 @@ fn check_plugin(draft: &NetworkDraft, plugin: PluginType, faults: &mut Vec<Fault
         PluginType::HostDevice => &[],
     };
     let mut given = draft.attributes.given();
+    given.extend(draft.switches.given());
     given.extend(draft.mac.is_given().then_some("mac"));
     for key in given.into_iter().filter(|key| !its_own.contains(key)) {
         let binary = plugin.binary();

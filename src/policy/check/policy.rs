@@ -18,10 +18,8 @@ pub(super) fn policy(
 ) -> Option<Policy> {
     let name = draft.name.required(PolicyDraft::WHAT, "name", faults);
     let matches = pf_match(draft, faults);
-    let settings = VfSettings {
-        query_rss: draft.query_rss.cloned(),
-        ..attributes::settings(&draft.attributes, &VfSettings::default(), faults)
-    };
+    let none = VfSettings::default();
+    let settings = attributes::settings(&draft.attributes, &draft.switches, &none, faults);
     let overrides = overrides(draft, &settings, faults);
     let policy = Policy {
         name: name?,
@@ -110,10 +108,7 @@ fn overrides(draft: &PolicyDraft, base: &VfSettings, faults: &mut Vec<Fault>) ->
     for (at, vf) in draft.vf.get().into_iter().flatten() {
         let mut own = Vec::new();
         let index = vf.index.required(VfDraft::WHAT, "index", &mut own);
-        let settings = VfSettings {
-            query_rss: vf.query_rss.cloned(),
-            ..attributes::settings(&vf.attributes, base, &mut own)
-        };
+        let settings = attributes::settings(&vf.attributes, &vf.switches, base, &mut own);
         let mac = vf.mac.cloned();
         if let (Some(index), Some(MacChoice::Fixed(address))) = (index, mac)
             && let Some(other) = macs.insert(address, index)

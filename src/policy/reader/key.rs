@@ -307,7 +307,7 @@ macro_rules! table {
         $vis:vis $name:ident: $what:literal {
             $($(#[$key_doc:meta])* $key:ident: $rule:ty,)*
         }
-        $(with $part:ident: $part_type:ty)?
+        $(with $part:ident: $part_type:ty)*
     ) => {
         #[derive(Debug, Clone, PartialEq, Default, schemars::JsonSchema)]
         $(#[$doc])*
@@ -318,7 +318,7 @@ macro_rules! table {
                 /// Keys that it has in common with other tables.
                 #[serde(flatten)]
                 $vis $part: $part_type,
-            )?
+            )*
         }
 
         impl $crate::policy::reader::Table for $name {
@@ -327,7 +327,7 @@ macro_rules! table {
             fn keys() -> Vec<&'static str> {
                 #[allow(unused_mut, reason = "some have nothing in common")]
                 let mut keys = vec![$(stringify!($key).trim_start_matches("r#")),*];
-                $(keys.extend(<$part_type>::keys());)?
+                $(keys.extend(<$part_type>::keys());)*
                 keys
             }
 
@@ -336,7 +336,7 @@ macro_rules! table {
                 $(if self.$key.is_given() {
                     given.push(stringify!($key).trim_start_matches("r#"));
                 })*
-                $(given.extend(self.$part.given());)?
+                $(given.extend(self.$part.given());)*
                 given
             }
 
@@ -352,7 +352,7 @@ macro_rules! table {
                 })*
                 $(if self.$part.take(given, at, faults) {
                     return true;
-                })?
+                })*
                 false
             }
         }

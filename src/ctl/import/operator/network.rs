@@ -4,6 +4,7 @@ use super::super::fields::Fields;
 use super::super::item::{Item, Kind, toml_of};
 use super::super::select::resource;
 use super::head;
+use crate::model::VfAttribute;
 use serde_json::{Map, Value, json};
 
 fn network<'n>(object: &mut Fields<'n>) -> anyhow::Result<(Item, Fields<'n>)> {
@@ -27,7 +28,11 @@ pub(in super::super) fn sriov_network(object: &mut Fields<'_>) -> anyhow::Result
     item.given("vlan_qos", spec.integer("vlanQoS").filter(|&qos| qos != 0));
     let proto = spec.text("vlanProto").map(|proto| proto.to_lowercase());
     item.given("vlan_proto", proto.filter(|_| vlan != 0));
-    for (theirs, ours) in [("spoofChk", "spoof_check"), ("trust", "trust")] {
+    for (facts, _) in VfAttribute::switches() {
+        let Some(theirs) = facts.key.networks.and_then(|keys| keys.operator) else {
+            continue;
+        };
+        let ours = facts.key.key;
         match spec.text(theirs).as_deref() {
             None | Some("") => {}
             Some("on" | "true") => item.pair(ours, true),

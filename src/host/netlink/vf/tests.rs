@@ -2,7 +2,7 @@
 
 use super::{parse_entry, parse_list, setting};
 use crate::model::{
-    LinkState, MacAddress, TxRate, VfIndex, VfSetting, VfSettings, Vlan, VlanProto,
+    LinkState, MacAddress, TxRate, VfAttribute, VfIndex, VfSetting, VfSettings, Vlan, VlanProto,
 };
 use netlink_packet_core::Emitable;
 
@@ -28,15 +28,13 @@ fn read_back(sent: VfSetting) -> VfSettings {
 #[test]
 fn every_attribute_comes_back() {
     let vlan = |id, qos, proto| VfSetting::Vlan(Vlan { id, qos, proto });
-    for sent in [
-        VfSetting::Trust(true),
-        VfSetting::Trust(false),
+    let switches = VfAttribute::switches();
+    let switches = switches.flat_map(|(_, make)| [make(true), make(false)]);
+    let others = [
         VfSetting::Mac(MacAddress([2, 1, 2, 3, 4, 5])),
         vlan(100, 3, VlanProto::Dot1q),
         vlan(4094, 7, VlanProto::Dot1ad),
         vlan(0, 0, VlanProto::Dot1q),
-        VfSetting::SpoofCheck(true),
-        VfSetting::SpoofCheck(false),
         VfSetting::TxRate(TxRate {
             min: 1,
             max: 70_000,
@@ -44,9 +42,8 @@ fn every_attribute_comes_back() {
         VfSetting::LinkState(LinkState::Auto),
         VfSetting::LinkState(LinkState::Enable),
         VfSetting::LinkState(LinkState::Disable),
-        VfSetting::QueryRss(true),
-        VfSetting::QueryRss(false),
-    ] {
+    ];
+    for sent in switches.chain(others) {
         assert_eq!(read_back(sent).get(sent.attribute()), Some(sent));
     }
 }
