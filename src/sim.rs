@@ -309,6 +309,7 @@ fn as_error(pf: &SimPf, step: &Step, errno: Errno) -> HostError {
     match errno {
         Errno::OPNOTSUPP | Errno::PROTONOSUPPORT => pf.unsupported(),
         Errno::NODEV => step::gone(&pf.snapshot.address),
+        Errno::MFILE | Errno::NFILE => HostError::NoDescriptor { errno },
         errno => step::refused(step, errno),
     }
 }

@@ -137,11 +137,16 @@ fn is_still_closing(slot: &mut Slot, running: &Running) -> bool {
 
 pub(super) fn could_not_look(slot: &mut Slot, pf: PciAddress, error: &HostError, feed: &Feed) {
     slot.retry_at = Some(Instant::now() + slot.backoff.next(jitter()));
+    // One lack of descriptors ends a look here and a step there, in turn: it is told once.
+    let reason = error.to_string();
+    if slot.told.iter().any(|it| it.reason == reason) {
+        return;
+    }
     let problem = Problem {
         kind: ProblemKind::Failed,
         vf: None,
         step: None,
-        reason: format!("it cannot be looked at: {error}"),
+        reason: format!("it cannot be looked at: {reason}"),
         hint: None,
     };
     tell_also(slot, pf, problem, feed);
@@ -165,3 +170,6 @@ fn tell(slot: &mut Slot, report: &PfReport, problems: Vec<Problem>, feed: &Feed)
     slot.told = problems;
     slot.report = Some(report.clone());
 }
+
+#[cfg(test)]
+mod tests;

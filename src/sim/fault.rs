@@ -58,9 +58,12 @@ pub(super) fn look(
 }
 
 pub(super) fn unread(what: &dyn fmt::Display, errno: Errno) -> HostError {
-    HostError::Unread {
-        what: format!("looking at {what}"),
-        errno,
+    match errno {
+        Errno::MFILE | Errno::NFILE => HostError::NoDescriptor { errno },
+        errno => HostError::Unread {
+            what: format!("looking at {what}"),
+            errno,
+        },
     }
 }
 

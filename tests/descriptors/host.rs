@@ -189,45 +189,68 @@ fn make_pf(root: &Path, pf: &str) {
         device.join("driver"),
     )
     .unwrap();
-    let count = device.join("sriov_numvfs");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &count,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::from_raw_mode(0o600),
-        0,
-    )
-    .unwrap();
+    let gate = Gate::shut(&device).unwrap();
     let root = root.to_owned();
     let pf = pf.to_owned();
-    spawn(move || be_the_kernel(&root, &pf));
+    spawn(move || be_the_kernel(&root, &pf, gate));
 }
 
 /// Until the host goes.
-fn be_the_kernel(root: &Path, pf: &str) -> Option<()> {
+fn be_the_kernel(root: &Path, pf: &str, mut gate: Gate) -> Option<()> {
     let device = root.join(DEVICES).join(pf);
-    let pipe = device.join("sriov_numvfs");
-    let mut pipe = OpenOptions::new().read(true).write(true).open(pipe).ok()?;
-    let mut watch = inotify::Inotify::init().ok()?;
-    watch
-        .watches()
-        .add(device.join("sriov_numvfs"), inotify::WatchMask::OPEN)
-        .ok()?;
     loop {
-        let filled = fill(&mut pipe)?;
         let mut room = [0; 1024];
-        watch.read_events_blocking(&mut room).ok()?;
+        gate.opened.read_events_blocking(&mut room).ok()?;
         // What is going to be written can only be one thing.
         let wanted = wanted(root);
         let to = if vfs(&device) == 0 { wanted } else { 0 };
         for index in 0..100 {
             set_vf(root, pf, index, index < to);
         }
-        let mut filling = vec![0; filled];
-        pipe.read_exact(&mut filling).ok()?;
+        // The next write may come as soon as this one is through.
+        let next = Gate::shut(&device)?;
+        assert_eq!(gate.let_through()?, to.to_string());
+        gate = next;
+    }
+}
+
+/// A pipe in the place of `sriov_numvfs`, with no room for a write.
+struct Gate {
+    pipe: File,
+    filled: usize,
+    opened: inotify::Inotify,
+}
+
+impl Gate {
+    fn shut(device: &Path) -> Option<Self> {
+        let new = device.join(".sriov_numvfs");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &new,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::from_raw_mode(0o600),
+            0,
+        )
+        .ok()?;
+        let mut pipe = OpenOptions::new().read(true).write(true).open(&new).ok()?;
+        let filled = fill(&mut pipe)?;
+        let opened = inotify::Inotify::init().ok()?;
+        let mut watches = opened.watches();
+        watches.add(&new, inotify::WatchMask::OPEN).ok()?;
+        fs::rename(new, device.join("sriov_numvfs")).ok()?;
+        Some(Self {
+            pipe,
+            filled,
+            opened,
+        })
+    }
+
+    /// What is written.
+    fn let_through(&mut self) -> Option<String> {
+        self.pipe.read_exact(&mut vec![0; self.filled]).ok()?;
         let mut written = [0; 8];
-        let length = pipe.read(&mut written).ok()?;
-        assert_eq!(written.get(..length)?, to.to_string().as_bytes());
+        let length = self.pipe.read(&mut written).ok()?;
+        String::from_utf8(written.get(..length)?.to_vec()).ok()
     }
 }
 

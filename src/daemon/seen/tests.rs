@@ -1,0 +1,60 @@
+//! What is told of a PF whose looks and steps fail in turn.
+
+use crate::daemon::passes::ask;
+use crate::daemon::slot::{Retry, Waiting};
+use crate::daemon::tests::{coordinator, start, until};
+use crate::daemon::value::Daemon as Value;
+use crate::events::Cause;
+use crate::model::{Errno, PciAddress, Step};
+use crate::sim::{DriverModel, SimHost, SimPf};
+use std::sync::Arc;
+
+const POLICY: &str =
+    "[[policy]]\nname = \"a\"\nresource = \"pool\"\nnum_vfs = 2\nmatch.vendor = \"8086\"\n";
+
+/// While another PF has open what it needs, a look fails; when it has not, a step.
+#[tokio::test]
+async fn a_lack_of_descriptors_is_told_once_while_looks_and_steps_fail_of_it_in_turn() {
+    let root = tempfile::tempdir().unwrap();
+    let pf: PciAddress = "0000:3b:00.0".parse().unwrap();
+    let host = Arc::new(SimHost::default());
+    host.plug(SimPf::new(pf, DriverModel::IGB));
+    let makes_vfs = |it: &crate::model::Action| matches!(it.step, Step::SetNumVfs { .. });
+    host.fail_next(makes_vfs, Errno::MFILE, u32::MAX);
+    let (mut daemon, mut finished) = coordinator(root.path(), &host);
+    start(&mut daemon, POLICY);
+    let is_told = |it: &Value| it.slots.get(&pf).is_some_and(|slot| !slot.told.is_empty());
+    until(&mut daemon, &mut finished, |it| {
+        is_told(it) && !it.is_busy()
+    })
+    .await;
+    let told = daemon.slots[&pf].told.clone();
+    let reasons: Vec<_> = told.iter().map(|it| it.reason.as_str()).collect();
+    assert_eq!(reasons.len(), 1);
+    assert!(reasons[0].starts_with("no more files can be opened"));
+    for errno in [Some(Errno::MFILE), None, Some(Errno::MFILE), None] {
+        host.blind(pf, errno);
+        let again = Waiting {
+            retry: Retry::Transient,
+            ..Waiting::new(Cause::Retry)
+        };
+        ask(&mut daemon, pf, again);
+        until(&mut daemon, &mut finished, |it| !it.is_busy()).await;
+        assert_eq!(daemon.slots[&pf].told, told, "{errno:?}");
+        assert!(daemon.slots[&pf].retry_at.is_some());
+    }
+    // Another fault of a look is another trouble.
+    host.blind(pf, Some(Errno::IO));
+    ask(&mut daemon, pf, Waiting::new(Cause::Retry));
+    until(&mut daemon, &mut finished, |it| !it.is_busy()).await;
+    assert_eq!(daemon.slots[&pf].told.len(), 2);
+    host.clear_faults();
+    let again = Waiting {
+        retry: Retry::Transient,
+        ..Waiting::new(Cause::Retry)
+    };
+    ask(&mut daemon, pf, again);
+    until(&mut daemon, &mut finished, Value::is_ready).await;
+    until(&mut daemon, &mut finished, |it| !it.is_busy()).await;
+    assert_eq!(daemon.slots[&pf].told, []);
+}
