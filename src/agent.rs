@@ -11,10 +11,10 @@ mod draft;
 mod listen;
 mod value;
 
+use crate::load::read::{Content, Tree, Trust, read};
+use crate::load::{DIRECTORIES, POSTED, SOURCES};
 use crate::model::Node;
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::load::read::{Content, Tree, Trust, read};
-use crate::policy::load::{DIRECTORIES, POSTED, SOURCES};
 use crate::policy::reader::{Document, Fault, schema_of};
 pub use listen::{Listen, Tls};
 use serde_json::Value;

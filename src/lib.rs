@@ -21,6 +21,9 @@
 pub mod model;
 pub mod policy;
 
+// Policy files and sources.
+pub mod load;
+
 // How the agent itself is to run.
 pub mod agent;
 

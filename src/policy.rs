@@ -16,7 +16,7 @@ pub mod draft;
 pub mod file;
 pub mod glob;
 pub mod libcni;
-pub mod load;
+pub mod loaded;
 pub mod network;
 pub mod origin;
 pub mod reader;

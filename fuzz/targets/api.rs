@@ -5,10 +5,10 @@
 use libfuzzer_sys::fuzz_target;
 use sriovd::api::{self, Feed, Limits, PauseScope, Request, Sources, State, View};
 use sriovd::host::{Host, Look};
+use sriovd::load::{self, LastGood, Trust};
 use sriovd::model::world::World;
 use sriovd::model::{PciAddress, Timestamp};
 use sriovd::plan::Memory;
-use sriovd::policy::load::{self, LastGood, Trust};
 use sriovd::policy::resolve::Resolution;
 use sriovd::policy::source::SourceReport;
 use sriovd::report::{Happening, KnownPf, PfReport, Seen, Status};

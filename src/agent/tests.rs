@@ -1,7 +1,7 @@
 //! Settings, and the shipped file that shows their defaults.
 
 use super::{Listen, LogLevel, Place, Settings};
-use crate::policy::load::Trust;
+use crate::load::Trust;
 use std::path::Path;
 use std::time::Duration;
 

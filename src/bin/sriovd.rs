@@ -3,8 +3,8 @@
 use clap::Parser;
 use sriovd::agent::Settings;
 use sriovd::daemon::{self, NotSole, descriptors, device_plugin, journal, notify};
+use sriovd::load::Trust;
 use sriovd::policy::diagnostic::Diagnostic;
-use sriovd::policy::load::Trust;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;

@@ -2,10 +2,10 @@
 
 use crate::agent::{self, Settings};
 use crate::file::under;
+use crate::load::{self, Trust};
 use crate::model::HostSnapshot;
 use crate::policy::advice;
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::load::{self, Trust};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};

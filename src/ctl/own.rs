@@ -6,10 +6,10 @@ use crate::file::under;
 use crate::forecast::{self, Forecast};
 use crate::host::linux::{LinuxHost, OtherDevice};
 use crate::host::{Host, Look};
+use crate::load::{self, LastGood, Loaded, Trust};
 use crate::model::HostSnapshot;
 use crate::plan::Memory;
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::load::{self, LastGood, Loaded, Trust};
 use crate::policy::{Origin, PolicySet};
 use crate::publish::plugins::Plugins;
 use crate::state;
@@ -131,7 +131,7 @@ impl<'r> Own<'r> {
     pub(super) fn policies_in_force(&self) -> Loaded {
         let settings = self.settings_or_default();
         let state = under(self.root, &settings.state_dir);
-        let last_good = LastGood::read(&state).unwrap_or_default();
+        let last_good = load::last_good::read(&state).unwrap_or_default();
         let mut dirs = settings.policy_dirs.clone();
         // What programs asked for is not for everybody's eyes.
         let kept = [settings.sources_dir(), settings.posted_dir()];

@@ -1,8 +1,8 @@
 //! Where a policy or a network was written, and by whom.
 
+use crate::load::POSTED;
 use crate::model::SourceName;
 use crate::policy::Origin;
-use crate::policy::load::POSTED;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fmt;

@@ -6,8 +6,8 @@ use crate::api::Feed;
 use crate::attach::pools::NODE_STATE;
 use crate::attach::{AttachError, Collected};
 use crate::events::Cause;
+use crate::load::{FileState, Loaded};
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::load::{FileState, Loaded};
 use crate::policy::source::{ItemFault, ItemReport, SourceReport};
 use crate::report::{
     Happening, News, Performed, PfReport, PfState, Problem, Trouble, event, sentence,

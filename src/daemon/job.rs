@@ -8,9 +8,9 @@ use super::watched::Watched;
 use crate::api::Tls;
 use crate::events::Cause;
 use crate::file;
+use crate::load::{self, LastGood, LastGoodError, Trust, last_good};
 use crate::model::PciAddress;
 use crate::plan::Blocked;
-use crate::policy::load::{self, LastGood, LastGoodError, Trust};
 use crate::reconcile::{End, Pass};
 use crate::report::{Happening, Pause};
 use std::sync::Arc;
@@ -121,7 +121,7 @@ pub(super) fn load(
     let (shared, messages) = (shared.clone(), messages.clone());
     spawn_blocking(move || {
         let directory = shared.state_dir();
-        let known = known.map_or_else(|| LastGood::read(&directory), Ok);
+        let known = known.map_or_else(|| last_good::read(&directory), Ok);
         let (known, unread) = match known {
             Ok(known) => (known, None),
             Err(error) => {
@@ -139,7 +139,9 @@ pub(super) fn load(
             Some(LastGoodError::Read { path, source }) if loaded.has_broken() => {
                 Some(LastGoodError::Read { path, source })
             }
-            unread => loaded.last_good.write(&directory).err().or(unread),
+            unread => last_good::write(&loaded.last_good, &directory)
+                .err()
+                .or(unread),
         };
         let tls = shared.tls.as_ref().filter(|_| cause.is_asked_for());
         let tls = tls.map(Tls::reload);

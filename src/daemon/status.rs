@@ -2,8 +2,8 @@
 
 use super::value::Daemon;
 use crate::api::View;
+use crate::load::FileState;
 use crate::model::PciAddress;
-use crate::policy::load::FileState;
 use crate::report::{
     self, AbsentPf, FileReport, NetworkReport, PfReport, Present, Problem, Status, sentence,
 };

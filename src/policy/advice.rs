@@ -5,7 +5,7 @@ mod pools;
 
 use super::diagnostic::{Diagnostic, SourceText};
 use super::file::{self, ItemSpans};
-use super::load::Loaded;
+use super::loaded::Loaded;
 use super::reader::Span;
 use super::resolve::{DesiredPf, Resolution, resolve};
 use super::{NodeMatch, NumVfs, Origin, Policy, PolicySet};
@@ -55,7 +55,7 @@ impl<'l> Places<'l> {
             texts: BTreeMap::new(),
             policies: BTreeMap::new(),
         };
-        for (path, text) in loaded.last_good.texts() {
+        for (path, text) in &loaded.last_good.texts {
             places.texts.insert(path, SourceText::new(text));
             if let Ok(content) = file::parse(path, text) {
                 let names = content.policies.into_iter().map(|policy| policy.name);

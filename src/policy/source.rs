@@ -6,7 +6,7 @@ mod item;
 mod json;
 
 use super::diagnostic::{Diagnostic, Severity};
-use super::load::FileState;
+use super::loaded::FileState;
 use super::reader::{KeyPath, nearest};
 use super::{Network, Policy};
 use crate::model::{NetworkName, PolicyName, SourceName};
@@ -110,33 +110,42 @@ impl SourceReport {
 
 /// An item that is in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Content {
+pub enum Content {
+    /// A policy.
     Policy(Box<Policy>),
+    /// A network.
     Network(Box<Network>),
 }
 
 /// An item as it was put.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Item {
-    pub(super) kind: ItemKind,
-    pub(super) pointer: String,
+pub struct Item {
+    /// What it is.
+    pub kind: ItemKind,
+    /// Where it is in the source (RFC 6901), such as `/policy/0`.
+    pub pointer: String,
     /// `None` where it cannot be read.
-    pub(super) name: Option<String>,
-    pub(super) origin: Option<String>,
-    pub(super) value: Value,
-    pub(super) faults: Vec<ItemFault>,
+    pub name: Option<String>,
+    /// The words by which its owner knows it.
+    pub origin: Option<String>,
+    /// As it was put.
+    pub value: Value,
+    /// What is wrong with it, and most likely not meant.
+    pub faults: Vec<ItemFault>,
     /// `None` where there is an error among the faults.
-    pub(super) content: Option<Content>,
+    pub content: Option<Content>,
 }
 
 /// What a source wants, as far as it can be told by itself. The names of items in order are unique.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Document {
-    pub(super) items: Vec<Item>,
+    /// In the order in which they were put.
+    pub items: Vec<Item>,
 }
 
 impl ItemFault {
-    pub(super) fn error(pointer: impl Into<String>, message: impl Into<String>) -> Self {
+    /// An error at a place.
+    pub fn error(pointer: impl Into<String>, message: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
             pointer: pointer.into(),
@@ -146,7 +155,8 @@ impl ItemFault {
         }
     }
 
-    pub(super) fn expecting(mut self, expected: impl Into<String>) -> Self {
+    /// The same, with what was expected there.
+    pub fn expecting(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
     }
@@ -157,7 +167,7 @@ impl ItemFault {
     }
 
     /// The same about the file that the source is kept in.
-    pub(super) fn diagnostic(&self, file: &Path, origin: Option<&str>) -> Diagnostic {
+    pub fn diagnostic(&self, file: &Path, origin: Option<&str>) -> Diagnostic {
         let of = origin.map(|origin| format!(" ({origin})"));
         let message = format!("{}{}", self.message, of.unwrap_or_default());
         Diagnostic {
@@ -204,15 +214,17 @@ impl fmt::Display for ItemKind {
 
 impl Item {
     /// It could take effect.
-    pub(super) fn is_good(&self) -> bool {
+    pub fn is_good(&self) -> bool {
         self.content.is_some()
     }
 
-    pub(super) fn is_named(&self, kind: ItemKind, name: &str) -> bool {
+    /// Whether it is the item of this kind and name.
+    pub fn is_named(&self, kind: ItemKind, name: &str) -> bool {
         self.kind == kind && self.name.as_deref() == Some(name)
     }
 
-    pub(super) fn add_error(&mut self, fault: ItemFault) {
+    /// Notes an error, which keeps it from taking effect.
+    pub fn add_error(&mut self, fault: ItemFault) {
         self.faults.push(fault);
         self.content = None;
     }
@@ -220,11 +232,12 @@ impl Item {
 
 impl Document {
     /// Whether it can be told which names it does not have.
-    pub(super) fn is_complete(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.items.iter().all(|item| item.name.is_some())
     }
 
-    pub(super) fn find(&self, kind: ItemKind, name: &str) -> Option<&Item> {
+    /// The item of this kind and name.
+    pub fn find(&self, kind: ItemKind, name: &str) -> Option<&Item> {
         self.items.iter().find(|item| item.is_named(kind, name))
     }
 
@@ -257,7 +270,7 @@ pub struct SourceBody<'i> {
 }
 
 /// A document with these items.
-pub(super) fn to_text<'i>(items: impl Iterator<Item = (ItemKind, &'i Value)>) -> String {
+pub fn to_text<'i>(items: impl Iterator<Item = (ItemKind, &'i Value)>) -> String {
     let (policies, networks): (Vec<_>, Vec<_>) =
         items.partition(|(kind, _)| *kind == ItemKind::Policy);
     let values = |items: Vec<(ItemKind, &'i Value)>| items.into_iter().map(|(_, it)| it).collect();

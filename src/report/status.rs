@@ -3,7 +3,7 @@
 use super::{AbsentPf, Pauses, PfReport};
 use crate::model::{NetworkName, PciAddress};
 use crate::policy::Network;
-use crate::policy::load::FileState;
+use crate::policy::loaded::FileState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -2,10 +2,10 @@
 //! them, on a thread of their own.
 
 use sriovd::api::{self, Feed, Remembers, Request, Sources, State, Tcp, View};
+use sriovd::load::{self, Loaded, Trust};
 use sriovd::model::world::World;
 use sriovd::model::{Holder, HostSnapshot, PciAddress, VfIndex};
 use sriovd::plan::Memory;
-use sriovd::policy::load::{self, Loaded, Trust};
 use sriovd::policy::resolve::resolve;
 use sriovd::policy::source::SourceReport;
 use sriovd::report::{Happening, KnownPf, PfReport, PfState, Seen, Status, TakenVf, sentence};

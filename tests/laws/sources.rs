@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
+use sriovd::load::{LastGood, SOURCES, Trust, last_good, load};
 use sriovd::model::SourceName;
-use sriovd::policy::load::{LastGood, SOURCES, Trust, load};
 use sriovd::policy::source;
 use sriovd::state::sources::SourceFiles;
 use std::collections::BTreeMap;
@@ -115,17 +115,17 @@ pub(crate) fn check(steps: &[Step]) -> Result<(), TestCaseError> {
         expected = step.expect(&expected);
         match step.then {
             Then::Load => {}
-            Then::Crash => known = LastGood::read(root.path()).unwrap(),
+            Then::Crash => known = last_good::read(root.path()).unwrap(),
             Then::Spoil => {
                 // What it said was in force before.
                 known = in_force(&directory, &known, &expected)?;
-                known.write(root.path()).unwrap();
-                known = LastGood::read(root.path()).unwrap();
+                last_good::write(&known, root.path()).unwrap();
+                known = last_good::read(root.path()).unwrap();
                 fs::write(directory.join("kube.json"), "{").unwrap();
             }
         }
         known = in_force(&directory, &known, &expected)?;
-        known.write(root.path()).unwrap();
+        last_good::write(&known, root.path()).unwrap();
     }
     Ok(())
 }

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 use sriovd::api::{Feed, Remembers, Request, Sources, State, View};
+use sriovd::load::{self, LastGood, Loaded, Trust};
 use sriovd::model::world::World;
 use sriovd::model::{HostSnapshot, NetworkName, PciAddress};
 use sriovd::plan::Assignment;
 use sriovd::plan::Memory;
-use sriovd::policy::load::{self, LastGood, Loaded, Trust};
 use sriovd::policy::resolve::{Resolution, resolve};
 use sriovd::reconcile::End;
 use sriovd::render::{self, assign, pools};

@@ -2,8 +2,8 @@
 
 use crate::host::Host;
 use serde_json::{Value, json};
+use sriovd::load::{self, LastGood, Trust};
 use sriovd::model::PciAddress;
-use sriovd::policy::load::{self, LastGood, Trust};
 use sriovd::render::cni::{Device, conflist};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -74,7 +74,7 @@ fn a_host_with_everything() -> (Arc<SimHost>, Status) {
         }],
         files: vec![crate::report::FileReport {
             path: "/etc/sriov.d/a.toml".into(),
-            state: crate::policy::load::FileState::Broken {
+            state: crate::load::FileState::Broken {
                 kept_last_good: true,
             },
         }],

@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::forecast::ForecastStep;
+use crate::load::FileState;
 use crate::model::{Step, VfIndex};
 use crate::policy::diagnostic::Diagnostic;
-use crate::policy::load::FileState;
 use crate::policy::resolve::Shadowed;
 use crate::report::{FileReport, NetworkReport, ProblemKind};
 use std::path::Path;

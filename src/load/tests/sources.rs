@@ -1,7 +1,7 @@
 //! What holds of sources: a bad item keeps its last good content, and no name is in force twice.
 
 use super::*;
-use crate::policy::load::{POSTED, SOURCES};
+use crate::load::{POSTED, SOURCES};
 use crate::policy::source::ItemState::{self, InForce, KeptLastGood, NoEffect};
 use serde_json::{Value, json};
 

@@ -1,6 +1,7 @@
 //! A policy that cannot be read is not a policy that was removed.
 
 use super::*;
+use crate::load::last_good;
 
 const KEPT: bool = true;
 
@@ -167,9 +168,9 @@ fn it_survives_a_restart() {
     host.write("etc/sriov.d/10-a.toml", policy("a"));
     let good = host.load();
     let state = tempfile::tempdir().unwrap();
-    assert_eq!(LastGood::read(state.path()).unwrap(), LastGood::default());
-    good.last_good.write(state.path()).unwrap();
-    assert_eq!(LastGood::read(state.path()).unwrap(), good.last_good);
+    assert_eq!(last_good::read(state.path()).unwrap(), LastGood::default());
+    last_good::write(&good.last_good, state.path()).unwrap();
+    assert_eq!(last_good::read(state.path()).unwrap(), good.last_good);
 
     // Nothing else is left there, and nothing is written twice.
     let file = state.path().join("last-good.json");
@@ -184,18 +185,18 @@ fn it_survives_a_restart() {
     );
     let inode = |file: &Path| std::os::unix::fs::MetadataExt::ino(&fs::metadata(file).unwrap());
     let before = inode(&file);
-    good.last_good.write(state.path()).unwrap();
+    last_good::write(&good.last_good, state.path()).unwrap();
     assert_eq!(inode(&file), before);
-    LastGood::default().write(state.path()).unwrap();
+    last_good::write(&LastGood::default(), state.path()).unwrap();
     assert_ne!(inode(&file), before);
 
     fs::write(&file, "{").unwrap();
-    let error = LastGood::read(state.path()).unwrap_err().to_string();
+    let error = last_good::read(state.path()).unwrap_err().to_string();
     assert_eq!(
         error,
         format!("{} does not hold what was written there", file.display())
     );
-    assert!(good.last_good.write(&state.path().join("nowhere")).is_err());
+    assert!(last_good::write(&good.last_good, &state.path().join("nowhere")).is_err());
 }
 
 #[test]
@@ -204,7 +205,7 @@ fn a_writing_that_fails_leaves_nothing_half_done() {
     // Nothing can take its place.
     let taken = state.path().join("last-good.json");
     fs::create_dir(&taken).unwrap();
-    assert!(Host::new().load().last_good.write(state.path()).is_err());
+    assert!(last_good::write(&Host::new().load().last_good, state.path()).is_err());
     let left = fs::read_dir(state.path()).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
     assert_eq!(left, [taken]);

@@ -1,28 +1,13 @@
-//! From directories to the policies in force. A file that cannot be used is not a file that was
-//! removed: what it said last holds on.
-#![allow(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
-    clippy::disallowed_macros
-)]
-
-mod assembly;
-mod directory;
-mod last_good;
-pub(crate) mod read;
-mod sources;
+//! What has become of the policy files: the policies in force, and of each file whether it is.
 
 use super::PolicySet;
 use super::diagnostic::{Diagnostic, as_shown};
 use super::source::SourceReport;
-use assembly::Assembly;
-pub use last_good::{LastGood, LastGoodError};
-use read::Tree;
-pub use read::Trust;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The name of the directory of what programs asked for through an API. The agent writes it, and
 /// whatever an administrator wrote is stronger.
@@ -138,35 +123,10 @@ impl fmt::Display for FileState {
     }
 }
 
-/// Reads the policies of `dirs` (absolute paths, the strongest first) under `root`.
-/// Paths in the result begin with `root`.
-pub fn load<D: AsRef<Path>>(root: &Path, dirs: &[D], trust: Trust, last_good: &LastGood) -> Loaded {
-    let mut assembly = Assembly::new(trust, last_good);
-    match Tree::under(root) {
-        Ok(tree) => {
-            let dirs: Vec<PathBuf> = dirs.iter().map(|dir| tree.path(dir.as_ref())).collect();
-            assembly.add_directories(&tree, &dirs);
-        }
-        Err(error) => {
-            assembly.note_unread();
-            let message = format!("the root directory cannot be opened: {error}");
-            assembly.keep_all(Diagnostic::error(root, message));
-        }
-    }
-    assembly.finish()
+/// The text of every file in force, by its path.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LastGood {
+    /// By path, below the root if there is one.
+    pub texts: BTreeMap<PathBuf, String>,
 }
-
-/// Policy files, and files in policy directories, taken together, to see what is wrong with them.
-pub fn examine(paths: &[PathBuf]) -> Loaded {
-    let nothing = LastGood::default();
-    let mut assembly = Assembly::new(Trust::WarnOnly, &nothing);
-    let (dirs, files): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| path.is_dir());
-    assembly.add_directories(&Tree::host(), &dirs);
-    for file in files {
-        assembly.add_named_file(file);
-    }
-    assembly.finish()
-}
-
-#[cfg(test)]
-mod tests;

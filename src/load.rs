@@ -1,0 +1,51 @@
+//! From directories to the policies in force. A file that cannot be used is not a file that was
+//! removed: what it said last holds on.
+
+mod assembly;
+mod directory;
+pub mod last_good;
+pub mod read;
+mod sources;
+
+use crate::policy::diagnostic::Diagnostic;
+pub use crate::policy::loaded::{
+    DIRECTORIES, FileState, LastGood, Loaded, LoadedFile, POSTED, SOURCES,
+};
+use assembly::Assembly;
+pub use last_good::LastGoodError;
+use read::Tree;
+pub use read::Trust;
+use std::path::{Path, PathBuf};
+
+/// Reads the policies of `dirs` (absolute paths, the strongest first) under `root`.
+/// Paths in the result begin with `root`.
+pub fn load<D: AsRef<Path>>(root: &Path, dirs: &[D], trust: Trust, last_good: &LastGood) -> Loaded {
+    let mut assembly = Assembly::new(trust, last_good);
+    match Tree::under(root) {
+        Ok(tree) => {
+            let dirs: Vec<PathBuf> = dirs.iter().map(|dir| tree.path(dir.as_ref())).collect();
+            assembly.add_directories(&tree, &dirs);
+        }
+        Err(error) => {
+            assembly.note_unread();
+            let message = format!("the root directory cannot be opened: {error}");
+            assembly.keep_all(Diagnostic::error(root, message));
+        }
+    }
+    assembly.finish()
+}
+
+/// Policy files, and files in policy directories, taken together, to see what is wrong with them.
+pub fn examine(paths: &[PathBuf]) -> Loaded {
+    let nothing = LastGood::default();
+    let mut assembly = Assembly::new(Trust::WarnOnly, &nothing);
+    let (dirs, files): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| path.is_dir());
+    assembly.add_directories(&Tree::host(), &dirs);
+    for file in files {
+        assembly.add_named_file(file);
+    }
+    assembly.finish()
+}
+
+#[cfg(test)]
+mod tests;
