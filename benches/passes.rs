@@ -4,13 +4,13 @@
 #![allow(clippy::expect_used, reason = "nothing to measure without it")]
 
 use divan::Bencher;
-use sriovd::model::{HostSnapshot, PciAddress};
-use sriovd::policy::PolicySet;
-use sriovd::policy::file;
-use sriovd::policy::resolve::{Resolution, resolve};
-use sriovd::reconcile::{End, Outcome};
-use sriovd::render::{self, CniDirectory, OutputSettings, View};
-use sriovd::sim::{DriverModel, SimAgent, SimHost, SimPf};
+use sriovd_core::model::{HostSnapshot, PciAddress};
+use sriovd_core::policy::PolicySet;
+use sriovd_core::policy::file;
+use sriovd_core::policy::resolve::{Resolution, resolve};
+use sriovd_core::reconcile::{End, Outcome};
+use sriovd_core::render::{self, CniDirectory, OutputSettings, View};
+use sriovd_sim::{DriverModel, SimAgent, SimHost, SimPf};
 use std::collections::BTreeMap;
 use std::path::Path;
 

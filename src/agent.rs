@@ -13,11 +13,11 @@ mod value;
 
 use crate::load::read::{Content, Tree, Trust, read};
 use crate::load::{DIRECTORIES, POSTED, SOURCES};
-use crate::model::Node;
-use crate::policy::diagnostic::Diagnostic;
-use crate::policy::reader::{Document, Fault, schema_of};
 pub use listen::{Listen, Tls};
 use serde_json::Value;
+use sriovd_core::model::Node;
+use sriovd_core::policy::diagnostic::Diagnostic;
+use sriovd_core::policy::reader::{Document, Fault, schema_of};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};

@@ -3,16 +3,16 @@
 //! | request | answer |
 //! |---|---|
 //! | `GET /v1/status` | [`Status`] |
-//! | `GET /v1/world` | [`World`]; as server-sent events [`WorldChange`](crate::model::world::WorldChange)s |
-//! | `GET /v1/snapshot` | [`HostSnapshot`](crate::model::HostSnapshot), looked at now |
-//! | `GET /v1/plan` | [`Forecast`](crate::forecast::Forecast): what a pass would do now |
+//! | `GET /v1/world` | [`World`]; as server-sent events [`WorldChange`](sriovd_core::model::world::WorldChange)s |
+//! | `GET /v1/snapshot` | [`HostSnapshot`](sriovd_core::model::HostSnapshot), looked at now |
+//! | `GET /v1/plan` | [`Forecast`](sriovd_sim::forecast::Forecast): what a pass would do now |
 //! | `GET /v1/pfs`, `/v1/pfs/{pf}` | [`PfDetail`]: what the last pass saw and what is wanted |
 //! | `GET /v1/policies` | [`PolicyDetail`]: where each stands and where it holds |
 //! | `GET /v1/networks` | [`NetworkDetail`]: where each stands and what it has |
 //! | `GET /v1/sources`, `/v1/sources/{name}` | [`SourceSummary`], [`SourceReport`]: what programs put |
 //! | `PUT /v1/sources/{name}` | replaces all that a program wants; then its [`SourceReport`] |
 //! | `DELETE /v1/sources/{name}` | removes it; then the [`SourceSummary`] of the others |
-//! | `GET /v1/events` | [`Event`](crate::report::Event)s as server-sent events |
+//! | `GET /v1/events` | [`Event`](sriovd_core::report::Event)s as server-sent events |
 //! | `POST /v1/apply` | [`Applied`]: a pass over some PFs or all, then the status |
 //! | `POST /v1/pause`, `/v1/resume` | changes held, or no longer; then the status |
 //! | `GET /metrics`, `/openapi.json` | counters for Prometheus; all of this as programs read it |
@@ -41,13 +41,6 @@ mod sources;
 mod stream;
 mod tls;
 
-use crate::host::Host;
-use crate::model::world::World;
-use crate::model::{Node, PciAddress};
-use crate::plan::Memory;
-use crate::policy::PolicySet;
-use crate::policy::source::SourceReport;
-use crate::report::{KnownPf, Pause, Seen, Status, TakenVf};
 pub use clock::since_1970;
 pub use detail::{NetworkDetail, PfDetail, PolicyDetail};
 pub use feed::Feed;
@@ -60,6 +53,13 @@ use serde::{Deserialize, Serialize};
 pub use server::{LIMITS, Limits, Tcp, serve, serve_stream, serve_tcp, serve_unix};
 pub use socket::{bind, listen};
 pub use sources::{SOURCE_LIMIT, SourceSummary, Sources};
+use sriovd_core::host::Host;
+use sriovd_core::model::world::World;
+use sriovd_core::model::{Node, PciAddress};
+use sriovd_core::plan::Memory;
+use sriovd_core::policy::PolicySet;
+use sriovd_core::policy::source::SourceReport;
+use sriovd_core::report::{KnownPf, Pause, Seen, Status, TakenVf};
 use std::fmt;
 use std::sync::Arc;
 pub use tls::{Tls, TlsError, TlsFiles};

@@ -19,13 +19,6 @@ mod records;
 mod sriov_cni;
 mod stale;
 
-use crate::file::FileError;
-use crate::host::HostError;
-use crate::host::linux::LinuxHost;
-use crate::host::namespace::Namespace;
-use crate::model::{
-    Allocation, Borrower, MacAddress, Mtu, PciAddress, ResourceName, VfIndex, VfSettings,
-};
 pub use choose::Held;
 pub use give_back::GivenBack;
 pub use inside::{Addressing, remove_routes_to_nowhere};
@@ -33,6 +26,13 @@ pub use inspect::Inspection;
 use pools::NoPools;
 use records::Records;
 use sriov_cni::Unknown;
+use sriovd_core::host::HostError;
+use sriovd_core::model::{
+    Allocation, Borrower, MacAddress, Mtu, PciAddress, ResourceName, VfIndex, VfSettings,
+};
+use sriovd_host::file::FileError;
+use sriovd_host::linux::LinuxHost;
+use sriovd_host::namespace::Namespace;
 pub use stale::Collected;
 use stale::Life;
 use std::fs::File;

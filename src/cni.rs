@@ -15,13 +15,13 @@ mod netconf;
 mod result;
 
 use crate::attach::Lender;
-use crate::model::VfSettings;
 use call::{Call, Command};
 use error::{CniError, Code};
 use ipam::Ipam;
 use log::{Level, Log};
 use netconf::{Header, NetConf};
 use serde_json::json;
+use sriovd_core::model::VfSettings;
 use std::ffi::OsString;
 use std::path::Path;
 

@@ -30,10 +30,6 @@ mod status;
 mod subject;
 mod table;
 
-use crate::forecast::Forecast;
-use crate::model::HostSnapshot;
-use crate::policy::diagnostic::Diagnostic;
-use crate::report::Status;
 pub use arguments::Arguments;
 use arguments::Command;
 use client::{Client, Unreachable};
@@ -41,6 +37,10 @@ pub use completions::complete_if_asked;
 use outputs::Output;
 use own::Own;
 use scene::{Elsewhere, Scene};
+use sriovd_core::model::HostSnapshot;
+use sriovd_core::policy::diagnostic::Diagnostic;
+use sriovd_core::report::Status;
+use sriovd_sim::forecast::Forecast;
 
 /// How a command ended; the exit codes are 0, 1 and 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

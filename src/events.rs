@@ -9,8 +9,8 @@ mod socket;
 pub mod udev;
 pub mod uevent;
 
-use crate::model::PciAddress;
 use anyhow::Context as _;
+use sriovd_core::model::PciAddress;
 use std::convert::Infallible;
 use std::ffi::OsString;
 use std::fmt;

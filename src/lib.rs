@@ -18,8 +18,6 @@
 //! `docs/architecture.md` says what must stay true, whatever changes.
 
 // What there is to talk about, what is wanted of it, and what became of it.
-pub mod model;
-pub mod policy;
 
 // Policy files and sources.
 pub mod load;
@@ -27,17 +25,11 @@ pub mod load;
 // How the agent itself is to run.
 pub mod agent;
 
-pub mod report;
-
 // Decisions: values in, values out, nothing of the world.
-pub mod plan;
-pub mod render;
 
 // The kernel, behind a seam.
-pub mod host;
 
 // Effects on files.
-pub mod file;
 pub mod publish;
 pub mod state;
 
@@ -48,12 +40,8 @@ pub mod netavark;
 
 // What sets a pass off, and the pass.
 pub mod events;
-pub mod reconcile;
 
 // A host that is only imagined, and what a pass would do there.
-pub mod sim;
-
-pub mod forecast;
 
 // Who calls all this.
 pub mod api;

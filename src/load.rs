@@ -7,14 +7,14 @@ pub mod last_good;
 pub mod read;
 mod sources;
 
-use crate::policy::diagnostic::Diagnostic;
-pub use crate::policy::loaded::{
-    DIRECTORIES, FileState, LastGood, Loaded, LoadedFile, POSTED, SOURCES,
-};
 use assembly::Assembly;
 pub use last_good::LastGoodError;
 use read::Tree;
 pub use read::Trust;
+use sriovd_core::policy::diagnostic::Diagnostic;
+pub use sriovd_core::policy::loaded::{
+    DIRECTORIES, FileState, LastGood, Loaded, LoadedFile, POSTED, SOURCES,
+};
 use std::path::{Path, PathBuf};
 
 /// Reads the policies of `dirs` (absolute paths, the strongest first) under `root`.

@@ -11,10 +11,10 @@ mod protocol;
 use crate::attach::{
     Addressing, AttachError, Choice, Lender, Lent, Request, remove_routes_to_nowhere,
 };
-use crate::model::Borrower;
 use options::Options;
 use protocol::{Network, Setup, status};
 use serde_json::{Value, json};
+use sriovd_core::model::Borrower;
 use std::path::Path;
 
 /// What is read at most; what podman sends has a few kilobytes.

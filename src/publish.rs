@@ -7,8 +7,8 @@
 pub mod cni_directory;
 pub mod plugins;
 
-use crate::file::{self, FileError, under};
-use crate::render::{cni, is_marked_ours};
+use sriovd_core::render::{cni, is_marked_ours};
+use sriovd_host::file::{self, FileError, under};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Metadata};
 use std::io::ErrorKind;

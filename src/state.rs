@@ -3,12 +3,12 @@
 
 pub mod sources;
 
-use crate::file::{self, FileError};
-use crate::model::lenient::{self, Foreign};
-use crate::plan::Memory;
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sriovd_core::model::lenient::{self, Foreign};
+use sriovd_core::plan::Memory;
+use sriovd_host::file::{self, FileError};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -42,7 +42,7 @@ fn packages() -> Vec<Value> {
     let metadata = cargo(&metadata);
     let mut metadata: Value = serde_json::from_str(&metadata).unwrap();
     let packages = metadata["packages"].as_array_mut().unwrap().drain(..);
-    packages.filter(|it| it["name"] != "sriovd").collect()
+    packages.filter(|it| !it["source"].is_null()).collect()
 }
 
 /// Whether what is allowed is enough for an SPDX expression. An older way to write "OR" is "/".
@@ -108,7 +108,7 @@ fn nothing_is_linked_twice_but_what_must_be() {
     ];
     let tree = cargo(&tree);
     let mut linked: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for line in tree.lines() {
+    for line in tree.lines().filter(|line| !line.is_empty()) {
         let mut words = line.split(' ');
         let (name, version) = (words.next().unwrap(), words.next().unwrap());
         linked.entry(name).or_default().insert(version);
@@ -124,7 +124,7 @@ fn nothing_is_linked_twice_but_what_must_be() {
     assert!(twice.is_empty(), "{twice:#?}");
 }
 
-/// The direct dependencies with the rest of their lines in Cargo.toml.
+/// The direct dependencies of all members with the rest of their lines in Cargo.toml.
 fn direct() -> Vec<(String, String)> {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
     let text = fs::read_to_string(manifest).unwrap();
@@ -133,7 +133,7 @@ fn direct() -> Vec<(String, String)> {
     for line in text.lines() {
         if line.starts_with('[') {
             section = line;
-        } else if section.ends_with("dependencies]")
+        } else if section == "[workspace.dependencies]"
             && let Some((name, rest)) = line.split_once(" = ")
         {
             direct.push((name.to_owned(), rest.to_owned()));
@@ -200,5 +200,104 @@ fn no_crate_needs_a_newer_rust_than_we_say() {
             "{} needs Rust {theirs}",
             package["name"]
         );
+    }
+}
+
+/// The walls of the house: each member with the members that it may use, and with crates that it must not link, not even by way
+/// of others.
+const WALLS: &[(&str, &[&str], &[&str])] = &[
+    (
+        "sriovd-core",
+        &[],
+        &[
+            "libudev-sys",
+            "netlink-packet-core",
+            "netlink-sys",
+            "nix",
+            "rtnetlink",
+            "rustix",
+            "socket2",
+            "tokio",
+            "tracing",
+            "udev",
+        ],
+    ),
+    (
+        "sriovd-sim",
+        &["sriovd-core"],
+        &[
+            "libudev-sys",
+            "netlink-packet-core",
+            "netlink-sys",
+            "nix",
+            "rtnetlink",
+            "rustix",
+            "socket2",
+            "tokio",
+            "tracing",
+            "udev",
+        ],
+    ),
+    (
+        "sriovd-host",
+        &["sriovd-core"],
+        &["axum", "hyper", "rustls", "tonic", "tracing"],
+    ),
+    (
+        "sriovd",
+        &["sriovd-core", "sriovd-host", "sriovd-sim"],
+        &["kube"],
+    ),
+];
+
+#[test]
+fn members_use_and_link_only_what_they_may() {
+    let metadata: Value =
+        serde_json::from_str(&cargo(&["metadata", "--format-version", "1"])).unwrap();
+    let ids = |list: &Value| -> Vec<String> {
+        let list = list.as_array().unwrap().iter();
+        list.map(|it| it.as_str().unwrap().to_owned()).collect()
+    };
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    let names: BTreeMap<&str, &str> = packages
+        .map(|it| (it["id"].as_str().unwrap(), it["name"].as_str().unwrap()))
+        .collect();
+    let nodes = metadata["resolve"]["nodes"].as_array().unwrap().iter();
+    let links: BTreeMap<&str, Vec<&str>> = nodes
+        .map(|node| {
+            let all = node["deps"].as_array().unwrap().iter();
+            let is_linked = |it: &&Value| {
+                let kinds = it["dep_kinds"].as_array().unwrap();
+                kinds.iter().any(|kind| kind["kind"].is_null())
+            };
+            let linked = all.filter(is_linked).map(|it| it["pkg"].as_str().unwrap());
+            (node["id"].as_str().unwrap(), linked.collect())
+        })
+        .collect();
+    let members = ids(&metadata["workspace_members"]);
+    let told: BTreeSet<_> = WALLS.iter().map(|(member, ..)| *member).collect();
+    let there: BTreeSet<_> = members.iter().map(|id| names[id.as_str()]).collect();
+    assert_eq!(there, told);
+    for (member, may, never) in WALLS {
+        let id = members
+            .iter()
+            .find(|id| names[id.as_str()] == *member)
+            .unwrap();
+        let used = links[id.as_str()].iter().map(|id| names[id]);
+        let used: BTreeSet<_> = used.filter(|name| told.contains(name)).collect();
+        assert_eq!(used, may.iter().copied().collect(), "{member}");
+        let mut linked = BTreeSet::new();
+        let mut open = vec![id.as_str()];
+        while let Some(id) = open.pop() {
+            if linked.insert(id) {
+                open.extend(&links[id]);
+            }
+        }
+        let linked: BTreeSet<_> = linked.into_iter().map(|id| names[id]).collect();
+        let wrong: Vec<_> = never
+            .iter()
+            .filter(|name| linked.contains(**name))
+            .collect();
+        assert!(wrong.is_empty(), "{member} links {wrong:?}");
     }
 }

@@ -38,11 +38,11 @@ use outputs::Reader;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use run::Run;
-use sriovd::model::{Node, PciAddress};
-use sriovd::policy::resolve::{Resolution, resolve};
-use sriovd::policy::{Policy, PolicySet};
-use sriovd::reconcile::{End, Ledger as _, Outcome};
-use sriovd::report::ProblemKind;
+use sriovd_core::model::{Node, PciAddress};
+use sriovd_core::policy::resolve::{Resolution, resolve};
+use sriovd_core::policy::{Policy, PolicySet};
+use sriovd_core::reconcile::{End, Ledger as _, Outcome};
+use sriovd_core::report::ProblemKind;
 use world::{Event, World};
 
 /// Few enough to run with every build; `PROPTEST_CASES` asks for more, `PROPTEST_RNG_SEED` for others.

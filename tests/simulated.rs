@@ -7,10 +7,10 @@
 mod recorded;
 
 use recorded::{DRIFT, DRIFTED, PF, PLUGGED, POLICIES, Stage, UNPLUGGED, file};
-use sriovd::model::{HostSnapshot, Node, PciAddress, VfIndex, VfSetting, Vlan};
-use sriovd::policy::{self, PolicySet};
-use sriovd::reconcile::End;
-use sriovd::sim::{SimAgent, SimHost};
+use sriovd_core::model::{HostSnapshot, Node, PciAddress, VfIndex, VfSetting, Vlan};
+use sriovd_core::policy::{self, PolicySet};
+use sriovd_core::reconcile::End;
+use sriovd_sim::{SimAgent, SimHost};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

@@ -4,15 +4,15 @@
 
 use libfuzzer_sys::fuzz_target;
 use sriovd::api::{self, Feed, Limits, PauseScope, Request, Sources, State, View};
-use sriovd::host::{Host, Look};
 use sriovd::load::{self, LastGood, Trust};
-use sriovd::model::world::World;
-use sriovd::model::{PciAddress, Timestamp};
-use sriovd::plan::Memory;
-use sriovd::policy::resolve::Resolution;
-use sriovd::policy::source::SourceReport;
-use sriovd::report::{Happening, KnownPf, PfReport, Seen, Status};
-use sriovd::sim::{DriverModel, SimHost, SimPf};
+use sriovd_core::host::{Host, Look};
+use sriovd_core::model::world::World;
+use sriovd_core::model::{PciAddress, Timestamp};
+use sriovd_core::plan::Memory;
+use sriovd_core::policy::resolve::Resolution;
+use sriovd_core::policy::source::SourceReport;
+use sriovd_core::report::{Happening, KnownPf, PfReport, Seen, Status};
+use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};

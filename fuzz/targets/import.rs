@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sriovd::ctl::import::import_text;
-use sriovd::policy::file;
+use sriovd_core::policy::file;
 use std::path::Path;
 
 fuzz_target!(

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::host::netlink::{InterfaceAddress, Link};
+use sriovd_host::netlink::{InterfaceAddress, Link};
 
 fuzz_target!(|message: &[u8]| {
     if let Ok(link) = Link::parse(message) {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::policy::file;
+use sriovd_core::policy::file;
 use std::path::Path;
 
 fuzz_target!(|text: &str| {

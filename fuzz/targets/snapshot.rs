@@ -3,11 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::forecast::forecast;
-use sriovd::model::HostSnapshot;
-use sriovd::plan::Memory;
-use sriovd::policy::PolicySet;
-use sriovd::policy::file;
+use sriovd_core::model::HostSnapshot;
+use sriovd_core::plan::Memory;
+use sriovd_core::policy::PolicySet;
+use sriovd_core::policy::file;
+use sriovd_sim::forecast::forecast;
 use std::path::Path;
 use std::sync::LazyLock;
 

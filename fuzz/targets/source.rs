@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::policy::source;
+use sriovd_core::policy::source;
 
 fuzz_target!(|text: &[u8]| {
     let name = "fuzzed".parse().expect("a name");

@@ -2,7 +2,7 @@
 
 use super::draft::{LimitsDraft, NodeDraft, OutputsDraft, SettingsDraft, VfOperatorDraft};
 use super::{Api, Limits, NodeSettings, Outputs, Place, Settings, VfOperator, listen};
-use crate::policy::reader::{Fault, within};
+use sriovd_core::policy::reader::{Fault, within};
 use std::path::Path;
 
 pub(super) fn settings(draft: &SettingsDraft, faults: &mut Vec<Fault>) -> Settings {

@@ -4,7 +4,7 @@ use super::value::{
     AbsolutePath, Buffer, Client, Group, HostName, Listener, LocalPlace, PathOrNone, Seconds, Unit,
 };
 use super::{CniPlugin, LogLevel, WhenInstalled};
-use crate::policy::reader::{Boolean, Many, MapOf, OneOf, Text, table};
+use sriovd_core::policy::reader::{Boolean, Many, MapOf, OneOf, Text, table};
 
 table! {
     /// `/etc/sriovd.toml`.

@@ -1,8 +1,8 @@
 //! Where the API is over TCP, and for whom.
 
 use super::draft::ApiDraft;
-use crate::policy::reader::{Fault, Key};
 use rustls_pki_types::ServerName;
+use sriovd_core::policy::reader::{Fault, Key};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 

@@ -1,9 +1,9 @@
 //! What keys of the agent's settings take that have no type of their own.
 
 use super::{CniPlugin, LogLevel, Place, WhenInstalled};
-use crate::policy::reader::{Words, integer, scalar};
 use rustls_pki_types::ServerName;
 use serde_json::json;
+use sriovd_core::policy::reader::{Words, integer, scalar};
 use std::net::SocketAddr;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;

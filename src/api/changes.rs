@@ -4,13 +4,13 @@ use super::clock::since_1970;
 use super::handlers::{Answer, Api, Written};
 use super::peer::Peer;
 use super::{Applied, ApplyRequest, PauseRequest, PauseScope, ProblemDetails, Request, input};
-use crate::model::Timestamp;
-use crate::report::Pause;
 use axum::body::Body;
 use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
+use sriovd_core::model::Timestamp;
+use sriovd_core::report::Pause;
 use std::time::Duration;
 
 /// A pause without end has none; one with an end is not for ever.

@@ -1,8 +1,8 @@
 //! What is counted of everything that happens, for `/metrics`. Every label is one of a few words.
 
-use crate::report::{Happening, ProblemKind};
 use prometheus::proto::MetricFamily;
 use prometheus::{Error, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, Opts, Registry};
+use sriovd_core::report::{Happening, ProblemKind};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 

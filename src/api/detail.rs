@@ -1,12 +1,12 @@
 //! What the API tells of PFs, policies and networks beyond the status.
 
 use super::View;
-use crate::model::{PciAddress, PfSnapshot, PolicyName, ResourceName, VfRange};
-use crate::policy::resolve::DesiredPf;
-use crate::policy::{DeviceType, Network, NumVfs, Origin, Policy};
-use crate::report::{NetworkReport, PfReport};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sriovd_core::model::{PciAddress, PfSnapshot, PolicyName, ResourceName, VfRange};
+use sriovd_core::policy::resolve::DesiredPf;
+use sriovd_core::policy::{DeviceType, Network, NumVfs, Origin, Policy};
+use sriovd_core::report::{NetworkReport, PfReport};
 
 /// A PF with all that is known of it.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]

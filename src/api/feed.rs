@@ -2,8 +2,8 @@
 
 use super::clock::since_1970;
 use super::counters::Counters;
-use crate::model::Timestamp;
-use crate::report::{Event, Happening};
+use sriovd_core::model::Timestamp;
+use sriovd_core::report::{Event, Happening};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast;
 

@@ -2,12 +2,12 @@
 
 use super::handlers::{Api, hung, look_at};
 use super::{LIMITS, ProblemDetails, State};
-use crate::forecast;
-use crate::host::Look;
-use crate::model::PciAddress;
-use crate::policy::PolicySet;
-use crate::policy::resolve::resolve;
-use crate::report::{PfState, Problem};
+use sriovd_core::host::Look;
+use sriovd_core::model::PciAddress;
+use sriovd_core::policy::PolicySet;
+use sriovd_core::policy::resolve::resolve;
+use sriovd_core::report::{PfState, Problem};
+use sriovd_sim::forecast;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -3,15 +3,15 @@
 use super::counters::{Counters, problem_word};
 use super::handlers::{Api, hung};
 use super::{ProblemDetails, View};
-use crate::host::Host;
-use crate::model::{PciAddress, ResourceName, VfIndex, VfStatistics};
-use crate::report::{PfState, Seen, Status};
 use axum::extract::State as Extract;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use prometheus::{
     Encoder, Error, GaugeVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
+use sriovd_core::host::Host;
+use sriovd_core::model::{PciAddress, ResourceName, VfIndex, VfStatistics};
+use sriovd_core::report::{PfState, Seen, Status};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -6,7 +6,6 @@ pub(super) mod docs;
 
 use super::handlers::{Api, OPENAPI};
 use super::picture::picture;
-use crate::report::{AbsentPf, NetworkReport, PfName, PfReport, PfState, Status, sentence};
 use axum::Router;
 use axum::extract::State as Extract;
 use axum::http::{HeaderName, header};
@@ -14,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use docs::docs_html;
 use maud::{DOCTYPE, Markup, html};
+use sriovd_core::report::{AbsentPf, NetworkReport, PfName, PfReport, PfState, Status, sentence};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");

@@ -5,15 +5,15 @@
 
 use super::handlers::{Api, hung, look_at_all};
 use super::{ProblemDetails, View};
-use crate::host::Look;
-use crate::model::HostSnapshot;
-use crate::plan::Memory;
-use crate::policy::resolve::resolve_held;
-use crate::render::picture;
 use axum::body::Bytes;
 use axum::extract::State as Extract;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
+use sriovd_core::host::Look;
+use sriovd_core::model::HostSnapshot;
+use sriovd_core::plan::Memory;
+use sriovd_core::policy::resolve::resolve_held;
+use sriovd_core::render::picture;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex;

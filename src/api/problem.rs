@@ -1,11 +1,11 @@
 //! Errors as problem objects (RFC 9457).
 
-use crate::policy::source::ItemFault;
 use axum::Json;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sriovd_core::policy::source::ItemFault;
 
 /// Why a request was not done (RFC 9457).
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]

@@ -3,8 +3,6 @@
 use super::handlers::{Answer, Api, Written};
 use super::peer::Peer;
 use super::{ProblemDetails, Request, input};
-use crate::model::SourceName;
-use crate::policy::source::{self, ItemFault, ItemKind, SourceReport};
 use crate::state::sources::SourceFiles;
 use axum::body::Body;
 use axum::extract::{Path, State as Extract};
@@ -13,6 +11,8 @@ use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sriovd_core::model::SourceName;
+use sriovd_core::policy::source::{self, ItemFault, ItemKind, SourceReport};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -2,13 +2,13 @@
 
 use super::View;
 use super::problem::ProblemDetails;
-use crate::model::world::World;
-use crate::report::{Event, KnownPf};
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures::stream::{Stream, StreamExt, unfold};
 use serde::Serialize;
+use sriovd_core::model::world::World;
+use sriovd_core::report::{Event, KnownPf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};

@@ -2,7 +2,7 @@
 //! (Those that have it from IPv6's neighbour discovery find out by themselves: RFC 4861, 7.3.)
 
 use super::Addressing;
-use crate::host::netlink::{Netlink, Route};
+use sriovd_host::netlink::{Netlink, Route};
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The kernel announces the interface's addresses whenever it is set up.

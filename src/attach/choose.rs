@@ -3,8 +3,8 @@
 use super::pools::{self, PoolVf};
 use super::records::Records;
 use super::{AttachError, Borrower, Choice, Lender};
-use crate::host::{Host as _, Look};
-use crate::model::Allocation;
+use sriovd_core::host::{Host as _, Look};
+use sriovd_core::model::Allocation;
 use std::fmt;
 
 impl Lender {

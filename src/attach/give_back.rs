@@ -4,10 +4,10 @@ use super::inside::{find, set_mac};
 use super::lend::opening;
 use super::records::Record;
 use super::{AttachError, Lender, lock, naming};
-use crate::host::namespace::{Namespace, Seen, look};
-use crate::host::netlink::Netlink;
-use crate::host::{Host as _, HostError, Look};
-use crate::model::{Allocation, PfSnapshot, VfInterface};
+use sriovd_core::host::{Host as _, HostError, Look};
+use sriovd_core::model::{Allocation, PfSnapshot, VfInterface};
+use sriovd_host::namespace::{Namespace, Seen, look};
+use sriovd_host::netlink::Netlink;
 use std::fmt;
 use std::os::fd::AsFd as _;
 

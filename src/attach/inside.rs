@@ -1,11 +1,11 @@
 //! What is done to a netdev in its container's network namespace.
 
 use super::{AttachError, Lender, Lent, LentInterface, announce};
-use crate::host::HostError;
-use crate::host::linux::LinuxHost;
-use crate::host::namespace::{self, Namespace, Seen};
-use crate::host::netlink::{Link, Netlink, NetlinkError, Route};
-use crate::model::{MacAddress, Mtu, PciAddress};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{MacAddress, Mtu, PciAddress};
+use sriovd_host::linux::LinuxHost;
+use sriovd_host::namespace::{self, Namespace, Seen};
+use sriovd_host::netlink::{Link, Netlink, NetlinkError, Route};
 use std::net::IpAddr;
 use std::path::Path;
 

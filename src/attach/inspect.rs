@@ -2,10 +2,10 @@
 
 use super::inside::find;
 use super::{AttachError, Lender};
-use crate::host::namespace::Namespace;
-use crate::host::netlink::Link;
-use crate::host::{Host as _, Look};
-use crate::model::{Allocation, VfSettings};
+use sriovd_core::host::{Host as _, Look};
+use sriovd_core::model::{Allocation, VfSettings};
+use sriovd_host::namespace::Namespace;
+use sriovd_host::netlink::Link;
 use std::net::IpAddr;
 
 /// What an allocated VF is like now.

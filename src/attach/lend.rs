@@ -5,11 +5,13 @@ use super::pools::PoolVf;
 use super::records::Record;
 use super::stale::Life;
 use super::{AttachError, Choice, Lender, Lent, LentInterface, Request, inside, lock, naming};
-use crate::host::namespace::Namespace;
-use crate::host::netlink::{Netlink, NetlinkError};
-use crate::host::{Host as _, HostError, Look};
-use crate::model::allocation::changes;
-use crate::model::{Allocation, Errno, Holder, MacAddress, PfSnapshot, VfSettings, VfSnapshot};
+use sriovd_core::host::{Host as _, HostError, Look};
+use sriovd_core::model::allocation::changes;
+use sriovd_core::model::{
+    Allocation, Errno, Holder, MacAddress, PfSnapshot, VfSettings, VfSnapshot,
+};
+use sriovd_host::namespace::Namespace;
+use sriovd_host::netlink::{Netlink, NetlinkError};
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -240,7 +242,7 @@ fn admin_mac(set: &VfSettings, before: &VfSettings) -> Option<MacAddress> {
     set.mac.or(before.mac).filter(|mac| mac.is_unicast())
 }
 
-pub(super) fn opening(error: crate::host::netlink::NetlinkError) -> HostError {
+pub(super) fn opening(error: sriovd_host::netlink::NetlinkError) -> HostError {
     error.while_doing("opening netlink".to_owned())
 }
 

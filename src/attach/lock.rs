@@ -1,10 +1,10 @@
 //! The lock of a VF, which the SR-IOV CNI plugin and the daemon take too.
 
-use crate::host::HostError;
-use crate::host::linux::lock;
-use crate::host::sysfs::Tree;
-use crate::model::{Errno, PciAddress};
 use rustix::fs::{FlockOperation, flock};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{Errno, PciAddress};
+use sriovd_host::linux::lock;
+use sriovd_host::sysfs::Tree;
 use std::fs::File;
 use std::io;
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! What a netdev is called on its way: names are taken, and that keeps no VF where it is.
 
 use super::lend::opening;
-use crate::host::HostError;
-use crate::host::netlink::{Link, Netlink, NetlinkError};
-use crate::model::{Errno, InterfaceName, VfInterface};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{Errno, InterfaceName, VfInterface};
+use sriovd_host::netlink::{Link, Netlink, NetlinkError};
 use std::os::fd::BorrowedFd;
 
 /// Out of the namespace that `netlink` speaks to, under this name or another one.

@@ -1,8 +1,8 @@
 //! Which VFs form which pool, as the daemon last wrote it into the node state.
 
-use crate::file;
-use crate::model::{PciAddress, ResourceName, VfIndex, VfRange};
 use serde::Deserialize;
+use sriovd_core::model::{PciAddress, ResourceName, VfIndex, VfRange};
+use sriovd_host::file;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -2,12 +2,12 @@
 //!
 //! Nothing is synced to the disk: a reboot takes all containers away, and the records with them.
 
-use crate::file::{self, FileError};
-use crate::host::linux::lock::PLUGIN_STATE;
-use crate::model::allocation::ALLOCATIONS;
-use crate::model::{Allocation, PciAddress};
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
+use sriovd_core::model::allocation::ALLOCATIONS;
+use sriovd_core::model::{Allocation, PciAddress};
+use sriovd_host::file::{self, FileError};
+use sriovd_host::linux::lock::PLUGIN_STATE;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};

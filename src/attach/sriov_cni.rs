@@ -8,15 +8,15 @@ mod collect;
 
 use super::records::{Record, if_there};
 use super::{AttachError, Borrower, Choice, Lender, inside, lock};
-use crate::file::{self, FileError};
-use crate::host::linux::lock::PLUGIN_STATE;
-use crate::host::namespace::Namespace;
-use crate::host::netlink::Link;
-use crate::model::{
+use serde::Deserialize;
+use sriovd_core::model::{
     Allocation, InterfaceName, LinkState, MacAddress, Mtu, PciAddress, TxRate, VfInterface,
     VfSettings, Vlan, VlanProto,
 };
-use serde::Deserialize;
+use sriovd_host::file::{self, FileError};
+use sriovd_host::linux::lock::PLUGIN_STATE;
+use sriovd_host::namespace::Namespace;
+use sriovd_host::netlink::Link;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -2,10 +2,10 @@
 
 use super::records::Record;
 use super::{AttachError, GivenBack, Lender, lock};
-use crate::file;
-use crate::host::linux::Whereabouts;
-use crate::host::namespace::{Seen, look};
-use crate::model::{Allocation, PciAddress};
+use sriovd_core::model::{Allocation, PciAddress};
+use sriovd_host::file;
+use sriovd_host::linux::Whereabouts;
+use sriovd_host::namespace::{Seen, look};
 use std::path::Path;
 
 /// Another one with every boot.

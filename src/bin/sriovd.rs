@@ -4,7 +4,7 @@ use clap::Parser;
 use sriovd::agent::Settings;
 use sriovd::daemon::{self, NotSole, descriptors, device_plugin, journal, notify};
 use sriovd::load::Trust;
-use sriovd::policy::diagnostic::Diagnostic;
+use sriovd_core::policy::diagnostic::Diagnostic;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;

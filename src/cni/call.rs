@@ -1,7 +1,7 @@
 //! The environment of a call: what is asked, of which container.
 
 use super::error::{CniError, Code};
-use crate::model::{Borrower, InterfaceName, MacAddress};
+use sriovd_core::model::{Borrower, InterfaceName, MacAddress};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 

@@ -5,8 +5,8 @@ use super::error::{CniError, Code};
 use super::ipam::Ipam;
 use super::netconf::{Keys, NetConf};
 use super::result::network;
-use crate::model::MacAddress;
 use serde_json::Value;
+use sriovd_core::model::MacAddress;
 use std::net::IpAddr;
 
 impl Plugin {

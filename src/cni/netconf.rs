@@ -7,11 +7,11 @@ use super::call::is_name;
 use super::error::{CniError, Code};
 use super::log::Level;
 use crate::attach::Choice;
-use crate::model::attribute::on_off;
-use crate::model::{
+use serde_json::{Map, Value};
+use sriovd_core::model::attribute::on_off;
+use sriovd_core::model::{
     LinkState, MacAddress, Malformed, PciAddress, TxRate, VfAttribute, VfSettings, Vlan, VlanProto,
 };
-use serde_json::{Map, Value};
 
 /// What every command needs of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -3,9 +3,9 @@
 use super::error::{CniError, Code};
 use super::is_since;
 use crate::attach::Addressing;
-use crate::host::netlink::{Hop, Route};
-use crate::model::{Allocation, MacAddress, Mtu};
 use serde_json::{Map, Value, json};
+use sriovd_core::model::{Allocation, MacAddress, Mtu};
+use sriovd_host::netlink::{Hop, Route};
 use std::net::IpAddr;
 
 /// What address management gave.

@@ -1,8 +1,8 @@
 //! Calls that are refused before anything is touched, and the words of the refusal.
 
 use super::*;
-use crate::host::linux::prepared::{PF, Prepared, pci, vf_address};
 use serde_json::Value;
+use sriovd_host::linux::prepared::{PF, Prepared, pci, vf_address};
 
 fn call(command: &str, conf: &[u8], environment: &[(&str, &str)]) -> (bool, Value) {
     let root = tempfile::tempdir().unwrap();

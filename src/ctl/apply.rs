@@ -8,11 +8,11 @@ use super::{
 };
 use crate::api::{Applied, ApplyRequest};
 use crate::daemon;
-use crate::forecast::{Forecast, PfForecast};
-use crate::report::{Happening, PfReport, PfState, Status};
 use anyhow::{Context, bail};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sriovd_core::report::{Happening, PfReport, PfState, Status};
+use sriovd_sim::forecast::{Forecast, PfForecast};
 use std::io::{IsTerminal, Write, stderr, stdin};
 
 #[derive(Debug, Args)]

@@ -1,12 +1,12 @@
 //! What a VF is and should be, attribute by attribute.
 
 use super::colour;
-use crate::model::attribute::{AttributeFacts, Value, on_off};
-use crate::model::{TxRate, VfAttribute, VfSetting, VfSettings, VfSnapshot, Vlan, VlanProto};
-use crate::policy::DeviceType;
-use crate::policy::resolve::DesiredVf;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_core::model::attribute::{AttributeFacts, Value, on_off};
+use sriovd_core::model::{TxRate, VfAttribute, VfSetting, VfSettings, VfSnapshot, Vlan, VlanProto};
+use sriovd_core::policy::DeviceType;
+use sriovd_core::policy::resolve::DesiredVf;
 
 /// `None` is "not told" of what is, "left alone" of what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize)]

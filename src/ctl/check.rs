@@ -1,13 +1,13 @@
 //! All that is wrong with what the daemon reads.
 
 use crate::agent::{self, Settings};
-use crate::file::under;
 use crate::load::{self, Trust};
-use crate::model::HostSnapshot;
-use crate::policy::advice;
-use crate::policy::diagnostic::Diagnostic;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_core::model::HostSnapshot;
+use sriovd_core::policy::advice;
+use sriovd_core::policy::diagnostic::Diagnostic;
+use sriovd_host::file::under;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, JsonSchema, Serialize)]

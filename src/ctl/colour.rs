@@ -1,7 +1,7 @@
 //! Colours: always put in, and left out by `output::text` where nobody wants them.
 
-use crate::report::PfState;
 use anstyle::{AnsiColor, Style};
+use sriovd_core::report::PfState;
 
 pub(super) const GOOD: Style = AnsiColor::Green.on_default();
 pub(super) const CHANGING: Style = AnsiColor::Yellow.on_default();

@@ -1,11 +1,11 @@
 //! A device that can have VFs, as several commands tell of it.
 
 use super::scene::Scene;
-use crate::host::linux::OtherDevice;
-use crate::model::{PciAddress, PciId, PfInterface, PfSnapshot};
-use crate::report::PfState;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_core::model::{PciAddress, PciId, PfInterface, PfSnapshot};
+use sriovd_core::report::PfState;
+use sriovd_host::linux::OtherDevice;
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Device {

@@ -1,7 +1,7 @@
 //! `discover`: a policy file to start from, for the NICs that are here.
 
-use crate::model::{HostSnapshot, PfSnapshot, PolicyName};
-use crate::model::{MacAddress, ResourceName};
+use sriovd_core::model::{HostSnapshot, PfSnapshot, PolicyName};
+use sriovd_core::model::{MacAddress, ResourceName};
 
 /// More are seldom wanted at first.
 const AT_FIRST: u16 = 8;

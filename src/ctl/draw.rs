@@ -2,8 +2,8 @@
 
 use super::scene::Scene;
 use super::{colour, output};
-use crate::render::picture::{self, Column, Picture, PictureBox, Tone};
 use anstyle::Style;
+use sriovd_core::render::picture::{self, Column, Picture, PictureBox, Tone};
 use std::collections::BTreeSet;
 
 /// What a picture is written as.

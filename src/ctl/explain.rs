@@ -7,14 +7,14 @@ mod policy;
 use super::place::Place;
 use super::scene::Scene;
 use super::subject::Subject;
-use crate::model::{PciAddress, PfSnapshot, PolicyName};
-use crate::policy::Policy;
-use crate::policy::resolve::{KeyMatch, Resolution, explain};
 use function::{ExplainedPf, ExplainedVf};
 use network::ExplainedNetwork;
 use policy::ExplainedPolicy;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_core::model::{PciAddress, PfSnapshot, PolicyName};
+use sriovd_core::policy::Policy;
+use sriovd_core::policy::resolve::{KeyMatch, Resolution, explain};
 
 #[derive(Debug, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]

@@ -11,13 +11,13 @@ mod operator;
 mod select;
 mod vf_operator;
 
-use crate::model::{NetworkName, PolicyName};
-use crate::policy::diagnostic::Diagnostic;
-use crate::policy::{DEFAULT_PREFIX, file};
 use anyhow::{Context, bail};
 use document::{Document, Node};
 use fields::Fields;
 use item::{Item, Kind};
+use sriovd_core::model::{NetworkName, PolicyName};
+use sriovd_core::policy::diagnostic::Diagnostic;
+use sriovd_core::policy::{DEFAULT_PREFIX, file};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

@@ -4,12 +4,12 @@ use super::device::{Device, Nic, speed};
 use super::scene::Scene;
 use super::table::{Table, dash};
 use super::{colour, output};
-use crate::host::linux::OtherDevice;
-use crate::model::PfSnapshot;
-use crate::policy::resolve::{Resolution, explain};
-use crate::report::PfState;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_core::model::PfSnapshot;
+use sriovd_core::policy::resolve::{Resolution, explain};
+use sriovd_core::report::PfState;
+use sriovd_host::linux::OtherDevice;
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub(super) struct Listing {

@@ -2,9 +2,9 @@
 
 use super::client::Conversation;
 use super::{Arguments, Verdict, daemon, output};
-use crate::model::PciAddress;
-use crate::report::{Event, Happening, Status};
 use anyhow::{Context, bail};
+use sriovd_core::model::PciAddress;
+use sriovd_core::report::{Event, Happening, Status};
 use std::collections::BTreeMap;
 
 pub(super) fn monitor(arguments: &Arguments) -> anyhow::Result<Verdict> {

@@ -5,11 +5,13 @@ use super::colour;
 use super::place;
 use super::table::{Table, dash, listed};
 use crate::api::Applied;
-use crate::forecast::{Forecast, ForecastStep, PfForecast};
-use crate::model::PciAddress;
-use crate::report::{AbsentPf, PfName, PfReport, PfState, Problem, Status, Trouble, sentence};
 use anyhow::Context;
 use serde::Serialize;
+use sriovd_core::model::PciAddress;
+use sriovd_core::report::{
+    AbsentPf, PfName, PfReport, PfState, Problem, Status, Trouble, sentence,
+};
+use sriovd_sim::forecast::{Forecast, ForecastStep, PfForecast};
 use std::io::{ErrorKind, Write};
 
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {

@@ -5,9 +5,9 @@ use super::own::Own;
 use super::scene::Scene;
 use crate::agent;
 use crate::publish::cni_directory;
-use crate::render::{self, CniDirectory, OutputSettings, View, cni, nad, podman};
 use anyhow::bail;
 use clap::ValueEnum;
+use sriovd_core::render::{self, CniDirectory, OutputSettings, View, cni, nad, podman};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -2,18 +2,18 @@
 
 use super::output;
 use crate::agent::{self, Settings};
-use crate::file::under;
-use crate::forecast::{self, Forecast};
-use crate::host::linux::{LinuxHost, OtherDevice};
-use crate::host::{Host, Look};
 use crate::load::{self, LastGood, Loaded, Trust};
-use crate::model::HostSnapshot;
-use crate::plan::Memory;
-use crate::policy::diagnostic::Diagnostic;
-use crate::policy::{Origin, PolicySet};
 use crate::publish::plugins::Plugins;
 use crate::state;
 use anyhow::{Context, anyhow};
+use sriovd_core::host::{Host, Look};
+use sriovd_core::model::HostSnapshot;
+use sriovd_core::plan::Memory;
+use sriovd_core::policy::diagnostic::Diagnostic;
+use sriovd_core::policy::{Origin, PolicySet};
+use sriovd_host::file::under;
+use sriovd_host::linux::{LinuxHost, OtherDevice};
+use sriovd_sim::forecast::{self, Forecast};
 use std::convert::Infallible;
 use std::fs;
 use std::path::{Path, PathBuf};

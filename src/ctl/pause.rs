@@ -2,9 +2,9 @@
 
 use super::{Arguments, Verdict, completions, daemon, output};
 use crate::api::PauseRequest;
-use crate::report::Status;
 use anyhow::ensure;
 use clap::Args;
+use sriovd_core::report::Status;
 use std::time::Duration;
 
 /// What a person writes for all PFs.

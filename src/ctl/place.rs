@@ -1,10 +1,10 @@
 //! Where a policy or a network was written, and by whom.
 
 use crate::load::POSTED;
-use crate::model::SourceName;
-use crate::policy::Origin;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_core::model::SourceName;
+use sriovd_core::policy::Origin;
 use std::fmt;
 use std::path::Path;
 

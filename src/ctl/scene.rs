@@ -2,15 +2,15 @@
 
 use super::own::{self, Own};
 use super::{Arguments, daemon_to_read, output};
-use crate::forecast::{self, Forecast};
-use crate::host::linux::OtherDevice;
-use crate::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot, VfIndex};
-use crate::plan::Memory;
-use crate::policy::resolve::{DesiredPf, Resolution, resolve_held};
-use crate::policy::{Network, Policy, PolicySet};
-use crate::render::{self, View, cni};
-use crate::report::{self, NetworkReport, PfReport, PfState, Present, Status, sentence};
 use clap::Args;
+use sriovd_core::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot, VfIndex};
+use sriovd_core::plan::Memory;
+use sriovd_core::policy::resolve::{DesiredPf, Resolution, resolve_held};
+use sriovd_core::policy::{Network, Policy, PolicySet};
+use sriovd_core::render::{self, View, cni};
+use sriovd_core::report::{self, NetworkReport, PfReport, PfState, Present, Status, sentence};
+use sriovd_host::linux::OtherDevice;
+use sriovd_sim::forecast::{self, Forecast};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

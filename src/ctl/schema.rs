@@ -6,16 +6,16 @@ use super::list::Listing;
 use super::show::Shown;
 use crate::agent;
 use crate::api::{Applied, SourceSummary};
-use crate::forecast::Forecast;
-use crate::model::HostSnapshot;
-use crate::policy::file;
-use crate::policy::source::SourceReport;
-use crate::render::picture::Picture;
-use crate::report::{Event, Status};
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
+use sriovd_core::model::HostSnapshot;
+use sriovd_core::policy::file;
+use sriovd_core::policy::source::SourceReport;
+use sriovd_core::render::picture::Picture;
+use sriovd_core::report::{Event, Status};
+use sriovd_sim::forecast::Forecast;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Document {

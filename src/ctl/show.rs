@@ -6,10 +6,12 @@ use super::attribute::{Compared, compare};
 use super::device::Nic;
 use super::place::Place;
 use super::scene::Scene;
-use crate::model::{Holder, PciAddress, PciId, PfSnapshot, PolicyName, ResourceName, VfIndex};
-use crate::report::Problem;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_core::model::{
+    Holder, PciAddress, PciId, PfSnapshot, PolicyName, ResourceName, VfIndex,
+};
+use sriovd_core::report::Problem;
 pub(super) use text::text;
 
 #[derive(Debug, JsonSchema, Serialize)]

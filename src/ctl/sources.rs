@@ -3,9 +3,9 @@
 use super::table::Table;
 use super::{Arguments, Verdict, completions, daemon, output, show};
 use crate::api::SourceSummary;
-use crate::model::SourceName;
-use crate::policy::source::{ItemReport, ItemState, SourceReport};
 use clap::Subcommand;
+use sriovd_core::model::SourceName;
+use sriovd_core::policy::source::{ItemReport, ItemState, SourceReport};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SourcesCommand {

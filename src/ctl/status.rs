@@ -4,9 +4,9 @@ mod watch;
 
 use super::scene::Scene;
 use super::{Arguments, Verdict, daemon, output, own};
-use crate::report::{AbsentPf, FileReport, PfReport, PfState, Status};
 use anyhow::bail;
 use clap::Args;
+use sriovd_core::report::{AbsentPf, FileReport, PfReport, PfState, Status};
 pub(super) use watch::next;
 
 #[derive(Debug, Args)]

@@ -1,9 +1,9 @@
 //! What a word on the command line names: a PF, a VF, a policy or a network.
 
 use super::scene::Scene;
-use crate::model::{HostSnapshot, PfSnapshot, VfIndex, VfSnapshot};
-use crate::policy::{Network, Policy, nearest};
 use anyhow::{anyhow, bail};
+use sriovd_core::model::{HostSnapshot, PfSnapshot, VfIndex, VfSnapshot};
+use sriovd_core::policy::{Network, Policy, nearest};
 
 pub(super) enum Subject<'s> {
     Pf(&'s PfSnapshot),

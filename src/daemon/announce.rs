@@ -7,9 +7,9 @@ use crate::attach::pools::NODE_STATE;
 use crate::attach::{AttachError, Collected};
 use crate::events::Cause;
 use crate::load::{FileState, Loaded};
-use crate::policy::diagnostic::Diagnostic;
-use crate::policy::source::{ItemFault, ItemReport, SourceReport};
-use crate::report::{
+use sriovd_core::policy::diagnostic::Diagnostic;
+use sriovd_core::policy::source::{ItemFault, ItemReport, SourceReport};
+use sriovd_core::report::{
     Happening, News, Performed, PfReport, PfState, Problem, Trouble, event, sentence,
 };
 use std::collections::{BTreeMap, BTreeSet};

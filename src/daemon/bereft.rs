@@ -1,7 +1,7 @@
 //! VFs that have lost their driver: whoever took it is given the time to bind another.
 #![deny(clippy::disallowed_methods)]
 
-use crate::model::{PfSnapshot, VfIndex};
+use sriovd_core::model::{PfSnapshot, VfIndex};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

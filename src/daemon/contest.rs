@@ -2,8 +2,8 @@
 //! less and less often.
 #![deny(clippy::disallowed_methods)]
 
-use crate::model::Step;
-use crate::report::{Problem, ProblemKind};
+use sriovd_core::model::Step;
+use sriovd_core::report::{Problem, ProblemKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

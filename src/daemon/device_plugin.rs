@@ -8,9 +8,9 @@ mod decision;
 
 use super::journal;
 use crate::agent::Settings;
-use crate::file;
 use anyhow::{Context as _, bail, ensure};
 use decision::{Served, Stamp, Unit, Verb, decide};
+use sriovd_host::file;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;

@@ -2,9 +2,9 @@
 
 use super::contest::Evidence;
 use super::slot::{Running, Slot};
-use crate::model::{Part, Step};
-use crate::policy::resolve::Resolution;
-use crate::report::{Performed, Problem, ProblemKind, Seen};
+use sriovd_core::model::{Part, Step};
+use sriovd_core::policy::resolve::Resolution;
+use sriovd_core::report::{Performed, Problem, ProblemKind, Seen};
 use std::collections::BTreeSet;
 use std::time::Instant;
 

@@ -11,11 +11,11 @@ mod watching;
 
 use crate::attach::Collected;
 use crate::events::Cause;
-use crate::model::{PciAddress, VfIndex};
-use crate::report::{Performed, PfReport, ProblemKind, TakenVf, Trouble, sentence};
 use message_id as id;
 pub use output::{flush, start};
 pub use source::item_broken;
+use sriovd_core::model::{PciAddress, VfIndex};
+use sriovd_core::report::{Performed, PfReport, ProblemKind, TakenVf, Trouble, sentence};
 use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::path::Path;

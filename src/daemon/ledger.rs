@@ -1,10 +1,10 @@
 //! The pass's memory: the state file, and beside it a mark for udev's rules on every PF that is ours.
 
-use crate::file::{self, FileError};
-use crate::model::{PciAddress, TakenAddresses};
-use crate::plan::OwnedPf;
-use crate::reconcile::Ledger;
 use crate::state::Store;
+use sriovd_core::model::{PciAddress, TakenAddresses};
+use sriovd_core::plan::OwnedPf;
+use sriovd_core::reconcile::Ledger;
+use sriovd_host::file::{self, FileError};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};

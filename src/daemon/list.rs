@@ -6,8 +6,8 @@ use super::outputs::publish;
 use super::passes::ask;
 use super::slot::Waiting;
 use super::value::Daemon;
-use crate::host::HostError;
-use crate::model::PciAddress;
+use sriovd_core::host::HostError;
+use sriovd_core::model::PciAddress;
 use std::collections::BTreeSet;
 
 /// See to it that a listing begins after now.

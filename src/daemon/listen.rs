@@ -3,9 +3,9 @@
 use super::shared::Shared;
 use crate::agent::{Listen, Place, Settings, VfOperator};
 use crate::api::{self, Tcp, Tls, TlsFiles};
-use crate::file;
 use crate::vf_operator::{self, Listener};
 use anyhow::Context;
+use sriovd_host::file;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

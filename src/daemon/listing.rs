@@ -4,7 +4,7 @@ use super::backoff::{Backoff, jitter};
 use super::journal;
 use super::slot::Waiting;
 use crate::events::Cause;
-use crate::host::HostError;
+use sriovd_core::host::HostError;
 use std::time::Instant;
 
 /// One listing at a time, and one more for all that was asked meanwhile.

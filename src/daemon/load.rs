@@ -8,12 +8,12 @@ use super::slot::{Slot, Waiting, tell_done};
 use super::value::Daemon;
 use super::{announce, job};
 use crate::events::Cause;
-use crate::host::HostError;
 use crate::load::{LastGoodError, Loaded};
-use crate::model::{Node, PciAddress};
-use crate::policy::PolicySet;
-use crate::policy::resolve::resolve;
-use crate::report::Happening;
+use sriovd_core::host::HostError;
+use sriovd_core::model::{Node, PciAddress};
+use sriovd_core::policy::PolicySet;
+use sriovd_core::policy::resolve::resolve;
+use sriovd_core::report::Happening;
 use std::sync::Arc;
 
 /// See to it that a reading begins after now.

@@ -8,7 +8,7 @@ use super::journal;
 use crate::api::TlsError;
 use crate::events::Cause;
 use crate::load::{LastGoodError, Loaded};
-use crate::policy::PolicySet;
+use sriovd_core::policy::PolicySet;
 use std::time::Instant;
 use tokio::sync::oneshot;
 use vanished::Vanished;

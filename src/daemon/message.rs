@@ -5,10 +5,10 @@ use super::slot::Waiting;
 use crate::api::TlsError;
 use crate::attach::{AttachError, Collected};
 use crate::events::Cause;
-use crate::host::HostError;
 use crate::load::{LastGoodError, Loaded};
-use crate::model::{Holder, Node, PciAddress, VfIndex};
-use crate::reconcile::Outcome;
+use sriovd_core::host::HostError;
+use sriovd_core::model::{Holder, Node, PciAddress, VfIndex};
+use sriovd_core::reconcile::Outcome;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 

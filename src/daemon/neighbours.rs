@@ -9,9 +9,9 @@ use crate::agent::{Settings, WhenInstalled};
 use crate::attach::pools::NODE_STATE;
 use crate::events::Neighbour;
 use crate::events::files::Directories;
-use crate::file;
 use crate::publish::cni_directory::KUBELET;
-use crate::render::cni;
+use sriovd_core::render::cni;
+use sriovd_host::file;
 use std::path::Path;
 
 /// All that is watched.

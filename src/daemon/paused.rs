@@ -1,6 +1,6 @@
 //! What is paused now.
 
-use crate::report::Pauses;
+use sriovd_core::report::Pauses;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What is paused now. The memory on the disk follows.

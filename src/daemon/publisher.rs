@@ -2,10 +2,10 @@
 
 use super::backoff::{Backoff, jitter};
 use super::drift::Drift;
-use crate::file::FileError;
-use crate::model::{NetworkName, PciAddress};
 use crate::publish::PublishReport;
-use crate::render::HeldBack;
+use sriovd_core::model::{NetworkName, PciAddress};
+use sriovd_core::render::HeldBack;
+use sriovd_host::file::FileError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};

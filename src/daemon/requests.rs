@@ -8,8 +8,8 @@ use super::slot::{Retry, Waiting, tell_done};
 use super::value::Daemon;
 use crate::api::Request;
 use crate::events::Cause;
-use crate::model::PciAddress;
-use crate::report::TakenVf;
+use sriovd_core::model::PciAddress;
+use sriovd_core::report::TakenVf;
 use tokio::sync::oneshot;
 
 /// What somebody asked for, beside which PFs it is for.

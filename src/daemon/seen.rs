@@ -4,9 +4,11 @@ use super::backoff::jitter;
 use super::slot::{Closing, INTERFACE_PATIENCE, Running, Slot};
 use super::{announce, journal};
 use crate::api::Feed;
-use crate::host::HostError;
-use crate::model::{Holder, PciAddress, VfIndex};
-use crate::report::{Happening, KnownPf, Performed, PfReport, Problem, ProblemKind, Seen, TakenVf};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{Holder, PciAddress, VfIndex};
+use sriovd_core::report::{
+    Happening, KnownPf, Performed, PfReport, Problem, ProblemKind, Seen, TakenVf,
+};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,8 +1,8 @@
 //! One agent per root: a lock that is held for the life of the process.
 
-use crate::file::{self, FileError};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use sriovd_host::file::{self, FileError};
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};

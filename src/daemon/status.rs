@@ -3,8 +3,8 @@
 use super::value::Daemon;
 use crate::api::View;
 use crate::load::FileState;
-use crate::model::PciAddress;
-use crate::report::{
+use sriovd_core::model::PciAddress;
+use sriovd_core::report::{
     self, AbsentPf, FileReport, NetworkReport, PfReport, Present, Problem, Status, sentence,
 };
 use std::sync::Arc;

@@ -5,7 +5,7 @@ use super::message::Message;
 use super::outputs::publish;
 use super::publisher::{Digests, digest};
 use super::value::Daemon;
-use crate::file;
+use sriovd_host::file;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;

@@ -9,7 +9,7 @@ use super::seen::tell_also;
 use super::slot::{Retry, Slot, Waiting, tell_done};
 use super::value::Daemon;
 use crate::events::Cause;
-use crate::model::PciAddress;
+use sriovd_core::model::PciAddress;
 use std::time::Instant;
 
 pub(super) fn on_time(daemon: &mut Daemon, now: Instant) {

@@ -7,9 +7,9 @@ use super::slot::{Slot, Waiting};
 use super::value::Daemon;
 use super::{job, journal};
 use crate::events::{Cause, Scope, Trigger};
-use crate::host::HostError;
-use crate::model::{DriverName, PciAddress, VfSnapshot};
-use crate::report::{Happening, Seen};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{DriverName, PciAddress, VfSnapshot};
+use sriovd_core::report::{Happening, Seen};
 use std::sync::Arc;
 
 pub(super) fn on_trigger(daemon: &mut Daemon, trigger: Trigger) {

@@ -1,12 +1,12 @@
 //! A running pass, seen from outside: what it is at, how far it is, and a word to end it.
 
 use crate::api::Feed;
-use crate::host::HostError;
-use crate::model::{PciAddress, Step};
-use crate::reconcile::Progress;
-use crate::report::Happening;
-use crate::report::event::PlannedStep;
-use crate::report::progress::Tally;
+use sriovd_core::host::HostError;
+use sriovd_core::model::{PciAddress, Step};
+use sriovd_core::reconcile::Progress;
+use sriovd_core::report::Happening;
+use sriovd_core::report::event::PlannedStep;
+use sriovd_core::report::progress::Tally;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

@@ -6,12 +6,12 @@ mod places;
 mod tree;
 
 use super::{Cause, Neighbour, Scope, Trigger, send};
-use crate::model::PciAddress;
-use crate::model::allocation::ALLOCATIONS;
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use inotify::{EventMask, EventOwned, EventStream, Inotify, WatchMask};
 use places::{News, PATIENCE, Places};
+use sriovd_core::model::PciAddress;
+use sriovd_core::model::allocation::ALLOCATIONS;
 use std::convert::Infallible;
 use std::ffi::OsStr;
 use std::fs::Metadata;

@@ -8,8 +8,8 @@ mod managers;
 mod netdev;
 mod observe;
 mod others;
-#[cfg(test)]
-pub(crate) mod prepared;
+#[cfg(any(test, feature = "testing"))]
+pub mod prepared;
 mod quiet;
 mod udev;
 mod user_space;
@@ -17,11 +17,11 @@ mod user_space;
 use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError, QueueDiscipline};
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
-use crate::model::{
+pub use others::OtherDevice;
+use sriovd_core::model::{
     Action, DriverName, Errno, Holder, Node, PciAddress, PfSnapshot, TakenAddresses, VfIndex,
     VfInterface, VfSetting, VfStatistics,
 };
-pub use others::OtherDevice;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::BorrowedFd;
 use std::path::{Path, PathBuf};

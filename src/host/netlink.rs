@@ -14,7 +14,6 @@ mod statistics;
 mod vf;
 
 use super::HostError;
-use crate::model::{Errno, Mtu, VfIndex, VfSetting};
 pub use address::InterfaceAddress;
 use attributes::{align, attributes, u32_at};
 pub use change::{Hop, Route};
@@ -30,6 +29,7 @@ use netlink_sys::{Socket, SocketAddr, protocols::NETLINK_ROUTE};
 pub use rdma::user_contexts as rdma_user_contexts;
 use rustix::net::RecvFlags;
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
+use sriovd_core::model::{Errno, Mtu, VfIndex, VfSetting};
 use std::cell::Cell;
 use std::io;
 use std::time::Duration;

@@ -3,7 +3,7 @@
 //! Only what the kernel says is not there is gone. Any other error is an error.
 
 use super::HostError;
-use crate::model::Errno;
+use sriovd_core::model::Errno;
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,7 +14,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone)]
 pub struct Tree {
     root: PathBuf,
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     faults: faults::Faults,
 }
 
@@ -23,7 +23,7 @@ impl Tree {
     pub fn new(root: PathBuf) -> Self {
         Self {
             root,
-            #[cfg(test)]
+            #[cfg(any(test, feature = "testing"))]
             faults: faults::Faults::default(),
         }
     }
@@ -186,7 +186,7 @@ impl Tree {
 
     /// Before each access. Tests let some of them fail.
     pub(super) fn access(&self, _path: &Path) -> io::Result<()> {
-        #[cfg(test)]
+        #[cfg(any(test, feature = "testing"))]
         self.faults.strike(_path)?;
         Ok(())
     }
@@ -228,7 +228,7 @@ fn unreadable(path: &Path, found: &str) -> HostError {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod faults;
+#[cfg(any(test, feature = "testing"))]
+pub mod faults;
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,9 @@
 //! Which files a policy directory has.
 
 use super::read::{Tree, Trust, distrust};
-use crate::policy::diagnostic::Diagnostic;
 use rustix::fs::{Dir, OFlags, fstat};
 use rustix::io::Errno;
+use sriovd_core::policy::diagnostic::Diagnostic;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;

@@ -1,11 +1,11 @@
 //! Reads a file that configures a privileged program: never blocks, never reads without end,
 //! and looks at who could have written it.
 
-use crate::policy::diagnostic::{Diagnostic, SourceText};
 use rustix::fs::{
     CWD, FileType, Mode, OFlags, ResolveFlags, Stat, fstat, openat, openat2, readlinkat,
 };
 use rustix::io::Errno;
+use sriovd_core::policy::diagnostic::{Diagnostic, SourceText};
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;

@@ -3,10 +3,10 @@
 use super::assembly::Assembly;
 use super::read::{Content, Tree, read};
 use super::{FileState, SOURCES};
-use crate::model::SourceName;
-use crate::policy::Origin;
-use crate::policy::diagnostic::Diagnostic;
-use crate::policy::source::{
+use sriovd_core::model::SourceName;
+use sriovd_core::policy::Origin;
+use sriovd_core::policy::diagnostic::Diagnostic;
+use sriovd_core::policy::source::{
     self, Content as ItemContent, Document, Item, ItemFault, ItemKind, ItemReport, ItemState,
     SourceReport,
 };

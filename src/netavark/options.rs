@@ -2,7 +2,7 @@
 
 use super::Sentence;
 use super::protocol::{Network, PerContainer};
-use crate::model::{
+use sriovd_core::model::{
     LinkState, MacAddress, Mtu, ResourceName, TxRate, VfAttribute, VfIndex, VfSettings, Vlan,
     VlanProto,
 };

@@ -3,11 +3,11 @@
 use super::Sentence;
 use super::options::Options;
 use crate::attach::Addressing;
-use crate::host::netlink::{Hop, Route};
-use crate::model::{Borrower, InterfaceName, MacAddress};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use sriovd_core::model::{Borrower, InterfaceName, MacAddress};
+use sriovd_host::netlink::{Hop, Route};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::str::FromStr;

@@ -1,7 +1,7 @@
 //! What podman's networks may say, and what the user reads when they say something else.
 
 use super::*;
-use crate::host::netlink::Hop;
+use sriovd_host::netlink::Hop;
 
 fn call(arguments: &[&str], input: &Value) -> Result<Value, String> {
     let root = tempfile::tempdir().unwrap();

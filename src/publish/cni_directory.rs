@@ -1,8 +1,8 @@
 //! Whether ours would be the first network configuration that a container runtime finds.
 
-use crate::file::{self, FileError, under};
-use crate::render::CniDirectory;
-use crate::render::cni;
+use sriovd_core::render::CniDirectory;
+use sriovd_core::render::cni;
+use sriovd_host::file::{self, FileError, under};
 use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};

@@ -1,6 +1,6 @@
 //! Which of our container plugins are installed: outputs that need one are then on by themselves.
 
-use crate::file::{self, FileError, under};
+use sriovd_host::file::{self, FileError, under};
 use std::path::Path;
 
 /// Where runtimes look for CNI plugins: upstream, Debian, Fedora.

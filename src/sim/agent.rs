@@ -1,11 +1,11 @@
 //! The smallest agent: passes over a simulated host, and what it remembers between them.
 
 use super::{MemoryLedger, Quiet, SimHost};
-use crate::host::Host;
-use crate::model::PciAddress;
-use crate::plan::Blocked;
-use crate::policy::PolicySet;
-use crate::reconcile::{Outcome, Pass, Progress};
+use sriovd_core::host::Host;
+use sriovd_core::model::PciAddress;
+use sriovd_core::plan::Blocked;
+use sriovd_core::policy::PolicySet;
+use sriovd_core::reconcile::{Outcome, Pass, Progress};
 use std::collections::BTreeMap;
 
 /// Passes over a simulated host, without events, threads and outputs.

@@ -1,6 +1,6 @@
 //! How PF drivers differ, as data: what the simulator accepts, refuses, reports and forgets.
 
-use crate::model::{PciId, VfAttribute, VfSettings};
+use sriovd_core::model::{PciId, VfAttribute, VfSettings};
 
 /// How one PF driver behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! Faults that are planted before they happen: which action they hit, how often, and what they do.
 
 use super::SimHost;
-use crate::host::HostError;
-use crate::model::{Action, Errno, PciAddress, Step};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{Action, Errno, PciAddress, Step};
 use std::fmt;
 use std::sync::PoisonError;
 

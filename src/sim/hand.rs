@@ -1,7 +1,7 @@
 //! What others do to the host: administrators, containers, udev, a hand that pulls a cable.
 
 use super::{SimHost, SimPf};
-use crate::model::{DriverName, Holder, InterfaceName, Mtu, PciAddress, VfIndex, VfSetting};
+use sriovd_core::model::{DriverName, Holder, InterfaceName, Mtu, PciAddress, VfIndex, VfSetting};
 
 impl SimHost {
     /// Anything that another program does to a PF. Does nothing where there is no such PF.

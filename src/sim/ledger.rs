@@ -1,9 +1,9 @@
 //! What a pass needs besides a host: a memory that is not on disk, and an observer.
 
-use crate::host::HostError;
-use crate::model::{PciAddress, Step, TakenAddresses};
-use crate::plan::{Memory, OwnedPf};
-use crate::reconcile::{Ledger, Progress};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{PciAddress, Step, TakenAddresses};
+use sriovd_core::plan::{Memory, OwnedPf};
+use sriovd_core::reconcile::{Ledger, Progress};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! What a look at a simulated PF shows.
 
 use super::pf::SimPf;
-use crate::model::{PfSnapshot, VfIndex, VfSettings};
+use sriovd_core::model::{PfSnapshot, VfIndex, VfSettings};
 
 impl SimPf {
     pub(super) fn observed(&self, with_holders: bool) -> PfSnapshot {

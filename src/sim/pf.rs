@@ -2,7 +2,7 @@
 
 use super::driver::DriverModel;
 use super::step::Surroundings;
-use crate::model::{
+use sriovd_core::model::{
     DriverName, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PfInterface,
     PfSnapshot, TxRate, VfIndex, VfInterface, VfSnapshot,
 };

@@ -1,7 +1,7 @@
 //! Things to fill in: policies that ask for nothing.
 
-use crate::model::{PolicyName, VfSettings};
-use crate::policy::{
+use sriovd_core::model::{PolicyName, VfSettings};
+use sriovd_core::policy::{
     DeviceType, Disruption, MacChoice, NodeMatch, OnRemoval, Origin, PfMatch, Policy,
 };
 use std::collections::BTreeMap;

@@ -2,9 +2,9 @@
 
 use super::driver::WhileDown;
 use super::pf::{SimPf, Supply};
-use crate::host::HostError;
-use crate::model::attribute::Value;
-use crate::model::{
+use sriovd_core::host::HostError;
+use sriovd_core::model::attribute::Value;
+use sriovd_core::model::{
     BindTarget, DriverName, Errno, LinkState, MacAddress, Mtu, PfInterface, Step, TxRate,
     VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
 };

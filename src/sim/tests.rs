@@ -1,7 +1,7 @@
 //! The simulator against what was measured on real kernels.
 
 use super::*;
-use crate::model::{
+use sriovd_core::model::{
     BindTarget, LinkState, MacAddress, TxRate, VfAttribute, VfSetting, VfSettings, VfSnapshot,
     Vlan, VlanProto,
 };

@@ -1,7 +1,7 @@
 //! Who uses a simulated VF, and where its netdev is meanwhile.
 
 use super::pf::SimPf;
-use crate::model::{DriverName, Holder, VfIndex};
+use sriovd_core::model::{DriverName, Holder, VfIndex};
 use std::collections::BTreeSet;
 
 impl SimPf {

@@ -1,8 +1,8 @@
 //! What programs put over the API: one file for each source, on disk before anybody is answered.
 
-use crate::file::{self, FileError};
-use crate::model::SourceName;
-use crate::policy::source;
+use sriovd_core::model::SourceName;
+use sriovd_core::policy::source;
+use sriovd_host::file::{self, FileError};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

@@ -1,13 +1,13 @@
 //! Memory survives restarts; a bad file costs the memory, never the daemon.
 
 use super::*;
-use crate::model::*;
-use crate::plan::Assignment;
-use crate::plan::owned::{Capability, OwnedPf, OwnedVf};
-use crate::policy::OnRemoval;
-use crate::report::{Pause, Pauses};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
+use sriovd_core::model::*;
+use sriovd_core::plan::Assignment;
+use sriovd_core::plan::owned::{Capability, OwnedPf, OwnedVf};
+use sriovd_core::policy::OnRemoval;
+use sriovd_core::report::{Pause, Pauses};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
 use std::sync::mpsc;

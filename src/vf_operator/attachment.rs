@@ -7,12 +7,12 @@
 
 use super::proto::NetworkAttachment;
 use super::refusal::Refusal;
-use crate::model::PciAddress;
-use crate::policy::reader::json_number;
 use pbjson_types::value::Kind;
 use pbjson_types::{ListValue, Struct};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use sriovd_core::model::PciAddress;
+use sriovd_core::policy::reader::json_number;
 
 /// A CNI network, with the numbers as they were posted: `NetworkAttachment` makes doubles of them.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -8,12 +8,12 @@
 use super::attachment::Attachment;
 use super::proto::{NicSelector, ResourceConfig};
 use super::refusal::Refusal;
-use crate::policy::Origin;
-use crate::policy::check::{Read, check};
-use crate::policy::draft::Draft;
-use crate::policy::reader::{Fault, KeyPath, all_with_whole_numbers};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use sriovd_core::policy::Origin;
+use sriovd_core::policy::check::{Read, check};
+use sriovd_core::policy::draft::Draft;
+use sriovd_core::policy::reader::{Fault, KeyPath, all_with_whole_numbers};
 use std::path::PathBuf;
 
 const HEADER: &str = "# Asked for through the API of vf-operator, which also removes it.\n\n";

@@ -1,8 +1,8 @@
 //! The directory with what was posted: one file each, whose name says what and who.
 
 use super::refusal::Refusal;
-use crate::file::{self, FileError};
 use anyhow::Context;
+use sriovd_host::file::{self, FileError};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;

@@ -8,8 +8,8 @@
 use super::proto::{Resource, ResourceConfig, ResourceSpec, ResourceStatus, VfResourceStatus};
 use super::refusal::Refusal;
 use crate::api::{Refusals, View};
-use crate::model::{DriverName, PciAddress, PfSnapshot, ResourceName, VfSnapshot};
-use crate::report::{PfState, Problem, ProblemKind, Seen};
+use sriovd_core::model::{DriverName, PciAddress, PfSnapshot, ResourceName, VfSnapshot};
+use sriovd_core::report::{PfState, Problem, ProblemKind, Seen};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tonic::Code;

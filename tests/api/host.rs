@@ -3,14 +3,14 @@
 
 use sriovd::api::{self, Feed, Remembers, Request, Sources, State, Tcp, View};
 use sriovd::load::{self, Loaded, Trust};
-use sriovd::model::world::World;
-use sriovd::model::{Holder, HostSnapshot, PciAddress, VfIndex};
-use sriovd::plan::Memory;
-use sriovd::policy::resolve::resolve;
-use sriovd::policy::source::SourceReport;
-use sriovd::report::{Happening, KnownPf, PfReport, PfState, Seen, Status, TakenVf, sentence};
-use sriovd::sim::agent::SimAgent;
-use sriovd::sim::{DriverModel, SimHost, SimPf};
+use sriovd_core::model::world::World;
+use sriovd_core::model::{Holder, HostSnapshot, PciAddress, VfIndex};
+use sriovd_core::plan::Memory;
+use sriovd_core::policy::resolve::resolve;
+use sriovd_core::policy::source::SourceReport;
+use sriovd_core::report::{Happening, KnownPf, PfReport, PfState, Seen, Status, TakenVf, sentence};
+use sriovd_sim::agent::SimAgent;
+use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};

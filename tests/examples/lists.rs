@@ -3,8 +3,8 @@
 use crate::document;
 use sriovd::agent::Settings;
 use sriovd::daemon::journal::message_id;
-use sriovd::policy::diagnostic::Diagnostic;
-use sriovd::policy::file;
+use sriovd_core::policy::diagnostic::Diagnostic;
+use sriovd_core::policy::file;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;

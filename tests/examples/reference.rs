@@ -90,7 +90,7 @@ impl Reference {
 
 #[test]
 fn the_policy_reference_tells_what_keys_take_and_mean() {
-    let mut schema = sriovd::policy::file::schema();
+    let mut schema = sriovd_core::policy::file::schema();
     let reference = Reference {
         types: schema["$defs"].take(),
     };

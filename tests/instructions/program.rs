@@ -3,9 +3,9 @@
 //! `instructions PFS VFS all|one PASSES`
 
 use anyhow::{Context, bail, ensure};
-use sriovd::model::PciAddress;
-use sriovd::policy::{PolicySet, file};
-use sriovd::sim::{DriverModel, SimAgent, SimHost, SimPf};
+use sriovd_core::model::PciAddress;
+use sriovd_core::policy::{PolicySet, file};
+use sriovd_sim::{DriverModel, SimAgent, SimHost, SimPf};
 use std::path::Path;
 
 fn main() -> anyhow::Result<()> {

@@ -6,8 +6,8 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use sriovd::model::*;
-use sriovd::policy::MacChoice;
+use sriovd_core::model::*;
+use sriovd_core::policy::MacChoice;
 
 /// What a world gets on top.
 #[derive(Debug, Clone)]

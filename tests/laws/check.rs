@@ -3,12 +3,12 @@
 use super::run::Run;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
-use sriovd::model::*;
-use sriovd::plan::owned::{OwnedPf, OwnedVf};
-use sriovd::policy::DeviceType;
-use sriovd::policy::resolve::{DesiredPf, DesiredVf, Resolution};
-use sriovd::reconcile::{End, Outcome};
-use sriovd::report::{Problem, ProblemKind};
+use sriovd_core::model::*;
+use sriovd_core::plan::owned::{OwnedPf, OwnedVf};
+use sriovd_core::policy::DeviceType;
+use sriovd_core::policy::resolve::{DesiredPf, DesiredVf, Resolution};
+use sriovd_core::reconcile::{End, Outcome};
+use sriovd_core::report::{Problem, ProblemKind};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Checked = Result<(), TestCaseError>;

@@ -1,8 +1,8 @@
 //! An agent that dies: before a pass does its first step, or after any of its steps.
 
-use sriovd::host::HostError;
-use sriovd::model::Step;
-use sriovd::reconcile::Progress;
+use sriovd_core::host::HostError;
+use sriovd_core::model::Step;
+use sriovd_core::reconcile::Progress;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 

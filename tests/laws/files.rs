@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
 use sriovd::load::{LastGood, Loaded, Trust, load};
-use sriovd::policy::file::parse;
+use sriovd_core::policy::file::parse;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};

@@ -5,13 +5,13 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use sriovd::model::Errno;
-use sriovd::model::*;
-use sriovd::policy::{
+use sriovd_core::model::Errno;
+use sriovd_core::model::*;
+use sriovd_core::policy::{
     DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, PfMatch, PfNamePattern, Policy,
     VfOverride,
 };
-use sriovd::sim::{DriverModel, sample};
+use sriovd_sim::{DriverModel, sample};
 use std::collections::BTreeMap;
 
 fn nic(slot: usize) -> impl Strategy<Value = Nic> {

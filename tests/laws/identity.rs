@@ -6,13 +6,13 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use proptest::test_runner::TestCaseError;
-use sriovd::host::Host;
-use sriovd::model::*;
-use sriovd::policy::resolve::Resolution;
-use sriovd::policy::{NumVfs, OnRemoval, PfNamePattern, Policy, PolicySet};
-use sriovd::reconcile::End;
-use sriovd::report::ProblemKind;
-use sriovd::sim::{DriverModel, SimAgent, SimHost, SimPf};
+use sriovd_core::host::Host;
+use sriovd_core::model::*;
+use sriovd_core::policy::resolve::Resolution;
+use sriovd_core::policy::{NumVfs, OnRemoval, PfNamePattern, Policy, PolicySet};
+use sriovd_core::reconcile::End;
+use sriovd_core::report::ProblemKind;
+use sriovd_sim::{DriverModel, SimAgent, SimHost, SimPf};
 
 type Checked = Result<(), TestCaseError>;
 
@@ -199,7 +199,7 @@ pub(crate) fn check(policy: &Policy, changes: &[Change]) -> Checked {
         };
         prop_assert_eq!(&desired.policies[0].policy, &policy.name);
         let node = scene.agent.host.node().unwrap();
-        let keys = sriovd::policy::resolve::explain(policy, &node, &pf);
+        let keys = sriovd_core::policy::resolve::explain(policy, &node, &pf);
         let lost: Vec<_> = keys.iter().filter(|key| !key.matched).collect();
         for key in lost {
             let is_told = problems.iter().any(|problem| {

@@ -1,7 +1,7 @@
 //! Somebody who knows of problems only what is told of them: what appeared, and what ended.
 
-use sriovd::model::PciAddress;
-use sriovd::report::{News, Problem};
+use sriovd_core::model::PciAddress;
+use sriovd_core::report::{News, Problem};
 use std::collections::BTreeMap;
 
 #[derive(Debug, Default)]

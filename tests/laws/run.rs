@@ -3,13 +3,13 @@
 use super::check;
 use super::listener::Listener;
 use super::world::*;
-use sriovd::host::Host;
-use sriovd::model::Errno;
-use sriovd::model::*;
-use sriovd::policy::resolve::{Resolution, resolve};
-use sriovd::policy::{DeviceType, Policy, PolicySet};
-use sriovd::reconcile::{End, Ledger, Outcome, Progress};
-use sriovd::sim::{DriverModel, Quiet, SimAgent, SimHost, SimPf, StopAfter};
+use sriovd_core::host::Host;
+use sriovd_core::model::Errno;
+use sriovd_core::model::*;
+use sriovd_core::policy::resolve::{Resolution, resolve};
+use sriovd_core::policy::{DeviceType, Policy, PolicySet};
+use sriovd_core::reconcile::{End, Ledger, Outcome, Progress};
+use sriovd_sim::{DriverModel, Quiet, SimAgent, SimHost, SimPf, StopAfter};
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(crate) struct Run {

@@ -6,8 +6,8 @@ use super::world::{self, Event, World};
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
-use sriovd::model::PfSnapshot;
-use sriovd::policy::OnRemoval;
+use sriovd_core::model::PfSnapshot;
+use sriovd_core::policy::OnRemoval;
 
 /// What others make of a PF that has its VFs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

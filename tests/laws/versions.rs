@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
-use sriovd::model::PciAddress;
-use sriovd::plan::Memory;
 use sriovd::state;
+use sriovd_core::model::PciAddress;
+use sriovd_core::plan::Memory;
 
 /// A change that a version may make: at which of all objects or values.
 #[derive(Debug, Clone)]

@@ -1,9 +1,9 @@
 //! What the laws are tried on: policies, NICs, and what happens to them.
 
-use sriovd::model::Errno;
-use sriovd::model::*;
-use sriovd::policy::Policy;
-use sriovd::sim::{DriverModel, SimPf, sample};
+use sriovd_core::model::Errno;
+use sriovd_core::model::*;
+use sriovd_core::policy::Policy;
+use sriovd_sim::{DriverModel, SimPf, sample};
 use std::fmt;
 
 pub(crate) const SLOTS: usize = 3;

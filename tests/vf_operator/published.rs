@@ -3,8 +3,8 @@
 use crate::host::Host;
 use serde_json::{Value, json};
 use sriovd::load::{self, LastGood, Trust};
-use sriovd::model::PciAddress;
-use sriovd::render::cni::{Device, conflist};
+use sriovd_core::model::PciAddress;
+use sriovd_core::render::cni::{Device, conflist};
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use crate::host::{Host, PF};
 use serde_json::{Value, json};
-use sriovd::model::{Holder, VfIndex};
+use sriovd_core::model::{Holder, VfIndex};
 
 const RESOURCES: &str = "/api/v1/config/resources";
 const ATTACHMENTS: &str = "/api/v1/config/networkattachments";

@@ -4,8 +4,8 @@
 use crate::host::Host;
 use crate::lab::Nic;
 use anyhow::{Context, Result, ensure};
-use sriovd::model::{MacAddress, VfIndex};
-use sriovd::policy::stable_mac::stable_mac;
+use sriovd_core::model::{MacAddress, VfIndex};
+use sriovd_core::policy::stable_mac::stable_mac;
 
 const SAME: &str = "52:54:00:aa:00:01";
 

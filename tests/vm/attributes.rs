@@ -3,8 +3,8 @@
 use crate::host::Host;
 use crate::lab::Nic;
 use anyhow::{Result, ensure};
-use sriovd::model::{MacAddress, VfIndex};
-use sriovd::policy::stable_mac::stable_mac;
+use sriovd_core::model::{MacAddress, VfIndex};
+use sriovd_core::policy::stable_mac::stable_mac;
 
 const POLICY: &str = r#"
 [[policy]]

@@ -4,8 +4,8 @@ use crate::host::Host;
 use crate::lab::Nic;
 use anyhow::{Context, Result};
 use serde_json::Value;
-use sriovd::forecast::{Forecast, PfForecast};
-use sriovd::report::{Performed, PfReport, Trouble, sentence};
+use sriovd_core::report::{Performed, PfReport, Trouble, sentence};
+use sriovd_sim::forecast::{Forecast, PfForecast};
 use std::time::Duration;
 
 const IGB: &str = "0000:01:00.0";

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::host::Host;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use sriovd::model::{LinkState, TxRate, VfSettings, Vlan, VlanProto};
+use sriovd_core::model::{LinkState, TxRate, VfSettings, Vlan, VlanProto};
 
 /// `tests/vm/vf-list.rs` in the guest.
 const VF_LIST: &str = "/usr/local/bin/vf-list";

@@ -4,7 +4,7 @@
 #![allow(unreachable_pub, reason = "several crates share this")]
 
 use serde::{Deserialize, Serialize};
-use sriovd::model::PfSnapshot;
+use sriovd_core::model::PfSnapshot;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 

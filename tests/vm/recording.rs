@@ -4,8 +4,8 @@ use crate::host::Host;
 use crate::lab::Nic;
 use crate::recorded::{DRIFT, DRIFTED, PF, PLUGGED, POLICIES, Stage, UNPLUGGED, file};
 use anyhow::{Context, Result, ensure};
-use sriovd::model::{HostSnapshot, PciAddress};
-use sriovd::report::{Event, Happening};
+use sriovd_core::model::{HostSnapshot, PciAddress};
+use sriovd_core::report::{Event, Happening};
 use std::collections::BTreeSet;
 use std::fs;
 

@@ -4,8 +4,8 @@
 
 use anyhow::{Context, Result, bail};
 use serde_json::json;
-use sriovd::host::netlink::Netlink;
-use sriovd::model::VfIndex;
+use sriovd_core::model::VfIndex;
+use sriovd_host::netlink::Netlink;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

@@ -5,19 +5,19 @@ use crate::api::peer::Peer;
 use crate::api::server::{Limits, serve_with};
 use crate::api::socket::bind;
 use crate::api::{Feed, Request, Sources, State, View};
-use crate::host::{Host, Look};
 use crate::load::FileState;
-use crate::model::world::World;
-use crate::model::{Node, PciAddress};
-use crate::plan::Memory;
-use crate::policy::diagnostic::Severity;
-use crate::policy::network::{Description, NetworkBody, PluginType};
-use crate::policy::resolve::resolve;
-use crate::policy::source::{ItemFault, ItemKind, ItemReport, ItemState, SourceReport};
-use crate::policy::{Network, Origin, PolicySet};
-use crate::report::{KnownPf, PfReport, PfState, Seen, Status};
-use crate::sim::{DriverModel, SimHost, SimPf, sample};
 use serde_json::Value;
+use sriovd_core::host::{Host, Look};
+use sriovd_core::model::world::World;
+use sriovd_core::model::{Node, PciAddress};
+use sriovd_core::plan::Memory;
+use sriovd_core::policy::diagnostic::Severity;
+use sriovd_core::policy::network::{Description, NetworkBody, PluginType};
+use sriovd_core::policy::resolve::resolve;
+use sriovd_core::policy::source::{ItemFault, ItemKind, ItemReport, ItemState, SourceReport};
+use sriovd_core::policy::{Network, Origin, PolicySet};
+use sriovd_core::report::{KnownPf, PfReport, PfState, Seen, Status};
+use sriovd_sim::{DriverModel, SimHost, SimPf, sample};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -131,8 +131,8 @@ impl Daemon {
 
 /// What a daemon knows of the host.
 fn known(host: &dyn Host, status: Status) -> View {
-    let policy = crate::policy::Policy {
-        num_vfs: Some(crate::policy::NumVfs::Count(3)),
+    let policy = sriovd_core::policy::Policy {
+        num_vfs: Some(sriovd_core::policy::NumVfs::Count(3)),
         resource: Some("few".parse().unwrap()),
         ..sample::policy("few".parse().unwrap())
     };

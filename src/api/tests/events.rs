@@ -1,9 +1,9 @@
 //! `/v1/events`: everything in order, and nobody waits for who does not read.
 
 use super::daemon::*;
-use crate::report::Happening;
-use crate::sim::SimHost;
 use serde_json::Value;
+use sriovd_core::report::Happening;
+use sriovd_sim::SimHost;
 use std::sync::Arc;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::UnixStream;

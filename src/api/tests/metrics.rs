@@ -2,7 +2,7 @@
 
 use super::daemon::*;
 use crate::api::metrics::VF_COUNTERS;
-use crate::report::{Happening, Problem, ProblemKind};
+use sriovd_core::report::{Happening, Problem, ProblemKind};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn a_good_pass() -> Happening {
 #[tokio::test]
 async fn what_is_and_what_was_counted_can_be_scraped() {
     let daemon = Daemon::start(ROOMY);
-    let step = crate::model::Step::SetNumVfs { from: 0, to: 3 };
+    let step = sriovd_core::model::Step::SetNumVfs { from: 0, to: 3 };
     daemon
         .feed
         .tell(Happening::step_done(pf(), &step, Duration::from_millis(70)));
@@ -89,7 +89,7 @@ fn families(text: &str) -> BTreeSet<String> {
 async fn the_dashboard_shows_what_there_is_and_nothing_else() {
     let daemon = Daemon::start(ROOMY);
     // Those with a label show up with their first value.
-    let step = crate::model::Step::SetNumVfs { from: 0, to: 3 };
+    let step = sriovd_core::model::Step::SetNumVfs { from: 0, to: 3 };
     daemon
         .feed
         .tell(Happening::step_done(pf(), &step, Duration::ZERO));

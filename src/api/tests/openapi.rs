@@ -7,12 +7,14 @@ use super::daemon::*;
 use crate::api::handlers::OPENAPI;
 use crate::api::peer::Peer;
 use crate::api::server::ROUTES;
-use crate::model::world::World;
-use crate::report::event::PlannedStep;
-use crate::report::{Event, Happening, Pause, Pauses, Problem, ProblemKind, Progress, Status};
-use crate::sim::{DriverModel, SimHost, SimPf};
 use document::Operation;
 use serde_json::{Value, json};
+use sriovd_core::model::world::World;
+use sriovd_core::report::event::PlannedStep;
+use sriovd_core::report::{
+    Event, Happening, Pause, Pauses, Problem, ProblemKind, Progress, Status,
+};
+use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -44,8 +46,8 @@ fn a_host_with_everything() -> (Arc<SimHost>, Status) {
     host.set_pf_up(pf(), true);
     host.hold(
         pf(),
-        crate::model::VfIndex(1),
-        crate::model::Holder::Namespace {
+        sriovd_core::model::VfIndex(1),
+        sriovd_core::model::Holder::Namespace {
             name: Some("blue".to_owned()),
         },
     );
@@ -55,31 +57,31 @@ fn a_host_with_everything() -> (Arc<SimHost>, Status) {
     };
     let problem = Problem {
         kind: ProblemKind::InUse,
-        vf: Some(crate::model::VfIndex(1)),
-        step: Some(crate::model::Step::SetNumVfs { from: 2, to: 0 }),
+        vf: Some(sriovd_core::model::VfIndex(1)),
+        step: Some(sriovd_core::model::Step::SetNumVfs { from: 2, to: 0 }),
         reason: "VFIO group 7 is open".to_owned(),
         hint: Some("end the virtual machine".to_owned()),
     };
-    let mut other = crate::report::PfReport::unseen("0000:3b:00.1".parse().unwrap());
+    let mut other = sriovd_core::report::PfReport::unseen("0000:3b:00.1".parse().unwrap());
     other.problems.push(problem);
     let status = Status {
         version: "1".to_owned(),
         starting: true,
         pfs: vec![other],
-        networks: vec![crate::report::NetworkReport {
+        networks: vec![sriovd_core::report::NetworkReport {
             name: "f1-u".to_owned(),
             resource: None,
             vf: Some(pf()),
             held_back: None,
         }],
-        files: vec![crate::report::FileReport {
+        files: vec![sriovd_core::report::FileReport {
             path: "/etc/sriov.d/a.toml".into(),
             state: crate::load::FileState::Broken {
                 kept_last_good: true,
             },
         }],
-        absent: vec![crate::report::AbsentPf {
-            name: crate::report::PfName::Interface("ens9f0".to_owned()),
+        absent: vec![sriovd_core::report::AbsentPf {
+            name: sriovd_core::report::PfName::Interface("ens9f0".to_owned()),
             policies: ["few".parse().unwrap()].into(),
         }],
         pauses: Pauses {
@@ -228,7 +230,7 @@ fn every_kind_of_event_is_described() {
         until: None,
         by: String::new(),
     };
-    let step = crate::model::Step::SetNumVfs { from: 0, to: 4 };
+    let step = sriovd_core::model::Step::SetNumVfs { from: 0, to: 4 };
     let text = String::new;
     let all = [
         Happening::Trigger {
@@ -267,9 +269,9 @@ fn every_kind_of_event_is_described() {
             pf: pf(),
             problem: problem(),
         },
-        Happening::VfTaken(crate::report::TakenVf {
+        Happening::VfTaken(sriovd_core::report::TakenVf {
             pf: pf(),
-            vf: crate::model::VfIndex(0),
+            vf: sriovd_core::model::VfIndex(0),
             holders: BTreeSet::new(),
         }),
         Happening::PfAppeared { pf: pf() },

@@ -2,8 +2,8 @@
 
 use super::daemon::*;
 use crate::api::peer::Peer;
-use crate::report::{Pause, Pauses, Status};
-use crate::sim::SimHost;
+use sriovd_core::report::{Pause, Pauses, Status};
+use sriovd_sim::SimHost;
 use std::sync::Arc;
 
 #[tokio::test]
@@ -82,7 +82,7 @@ async fn single_pfs_cannot_be_resumed_while_all_are_paused() {
         ..Status::default()
     };
     let host = SimHost::default();
-    host.plug(crate::sim::SimPf::new(pf(), crate::sim::DriverModel::IGB));
+    host.plug(sriovd_sim::SimPf::new(pf(), sriovd_sim::DriverModel::IGB));
     let daemon = Daemon::with(Arc::new(host), ROOMY, Peer::of, status);
     let (answered, _, problem) = daemon
         .ask("POST", "/v1/resume", r#"{"pfs": ["ens59"]}"#)

@@ -3,10 +3,10 @@
 use super::daemon::*;
 use crate::api::View;
 use crate::api::peer::Peer;
-use crate::model::world::{World, WorldChange};
-use crate::model::{Holder, PciAddress, VfIndex};
-use crate::report::{KnownPf, Status};
-use crate::sim::{DriverModel, SimHost, SimPf};
+use sriovd_core::model::world::{World, WorldChange};
+use sriovd_core::model::{Holder, PciAddress, VfIndex};
+use sriovd_core::report::{KnownPf, Status};
+use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,8 +33,8 @@ async fn next(lines: &mut Lines<BufReader<UnixStream>>) -> WorldChange {
 /// The world has this PF, too, with so large a reason for not being as wanted.
 fn add(daemon: &Daemon, slot: u16, reason: usize) {
     let address: PciAddress = format!("0000:99:{slot:02x}.0").parse().unwrap();
-    let problem = crate::report::Problem {
-        kind: crate::report::ProblemKind::Failed,
+    let problem = sriovd_core::report::Problem {
+        kind: sriovd_core::report::ProblemKind::Failed,
         vf: None,
         step: None,
         reason: "x".repeat(reason),

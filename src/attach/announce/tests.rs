@@ -1,7 +1,7 @@
 //! Who is asked, so that neighbours hear of an address.
 
 use super::*;
-use crate::host::netlink::Hop;
+use sriovd_host::netlink::Hop;
 
 fn asked(address: &str, prefix: u8, gateways: &[&str]) -> Option<String> {
     let route = |gateway: &&str| Route {

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::attach::records::tests::{allocation, records};
-use crate::model::VfIndex;
+use sriovd_core::model::VfIndex;
 
 fn pool() -> Vec<PoolVf> {
     let vf = |vf| PoolVf {

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::attach::records::tests::{allocation, records};
-use crate::host::linux::prepared::{Prepared, pci};
-use crate::model::MacAddress;
+use sriovd_core::model::MacAddress;
+use sriovd_host::linux::prepared::{Prepared, pci};
 
 fn with_netdev() -> Allocation {
     let mut lent = allocation(0, "box");
@@ -11,7 +11,7 @@ fn with_netdev() -> Allocation {
         index: 7,
         name: "ens1v0".parse().unwrap(),
         mac: MacAddress([2, 0, 0, 0, 0, 7]),
-        mtu: crate::model::Mtu::try_from(1500).unwrap(),
+        mtu: sriovd_core::model::Mtu::try_from(1500).unwrap(),
         up: false,
     });
     lent

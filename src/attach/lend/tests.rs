@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::attach::records::tests::{allocation, records};
-use crate::host::linux::prepared::{PF, Prepared, vf_address};
 use serde_json::json;
+use sriovd_host::linux::prepared::{PF, Prepared, vf_address};
 
 #[test]
 fn a_container_that_starts_again_gets_its_vf_again_and_has_no_other() {

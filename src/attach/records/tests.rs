@@ -1,7 +1,7 @@
 //! Records in a prepared tree.
 
 use super::*;
-use crate::model::{Borrower, VfIndex, VfSettings};
+use sriovd_core::model::{Borrower, VfIndex, VfSettings};
 use std::os::unix::fs::symlink;
 
 pub(in crate::attach) fn allocation(vf: u16, container: &str) -> Allocation {

@@ -2,7 +2,7 @@
 
 use super::Found;
 use crate::attach::{AttachError, GivenBack, Lender, Life, lock};
-use crate::file::FileError;
+use sriovd_host::file::FileError;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};

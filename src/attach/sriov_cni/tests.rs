@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::attach::records::tests::records;
-use crate::host::linux::prepared::{Prepared, vf_address};
 use serde_json::{Value, json};
+use sriovd_host::linux::prepared::{Prepared, vf_address};
 
 fn record(more: &Value) -> Value {
     let mut record = json!({

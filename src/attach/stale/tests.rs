@@ -1,11 +1,12 @@
 //! Records that are not understood.
 
 use crate::attach::{AttachError, Choice, Lender};
-use crate::host::linux::prepared::{PF, Prepared, pci, pf, vf_address};
-use crate::host::{Host as _, Look, linux::LinuxHost};
-use crate::model::VfIndex;
-use crate::model::allocation::ALLOCATIONS;
 use serde_json::json;
+use sriovd_core::host::{Host as _, Look};
+use sriovd_core::model::VfIndex;
+use sriovd_core::model::allocation::ALLOCATIONS;
+use sriovd_host::linux::LinuxHost;
+use sriovd_host::linux::prepared::{PF, Prepared, pci, pf, vf_address};
 
 /// Half a record, one of a version that this one cannot understand, and one with an attribute that
 /// it cannot restore.

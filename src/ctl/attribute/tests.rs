@@ -38,7 +38,7 @@ fn a_vf_that_is_not_there_lacks_its_driver_and_no_mtu() {
         claim: Some(0),
         device_type: DeviceType::Netdevice,
         names_driver: false,
-        mtu: crate::model::Mtu::try_from(9000).ok(),
+        mtu: sriovd_core::model::Mtu::try_from(9000).ok(),
         settings: VfSettings::default(),
     };
     let compared = compare(None, Some(&wanted));

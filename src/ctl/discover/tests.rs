@@ -1,10 +1,10 @@
 //! What is proposed can be read, does nothing at first, and means the NICs that are here.
 
 use super::*;
-use crate::policy::file;
-use crate::policy::resolve::{Resolution, resolve};
-use crate::policy::{Policy, PolicySet};
-use crate::sim::{DriverModel, SimPf};
+use sriovd_core::policy::file;
+use sriovd_core::policy::resolve::{Resolution, resolve};
+use sriovd_core::policy::{Policy, PolicySet};
+use sriovd_sim::{DriverModel, SimPf};
 use std::path::Path;
 
 fn pf(address: &str, interface: &str) -> PfSnapshot {
@@ -56,7 +56,7 @@ fn what_is_there_stays_as_it_is() {
     let mut with_vfs = pf("0000:01:00.0", "ens1f0");
     with_vfs.num_vfs = 3;
     let count = proposed(&[with_vfs])[0].num_vfs;
-    assert_eq!(count, Some(crate::policy::NumVfs::Count(3)));
+    assert_eq!(count, Some(sriovd_core::policy::NumVfs::Count(3)));
 }
 
 #[test]

@@ -7,11 +7,11 @@ use crate::ctl::scene::Scene;
 use crate::ctl::show::{ShownVf, show_vf};
 use crate::ctl::table::{Table, dash};
 use crate::ctl::{colour, output};
-use crate::model::{PciAddress, PfSnapshot, PolicyName, VfAttribute, VfIndex};
-use crate::policy::{MacChoice, Policy};
-use crate::report::{PfState, Problem};
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_core::model::{PciAddress, PfSnapshot, PolicyName, VfAttribute, VfIndex};
+use sriovd_core::policy::{MacChoice, Policy};
+use sriovd_core::report::{PfState, Problem};
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub(in crate::ctl) struct ExplainedPf {

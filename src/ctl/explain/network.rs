@@ -3,11 +3,11 @@
 use crate::ctl::place::Place;
 use crate::ctl::scene::Scene;
 use crate::ctl::{colour, output};
-use crate::model::{NetworkName, PciAddress, PfSnapshot, PolicyName, ResourceName, VfIndex};
-use crate::policy::Network;
-use crate::render::{View, assign, cni, pools};
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_core::model::{NetworkName, PciAddress, PfSnapshot, PolicyName, ResourceName, VfIndex};
+use sriovd_core::policy::Network;
+use sriovd_core::render::{View, assign, cni, pools};
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub(in crate::ctl) struct ExplainedNetwork {

@@ -5,10 +5,10 @@ use crate::ctl::colour;
 use crate::ctl::output;
 use crate::ctl::place::Place;
 use crate::ctl::scene::Scene;
-use crate::model::{NetworkName, PolicyName, ResourceName};
-use crate::policy::Policy;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_core::model::{NetworkName, PolicyName, ResourceName};
+use sriovd_core::policy::Policy;
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub(in crate::ctl) struct ExplainedPolicy {

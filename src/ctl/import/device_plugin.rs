@@ -5,7 +5,7 @@ use super::document::{Content, Node};
 use super::fields::{Fields, LeftOver};
 use super::item::{Item, Kind};
 use super::select::{first_of_each, is_as_written, is_pf_name, resource, select};
-use crate::model::{PciAddress, PciId, VfRange};
+use sriovd_core::model::{PciAddress, PciId, VfRange};
 
 /// Last first: the plugin gives a VF to the first resource that takes it, and here the policy wins
 /// that is read last.

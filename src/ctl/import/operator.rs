@@ -5,9 +5,9 @@ mod network;
 use super::fields::Fields;
 use super::item::{Item, Kind};
 use super::select::{first_of_each, is_as_written, is_pf_name, resource, select};
-use crate::model::{PciAddress, PciId, VfRange};
 pub(super) use network::{as_text, ib_network, ovs_network, sriov_network};
 use serde_json::{Map, Value};
+use sriovd_core::model::{PciAddress, PciId, VfRange};
 
 /// `None` for the one that the operator ignores itself.
 pub(super) fn policy(object: &mut Fields<'_>) -> anyhow::Result<Option<Item>> {

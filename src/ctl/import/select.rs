@@ -1,9 +1,9 @@
 //! What selects NICs, and the pool that they form: values that are compared elsewhere as texts.
 
 use super::item::Item;
-use crate::model::ResourceName;
-use crate::policy::draft::value::PfName;
-use crate::policy::reader::{Given, Scalar};
+use sriovd_core::model::ResourceName;
+use sriovd_core::policy::draft::value::PfName;
+use sriovd_core::policy::reader::{Given, Scalar};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 

@@ -1,10 +1,10 @@
 //! What is carried over means what it meant: who wins, and which PFs are named.
 
 use super::*;
-use crate::model::Node;
-use crate::policy::PolicySet;
-use crate::policy::resolve::{Resolution, resolve};
-use crate::sim::{DriverModel, SimPf};
+use sriovd_core::model::Node;
+use sriovd_core::policy::PolicySet;
+use sriovd_core::policy::resolve::{Resolution, resolve};
+use sriovd_sim::{DriverModel, SimPf};
 
 fn imported(text: &str) -> Imported {
     import_text(Path::new("a.yaml"), text).unwrap()

@@ -4,7 +4,7 @@ use super::fields::Fields;
 use super::item::{Item, Kind};
 use super::operator::as_text;
 use super::select::{is_as_written, is_pf_name, resource, select};
-use crate::model::{DriverName, PciAddress, PciId};
+use sriovd_core::model::{DriverName, PciAddress, PciId};
 
 /// One of these is in every such file; `resources` was its first name.
 pub(super) const KEYS: [&str; 3] = ["resourceConfigs", "resources", "networkattachments"];

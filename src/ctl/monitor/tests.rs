@@ -1,9 +1,9 @@
 //! Lines as a person follows them.
 
 use super::*;
-use crate::model::Timestamp;
-use crate::report::event::PlannedStep;
-use crate::report::{Pause, PfReport};
+use sriovd_core::model::Timestamp;
+use sriovd_core::report::event::PlannedStep;
+use sriovd_core::report::{Pause, PfReport};
 
 fn line(happening: Happening) -> String {
     let status = Status {

@@ -1,12 +1,12 @@
 //! What people see, word for word.
 
 use super::*;
-use crate::forecast::ForecastStep;
 use crate::load::FileState;
-use crate::model::{Step, VfIndex};
-use crate::policy::diagnostic::Diagnostic;
-use crate::policy::resolve::Shadowed;
-use crate::report::{FileReport, NetworkReport, ProblemKind};
+use sriovd_core::model::{Step, VfIndex};
+use sriovd_core::policy::diagnostic::Diagnostic;
+use sriovd_core::policy::resolve::Shadowed;
+use sriovd_core::report::{FileReport, NetworkReport, ProblemKind};
+use sriovd_sim::forecast::ForecastStep;
 use std::path::Path;
 
 fn plain(text: &str) -> String {

@@ -1,11 +1,11 @@
 //! What is shown is what is published.
 
 use super::*;
-use crate::plan::Memory;
-use crate::policy::{PolicySet, file};
-use crate::sim::{DriverModel, SimAgent, SimHost, SimPf};
 use clap::Parser as _;
 use serde_json::{Value, json};
+use sriovd_core::plan::Memory;
+use sriovd_core::policy::{PolicySet, file};
+use sriovd_sim::{DriverModel, SimAgent, SimHost, SimPf};
 
 const POLICIES: &str = "\
 [[policy]]

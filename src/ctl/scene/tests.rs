@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::ctl::draw;
-use crate::plan::Assignment;
-use crate::policy::file;
-use crate::sim::{DriverModel, SimAgent, SimHost, SimPf};
+use sriovd_core::plan::Assignment;
+use sriovd_core::policy::file;
+use sriovd_sim::{DriverModel, SimAgent, SimHost, SimPf};
 use std::path::Path;
 
 const POLICIES: &str = "\

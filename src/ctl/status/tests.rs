@@ -1,7 +1,7 @@
 //! Which PFs are told of, and how.
 
 use super::*;
-use crate::report::PfName;
+use sriovd_core::report::PfName;
 
 const HERE: &str = "0000:01:00.0";
 pub(super) const GONE: &str = "0000:09:00.0";

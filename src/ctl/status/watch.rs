@@ -3,8 +3,8 @@
 use super::super::client::{Conversation, Follower, Lost, Unreachable};
 use super::super::{Verdict, output};
 use super::{among, selected, text};
-use crate::report::{Event, Happening, PfName, Status, sentence};
 use anyhow::Context;
+use sriovd_core::report::{Event, Happening, PfName, Status, sentence};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdout};
 

@@ -2,8 +2,8 @@
 #![allow(clippy::disallowed_methods, reason = "a test needs some beginning")]
 
 use super::*;
-use crate::host::{Host, Look};
-use crate::sim::{DriverModel, SimHost, SimPf};
+use sriovd_core::host::{Host, Look};
+use sriovd_sim::{DriverModel, SimHost, SimPf};
 
 #[test]
 fn a_vf_is_abandoned_when_it_had_no_driver_for_long() {

@@ -2,8 +2,8 @@
 
 #![allow(clippy::disallowed_methods, reason = "any time will do to count from")]
 use super::*;
-use crate::model::VfIndex;
-use crate::model::{Mtu, VfSetting};
+use sriovd_core::model::VfIndex;
+use sriovd_core::model::{Mtu, VfSetting};
 
 const ECHO: Duration = Duration::from_millis(20);
 

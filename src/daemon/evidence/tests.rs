@@ -1,12 +1,12 @@
 //! What counts as done already when a PF was last seen.
 
 use super::*;
-use crate::host::Host as _;
-use crate::host::Look;
-use crate::model::{Node, PciAddress, VfIndex, VfSetting};
-use crate::policy::resolve::resolve;
-use crate::policy::{NumVfs, PolicySet};
-use crate::sim::{DriverModel, SimHost, SimPf, sample};
+use sriovd_core::host::Host as _;
+use sriovd_core::host::Look;
+use sriovd_core::model::{Node, PciAddress, VfIndex, VfSetting};
+use sriovd_core::policy::resolve::resolve;
+use sriovd_core::policy::{NumVfs, PolicySet};
+use sriovd_sim::{DriverModel, SimHost, SimPf, sample};
 
 /// An igb PF with two VFs, which a policy wants.
 fn seen(problems: Vec<Problem>) -> Seen {

@@ -1,8 +1,8 @@
 //! Entries about sources.
 
 use super::message_id as id;
-use crate::policy::Origin;
-use crate::policy::source::{ItemFault, ItemReport, ItemState, SourceReport};
+use sriovd_core::policy::Origin;
+use sriovd_core::policy::source::{ItemFault, ItemReport, ItemState, SourceReport};
 use tracing::error;
 
 /// One item of a source, while its others hold.

@@ -1,9 +1,9 @@
 //! Fields as programs read them, and a catalog that explains every kind of entry.
 
 use super::*;
-use crate::model::{Step, VfIndex};
-use crate::report::PfState;
-use crate::report::Problem;
+use sriovd_core::model::{Step, VfIndex};
+use sriovd_core::report::PfState;
+use sriovd_core::report::Problem;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};

@@ -4,7 +4,7 @@ use crate::daemon::message::Message;
 use crate::daemon::tests::{coordinator, until};
 use crate::daemon::turn::{Event, turn};
 use crate::daemon::value::Daemon as Value;
-use crate::sim::SimHost;
+use sriovd_sim::SimHost;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;

@@ -1,7 +1,7 @@
 //! What a reading of the policies misses: many programs empty or remove a file before they write it
 //! anew, and a reading in between must not take VFs away.
 
-use crate::policy::PolicySet;
+use sriovd_core::policy::PolicySet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 

@@ -1,10 +1,10 @@
 //! Outputs that stay as they are, because what they depend on cannot be seen just now.
 
-use crate::file::{FileError, under};
-use crate::model::{NetworkName, PciAddress};
-use crate::plan::Assignment;
-use crate::policy::Network;
-use crate::render::OutputSettings;
+use sriovd_core::model::{NetworkName, PciAddress};
+use sriovd_core::plan::Assignment;
+use sriovd_core::policy::Network;
+use sriovd_core::render::OutputSettings;
+use sriovd_host::file::{FileError, under};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;

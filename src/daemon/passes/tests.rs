@@ -9,9 +9,9 @@ use crate::daemon::turn::{Event, turn};
 use crate::daemon::value::Daemon as Value;
 use crate::events::{Cause, Scope, Trigger};
 use crate::load::FileState;
-use crate::model::VfIndex;
-use crate::report::FileReport;
-use crate::sim::{DriverModel, SimHost, SimPf};
+use sriovd_core::model::VfIndex;
+use sriovd_core::report::FileReport;
+use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -5,8 +5,8 @@ use crate::daemon::slot::{Retry, Waiting};
 use crate::daemon::tests::{coordinator, start, until};
 use crate::daemon::value::Daemon as Value;
 use crate::events::Cause;
-use crate::model::{Errno, PciAddress, Step};
-use crate::sim::{DriverModel, SimHost, SimPf};
+use sriovd_core::model::{Errno, PciAddress, Step};
+use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::sync::Arc;
 
 const POLICY: &str =
@@ -19,7 +19,7 @@ async fn a_lack_of_descriptors_is_told_once_while_looks_and_steps_fail_of_it_in_
     let pf: PciAddress = "0000:3b:00.0".parse().unwrap();
     let host = Arc::new(SimHost::default());
     host.plug(SimPf::new(pf, DriverModel::IGB));
-    let makes_vfs = |it: &crate::model::Action| matches!(it.step, Step::SetNumVfs { .. });
+    let makes_vfs = |it: &sriovd_core::model::Action| matches!(it.step, Step::SetNumVfs { .. });
     host.fail_next(makes_vfs, Errno::MFILE, u32::MAX);
     let (mut daemon, mut finished) = coordinator(root.path(), &host);
     start(&mut daemon, POLICY);

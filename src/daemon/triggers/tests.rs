@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::daemon::tests::{coordinator, load, start, until};
-use crate::model::{Holder, VfIndex};
-use crate::sim::{DriverModel, SimHost, SimPf};
+use sriovd_core::model::{Holder, VfIndex};
+use sriovd_sim::{DriverModel, SimHost, SimPf};
 
 const PFS: [&str; 4] = [
     "0000:01:00.0",

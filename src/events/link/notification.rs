@@ -1,7 +1,7 @@
 //! The few bytes of an rtnetlink notification that say whether, and where, to look again.
 
-use crate::model::PciAddress;
 use netlink_packet_core::{NlaBuffer, NlasIterator};
+use sriovd_core::model::PciAddress;
 
 // Numbers of linux/rtnetlink.h, linux/if_link.h and linux/socket.h.
 const RTM_NEWLINK: u16 = 16;

@@ -1,8 +1,8 @@
 //! Giving a VF another driver.
 
 use super::{Tree, device, if_present, udev};
-use crate::host::HostError;
-use crate::model::{BindTarget, Binding, DriverName, Errno, PciAddress, VfIndex};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{BindTarget, Binding, DriverName, Errno, PciAddress, VfIndex};
 use std::path::Path;
 
 /// What does not succeed changes nothing: the VF has its former driver again. `seen`: nothing is done

@@ -6,10 +6,10 @@
 //! anything is done, and is tried again.
 
 use super::Tree;
-use crate::host::HostError;
-use crate::model::{self, PciAddress, VfIndex};
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
+use sriovd_core::host::HostError;
+use sriovd_core::model::{self, PciAddress, VfIndex};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};

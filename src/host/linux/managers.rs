@@ -1,8 +1,8 @@
 //! Network managers that have taken a netdev in hand, whether it got an address from them or not.
 
 use super::{Tree, if_present};
-use crate::host::HostError;
-use crate::model::Holder;
+use sriovd_core::host::HostError;
+use sriovd_core::model::Holder;
 
 /// A line of `/run/systemd/netif/links/INDEX`, as `networkctl` shows it (`AdministrativeState`).
 const STATE: &str = "ADMIN_STATE=";

@@ -1,8 +1,12 @@
 //! The netdevs of a PCI device, as sysfs shows those in our network namespace.
 
 use super::{Tree, if_present, udev};
-use crate::host::{HostError, hardware_address, printable};
-use crate::model::{DriverName, Errno, InterfaceName, MacAddress, Malformed, Mtu, VfInterface};
+use crate::hardware_address;
+use crate::printable;
+use sriovd_core::host::HostError;
+use sriovd_core::model::{
+    DriverName, Errno, InterfaceName, MacAddress, Malformed, Mtu, VfInterface,
+};
 use std::ffi::OsString;
 use std::num::ParseIntError;
 use std::os::unix::ffi::OsStrExt;

@@ -8,9 +8,9 @@ use super::netdev::{self, Netdev};
 use super::{
     Links, PCI_DEVICES, Tree, device, holders, if_present, is_on_bus, udev, vf_indexes, virtfn,
 };
-use crate::host::netlink::Link;
-use crate::host::{HostError, Look};
-use crate::model::{
+use crate::netlink::Link;
+use sriovd_core::host::{HostError, Look};
+use sriovd_core::model::{
     DriverName, Errno, Holder, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot,
     TakenAddresses, VfIndex, VfSettings, VfSnapshot,
 };

@@ -1,8 +1,8 @@
 //! Devices that can have VFs and are none of ours: disks, GPUs, accelerators.
 
 use super::{LinuxHost, PCI_DEVICES, Tree, device, if_present, udev, vf_indexes};
-use crate::host::HostError;
-use crate::model::{DriverName, PciAddress, PciId};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{DriverName, PciAddress, PciId};
 
 /// A PCI device that offers VFs and is not a network device. sriovd only shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

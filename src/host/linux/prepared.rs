@@ -1,9 +1,15 @@
 //! A prepared tree, as sysfs shows a host, and answers for its interfaces.
+#![allow(
+    clippy::unwrap_used,
+    clippy::new_without_default,
+    missing_docs,
+    reason = "a test may fail, and is read where it stands"
+)]
 
 use super::Links;
-use crate::host::netlink::{InterfaceAddress, Link, NetlinkError, QueueDiscipline};
-use crate::host::sysfs::Tree;
-use crate::model::{LinkType, MacAddress, PciAddress, VfIndex, VfSettings};
+use crate::netlink::{InterfaceAddress, Link, NetlinkError, QueueDiscipline};
+use crate::sysfs::Tree;
+use sriovd_core::model::{LinkType, MacAddress, PciAddress, VfIndex, VfSettings};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -12,24 +18,24 @@ use std::os::unix::fs::symlink;
 use std::path::PathBuf;
 use tempfile::TempDir;
 
-pub(crate) const PF: &str = "0000:01:00.0";
+pub const PF: &str = "0000:01:00.0";
 /// The PF's interface.
-pub(crate) const INDEX: u32 = 2;
+pub const INDEX: u32 = 2;
 
-pub(crate) struct Prepared {
-    pub(crate) tree: Tree,
+pub struct Prepared {
+    pub tree: Tree,
     root: TempDir,
 }
 
 impl Prepared {
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         let root = TempDir::new().unwrap();
         let tree = Tree::new(root.path().to_owned());
         Self { tree, root }
     }
 
     /// With a PF of seven VFs, of which none exists.
-    pub(crate) fn with_pf() -> Self {
+    pub fn with_pf() -> Self {
         let host = Self::new();
         host.function(PF, "igb", "0x10c9");
         host.pf_file("sriov_totalvfs", "7\n");
@@ -40,7 +46,7 @@ impl Prepared {
         host
     }
 
-    pub(crate) fn function(&self, address: &str, driver: &str, device: &str) {
+    pub fn function(&self, address: &str, driver: &str, device: &str) {
         let at = pci(address);
         for (name, text) in [
             ("class", "0x020000\n"),
@@ -57,7 +63,7 @@ impl Prepared {
     }
 
     /// A VF without netdev. Its functions' numbers run 10.0, 10.1 …
-    pub(crate) fn vf(&self, index: u16, driver: &str) -> String {
+    pub fn vf(&self, index: u16, driver: &str) -> String {
         let address = vf_address(index).to_string();
         self.function(&address, driver, "0x10ca");
         let at = pci(&address);
@@ -75,7 +81,7 @@ impl Prepared {
         at
     }
 
-    pub(crate) fn netdev(&self, directory: &str, index: u32) {
+    pub fn netdev(&self, directory: &str, index: u32) {
         for (name, text) in [
             ("ifindex", format!("{index}\n")),
             ("address", format!("02:00:00:00:00:{index:02x}\n")),
@@ -87,27 +93,27 @@ impl Prepared {
         }
     }
 
-    pub(crate) fn file(&self, path: &str, text: &str) {
+    pub fn file(&self, path: &str, text: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
-    pub(crate) fn pf_file(&self, name: &str, text: &str) {
+    pub fn pf_file(&self, name: &str, text: &str) {
         self.file(&format!("{}/{name}", pci(PF)), text);
     }
 
-    pub(crate) fn directory(&self, path: &str) {
+    pub fn directory(&self, path: &str) {
         fs::create_dir_all(self.path(path)).unwrap();
     }
 
-    pub(crate) fn link(&self, path: &str, target: &str) {
+    pub fn link(&self, path: &str, target: &str) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         symlink(target, path).unwrap();
     }
 
-    pub(crate) fn remove(&self, path: &str) {
+    pub fn remove(&self, path: &str) {
         let path = self.path(path);
         if path.is_dir() && !path.is_symlink() {
             fs::remove_dir_all(path).unwrap();
@@ -116,48 +122,48 @@ impl Prepared {
         }
     }
 
-    pub(crate) fn text(&self, path: &str) -> String {
+    pub fn text(&self, path: &str) -> String {
         let mut text = String::new();
         let mut file = fs::File::open(self.path(path)).unwrap();
         file.read_to_string(&mut text).unwrap();
         text
     }
 
-    pub(crate) fn path(&self, path: &str) -> PathBuf {
+    pub fn path(&self, path: &str) -> PathBuf {
         self.root.path().join(path)
     }
 }
 
-pub(crate) fn pci(address: &str) -> String {
+pub fn pci(address: &str) -> String {
     format!("sys/bus/pci/devices/{address}")
 }
 
-pub(crate) fn pf() -> PciAddress {
+pub fn pf() -> PciAddress {
     PF.parse().unwrap()
 }
 
-pub(crate) fn vf_address(index: u16) -> PciAddress {
+pub fn vf_address(index: u16) -> PciAddress {
     let index = u8::try_from(index).unwrap();
     PciAddress::new(0, 1, 0x10 + index / 8, index % 8).unwrap()
 }
 
 /// What netlink says.
 #[derive(Default)]
-pub(crate) struct Answers {
-    pub(crate) link: Option<Link>,
-    pub(crate) addresses: Vec<InterfaceAddress>,
+pub struct Answers {
+    pub link: Option<Link>,
+    pub addresses: Vec<InterfaceAddress>,
     /// Of other netdevs.
-    pub(crate) links: BTreeMap<u32, Link>,
-    pub(crate) rdma_contexts: BTreeMap<String, u64>,
-    pub(crate) disciplines: Vec<QueueDiscipline>,
-    pub(crate) routes: BTreeMap<u32, Vec<String>>,
+    pub links: BTreeMap<u32, Link>,
+    pub rdma_contexts: BTreeMap<String, u64>,
+    pub disciplines: Vec<QueueDiscipline>,
+    pub routes: BTreeMap<u32, Vec<String>>,
     /// By the name of the namespace: the devices on which its links stand.
-    pub(crate) elsewhere: BTreeMap<String, Vec<String>>,
+    pub elsewhere: BTreeMap<String, Vec<String>>,
 }
 
 impl Answers {
     /// The PF's interface, whose driver reports on so many VFs.
-    pub(crate) fn with_vfs(count: u16) -> Self {
+    pub fn with_vfs(count: u16) -> Self {
         let settings = |index| VfSettings {
             mac: Some(MacAddress([2, 0, 0, 0, 1, index])),
             ..VfSettings::default()

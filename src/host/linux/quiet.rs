@@ -4,9 +4,9 @@
 use super::Links;
 use super::netdev::Netdev;
 use super::{Tree, device, if_present};
-use crate::host::HostError;
-use crate::host::netlink::QueueDiscipline;
-use crate::model::{Holder, PciAddress};
+use crate::netlink::QueueDiscipline;
+use sriovd_core::host::HostError;
+use sriovd_core::model::{Holder, PciAddress};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -3,17 +3,17 @@
 use super::lock::PLUGIN_STATE;
 use super::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
 use super::{Links, NetlinkError, apply, observe};
-use crate::host::netlink::{InterfaceAddress, Link, QueueDiscipline};
-use crate::host::sysfs::faults::Faults;
-use crate::host::{Host, HostError, Look};
-use crate::model::allocation::ALLOCATIONS;
-use crate::model::{
+use crate::netlink::{InterfaceAddress, Link, QueueDiscipline};
+use crate::sysfs::faults::Faults;
+use sriovd_core::host::{Host, HostError, Look};
+use sriovd_core::model::allocation::ALLOCATIONS;
+use sriovd_core::model::{
     Action, Errno, Holder, MacAddress, Node, PciAddress, PfSnapshot, Step, TakenAddresses,
 };
-use crate::plan::{Blocked, Memory, OwnedPf};
-use crate::policy::{NumVfs, Policy, PolicySet};
-use crate::reconcile::{End, Pass};
-use crate::sim::{MemoryLedger, Quiet, sample};
+use sriovd_core::plan::{Blocked, Memory, OwnedPf};
+use sriovd_core::policy::{NumVfs, Policy, PolicySet};
+use sriovd_core::reconcile::{End, Pass};
+use sriovd_sim::{MemoryLedger, Quiet, sample};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::BorrowedFd;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! What udev says of a device, and whether it has more to say.
 
 use super::{Tree, if_present};
-use crate::host::HostError;
+use sriovd_core::host::HostError;
 
 /// There while udev runs.
 const CONTROL: &str = "/run/udev/control";
@@ -43,7 +43,7 @@ pub(super) fn is_at_work_on(tree: &Tree, device: &str) -> Result<bool, HostError
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::host::linux::prepared::Prepared;
+    use crate::linux::prepared::Prepared;
 
     #[test]
     fn a_driver_may_come_until_udev_has_done_with_the_device_and_with_all_others() {

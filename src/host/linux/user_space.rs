@@ -1,8 +1,8 @@
 //! Whether a program has a VF open that a user-space driver keeps for it.
 
 use super::{Tree, device, if_present};
-use crate::host::HostError;
-use crate::model::{DriverName, Errno, Holder, VfSnapshot};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{DriverName, Errno, Holder, VfSnapshot};
 
 pub(super) fn holder(
     tree: &Tree,

@@ -1,7 +1,6 @@
 //! Changing a link: where it is, what it is called, what it carries.
 
 use super::{Link, Netlink, NetlinkError, message};
-use crate::model::{Errno, InterfaceName, MacAddress};
 use netlink_packet_core::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL};
 use netlink_packet_route::address::{
     AddressAttribute, AddressHeaderFlags, AddressMessage, AddressScope,
@@ -12,6 +11,7 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
+use sriovd_core::model::{Errno, InterfaceName, MacAddress};
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 

@@ -2,7 +2,7 @@
 
 use super::attributes::{attributes, u32_at};
 use super::{Malformed, Netlink, NetlinkError};
-use crate::host::printable;
+use crate::printable;
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::tc::TcMessage;
 

@@ -3,8 +3,9 @@
 use super::Malformed;
 use super::attributes::{Attribute, attributes, header, u32_at};
 use super::vf::{parse_entry, parse_list};
-use crate::host::{hardware_address, printable};
-use crate::model::{LinkType, MacAddress, VfIndex, VfSettings};
+use crate::hardware_address;
+use crate::printable;
+use sriovd_core::model::{LinkType, MacAddress, VfIndex, VfSettings};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `struct ifinfomsg`: family, type, index, flags, change.

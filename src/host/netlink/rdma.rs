@@ -4,8 +4,8 @@
 
 use super::attributes::{Attribute, attributes};
 use super::{Malformed, Netlink, NetlinkError, align};
-use crate::model::Errno;
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST};
+use sriovd_core::model::Errno;
 
 const NETLINK_RDMA: isize = 20;
 const RDMA_NL_NLDEV: u16 = 5;

@@ -4,9 +4,9 @@ use super::attributes::{Attribute, attributes, header, u32_at};
 use super::link::LINK_HEADER;
 use super::vf::parse_list;
 use super::{Malformed, Netlink, NetlinkError, message};
-use crate::model::{Errno, VfIndex, VfStatistics};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkExtentMask};
+use sriovd_core::model::{Errno, VfIndex, VfStatistics};
 use std::collections::BTreeMap;
 
 const IFLA_NUM_VF: u16 = 21;

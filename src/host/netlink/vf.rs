@@ -5,14 +5,14 @@
 //! wrap while the message still carries all entries.
 
 use super::attributes::{Attribute, HEADER, align, attributes, header, u32_at};
-use crate::model::attribute::Value;
-use crate::model::{
-    LinkState, MacAddress, TxRate, VfAttribute, VfIndex, VfSetting, VfSettings, Vlan, VlanProto,
-};
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::link::{
     LinkAttribute, LinkVfInfo, VfInfo, VfInfoLinkState, VfInfoMac, VfInfoRate, VfLinkState, VfVlan,
     VfVlanInfo, VlanProtocol,
+};
+use sriovd_core::model::attribute::Value;
+use sriovd_core::model::{
+    LinkState, MacAddress, TxRate, VfAttribute, VfIndex, VfSetting, VfSettings, Vlan, VlanProto,
 };
 use std::collections::BTreeMap;
 

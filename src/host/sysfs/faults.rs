@@ -1,14 +1,19 @@
 //! Accesses that fail in tests: the one with a given number, or all.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test may fail, and is read where it stands"
+)]
 
 use super::Tree;
-use crate::model::Errno;
+use sriovd_core::model::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 /// Shared by the clones of a tree, and by what else a test lets fail.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Faults(Arc<Mutex<Plan>>);
+pub struct Faults(Arc<Mutex<Plan>>);
 
 #[derive(Debug, Default)]
 struct Plan {
@@ -21,7 +26,7 @@ struct Plan {
 
 impl Faults {
     /// The access with this number fails, once. They are counted from now on, from 0.
-    pub(crate) fn fail(&self, number: usize, errno: Errno) {
+    pub fn fail(&self, number: usize, errno: Errno) {
         *self.0.lock().unwrap() = Plan {
             fails: Some((number, errno)),
             ..Plan::default()
@@ -29,22 +34,22 @@ impl Faults {
     }
 
     /// As `fail`, and every access after it.
-    pub(crate) fn fail_from(&self, number: usize, errno: Errno) {
+    pub fn fail_from(&self, number: usize, errno: Errno) {
         self.fail(number, errno);
         self.0.lock().unwrap().for_good = true;
     }
 
     /// Nothing fails any more. What was struck, if anything was.
-    pub(crate) fn end(&self) -> Option<PathBuf> {
+    pub fn end(&self) -> Option<PathBuf> {
         std::mem::take(&mut *self.0.lock().unwrap()).struck
     }
 
     /// What was accessed since the last `fail` or `end`, or since this was called.
-    pub(crate) fn take_accesses(&self) -> Vec<PathBuf> {
+    pub fn take_accesses(&self) -> Vec<PathBuf> {
         std::mem::take(&mut self.0.lock().unwrap().accesses)
     }
 
-    pub(crate) fn strike(&self, path: &Path) -> io::Result<()> {
+    pub fn strike(&self, path: &Path) -> io::Result<()> {
         let mut plan = self.0.lock().unwrap();
         let number = plan.accesses.len();
         plan.accesses.push(path.to_owned());
@@ -59,7 +64,7 @@ impl Faults {
 }
 
 impl Tree {
-    pub(crate) fn faults(&self) -> &Faults {
+    pub fn faults(&self) -> &Faults {
         &self.faults
     }
 }

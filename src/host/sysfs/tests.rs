@@ -1,8 +1,8 @@
 //! Files, and what their absence means.
 
 use super::{Tree, if_present};
-use crate::host::HostError;
-use crate::model::Errno;
+use sriovd_core::host::HostError;
+use sriovd_core::model::Errno;
 use std::fs;
 use tempfile::TempDir;
 

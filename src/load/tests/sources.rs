@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::load::{POSTED, SOURCES};
-use crate::policy::source::ItemState::{self, InForce, KeptLastGood, NoEffect};
 use serde_json::{Value, json};
+use sriovd_core::policy::source::ItemState::{self, InForce, KeptLastGood, NoEffect};
 
 const STATE: &str = "var/lib/sriovd";
 

@@ -4,9 +4,11 @@
 
 use anyhow::{Context, Result, anyhow};
 use rustix::event::{PollFd, PollFlags, poll};
-use sriovd::host::Host;
-use sriovd::host::linux::LinuxHost;
-use sriovd::model::{Action, BindTarget, PciAddress, Step, VfIndex, VfSetting, Vlan, VlanProto};
+use sriovd_core::host::Host;
+use sriovd_core::model::{
+    Action, BindTarget, PciAddress, Step, VfIndex, VfSetting, Vlan, VlanProto,
+};
+use sriovd_host::linux::LinuxHost;
 use std::path::{Path, PathBuf};
 use udev::{MonitorBuilder, MonitorSocket};
 

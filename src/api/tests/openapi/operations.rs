@@ -5,11 +5,11 @@ use crate::api::handlers::PlanQuery;
 use crate::api::{
     Applied, ApplyRequest, NetworkDetail, PauseRequest, PfDetail, PolicyDetail, SourceSummary,
 };
-use crate::forecast::Forecast;
-use crate::model::HostSnapshot;
-use crate::model::world::{World, WorldChange};
-use crate::policy::source::{SourceBody, SourceReport};
-use crate::report::{Event, Status};
+use sriovd_core::model::HostSnapshot;
+use sriovd_core::model::world::{World, WorldChange};
+use sriovd_core::policy::source::{SourceBody, SourceReport};
+use sriovd_core::report::{Event, Status};
+use sriovd_sim::forecast::Forecast;
 
 const NAME: &str = "The name of the source";
 

@@ -4,8 +4,8 @@ use super::super::fields::Fields;
 use super::super::item::{Item, Kind, toml_of};
 use super::super::select::resource;
 use super::head;
-use crate::model::VfAttribute;
 use serde_json::{Map, Value, json};
+use sriovd_core::model::VfAttribute;
 
 fn network<'n>(object: &mut Fields<'n>) -> anyhow::Result<(Item, Fields<'n>)> {
     let (name, namespace) = head(object)?.unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::super::tests::{GONE, a_status};
 use super::*;
-use crate::report::{PfReport, PfState};
+use sriovd_core::report::{PfReport, PfState};
 
 fn a_view() -> View {
     View {

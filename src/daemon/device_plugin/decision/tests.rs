@@ -91,7 +91,7 @@ fn what_is_remembered_is_read_as_it_was_written() {
     assert_eq!(Stamp::of(&path).unwrap(), None);
     let mut stamps = Vec::new();
     for text in ["one", "two"] {
-        crate::file::replace(&path, text).unwrap();
+        sriovd_host::file::replace(&path, text).unwrap();
         stamps.push(Stamp::of(&path).unwrap().unwrap());
     }
     assert_ne!(stamps[0], stamps[1]);
@@ -101,7 +101,7 @@ fn what_is_remembered_is_read_as_it_was_written() {
         Served::File(stamps.remove(0)),
     ];
     for served in all {
-        crate::file::replace(&path, &served.to_string()).unwrap();
+        sriovd_host::file::replace(&path, &served.to_string()).unwrap();
         assert_eq!(Served::read(&path), served);
     }
 }

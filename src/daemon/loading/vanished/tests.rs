@@ -1,7 +1,7 @@
 //! Readings in the middle of a write.
 
 use super::*;
-use crate::sim::sample;
+use sriovd_sim::sample;
 
 fn set(policies: &[&str]) -> PolicySet {
     let policies = policies.iter();

@@ -1,9 +1,10 @@
 //! Steps on a prepared tree, and what the kernel's refusals become.
 
-use crate::host::linux::prepared::{PF, Prepared, pci, pf, vf_address};
-use crate::host::{Host, HostError, Look, linux::LinuxHost};
-use crate::model::{Action, BindTarget, Errno, Holder, Step, VfIndex, VfSetting};
+use crate::linux::LinuxHost;
+use crate::linux::prepared::{PF, Prepared, pci, pf, vf_address};
 use rustix::fs::{FlockOperation, flock};
+use sriovd_core::host::{Host, HostError, Look};
+use sriovd_core::model::{Action, BindTarget, Errno, Holder, Step, VfIndex, VfSetting};
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -111,7 +112,7 @@ fn a_vf_that_another_program_works_on_is_left_alone() {
             vf,
             address: vf_address(0),
             from: Some("igbvf".parse().unwrap()),
-            to: crate::model::BindTarget::Default,
+            to: sriovd_core::model::BindTarget::Default,
         },
         // All of them go.
         Step::SetNumVfs { from: 1, to: 0 },

@@ -1,9 +1,9 @@
 //! What is written to bind, and what is said when it did not bind.
 
 use super::{bind, rebind};
-use crate::host::HostError;
-use crate::host::linux::prepared::{PF, Prepared, pci, vf_address};
-use crate::model::{BindTarget, Binding, DriverName, VfIndex};
+use crate::linux::prepared::{PF, Prepared, pci, vf_address};
+use sriovd_core::host::HostError;
+use sriovd_core::model::{BindTarget, Binding, DriverName, VfIndex};
 
 fn to(driver: &str) -> BindTarget {
     BindTarget::Driver(driver.parse().unwrap())

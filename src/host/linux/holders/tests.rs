@@ -1,10 +1,10 @@
 //! Signs of use in prepared trees.
 
-use crate::host::Look;
-use crate::host::linux::observe::observe;
-use crate::host::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
-use crate::host::netlink::InterfaceAddress;
-use crate::model::{Holder, VfIndex};
+use crate::linux::observe::observe;
+use crate::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
+use crate::netlink::InterfaceAddress;
+use sriovd_core::host::Look;
+use sriovd_core::model::{Holder, VfIndex};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Found = BTreeMap<VfIndex, BTreeSet<Holder>>;

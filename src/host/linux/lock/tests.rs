@@ -1,9 +1,9 @@
 //! The lock is the plugin's own.
 
 use super::lock;
-use crate::host::HostError;
-use crate::host::linux::prepared::{Prepared, vf_address};
-use crate::model::VfIndex;
+use crate::linux::prepared::{Prepared, vf_address};
+use sriovd_core::host::HostError;
+use sriovd_core::model::VfIndex;
 use std::os::unix::fs::PermissionsExt;
 
 #[test]

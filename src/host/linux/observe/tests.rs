@@ -1,11 +1,11 @@
 //! PFs and VFs in prepared trees.
 
-use crate::host::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
-use crate::host::linux::{Links, LinuxHost, netdev, observe::pfs};
-use crate::host::netlink::Link;
-use crate::host::{HostError, Look};
-use crate::model::{MacAddress, Mtu, PfSnapshot, VfIndex, VfInterface, VfSettings};
+use crate::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
+use crate::linux::{Links, LinuxHost, netdev, observe::pfs};
+use crate::netlink::Link;
 use rustix::fs::{CWD, Mode, mkfifoat};
+use sriovd_core::host::{HostError, Look};
+use sriovd_core::model::{MacAddress, Mtu, PfSnapshot, VfIndex, VfInterface, VfSettings};
 
 fn observe(host: &Prepared, links: &mut dyn Links) -> Option<PfSnapshot> {
     super::observe(&host.tree, links, pf(), Look::Plain).unwrap()

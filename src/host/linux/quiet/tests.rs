@@ -1,10 +1,10 @@
 //! Signs of quiet users in prepared trees.
 
-use crate::host::Look;
-use crate::host::linux::observe::{holders_of, observe};
-use crate::host::linux::prepared::{Answers, Prepared, pci, pf, vf_address};
-use crate::host::netlink::{Link, QueueDiscipline};
-use crate::model::{Holder, VfIndex};
+use crate::linux::observe::{holders_of, observe};
+use crate::linux::prepared::{Answers, Prepared, pci, pf, vf_address};
+use crate::netlink::{Link, QueueDiscipline};
+use sriovd_core::host::Look;
+use sriovd_core::model::{Holder, VfIndex};
 use std::collections::BTreeSet;
 
 fn discipline(handle: u32, kind: &str) -> QueueDiscipline {

@@ -1,8 +1,8 @@
 //! What user-space drivers tell of who has their devices open.
 
-use crate::host::linux::observe::holders_of;
-use crate::host::linux::prepared::{Answers, Prepared, pf};
-use crate::model::{Holder, VfIndex};
+use crate::linux::observe::holders_of;
+use crate::linux::prepared::{Answers, Prepared, pf};
+use sriovd_core::model::{Holder, VfIndex};
 use std::collections::BTreeSet;
 
 #[test]

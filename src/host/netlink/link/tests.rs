@@ -1,8 +1,8 @@
 //! Messages built by hand, as the kernel builds them: also those that lie about their length.
 
 use super::{ARPHRD_ETHER, Link};
-use crate::model::{LinkType, MacAddress, TxRate, VfIndex, Vlan, VlanProto};
 use proptest::prelude::*;
+use sriovd_core::model::{LinkType, MacAddress, TxRate, VfIndex, Vlan, VlanProto};
 
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
     // The kernel's own cast: a list longer than 16 bits can tell wraps.

@@ -1,10 +1,10 @@
 //! What is sent is what is read back.
 
 use super::{parse_entry, parse_list, setting};
-use crate::model::{
+use netlink_packet_core::Emitable;
+use sriovd_core::model::{
     LinkState, MacAddress, TxRate, VfAttribute, VfIndex, VfSetting, VfSettings, Vlan, VlanProto,
 };
-use netlink_packet_core::Emitable;
 
 /// A set carries one attribute alone; the MAC makes it an entry of a list.
 fn read_back(sent: VfSetting) -> VfSettings {

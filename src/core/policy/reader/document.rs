@@ -8,13 +8,13 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// In bytes of the text.
-pub(crate) type Span = Range<usize>;
+pub type Span = Range<usize>;
 
 /// More errors than this, or more warnings, help nobody.
 const LIMIT: usize = 50;
 
 /// A text that is TOML.
-pub(crate) struct Document<'t> {
+pub struct Document<'t> {
     file: &'t Path,
     text: SourceText<'t>,
     table: Spanned<DeTable<'t>>,
@@ -22,7 +22,7 @@ pub(crate) struct Document<'t> {
 
 impl<'t> Document<'t> {
     /// The path is for messages only. An error is one diagnostic, where the text stops being TOML.
-    pub(crate) fn parse(file: &'t Path, text: &'t str) -> Result<Self, Vec<Diagnostic>> {
+    pub fn parse(file: &'t Path, text: &'t str) -> Result<Self, Vec<Diagnostic>> {
         let source = SourceText::new(text);
         match DeTable::parse(text) {
             Ok(table) => Ok(Self {
@@ -41,19 +41,19 @@ impl<'t> Document<'t> {
     }
 
     /// The table that it is, with the faults of its keys and values.
-    pub(crate) fn read<T: Table>(&self) -> (T, Vec<Fault>) {
+    pub fn read<T: Table>(&self) -> (T, Vec<Fault>) {
         let (table, faults) = key::read_whole(&Given::from(self.table.get_ref()));
         (table.unwrap_or_default(), faults)
     }
 
     /// Counted from 1.
-    pub(crate) fn line_number(&self, path: &KeyPath) -> usize {
+    pub fn line_number(&self, path: &KeyPath) -> usize {
         self.text.line_number(self.span(path, Part::Value).start)
     }
 
     /// Of a table in brackets its header is the place, and of what is not there the table that
     /// lacks it.
-    pub(crate) fn span(&self, path: &KeyPath, part: Part) -> Span {
+    pub fn span(&self, path: &KeyPath, part: Part) -> Span {
         let mut found = 0..0;
         let mut within = At::Table(self.table.get_ref());
         for step in &path.0 {
@@ -79,7 +79,7 @@ impl<'t> Document<'t> {
     }
 
     /// What is wrong, in the order of the text.
-    pub(crate) fn diagnostics(&self, faults: Vec<Fault>) -> Vec<Diagnostic> {
+    pub fn diagnostics(&self, faults: Vec<Fault>) -> Vec<Diagnostic> {
         let placed = faults.into_iter().map(|fault| {
             let span = self.span(&fault.path, fault.part);
             (span.start, self.diagnostic(&span, fault))

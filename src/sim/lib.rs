@@ -7,6 +7,7 @@
 pub mod agent;
 pub mod driver;
 mod fault;
+pub mod forecast;
 mod hand;
 pub mod ledger;
 mod look;
@@ -15,16 +16,16 @@ pub mod sample;
 mod step;
 mod users;
 
-use crate::host::{Host, HostError, Look};
-use crate::model::{
-    Action, Errno, Function, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, Step,
-    TakenAddresses, VfIndex, VfSetting,
-};
 pub use agent::SimAgent;
 pub use driver::{DriverModel, WhileDown};
 use fault::{Effect, Fault};
 pub use ledger::{MemoryLedger, Quiet, StopAfter};
 pub use pf::SimPf;
+use sriovd_core::host::{Host, HostError, Look};
+use sriovd_core::model::{
+    Action, Errno, Function, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, Step,
+    TakenAddresses, VfIndex, VfSetting,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use step::Surroundings;

@@ -19,22 +19,29 @@ pub struct FileContent {
     pub networks: Vec<Network>,
     /// What is allowed, and most likely not meant.
     pub warnings: Vec<Diagnostic>,
-    /// Where each policy and network stands, for what turns out wrong only beside other files.
-    pub(crate) policy_spans: Vec<ItemSpans>,
-    pub(crate) network_spans: Vec<ItemSpans>,
+    /// Where each policy stands, for what turns out wrong only beside other files.
+    pub policy_spans: Vec<ItemSpans>,
+    /// Where each network stands.
+    pub network_spans: Vec<ItemSpans>,
 }
 
 /// Where the keys of an item stand; of one that is not given, the item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ItemSpans {
-    pub(crate) name: Span,
-    pub(crate) resource: Span,
-    pub(crate) resource_prefix: Span,
-    pub(crate) exclude_topology: Span,
-    pub(crate) num_vfs: Span,
-    pub(crate) vfs: Span,
+pub struct ItemSpans {
+    /// Of `name`.
+    pub name: Span,
+    /// Of `resource`.
+    pub resource: Span,
+    /// Of `resource_prefix`.
+    pub resource_prefix: Span,
+    /// Of `exclude_topology`.
+    pub exclude_topology: Span,
+    /// Of `num_vfs`.
+    pub num_vfs: Span,
+    /// Of `vfs`.
+    pub vfs: Span,
     /// The addresses of single VFs.
-    pub(crate) macs: BTreeMap<VfIndex, Span>,
+    pub macs: BTreeMap<VfIndex, Span>,
 }
 
 impl ItemSpans {

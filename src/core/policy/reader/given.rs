@@ -50,7 +50,7 @@ impl Given {
     }
 
     /// For what is handed on as JSON. What JSON does not have is told, and null in the result.
-    pub(crate) fn to_json(&self, faults: &mut Vec<Fault>) -> Value {
+    pub fn to_json(&self, faults: &mut Vec<Fault>) -> Value {
         let number = match self {
             Self::Null => return Value::Null,
             Self::Boolean(value) => return Value::Bool(*value),
@@ -207,7 +207,7 @@ impl<'de> Visitor<'de> for AnyValue {
 
 /// A number as JSON, a whole one without a point: what carries all numbers as doubles (protobuf's
 /// `Struct`) makes `5.0` of 5, which CNI plugins refuse. `None` for what is none in JSON.
-pub(crate) fn json_number(number: f64) -> Option<Number> {
+pub fn json_number(number: f64) -> Option<Number> {
     // Without an exponent, and without a point where it is whole.
     let digits = number.to_string();
     let signed = || digits.parse::<i64>().map(Number::from).ok();
@@ -218,7 +218,7 @@ pub(crate) fn json_number(number: f64) -> Option<Number> {
 }
 
 /// The same object with every number in it as `json_number` writes it.
-pub(crate) fn all_with_whole_numbers(entries: Map<String, Value>) -> Map<String, Value> {
+pub fn all_with_whole_numbers(entries: Map<String, Value>) -> Map<String, Value> {
     let entries = entries.into_iter();
     entries
         .map(|(key, value)| (key, with_whole_numbers(value)))

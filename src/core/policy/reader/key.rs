@@ -31,7 +31,7 @@ pub struct At<'a> {
 
 impl<'a> At<'a> {
     /// The key that the value is of.
-    pub(crate) fn key(&self) -> &'a str {
+    pub fn key(&self) -> &'a str {
         self.key
     }
 
@@ -84,7 +84,8 @@ impl<R: Rule> Key<R> {
         !matches!(self, Self::Absent)
     }
 
-    pub(crate) fn read(given: &Given, at: &At<'_>, faults: &mut Vec<Fault>) -> Self {
+    /// Reads a key, and adds what is wrong with its value to the faults.
+    pub fn read(given: &Given, at: &At<'_>, faults: &mut Vec<Fault>) -> Self {
         match given {
             Given::Null => Self::Absent,
             given => R::read(given, at, faults).map_or(Self::Wrong, Self::Given),
@@ -94,7 +95,7 @@ impl<R: Rule> Key<R> {
 
 impl<R: Rule + Scalar> Key<R> {
     /// Its value; it is a fault of the table if it is not given. `what` names the table.
-    pub(crate) fn required(
+    pub fn required(
         &self,
         what: &str,
         key: &str,
@@ -107,7 +108,8 @@ impl<R: Rule + Scalar> Key<R> {
     }
 }
 
-pub(crate) fn missing(what: &str, key: &str) -> Fault {
+/// That a key which must be there is not.
+pub fn missing(what: &str, key: &str) -> Fault {
     Fault::new(format!("{what} has no \"{key}\""))
 }
 
@@ -249,11 +251,7 @@ pub trait Table: Default {
 }
 
 /// Reads all keys of a table, those that it does not know included.
-pub(crate) fn read_table<T: Table>(
-    given: &Given,
-    at: &At<'_>,
-    faults: &mut Vec<Fault>,
-) -> Option<T> {
+pub fn read_table<T: Table>(given: &Given, at: &At<'_>, faults: &mut Vec<Fault>) -> Option<T> {
     let keys = T::keys();
     let mut table = T::default();
     let mut seen = BTreeSet::new();
@@ -271,7 +269,7 @@ pub(crate) fn read_table<T: Table>(
 }
 
 /// The table that a whole text is, with its faults.
-pub(crate) fn read_whole<T: Table>(given: &Given) -> (Option<T>, Vec<Fault>) {
+pub fn read_whole<T: Table>(given: &Given) -> (Option<T>, Vec<Fault>) {
     let mut faults = Vec::new();
     let key = T::WHAT;
     let table = read_table(given, &At { key, outer: &[] }, &mut faults);
@@ -279,7 +277,7 @@ pub(crate) fn read_whole<T: Table>(given: &Given) -> (Option<T>, Vec<Fault>) {
 }
 
 /// The schema of a document that is such a table.
-pub(crate) fn schema_of<T: JsonSchema>() -> Value {
+pub fn schema_of<T: JsonSchema>() -> Value {
     let settings = schemars::generate::SchemaSettings::draft2020_12();
     settings.into_generator().into_root_schema_for::<T>().into()
 }
@@ -301,7 +299,9 @@ fn unknown(name: &str, what: &str, keys: &[&'static str], outer: &[&'static str]
 }
 
 /// A struct of keys. Its doc comments are what schemas and the reference say of each key.
-macro_rules! table {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __table {
     (
         $(#[$doc:meta])*
         $vis:vis $name:ident: $what:literal {
@@ -374,4 +374,4 @@ macro_rules! table {
         }
     };
 }
-pub(crate) use table;
+pub use __table as table;

@@ -9,17 +9,17 @@
     clippy::disallowed_macros
 )]
 
-use crate::host::Host;
-use crate::model::{HostSnapshot, PciAddress, PfSnapshot, PolicyName, Step};
-use crate::plan::{Blocked, Memory};
-use crate::policy::PolicySet;
-use crate::policy::resolve::{Resolution, Shadowed};
-use crate::reconcile::{End, Pass};
-use crate::report::{Pause, Performed, PfReport, PfState, Problem, ProblemKind, TakenVf};
-use crate::sim::SimHost;
-use crate::sim::ledger::{MemoryLedger, Quiet};
+use super::SimHost;
+use super::ledger::{MemoryLedger, Quiet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sriovd_core::host::Host;
+use sriovd_core::model::{HostSnapshot, PciAddress, PfSnapshot, PolicyName, Step};
+use sriovd_core::plan::{Blocked, Memory};
+use sriovd_core::policy::PolicySet;
+use sriovd_core::policy::resolve::{Resolution, Shadowed};
+use sriovd_core::reconcile::{End, Pass};
+use sriovd_core::report::{Pause, Performed, PfReport, PfState, Problem, ProblemKind, TakenVf};
 
 /// What passes over all PFs of a host would do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, JsonSchema, Serialize, Deserialize)]

@@ -24,7 +24,8 @@ pub struct FileError {
 }
 
 impl FileError {
-    pub(crate) fn new<'a>(
+    /// The error of what was being done, to what.
+    pub fn new<'a>(
         doing: &'static str,
         path: &'a Path,
     ) -> impl FnOnce(io::Error) -> Self + use<'a> {
@@ -175,13 +176,13 @@ pub fn create_directories(path: &Path) -> Result<(), FileError> {
 }
 
 /// Before each access to a file of our own. Tests let some of them fail.
-pub(crate) fn access(_path: &Path) -> io::Result<()> {
-    #[cfg(test)]
+pub fn access(_path: &Path) -> io::Result<()> {
+    #[cfg(any(test, feature = "testing"))]
     faults::strike(_path)?;
     Ok(())
 }
 
-#[cfg(test)]
-pub(crate) mod faults;
+#[cfg(any(test, feature = "testing"))]
+pub mod faults;
 #[cfg(test)]
 mod tests;

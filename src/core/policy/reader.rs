@@ -10,12 +10,12 @@ mod given;
 mod key;
 mod scalar;
 
-pub(crate) use document::{Document, Span};
-pub(crate) use fault::within;
+pub use document::{Document, Span};
+pub use fault::within;
 pub use fault::{Fault, KeyPath, Part, Step, nearest};
 pub use given::Given;
-pub(crate) use given::{all_with_whole_numbers, json_number};
+pub use given::{all_with_whole_numbers, json_number};
 pub use key::{At, Key, List, Many, MapOf, Object, Rule, Table};
-pub(crate) use key::{missing, read_table, read_whole, schema_of, table};
+pub use key::{missing, read_table, read_whole, schema_of, table};
 pub use scalar::{Boolean, OneOf, Parsed, Scalar, Text, Words};
-pub(crate) use scalar::{integer, quoted, scalar};
+pub use scalar::{integer, quoted, scalar};

@@ -2,14 +2,10 @@
 #![warn(missing_docs)]
 
 pub mod error;
-pub mod linux;
-pub mod namespace;
-pub mod netlink;
-pub mod sysfs;
 
 use crate::model::{
-    Action, Holder, HostSnapshot, MacAddress, Node, PciAddress, PfSnapshot, TakenAddresses,
-    VfIndex, VfStatistics,
+    Action, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, TakenAddresses, VfIndex,
+    VfStatistics,
 };
 pub use error::HostError;
 use std::collections::{BTreeMap, BTreeSet};
@@ -82,22 +78,5 @@ pub trait Host: Send + Sync {
             }
         }
         Ok(snapshot)
-    }
-}
-
-/// A name that the kernel gave as bytes. It takes nearly any byte in an interface's name, also
-/// from inside a container, and such a name must not make its PF unreadable.
-fn printable(name: &[u8]) -> String {
-    let text = String::from_utf8_lossy(name);
-    let odd = |c: char| c.is_control() || c.is_whitespace() || c == char::REPLACEMENT_CHARACTER;
-    text.replace(odd, "?")
-}
-
-/// InfiniBand's 20 bytes end in the port's GUID, made of a MAC with two bytes put in its middle.
-fn hardware_address(bytes: &[u8]) -> Option<MacAddress> {
-    match *bytes {
-        [a, b, c, d, e, f] => Some(MacAddress([a, b, c, d, e, f])),
-        [.., a, b, c, _, _, d, e, f] if bytes.len() == 20 => Some(MacAddress([a, b, c, d, e, f])),
-        _ => None,
     }
 }

@@ -1,4 +1,9 @@
 //! Accesses to files of our own that fail in tests: below the root of the test alone.
+#![allow(
+    clippy::unwrap_used,
+    missing_docs,
+    reason = "a test may fail, and is read where it stands"
+)]
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,7 +14,7 @@ type Strike = Arc<dyn Fn(&Path) -> io::Result<()> + Send + Sync>;
 static STRIKES: Mutex<Vec<(PathBuf, Strike)>> = Mutex::new(Vec::new());
 
 /// Asked before each access below this root, as long as the test runs.
-pub(crate) fn below(root: &Path, strike: impl Fn(&Path) -> io::Result<()> + Send + Sync + 'static) {
+pub fn below(root: &Path, strike: impl Fn(&Path) -> io::Result<()> + Send + Sync + 'static) {
     let mut strikes = STRIKES.lock().unwrap_or_else(PoisonError::into_inner);
     strikes.push((root.to_owned(), Arc::new(strike)));
 }

@@ -95,47 +95,51 @@ impl Fault {
 
     /// It is allowed, and most likely not meant.
     #[must_use]
-    pub(crate) fn warning(mut self) -> Self {
+    pub fn warning(mut self) -> Self {
         self.severity = Severity::Warning;
         self
     }
 
     /// A step below what it was about.
     #[must_use]
-    pub(crate) fn at(mut self, step: impl Into<Step>) -> Self {
+    pub fn at(mut self, step: impl Into<Step>) -> Self {
         self.path.0.push(step.into());
         self
     }
 
     /// The same, seen from the table that `path` begins at.
     #[must_use]
-    pub(crate) fn below(mut self, path: &KeyPath) -> Self {
+    pub fn below(mut self, path: &KeyPath) -> Self {
         for own in std::iter::once(&mut self.path).chain(&mut self.other) {
             own.0.splice(0..0, path.0.iter().cloned());
         }
         self
     }
 
+    /// The same about the key, not its value.
     #[must_use]
-    pub(crate) fn about_name(mut self) -> Self {
+    pub fn about_name(mut self) -> Self {
         self.part = Part::Name;
         self
     }
 
+    /// The same, where another key would put it right.
     #[must_use]
-    pub(crate) fn completed_by(mut self, other: KeyPath) -> Self {
+    pub fn completed_by(mut self, other: KeyPath) -> Self {
         self.other = Some(other);
         self
     }
 
+    /// The same, with what was expected there.
     #[must_use]
-    pub(crate) fn expecting(mut self, expected: impl Into<String>) -> Self {
+    pub fn expecting(mut self, expected: impl Into<String>) -> Self {
         self.expected = Some(expected.into());
         self
     }
 
+    /// The same, with the nearest valid word.
     #[must_use]
-    pub(crate) fn suggesting(mut self, suggestion: impl Into<String>) -> Self {
+    pub fn suggesting(mut self, suggestion: impl Into<String>) -> Self {
         self.suggestion = Some(suggestion.into());
         self
     }
@@ -174,7 +178,7 @@ impl From<String> for Fault {
 }
 
 /// Reads what is a step below; the paths of its faults begin with that step.
-pub(crate) fn within<T>(
+pub fn within<T>(
     step: impl Into<Step>,
     faults: &mut Vec<Fault>,
     read: impl FnOnce(&mut Vec<Fault>) -> T,

@@ -209,7 +209,7 @@ fn has_every_key(policy: &Policy) {
 
 #[test]
 fn the_shipped_example_is_right_and_does_nothing() {
-    let text = include_str!("../../../conf/sriov.d/00-example.toml");
+    let text = include_str!("../../../../conf/sriov.d/00-example.toml");
     let example = policies(text);
     assert!(example.len() == 1 && !example[0].enabled);
 

@@ -35,12 +35,13 @@ impl Seen {
         }
     }
 
-    pub(crate) fn is_refused_for_vfio(&self) -> bool {
+    /// Whether something is not done because a VFIO group is open.
+    pub fn is_refused_for_vfio(&self) -> bool {
         self.is_refused_for(|by| matches!(by, Holder::VfioGroup { .. } | Holder::UserspaceDevice))
     }
 
     /// Whether it waits for this VFIO group to be closed, or without one for any.
-    pub(crate) fn waits_for_vfio(&self, group: Option<u32>) -> bool {
+    pub fn waits_for_vfio(&self, group: Option<u32>) -> bool {
         match group {
             None => self.is_refused_for_vfio(),
             Some(closed) => self
@@ -49,7 +50,7 @@ impl Seen {
     }
 
     /// A VF is in the way of something, and nothing will tell when it is free.
-    pub(crate) fn is_refused_silently(&self) -> bool {
+    pub fn is_refused_silently(&self) -> bool {
         self.is_refused_for(Holder::ends_silently)
     }
 

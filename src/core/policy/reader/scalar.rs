@@ -103,7 +103,9 @@ impl<S: Scalar> JsonSchema for Definition<S> {
 }
 
 /// A key for a whole number, or for a text, that has no type of its own.
-macro_rules! scalar {
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __scalar {
     ($(#[$doc:meta])* $vis:vis $name:ident($value:ty), $range:expr, $expected:expr) => {
         $crate::policy::reader::scalar! {
             $(#[$doc])* $vis $name($value) as $expected, Vec::new(),
@@ -148,10 +150,10 @@ macro_rules! scalar {
         }
     };
 }
-pub(crate) use scalar;
+pub use __scalar as scalar;
 
 /// A whole number in a range that `T` can hold.
-pub(crate) fn integer<T: TryFrom<i128>>(
+pub fn integer<T: TryFrom<i128>>(
     given: &Given,
     range: std::ops::RangeInclusive<i128>,
 ) -> Option<T> {
@@ -239,7 +241,7 @@ impl<T: Words> Scalar for OneOf<T> {
 }
 
 /// `"a", "b" or "c"`.
-pub(crate) fn quoted(words: &[&str]) -> String {
+pub fn quoted(words: &[&str]) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
     match quoted.as_slice() {
         [others @ .., last] if !others.is_empty() => format!("{} or {last}", others.join(", ")),
