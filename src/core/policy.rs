@@ -223,6 +223,12 @@ pub struct NodeMatch {
 }
 
 impl PolicySet {
+    /// Whether a policy names PFs by their interfaces' names.
+    pub fn ask_for_names(&self) -> bool {
+        let mut policies = self.policies.iter();
+        policies.any(|policy| policy.enabled && !policy.matches.pf_name.is_empty())
+    }
+
     /// The pools that some enabled policy forms.
     pub fn resources(&self) -> BTreeSet<&ResourceName> {
         let enabled = self.policies.iter().filter(|policy| policy.enabled);

@@ -134,7 +134,7 @@ pub(super) fn on_pass(
                 &outcome.performed,
                 &taken,
                 &running,
-                &daemon.shared.feed,
+                &daemon.shared,
             )
         }
     };

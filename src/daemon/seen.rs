@@ -1,6 +1,7 @@
 //! What a pass saw of a PF: told, kept, and looked at again where no event would come.
 
 use super::backoff::jitter;
+use super::shared::Shared;
 use super::slot::{Closing, INTERFACE_PATIENCE, Running, Slot};
 use super::{announce, journal};
 use crate::api::Feed;
@@ -12,6 +13,9 @@ use sriovd_core::report::{
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+/// How often the altnames of a PF that is down are looked at: the kernel tells of them only while it is up.
+const UNHEARD_NAMES: Duration = Duration::from_secs(5);
 
 /// Whether it is the same value, without a look at what it says.
 fn is_same(before: &Option<Arc<Seen>>, now: &Option<Arc<Seen>>) -> bool {
@@ -27,8 +31,9 @@ pub(super) fn saw(
     performed: &[Performed],
     taken: &[TakenVf],
     running: &Running,
-    feed: &Feed,
+    shared: &Shared,
 ) -> bool {
+    let feed = &shared.feed;
     let report = seen.report(seen.problems.clone());
     if slot.seen.is_none() {
         journal::pf_appeared(&report);
@@ -72,10 +77,13 @@ pub(super) fn saw(
     if let Some(seen) = &slot.seen {
         slot.bereft.note(&seen.pf, now);
     }
+    let is_unheard = |seen: &Arc<Seen>| seen.may_be_renamed_unheard();
+    let asks = shared.policies.ask_for_names() && slot.seen.as_ref().is_some_and(is_unheard);
     let later = [
         slot.contests.next_time(now),
         slot.bereft.next_time(now),
         overdue,
+        asks.then(|| now + UNHEARD_NAMES),
     ];
     slot.retry_at = soon.into_iter().chain(later.into_iter().flatten()).min();
     is_new

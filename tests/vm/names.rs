@@ -71,13 +71,28 @@ fn a_policy_by_name_waits_for_udev_and_takes_final_names_and_altnames() -> Resul
         assert_eq!(host.num_vfs(nic)?, vfs);
     }
 
-    // A name that comes later counts as well. (Of an interface that is down the kernel does not tell.)
-    host.wait_for(&nics[3].netdev(), "unmanaged", 0)?;
+    // A name that comes later counts as well. Of an interface that is down the kernel does not tell.
+    let late = nics[3].netdev();
+    host.wait_for(&late, "unmanaged", 0)?;
     host.run(&format!(
-        "ip link set {0} up && ip link property add dev {0} altname backup",
-        nics[3].netdev()
+        "ip link set {late} down && ip link property add dev {late} altname backup"
     ))?;
     host.wait_for(&nics[3].pci(), "ready", 3)?;
+    // Nor that the name goes: the PF keeps what it has.
+    host.run(&format!(
+        "ip link set {late} down && ip link property del dev {late} altname backup"
+    ))?;
+    let missed = |is_so| {
+        let (pf, is_so) = (nics[3].pci(), if is_so { "" } else { "! " });
+        host.wait(&format!(
+            "{is_so}sriovctl status --json | jq -e '.pfs[] | select(.address == \"{pf}\") | .problems[]
+             | select(.kind == \"no_longer_matches\")'"
+        ))
+    };
+    missed(true)?;
+    assert_eq!(host.num_vfs(&nics[3])?, 3);
+    host.run(&format!("ip link property add dev {late} altname backup"))?;
+    missed(false)?;
 
     // None of them ever went by the name that the kernel gave.
     let journal = host.journal()?;

@@ -27,6 +27,15 @@ impl Seen {
         self.pf.initialized || self.pf.interface.is_some()
     }
 
+    /// Of an interface that is down the kernel does not tell that an altname came or went
+    /// (`netdev_state_change` in net/core/dev.c). Of other ports it is not known whether they are up.
+    pub fn may_be_renamed_unheard(&self) -> bool {
+        self.pf
+            .interface
+            .as_ref()
+            .is_some_and(|nic| !nic.up || !nic.other_ports.is_empty())
+    }
+
     /// None where no policy names the PF, or none can be told yet.
     pub fn desired(&self) -> Option<&DesiredPf> {
         match &self.resolution {
