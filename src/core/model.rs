@@ -17,6 +17,7 @@ pub mod host;
 pub mod lenient;
 pub mod name;
 pub mod problem;
+pub mod step;
 pub mod step_facts;
 pub mod taken_addresses;
 pub mod timestamp;
@@ -24,7 +25,7 @@ pub mod vf;
 pub mod vf_index;
 pub mod world;
 
-pub use action::{Action, BindTarget, Binding, Persistence, Step};
+pub use action::{Action, Binding, Persistence};
 pub use address::{MacAddress, PciAddress, PciId};
 pub use allocation::{Allocation, Borrower};
 pub use attribute::{VfAttribute, VfSetting, VfSettings};
@@ -36,6 +37,7 @@ pub use name::{
     DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix, SourceName,
 };
 pub use problem::{PfState, Problem, ProblemKind};
+pub use step::{BindTarget, PfStep, Step, VfStep};
 pub use step_facts::{DependsOn, Part, StepFacts, Takes};
 pub use taken_addresses::{Function, TakenAddresses};
 pub use timestamp::Timestamp;

@@ -23,7 +23,7 @@ mod removal;
 mod stage;
 mod vf;
 
-use crate::model::{Holder, PfSnapshot, Step, TakenAddresses, VfIndex};
+use crate::model::{Holder, PfSnapshot, Step, TakenAddresses, VfIndex, VfStep};
 use crate::policy::resolve::Resolution;
 use crate::report::{Pause, Problem, ProblemKind};
 pub use blocked::Blocked;
@@ -113,7 +113,8 @@ impl Plan {
     }
 
     fn binds(&self, index: VfIndex) -> bool {
-        let is_bind = |step: &Step| matches!(step, Step::Bind { vf, .. } if *vf == index);
+        let is_bind =
+            |step: &Step| matches!(step, Step::Vf(vf, VfStep::Bind { .. }) if *vf == index);
         self.steps.iter().any(is_bind)
     }
 

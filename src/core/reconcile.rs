@@ -5,7 +5,7 @@ mod effect;
 
 use crate::host::{Host, HostError, Look};
 use crate::model::{
-    Action, Binding, Node, PciAddress, Persistence, PfSnapshot, Step, TakenAddresses,
+    Action, Binding, Node, PciAddress, Persistence, PfSnapshot, Step, TakenAddresses, VfStep,
 };
 use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
@@ -344,7 +344,7 @@ impl Pass<'_> {
         };
         let mut is_new = false;
         for step in done {
-            if let Step::SetVf { vf, setting, .. } = step
+            if let Step::Vf(vf, VfStep::SetAttribute { setting, .. }) = step
                 && let Some(seen) = pf.vfs.get(vf)
                 && let attribute = setting.attribute()
                 && seen.settings.get(attribute).is_none()
@@ -371,7 +371,7 @@ impl Pass<'_> {
         blocked.insert(step.clone(), error.to_string(), persistence, before, pf);
         let lacks = persistence == Persistence::Unsupported
             || error.is_unsupported_if_it_lasts() && blocked.is_final(step);
-        if let (true, Step::SetVf { setting, .. }, Some(mut owned)) =
+        if let (true, Step::Vf(_, VfStep::SetAttribute { setting, .. }), Some(mut owned)) =
             (lacks, step, self.ledger.owned(pf.address))
             && owned.unsupported.insert(Capability::needed_by(*setting))
         {
@@ -381,7 +381,7 @@ impl Pass<'_> {
 }
 
 fn binding(step: &Step, pf: &PfSnapshot) -> Option<Binding> {
-    let Step::Bind { vf, .. } = step else {
+    let Step::Vf(vf, VfStep::Bind { .. }) = step else {
         return None;
     };
     let vf = pf.vfs.get(vf)?;

@@ -2,7 +2,7 @@
 
 use super::contest::Evidence;
 use super::slot::{Running, Slot};
-use sriovd_core::model::{Part, Step};
+use sriovd_core::model::{Part, PfStep, Step, VfStep};
 use sriovd_core::policy::resolve::Resolution;
 use sriovd_core::report::{Performed, Problem, ProblemKind, Seen};
 use std::collections::BTreeSet;
@@ -54,13 +54,19 @@ fn had_done(seen: &Seen, step: &Step) -> bool {
     let pf = &seen.pf;
     let is_same = |index: u32| pf.interface.as_ref().is_some_and(|nic| nic.index == index);
     let possible = match step {
-        Step::SetAutoprobe { .. } | Step::SetNumVfs { .. } => pf.interface.is_some(),
-        Step::SetPfUp { interface }
-        | Step::SetPfDown { interface }
-        | Step::SetPfMtu { interface, .. } => is_same(*interface),
-        Step::SetVf { interface, vf, .. } => is_same(*interface) && pf.vfs.contains_key(vf),
-        Step::Bind { vf, address, .. } => pf.vfs.get(vf).is_some_and(|vf| vf.address == *address),
-        Step::SetVfMtu { vf, interface, .. } => {
+        Step::Pf(PfStep::SetAutoprobe { .. } | PfStep::SetNumVfs { .. }) => pf.interface.is_some(),
+        Step::Pf(
+            PfStep::SetUp { interface }
+            | PfStep::SetDown { interface }
+            | PfStep::SetMtu { interface, .. },
+        ) => is_same(*interface),
+        Step::Vf(vf, VfStep::SetAttribute { interface, .. }) => {
+            is_same(*interface) && pf.vfs.contains_key(vf)
+        }
+        Step::Vf(vf, VfStep::Bind { address, .. }) => {
+            pf.vfs.get(vf).is_some_and(|vf| vf.address == *address)
+        }
+        Step::Vf(vf, VfStep::SetMtu { interface, .. }) => {
             let nic = pf.vfs.get(vf).and_then(|vf| vf.interface.as_ref());
             nic.is_some_and(|nic| nic.index == *interface)
         }

@@ -2,7 +2,7 @@
 
 use super::SimHost;
 use sriovd_core::host::HostError;
-use sriovd_core::model::{Action, Errno, PciAddress, Step};
+use sriovd_core::model::{Action, Errno, PciAddress, PfStep, Step};
 use std::fmt;
 use std::sync::PoisonError;
 
@@ -127,7 +127,8 @@ impl SimHost {
     /// The next time VFs are made there, only so many come and the kernel reports success.
     pub fn make_fewer_vfs(&self, pf: PciAddress, count: u16, times: u32) {
         let creates = move |action: &Action| {
-            action.pf == pf && matches!(action.step, Step::SetNumVfs { to, .. } if to > count)
+            action.pf == pf
+                && matches!(action.step, Step::Pf(PfStep::SetNumVfs { to, .. }) if to > count)
         };
         self.plant(creates, times, Effect::FewerVfs(count));
     }

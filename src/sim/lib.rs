@@ -23,8 +23,8 @@ pub use ledger::{MemoryLedger, Quiet, StopAfter};
 pub use pf::SimPf;
 use sriovd_core::host::{Host, HostError, Look};
 use sriovd_core::model::{
-    Action, Errno, Function, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, Step,
-    TakenAddresses, VfIndex, VfSetting,
+    Action, Errno, Function, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, PfStep, Step,
+    TakenAddresses, VfIndex, VfSetting, VfStep,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -207,7 +207,10 @@ impl SimHost {
             // A driver that has no such function says so.
             Some(Effect::Nothing) if pf.takes(&action.step) => return Ok(()),
             Some(Effect::FewerVfs(to)) => {
-                pf.apply(&Step::SetNumVfs { from: 0, to }, &mut state.around)?;
+                pf.apply(
+                    &Step::Pf(PfStep::SetNumVfs { from: 0, to }),
+                    &mut state.around,
+                )?;
                 return Err(HostError::NoEffect {
                     what: action.step.to_string(),
                     found: format!("the number of VFs is {to}"),
@@ -316,11 +319,13 @@ fn as_error(pf: &SimPf, step: &Step, errno: Errno) -> HostError {
 }
 
 fn double_of(pfs: &BTreeMap<PciAddress, SimPf>, action: &Action) -> Option<Double> {
-    let Step::SetVf {
+    let Step::Vf(
         vf,
-        setting: VfSetting::Mac(mac),
-        ..
-    } = action.step
+        VfStep::SetAttribute {
+            setting: VfSetting::Mac(mac),
+            ..
+        },
+    ) = action.step
     else {
         return None;
     };
@@ -346,9 +351,9 @@ fn quiet_holder(pf: &SimPf, action: &Action) -> Option<(VfIndex, Holder)> {
 /// The VFs that it takes from whoever uses them.
 fn struck(pf: &SimPf, action: &Action) -> Vec<VfIndex> {
     match &action.step {
-        Step::SetNumVfs { to: 0, .. } => pf.snapshot.vfs.keys().copied().collect(),
+        Step::Pf(PfStep::SetNumVfs { to: 0, .. }) => pf.snapshot.vfs.keys().copied().collect(),
         // A VF without driver has nobody to take it from.
-        Step::Bind { vf, .. } => {
+        Step::Vf(vf, VfStep::Bind { .. }) => {
             let bound = pf.snapshot.vfs.get(vf).filter(|vf| vf.driver.is_some());
             bound.map(|_| *vf).into_iter().collect()
         }

@@ -5,8 +5,8 @@ use super::pf::{SimPf, Supply};
 use sriovd_core::host::HostError;
 use sriovd_core::model::attribute::Value;
 use sriovd_core::model::{
-    BindTarget, DriverName, Errno, LinkState, MacAddress, Mtu, PfInterface, Step, TxRate,
-    VfAttribute, VfIndex, VfSetting, VfSnapshot, VlanProto,
+    BindTarget, DriverName, Errno, LinkState, MacAddress, Mtu, PfInterface, PfStep, Step, TxRate,
+    VfAttribute, VfIndex, VfSetting, VfSnapshot, VfStep, VlanProto,
 };
 use std::collections::BTreeSet;
 
@@ -33,40 +33,31 @@ impl SimPf {
         around: &mut Surroundings,
     ) -> Result<(), HostError> {
         match step {
-            Step::SetAutoprobe { on } => {
+            Step::Pf(PfStep::SetAutoprobe { on }) => {
                 self.snapshot.autoprobe = *on;
                 Ok(())
             }
-            Step::SetNumVfs { to, .. } => self.set_num_vfs(*to, step, around),
-            Step::SetPfUp { interface } => {
+            Step::Pf(PfStep::SetNumVfs { to, .. }) => self.set_num_vfs(*to, step, around),
+            Step::Pf(PfStep::SetUp { interface }) => {
                 self.netdev(*interface)?.up = true;
                 self.settle_link();
                 Ok(())
             }
-            Step::SetPfDown { interface } => {
+            Step::Pf(PfStep::SetDown { interface }) => {
                 self.netdev(*interface)?.up = false;
                 self.settle_link();
                 Ok(())
             }
-            Step::SetPfMtu { interface, mtu } => {
+            Step::Pf(PfStep::SetMtu { interface, mtu }) => {
                 self.check_mtu(*mtu, step)?;
                 self.netdev(*interface)?.mtu = *mtu;
                 Ok(())
             }
-            Step::SetVf {
-                interface,
-                vf,
-                setting,
-            } => {
+            Step::Vf(vf, VfStep::SetAttribute { interface, setting }) => {
                 self.netdev(*interface)?;
                 self.set_vf(*vf, *setting, step, around)
             }
-            Step::Bind {
-                vf,
-                address,
-                from,
-                to,
-            } => {
+            Step::Vf(vf, VfStep::Bind { address, from, to }) => {
                 let at = self.snapshot.vfs.get(vf);
                 let at = at.filter(|vf| vf.address == *address);
                 let bound = &at.ok_or_else(|| gone(address))?.driver;
@@ -76,7 +67,7 @@ impl SimPf {
                 }
                 self.bind(*vf, to, step, around)
             }
-            Step::SetVfMtu { vf, interface, mtu } => {
+            Step::Vf(vf, VfStep::SetMtu { interface, mtu }) => {
                 self.check_mtu(*mtu, step)?;
                 let netdev = self
                     .snapshot
@@ -95,7 +86,7 @@ impl SimPf {
     /// Whether its driver has the function that the step asks for.
     pub(super) fn takes(&self, step: &Step) -> bool {
         let settable = self.model.settable;
-        !matches!(step, Step::SetVf { setting, .. } if !settable.contains(&setting.attribute()))
+        !matches!(step, Step::Vf(_, VfStep::SetAttribute { setting, .. }) if !settable.contains(&setting.attribute()))
     }
 
     /// In the order in which `sriov_numvfs_store` (drivers/pci/iov.c) looks at things.

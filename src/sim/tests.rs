@@ -28,12 +28,12 @@ fn act(host: &SimHost, step: Step) -> Result<(), HostError> {
 }
 
 fn count(host: &SimHost, from: u16, to: u16) -> Result<(), HostError> {
-    act(host, Step::SetNumVfs { from, to })
+    act(host, Step::Pf(PfStep::SetNumVfs { from, to }))
 }
 
 fn up(host: &SimHost) {
     let interface = interface(host);
-    act(host, Step::SetPfUp { interface }).unwrap();
+    act(host, Step::Pf(PfStep::SetUp { interface })).unwrap();
 }
 
 fn interface(host: &SimHost) -> u32 {
@@ -44,11 +44,7 @@ fn set(host: &SimHost, vf: u16, setting: VfSetting) -> Result<(), HostError> {
     let (interface, vf) = (interface(host), VfIndex(vf));
     act(
         host,
-        Step::SetVf {
-            interface,
-            vf,
-            setting,
-        },
+        Step::Vf(vf, VfStep::SetAttribute { interface, setting }),
     )
 }
 
@@ -64,12 +60,14 @@ fn bind(host: &SimHost, index: u16, driver: Option<&str>) -> Result<(), HostErro
     let address = vf(host, index).address;
     act(
         host,
-        Step::Bind {
-            vf: VfIndex(index),
-            address,
-            from: vf(host, index).driver,
-            to,
-        },
+        Step::Vf(
+            VfIndex(index),
+            VfStep::Bind {
+                address,
+                from: vf(host, index).driver,
+                to,
+            },
+        ),
     )
 }
 
@@ -174,14 +172,14 @@ fn a_vf_made_again_has_lost_everything() {
     set(&host, 0, VfSetting::Vlan(tag)).unwrap();
     bind(&host, 0, Some("vfio-pci")).unwrap();
     count(&host, 1, 0).unwrap();
-    act(&host, Step::SetAutoprobe { on: false }).unwrap();
+    act(&host, Step::Pf(PfStep::SetAutoprobe { on: false })).unwrap();
     count(&host, 0, 1).unwrap();
     let after = vf(&host, 0);
     assert_eq!((&after.driver, &after.driver_override), (&None, &None));
     assert_eq!(after.settings.vlan, Some(Vlan::NONE));
     assert_eq!(after.settings.trust, Some(false));
     bind(&host, 0, None).unwrap_err();
-    act(&host, Step::SetAutoprobe { on: true }).unwrap();
+    act(&host, Step::Pf(PfStep::SetAutoprobe { on: true })).unwrap();
     bind(&host, 0, None).unwrap();
     let mac = |vf: VfSnapshot| vf.interface.unwrap().mac;
     assert_ne!(mac(vf(&host, 0)), mac(before));
@@ -190,7 +188,7 @@ fn a_vf_made_again_has_lost_everything() {
 #[test]
 fn probing_without_autoprobe_needs_an_override_and_a_driver() {
     let host = host(DriverModel::IGB);
-    act(&host, Step::SetAutoprobe { on: false }).unwrap();
+    act(&host, Step::Pf(PfStep::SetAutoprobe { on: false })).unwrap();
     count(&host, 0, 1).unwrap();
     let no_effect =
         |result: Result<(), HostError>| matches!(result, Err(HostError::NoEffect { .. }));
@@ -228,11 +226,11 @@ fn a_trusted_igb_vf_that_was_bound_keeps_its_own_mac() {
 #[test]
 fn a_trusted_vf_that_was_never_bound_takes_the_mac_of_the_pf() {
     let host = host(DriverModel::IGB);
-    act(&host, Step::SetAutoprobe { on: false }).unwrap();
+    act(&host, Step::Pf(PfStep::SetAutoprobe { on: false })).unwrap();
     count(&host, 0, 1).unwrap();
     set(&host, 0, VfSetting::Trust(true)).unwrap();
     set(&host, 0, VfSetting::Mac(mac(1))).unwrap();
-    act(&host, Step::SetAutoprobe { on: true }).unwrap();
+    act(&host, Step::Pf(PfStep::SetAutoprobe { on: true })).unwrap();
     bind(&host, 0, None).unwrap();
     assert_eq!(vf(&host, 0).interface.unwrap().mac, mac(1));
 }
@@ -311,12 +309,13 @@ fn taking_a_vf_from_its_user_is_written_down() {
 #[test]
 fn faults_strike_as_often_as_they_were_told() {
     let host = host(DriverModel::IGB);
-    let creates = |action: &Action| matches!(action.step, Step::SetNumVfs { to, .. } if to > 0);
+    let creates =
+        |action: &Action| matches!(action.step, Step::Pf(PfStep::SetNumVfs { to, .. }) if to > 0);
     host.fail_next(creates, Errno::NOMEM, 1);
     host.succeed_without_effect(creates, 1);
     host.make_fewer_vfs(at(PF), 2, 1);
     host.do_and_fail(
-        |action| action.step == Step::SetNumVfs { from: 2, to: 0 },
+        |action| action.step == Step::Pf(PfStep::SetNumVfs { from: 2, to: 0 }),
         Errno::IO,
         1,
     );
@@ -348,7 +347,7 @@ fn a_hung_call_leaves_the_rest_of_the_host_alone() {
     std::thread::scope(|scope| {
         let hung = scope.spawn(|| count(&host, 0, 4));
         host.await_hung(1);
-        let step = Step::SetNumVfs { from: 0, to: 2 };
+        let step = Step::Pf(PfStep::SetNumVfs { from: 0, to: 2 });
         let pf = at("0000:02:00.0");
         host.apply(&Action {
             pf,

@@ -208,14 +208,16 @@ fn differs(step: &Step, pf: &PfSnapshot) -> bool {
     let interface = pf.interface.as_ref();
     let vf = step.vf().and_then(|vf| pf.vfs.get(&vf));
     match step {
-        Step::SetAutoprobe { on } => *on != pf.autoprobe,
-        Step::SetNumVfs { from, to } => *from == pf.num_vfs && *to != pf.num_vfs,
-        Step::SetPfUp { .. } => interface.is_some_and(|nic| !nic.up),
-        Step::SetPfDown { .. } => interface.is_some_and(|nic| nic.up),
-        Step::SetPfMtu { mtu, .. } => interface.is_some_and(|nic| nic.mtu != *mtu),
-        Step::SetVf { setting, .. } => vf.is_some_and(|vf| !is_told(pf, vf, *setting)),
-        Step::Bind { from, .. } => vf.is_some_and(|vf| vf.driver == *from),
-        Step::SetVfMtu { mtu, .. } => vf
+        Step::Pf(PfStep::SetAutoprobe { on }) => *on != pf.autoprobe,
+        Step::Pf(PfStep::SetNumVfs { from, to }) => *from == pf.num_vfs && *to != pf.num_vfs,
+        Step::Pf(PfStep::SetUp { .. }) => interface.is_some_and(|nic| !nic.up),
+        Step::Pf(PfStep::SetDown { .. }) => interface.is_some_and(|nic| nic.up),
+        Step::Pf(PfStep::SetMtu { mtu, .. }) => interface.is_some_and(|nic| nic.mtu != *mtu),
+        Step::Vf(_, VfStep::SetAttribute { setting, .. }) => {
+            vf.is_some_and(|vf| !is_told(pf, vf, *setting))
+        }
+        Step::Vf(_, VfStep::Bind { from, .. }) => vf.is_some_and(|vf| vf.driver == *from),
+        Step::Vf(_, VfStep::SetMtu { mtu, .. }) => vf
             .and_then(|vf| vf.interface.as_ref())
             .is_some_and(|nic| nic.mtu != *mtu),
     }
@@ -225,12 +227,15 @@ fn is_beyond_the_hardware(problem: &Problem) -> bool {
     matches!(
         problem.step,
         Some(
-            Step::SetPfMtu { .. }
-                | Step::SetVfMtu { .. }
-                | Step::SetVf {
-                    setting: VfSetting::TxRate(_),
-                    ..
-                }
+            Step::Pf(PfStep::SetMtu { .. })
+                | Step::Vf(_, VfStep::SetMtu { .. })
+                | Step::Vf(
+                    _,
+                    VfStep::SetAttribute {
+                        setting: VfSetting::TxRate(_),
+                        ..
+                    }
+                )
         )
     )
 }
@@ -255,7 +260,9 @@ fn is_of_a_dead_vf(run: &Run, pf: PciAddress, problem: &Problem) -> bool {
     });
     match problem.vf {
         Some(vf) if problem.step.is_none() => mute.contains(&vf),
-        Some(vf) => dead.contains(&vf) && matches!(problem.step, Some(Step::Bind { .. })),
+        Some(vf) => {
+            dead.contains(&vf) && matches!(problem.step, Some(Step::Vf(_, VfStep::Bind { .. })))
+        }
         None => !dead.is_empty() && problem.reason.starts_with("no driver made"),
     }
 }

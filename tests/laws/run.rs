@@ -220,17 +220,17 @@ impl Run {
         }
         let new_vfs = attempts
             .iter()
-            .any(|attempt| matches!(attempt.action.step, Step::SetNumVfs { .. }));
+            .any(|attempt| matches!(attempt.action.step, Step::Pf(PfStep::SetNumVfs { .. })));
         for attempt in attempts {
             let step = attempt.action.step;
             let touched = step.vf().filter(|vf| lent.contains(vf));
             assert_eq!(touched, None, "a lent VF was touched: {step}");
-            let is_bind = matches!(step, Step::Bind { .. }) && !new_vfs;
+            let is_bind = matches!(step, Step::Vf(_, VfStep::Bind { .. })) && !new_vfs;
             let bound = step.vf().filter(|vf| is_bind && of_others.contains(vf));
             assert_eq!(bound, None, "a driver that is another's affair: {step}");
-            let down = is_used && matches!(step, Step::SetPfDown { .. });
+            let down = is_used && matches!(step, Step::Pf(PfStep::SetDown { .. }));
             assert!(!down, "a PF in use was set down");
-            let hangs = loses_vfs && matches!(step, Step::SetNumVfs { .. });
+            let hangs = loses_vfs && matches!(step, Step::Pf(PfStep::SetNumVfs { .. }));
             assert!(!hangs, "{step} while the NIC goes: the kernel stands still");
         }
         Some(outcome).filter(|outcome| !matches!(outcome.end, End::Gone))

@@ -21,7 +21,8 @@ fn a_good_pass() -> Happening {
 #[tokio::test]
 async fn what_is_and_what_was_counted_can_be_scraped() {
     let daemon = Daemon::start(ROOMY);
-    let step = sriovd_core::model::Step::SetNumVfs { from: 0, to: 3 };
+    let step =
+        sriovd_core::model::Step::Pf(sriovd_core::model::PfStep::SetNumVfs { from: 0, to: 3 });
     daemon
         .feed
         .tell(Happening::step_done(pf(), &step, Duration::from_millis(70)));
@@ -89,7 +90,8 @@ fn families(text: &str) -> BTreeSet<String> {
 async fn the_dashboard_shows_what_there_is_and_nothing_else() {
     let daemon = Daemon::start(ROOMY);
     // Those with a label show up with their first value.
-    let step = sriovd_core::model::Step::SetNumVfs { from: 0, to: 3 };
+    let step =
+        sriovd_core::model::Step::Pf(sriovd_core::model::PfStep::SetNumVfs { from: 0, to: 3 });
     daemon
         .feed
         .tell(Happening::step_done(pf(), &step, Duration::ZERO));

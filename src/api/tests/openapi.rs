@@ -58,7 +58,9 @@ fn a_host_with_everything() -> (Arc<SimHost>, Status) {
     let problem = Problem {
         kind: ProblemKind::InUse,
         vf: Some(sriovd_core::model::VfIndex(1)),
-        step: Some(sriovd_core::model::Step::SetNumVfs { from: 2, to: 0 }),
+        step: Some(sriovd_core::model::Step::Pf(
+            sriovd_core::model::PfStep::SetNumVfs { from: 2, to: 0 },
+        )),
         reason: "VFIO group 7 is open".to_owned(),
         hint: Some("end the virtual machine".to_owned()),
     };
@@ -230,7 +232,8 @@ fn every_kind_of_event_is_described() {
         until: None,
         by: String::new(),
     };
-    let step = sriovd_core::model::Step::SetNumVfs { from: 0, to: 4 };
+    let step =
+        sriovd_core::model::Step::Pf(sriovd_core::model::PfStep::SetNumVfs { from: 0, to: 4 });
     let text = String::new;
     let all = [
         Happening::Trigger {

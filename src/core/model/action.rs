@@ -1,9 +1,7 @@
-//! The smallest things that are done to a host. An action says everything: `apply` decides nothing.
+//! A step as it is done: an action says everything, and `apply` decides nothing. When a failed one is tried again.
 
-use super::{DriverName, Mtu, PciAddress, VfIndex, VfSetting};
-use schemars::JsonSchema;
+use super::{DriverName, PciAddress, Step};
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// One step on one PF, with all that its execution depends on: it decides nothing.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -28,86 +26,6 @@ pub struct Binding {
     pub driver: Option<DriverName>,
     /// The only driver that may be bound to it.
     pub driver_override: Option<DriverName>,
-}
-
-/// The smallest thing that is done to a PF or a VF.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case", tag = "step")]
-pub enum Step {
-    /// `sriov_drivers_autoprobe`
-    SetAutoprobe {
-        /// Whether new VFs are bound to their default driver.
-        on: bool,
-    },
-    /// `sriov_numvfs`: the kernel takes a count only from 0, and 0 only from a count.
-    SetNumVfs {
-        /// The number of VFs before.
-        from: u16,
-        /// The number of VFs afterwards.
-        to: u16,
-    },
-    /// The PF's administrative state up.
-    SetPfUp {
-        /// `ifindex` of the PF's netdev.
-        interface: u32,
-    },
-    /// The PF's administrative state down.
-    SetPfDown {
-        /// `ifindex` of the PF's netdev.
-        interface: u32,
-    },
-    /// The MTU of the PF's own netdev.
-    SetPfMtu {
-        /// `ifindex` of the PF's netdev.
-        interface: u32,
-        /// In bytes.
-        mtu: Mtu,
-    },
-    /// One attribute of one VF, through the PF.
-    SetVf {
-        /// `ifindex` of the PF's netdev.
-        interface: u32,
-        /// The index of the VF on the PF.
-        vf: VfIndex,
-        /// The attribute with its value.
-        setting: VfSetting,
-    },
-    /// `driver_override` and `drivers_probe`, after the driver that was seen there is unbound.
-    Bind {
-        /// The index of the VF on the PF.
-        vf: VfIndex,
-        /// The PCI address of the VF.
-        address: PciAddress,
-        /// A first driver is another step than a second one: what came of the one says nothing of
-        /// the other, and a driver that came meanwhile is not unbound.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        from: Option<DriverName>,
-        /// The driver that the VF gets.
-        to: BindTarget,
-    },
-    /// The MTU of the VF's own netdev.
-    SetVfMtu {
-        /// The index of the VF on the PF.
-        vf: VfIndex,
-        /// `ifindex` of the VF's netdev.
-        interface: u32,
-        /// In bytes.
-        mtu: Mtu,
-    },
-}
-
-/// The driver that a VF is to be bound to.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum BindTarget {
-    /// The driver that the kernel chooses by the device id.
-    Default,
-    /// This driver, set as `driver_override`.
-    Driver(DriverName),
 }
 
 /// When another try of a step that failed is worth it.
@@ -154,54 +72,3 @@ impl Persistence {
 const TRIES_IN_DOUBT: u8 = 5;
 /// With the back-off between them 12.7 seconds.
 const TRIES_IN_DISTRESS: u8 = 8;
-
-impl Step {
-    /// The VF that the step is about; PF-wide steps have none.
-    pub fn vf(&self) -> Option<VfIndex> {
-        match self {
-            Self::SetVf { vf, .. } | Self::Bind { vf, .. } | Self::SetVfMtu { vf, .. } => Some(*vf),
-            Self::SetAutoprobe { .. }
-            | Self::SetNumVfs { .. }
-            | Self::SetPfUp { .. }
-            | Self::SetPfDown { .. }
-            | Self::SetPfMtu { .. } => None,
-        }
-    }
-
-    /// The name of its kind, as the journal field `SRIOV_ACTION=` shows it.
-    pub fn kind(&self) -> &'static str {
-        self.facts().word
-    }
-
-    /// Whether it takes VFs away from their holders.
-    pub fn is_disruptive(&self) -> bool {
-        self.facts().disturbs
-    }
-
-    /// What it changes, without the name of the VF.
-    pub fn change(&self) -> String {
-        match self {
-            Self::SetAutoprobe { on: true } => "sriov_drivers_autoprobe on".to_owned(),
-            Self::SetAutoprobe { on: false } => "sriov_drivers_autoprobe off".to_owned(),
-            Self::SetNumVfs { from, to } => format!("numvfs {from} -> {to}"),
-            Self::SetPfUp { .. } => "PF up".to_owned(),
-            Self::SetPfDown { .. } => "PF down".to_owned(),
-            Self::SetPfMtu { mtu, .. } => format!("PF mtu {mtu}"),
-            Self::SetVf { setting, .. } => setting.to_string(),
-            Self::Bind { to, .. } => match to {
-                BindTarget::Default => "driver default".to_owned(),
-                BindTarget::Driver(driver) => format!("driver {driver}"),
-            },
-            Self::SetVfMtu { mtu, .. } => format!("mtu {mtu}"),
-        }
-    }
-}
-
-impl fmt::Display for Step {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(vf) = self.vf() {
-            write!(f, "VF {vf} ")?;
-        }
-        f.write_str(&self.change())
-    }
-}

@@ -1,6 +1,6 @@
 //! What is true of every step of one kind: one table, read by all who plan, do, watch and tell steps.
 
-use super::{BindTarget, Step};
+use super::{BindTarget, PfStep, Step, VfStep};
 
 /// What a step works on, as the progress of a pass counts it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -139,19 +139,23 @@ impl Step {
     /// What is true of its kind.
     pub fn facts(&self) -> StepFacts {
         match self {
-            Self::SetAutoprobe { .. } => StepFacts::AUTOPROBE,
-            Self::SetNumVfs { to: 0, .. } => StepFacts::REMOVE_VFS,
-            Self::SetNumVfs { .. } => StepFacts::MAKE_VFS,
-            Self::SetPfUp { .. } => StepFacts::PF_UP,
-            Self::SetPfDown { .. } => StepFacts::PF_DOWN,
-            Self::SetPfMtu { .. } => StepFacts::PF_MTU,
-            Self::SetVf { .. } => StepFacts::VF,
-            Self::SetVfMtu { .. } => StepFacts::VF_MTU,
-            Self::Bind {
-                to: BindTarget::Default,
-                ..
-            } => StepFacts::BIND_DEFAULT,
-            Self::Bind { .. } => StepFacts::BIND,
+            Self::Pf(step) => match step {
+                PfStep::SetAutoprobe { .. } => StepFacts::AUTOPROBE,
+                PfStep::SetNumVfs { to: 0, .. } => StepFacts::REMOVE_VFS,
+                PfStep::SetNumVfs { .. } => StepFacts::MAKE_VFS,
+                PfStep::SetUp { .. } => StepFacts::PF_UP,
+                PfStep::SetDown { .. } => StepFacts::PF_DOWN,
+                PfStep::SetMtu { .. } => StepFacts::PF_MTU,
+            },
+            Self::Vf(_, step) => match step {
+                VfStep::SetAttribute { .. } => StepFacts::VF,
+                VfStep::SetMtu { .. } => StepFacts::VF_MTU,
+                VfStep::Bind {
+                    to: BindTarget::Default,
+                    ..
+                } => StepFacts::BIND_DEFAULT,
+                VfStep::Bind { .. } => StepFacts::BIND,
+            },
         }
     }
 }

@@ -234,29 +234,29 @@ fn actions_survive_being_written_down() {
     let address = "0000:3b:10.0".parse().unwrap();
     let mtu = Mtu::ETHERNET;
     let driver = BindTarget::Driver("vfio-pci".parse().unwrap());
-    let set = |setting| Step::SetVf {
-        interface,
-        vf,
-        setting,
-    };
+    let set = |setting| Step::Vf(vf, VfStep::SetAttribute { interface, setting });
     let mut steps = vec![
-        Step::SetAutoprobe { on: false },
-        Step::SetNumVfs { from: 0, to: 8 },
-        Step::SetPfUp { interface },
-        Step::SetPfMtu { interface, mtu },
-        Step::Bind {
+        Step::Pf(PfStep::SetAutoprobe { on: false }),
+        Step::Pf(PfStep::SetNumVfs { from: 0, to: 8 }),
+        Step::Pf(PfStep::SetUp { interface }),
+        Step::Pf(PfStep::SetMtu { interface, mtu }),
+        Step::Vf(
             vf,
-            address,
-            from: None,
-            to: BindTarget::Default,
-        },
-        Step::Bind {
+            VfStep::Bind {
+                address,
+                from: None,
+                to: BindTarget::Default,
+            },
+        ),
+        Step::Vf(
             vf,
-            address,
-            from: None,
-            to: driver,
-        },
-        Step::SetVfMtu { vf, interface, mtu },
+            VfStep::Bind {
+                address,
+                from: None,
+                to: driver,
+            },
+        ),
+        Step::Vf(vf, VfStep::SetMtu { interface, mtu }),
     ];
     let settings = VfAttribute::ALL.map(|attribute| attribute.facts().initial.likely());
     steps.extend(settings.map(set));
@@ -293,18 +293,20 @@ fn only_what_takes_vfs_away_is_disruptive() {
     let address = "0000:3b:10.0".parse().unwrap();
     let to = BindTarget::Default;
     let vf = VfIndex(0);
-    assert!(Step::SetNumVfs { from: 8, to: 0 }.is_disruptive());
+    assert!(Step::Pf(PfStep::SetNumVfs { from: 8, to: 0 }).is_disruptive());
     assert!(
-        Step::Bind {
+        Step::Vf(
             vf,
-            address,
-            from: None,
-            to
-        }
+            VfStep::Bind {
+                address,
+                from: None,
+                to
+            }
+        )
         .is_disruptive()
     );
-    assert!(!Step::SetNumVfs { from: 0, to: 8 }.is_disruptive());
-    assert!(!Step::SetPfUp { interface: 1 }.is_disruptive());
+    assert!(!Step::Pf(PfStep::SetNumVfs { from: 0, to: 8 }).is_disruptive());
+    assert!(!Step::Pf(PfStep::SetUp { interface: 1 }).is_disruptive());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use super::stage::Next;
 use super::{Input, Plan, in_use};
-use crate::model::{BindTarget, Mtu, Step};
+use crate::model::{BindTarget, Mtu, PfStep, Step, VfStep};
 use crate::policy::DeviceType;
 use crate::policy::resolve::DesiredPf;
 use crate::report::{Problem, ProblemKind};
@@ -42,7 +42,7 @@ pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
 /// On some drivers (igb) a new MTU takes the link down for a moment, and rates are refused without one.
 pub(super) fn await_link(input: &Input, plan: &mut Plan) -> Next {
     let restarts = |step: &Step| {
-        matches!(step, Step::SetPfMtu { .. }) && !input.blocked.stands(step, input.pf)
+        matches!(step, Step::Pf(PfStep::SetMtu { .. })) && !input.blocked.stands(step, input.pf)
     };
     match plan.steps.iter().any(restarts) {
         true => Next::Wait,
@@ -52,7 +52,7 @@ pub(super) fn await_link(input: &Input, plan: &mut Plan) -> Next {
 
 pub(super) fn set_mtu(plan: &mut Plan, interface: u32, from: Mtu, mtu: Mtu) {
     if from != mtu {
-        plan.steps.push(Step::SetPfMtu { interface, mtu });
+        plan.steps.push(Step::Pf(PfStep::SetMtu { interface, mtu }));
     }
 }
 
@@ -76,10 +76,10 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
         too_many(plan, reason, offered);
         return Next::Continue;
     }
-    let step = Step::SetNumVfs {
+    let step = Step::Pf(PfStep::SetNumVfs {
         from: pf.num_vfs,
         to: if pf.num_vfs == 0 { wanted } else { 0 },
-    };
+    });
     if input.blocked.stands(&step, pf) {
         plan.steps.push(step);
         return Next::Continue;
@@ -104,7 +104,8 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
     let probed_at_once =
         !is_configured_before_probe(desired) && wanted_autoprobe(input, desired) != Some(false);
     if pf.autoprobe && !probed_at_once {
-        plan.steps.push(Step::SetAutoprobe { on: false });
+        plan.steps
+            .push(Step::Pf(PfStep::SetAutoprobe { on: false }));
     }
     plan.steps.push(step);
     Next::Wait
@@ -176,9 +177,9 @@ fn bring_up(input: &Input, plan: &mut Plan) -> bool {
         );
         return false;
     }
-    plan.steps.push(Step::SetPfUp {
+    plan.steps.push(Step::Pf(PfStep::SetUp {
         interface: interface.index,
-    });
+    }));
     true
 }
 
@@ -196,7 +197,7 @@ pub(super) fn wanted_autoprobe(input: &Input, desired: &DesiredPf) -> Option<boo
 
 pub(super) fn set_autoprobe(plan: &mut Plan, is: bool, on: bool) {
     if is != on {
-        plan.steps.push(Step::SetAutoprobe { on });
+        plan.steps.push(Step::Pf(PfStep::SetAutoprobe { on }));
     }
 }
 
@@ -206,21 +207,24 @@ pub(super) fn let_default_driver_probe(input: &Input, plan: &mut Plan) {
     let to_default = |step: &Step| {
         matches!(
             step,
-            Step::Bind {
-                to: BindTarget::Default,
-                ..
-            }
+            Step::Vf(
+                _,
+                VfStep::Bind {
+                    to: BindTarget::Default,
+                    ..
+                }
+            )
         )
     };
     if !plan.steps.iter().any(to_default) {
         return;
     }
     plan.steps
-        .retain(|step| !matches!(step, Step::SetAutoprobe { .. }));
+        .retain(|step| !matches!(step, Step::Pf(PfStep::SetAutoprobe { .. })));
     if input.pf.autoprobe {
         return;
     }
-    let on = Step::SetAutoprobe { on: true };
+    let on = Step::Pf(PfStep::SetAutoprobe { on: true });
     match input.blocked.problem(&on, input.pf) {
         // Unbinding would be all that comes of it.
         Some(problem) => {

@@ -1,7 +1,7 @@
 //! VFs that are bound to the kernel's driver and have no network interface: nobody can use them.
 
 use super::{Input, Plan};
-use crate::model::{BindTarget, Step, VfIndex, VfRange, VfSnapshot};
+use crate::model::{BindTarget, Step, VfIndex, VfRange, VfSnapshot, VfStep};
 use crate::policy::resolve::DesiredPf;
 use crate::policy::{DeviceType, Disruption};
 use crate::report::{Problem, ProblemKind};
@@ -39,7 +39,7 @@ impl Netdevs {
     }
 
     pub(super) fn tried(&mut self, step: &Step) {
-        if let Step::Bind { vf, .. } = step
+        if let Step::Vf(vf, VfStep::Bind { .. }) = step
             && self.awaited.contains(vf)
         {
             self.bound_again.insert(*vf);
@@ -99,12 +99,14 @@ pub(super) fn plan_missing(input: &Input, desired: &DesiredPf, plan: &mut Plan) 
         match may_bind && !is_held() {
             // Its driver is another's anyway.
             _ if plan.binds(index) => {}
-            true => plan.steps.push(Step::Bind {
-                vf: index,
-                address: vf.address,
-                from: vf.driver.clone(),
-                to: BindTarget::Default,
-            }),
+            true => plan.steps.push(Step::Vf(
+                index,
+                VfStep::Bind {
+                    address: vf.address,
+                    from: vf.driver.clone(),
+                    to: BindTarget::Default,
+                },
+            )),
             false => plan.problems.push(failed(input, index, vf, bound_again)),
         }
     }

@@ -5,8 +5,8 @@ mod claims;
 
 use super::Plan;
 use crate::model::{
-    BindTarget, DriverFacts, DriverName, MacAddress, Mtu, Node, PfSnapshot, Step, VfAttribute,
-    VfIndex, VfSetting, VfSettings, VfSnapshot, VlanProto,
+    BindTarget, DriverFacts, DriverName, MacAddress, Mtu, Node, PfSnapshot, PfStep, Step,
+    VfAttribute, VfIndex, VfSetting, VfSettings, VfSnapshot, VfStep, VlanProto,
 };
 use crate::policy::resolve::{Hold, Resolution};
 use crate::policy::{DeviceType, OnRemoval};
@@ -318,27 +318,29 @@ impl OwnedPf {
     fn record(&mut self, step: &Step, pf: &PfSnapshot) {
         let seen = |vf: &VfIndex| pf.vfs.get(vf);
         match step {
-            Step::SetPfUp { interface } => self.brought_up = Some(*interface),
-            Step::SetNumVfs { to: 0, .. }
-            | Step::SetPfDown { .. }
-            | Step::Bind {
-                to: BindTarget::Default,
-                ..
-            } => {}
-            Step::SetNumVfs { to, .. } => {
+            Step::Pf(PfStep::SetUp { interface }) => self.brought_up = Some(*interface),
+            Step::Pf(PfStep::SetNumVfs { to: 0, .. } | PfStep::SetDown { .. })
+            | Step::Vf(
+                _,
+                VfStep::Bind {
+                    to: BindTarget::Default,
+                    ..
+                },
+            ) => {}
+            Step::Pf(PfStep::SetNumVfs { to, .. }) => {
                 self.created_vfs = true;
                 self.unprobed = (0..*to).map(VfIndex).collect();
                 self.fresh = Some(VfSettings::default());
             }
-            Step::SetAutoprobe { .. } => {
+            Step::Pf(PfStep::SetAutoprobe { .. }) => {
                 self.autoprobe_before.get_or_insert(pf.autoprobe);
             }
-            Step::SetPfMtu { .. } => {
+            Step::Pf(PfStep::SetMtu { .. }) => {
                 if let Some(interface) = &pf.interface {
                     self.mtu_before.get_or_insert(interface.mtu);
                 }
             }
-            Step::SetVf { vf, setting, .. } => {
+            Step::Vf(vf, VfStep::SetAttribute { setting, .. }) => {
                 let attribute = setting.attribute();
                 let is = seen(vf).and_then(|vf: &VfSnapshot| vf.settings.get(attribute));
                 let before = self.before(attribute, is);
@@ -350,14 +352,16 @@ impl OwnedPf {
                     mine.mac = Some(mac);
                 }
             }
-            Step::Bind {
+            Step::Vf(
                 vf,
-                to: BindTarget::Driver(_),
-                ..
-            } => {
+                VfStep::Bind {
+                    to: BindTarget::Driver(_),
+                    ..
+                },
+            ) => {
                 self.vfs.entry(*vf).or_default().driver = true;
             }
-            Step::SetVfMtu { vf, .. } => self.vfs.entry(*vf).or_default().mtu = true,
+            Step::Vf(vf, VfStep::SetMtu { .. }) => self.vfs.entry(*vf).or_default().mtu = true,
         }
     }
 }

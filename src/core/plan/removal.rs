@@ -4,7 +4,8 @@ use super::address::{self, Targets, Verdict};
 use super::owned::{OwnedPf, OwnedVf};
 use super::{Input, Plan, count, in_use};
 use crate::model::{
-    BindTarget, MacAddress, Mtu, PfSnapshot, Step, VfAttribute, VfIndex, VfSetting, VfSnapshot,
+    BindTarget, MacAddress, Mtu, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSetting,
+    VfSnapshot, VfStep,
 };
 use crate::policy::{Disruption, OnRemoval};
 use crate::report::ProblemKind;
@@ -21,10 +22,10 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
         }
         let change = "resetting the PF, which no policy names any more,";
         if in_use::may_destroy(input, Disruption::WhenUnused, change, plan) {
-            plan.steps.push(Step::SetNumVfs {
+            plan.steps.push(Step::Pf(PfStep::SetNumVfs {
                 from: pf.num_vfs,
                 to: 0,
-            });
+            }));
         }
         return;
     }
@@ -59,7 +60,7 @@ fn set_down(pf: &PfSnapshot, owned: &OwnedPf, plan: &mut Plan) {
     };
     match &pf.users {
         None => plan.needs_holders = true,
-        Some(users) if users.is_empty() => plan.steps.push(Step::SetPfDown { interface }),
+        Some(users) if users.is_empty() => plan.steps.push(Step::Pf(PfStep::SetDown { interface })),
         Some(_) => {}
     }
 }
@@ -116,13 +117,11 @@ fn undo_vf(
         return;
     }
     match interface {
-        Some(interface) => plan
-            .steps
-            .extend(settings.into_iter().map(|setting| Step::SetVf {
-                interface,
-                vf: index,
-                setting,
-            })),
+        Some(interface) => plan.steps.extend(
+            settings
+                .into_iter()
+                .map(|setting| Step::Vf(index, VfStep::SetAttribute { interface, setting })),
+        ),
         None if settings.is_empty() => {}
         None => plan.problem(
             ProblemKind::Awaits,
@@ -131,12 +130,14 @@ fn undo_vf(
     }
     if rebind {
         let to = BindTarget::Default;
-        plan.steps.push(Step::Bind {
-            vf: index,
-            address: vf.address,
-            from: vf.driver.clone(),
-            to,
-        });
+        plan.steps.push(Step::Vf(
+            index,
+            VfStep::Bind {
+                address: vf.address,
+                from: vf.driver.clone(),
+                to,
+            },
+        ));
     }
 }
 
@@ -146,10 +147,12 @@ fn undo_mtu(index: VfIndex, owned: &OwnedVf, vf: &VfSnapshot, plan: &mut Plan) {
         .as_ref()
         .filter(|own| owned.mtu && own.mtu != Mtu::ETHERNET);
     if let Some(own) = interface {
-        plan.steps.push(Step::SetVfMtu {
-            vf: index,
-            interface: own.index,
-            mtu: Mtu::ETHERNET,
-        });
+        plan.steps.push(Step::Vf(
+            index,
+            VfStep::SetMtu {
+                interface: own.index,
+                mtu: Mtu::ETHERNET,
+            },
+        ));
     }
 }

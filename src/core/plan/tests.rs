@@ -12,10 +12,10 @@ mod vf;
 
 use super::*;
 use crate::host::{Host, Look};
-use crate::model::Persistence;
+
 use crate::model::{
-    BindTarget, Holder, MacAddress, Mtu, Node, PciAddress, TxRate, VfAttribute, VfIndex, VfSetting,
-    VfSettings, Vlan, VlanProto,
+    BindTarget, Holder, MacAddress, Mtu, Node, PciAddress, Persistence, PfStep, TxRate,
+    VfAttribute, VfIndex, VfSetting, VfSettings, Vlan, VlanProto,
 };
 use crate::policy::resolve::resolve;
 use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, Policy, PolicySet};

@@ -5,7 +5,7 @@ use super::owned::OwnedVf;
 use super::{Capability, Input, Plan, count, in_use};
 use crate::model::{
     BindTarget, DriverName, Holder, MacAddress, Mtu, Step, TxRate, VfAttribute, VfIndex, VfSetting,
-    VfSnapshot, VlanProto,
+    VfSnapshot, VfStep, VlanProto,
 };
 use crate::policy::DeviceType;
 use crate::policy::resolve::{DesiredPf, DesiredVf};
@@ -142,11 +142,7 @@ impl Vf<'_> {
     fn set(&self, setting: VfSetting) -> Option<Step> {
         let interface = self.input.pf.interface.as_ref()?.index;
         let vf = self.index;
-        Some(Step::SetVf {
-            interface,
-            vf,
-            setting,
-        })
+        Some(Step::Vf(vf, VfStep::SetAttribute { interface, setting }))
     }
 
     /// What differs and can be set through the PF, in order.
@@ -273,12 +269,14 @@ impl Vf<'_> {
             DeviceType::Any if self.needs_first_driver() => BindTarget::Default,
             DeviceType::Netdevice | DeviceType::Any => return None,
         };
-        Some(Step::Bind {
-            vf: self.index,
-            address: self.snapshot.address,
-            from: bound.cloned(),
-            to,
-        })
+        Some(Step::Vf(
+            self.index,
+            VfStep::Bind {
+                address: self.snapshot.address,
+                from: bound.cloned(),
+                to,
+            },
+        ))
     }
 
     /// Somebody else has chosen its driver, or is just about to, and no policy says another.
@@ -366,10 +364,12 @@ impl Vf<'_> {
             .mtu
             .or_else(undo)
             .filter(|&mtu| mtu != interface.mtu)?;
-        Some(Step::SetVfMtu {
-            vf: self.index,
-            interface: interface.index,
-            mtu,
-        })
+        Some(Step::Vf(
+            self.index,
+            VfStep::SetMtu {
+                interface: interface.index,
+                mtu,
+            },
+        ))
     }
 }

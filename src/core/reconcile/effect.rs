@@ -7,7 +7,7 @@
 
 use super::Round;
 use crate::host::HostError;
-use crate::model::{Holder, PfSnapshot, Step, VfAttribute, VfIndex};
+use crate::model::{Holder, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfStep};
 use crate::plan::{Plan, Taken};
 use crate::policy::resolve::Resolution;
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,11 +18,11 @@ const TRIES_OF_A_VF: usize = 3;
 /// A driver reads its VF's address when it is bound. After a refused address a bound driver has
 /// nothing to read again, and where none is bound twice the next plan says whether to wait.
 pub(super) fn comes_too_early(step: &Step, round: &Round, failed: &[(Step, HostError)]) -> bool {
-    let Step::Bind { vf, .. } = step else {
+    let Step::Vf(vf, VfStep::Bind { .. }) = step else {
         return false;
     };
     let is_its_mac = |(failed, _): &(Step, HostError)| match failed {
-        Step::SetVf { setting, .. } => {
+        Step::Vf(_, VfStep::SetAttribute { setting, .. }) => {
             setting.attribute() == VfAttribute::Mac && failed.vf() == Some(*vf)
         }
         _ => false,
@@ -88,12 +88,12 @@ pub(super) fn other_count(
         .map(|(step, error)| (step, error))
         .filter_map(in_vain);
     let asked = done.iter().chain(in_vain).find_map(|step| match step {
-        Step::SetNumVfs { to, .. } if *to != 0 => Some(*to),
+        Step::Pf(PfStep::SetNumVfs { to, .. }) if *to != 0 => Some(*to),
         _ => None,
     })?;
     let made = pf.num_vfs;
     (made != 0 && made != asked && !pf.count_is_changing).then(|| {
-        let again = Step::SetNumVfs { from: made, to: 0 };
+        let again = Step::Pf(PfStep::SetNumVfs { from: made, to: 0 });
         let what = format!("making {asked} VFs");
         let found = format!("there are {made}");
         (again, HostError::NoEffect { what, found })

@@ -13,8 +13,8 @@ mod waiting;
 use super::*;
 use crate::host::Look;
 use crate::model::{
-    DriverName, Holder, LinkState, MacAddress, Mtu, TxRate, VfAttribute, VfIndex, VfSetting,
-    VfSnapshot, Vlan,
+    DriverName, Holder, LinkState, MacAddress, Mtu, PfStep, TxRate, VfAttribute, VfIndex,
+    VfSetting, VfSnapshot, Vlan,
 };
 use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, Policy, VfOverride};
 use crate::report::ProblemKind;

@@ -1,6 +1,6 @@
 //! How far a pass has come, in VFs: made, configured and bound, of how many.
 
-use crate::model::{Part, PciAddress, Step, VfIndex};
+use crate::model::{Part, PciAddress, PfStep, Step, VfIndex};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -57,7 +57,7 @@ impl Tally {
     /// What a round is about to do, on top of what the rounds before it did.
     pub fn planned(&mut self, steps: &[Step]) {
         for step in steps {
-            if let Step::SetNumVfs { to, .. } = step {
+            if let Step::Pf(PfStep::SetNumVfs { to, .. }) = step {
                 self.asked_for = usize::from(*to);
                 self.appeared.clear();
                 self.all_made = false;

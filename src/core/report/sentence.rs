@@ -3,7 +3,7 @@
 //! The wording may change at any time: programs read the journal's fields or the API.
 
 use super::{AbsentPf, Performed, PfReport, PfState, ProblemKind, TakenVf, Trouble};
-use crate::model::{Step, VfAttribute, VfIndex, VfRange, VfSetting};
+use crate::model::{PfStep, Step, VfAttribute, VfIndex, VfRange, VfSetting, VfStep};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::time::Duration;
@@ -133,7 +133,7 @@ fn changes(performed: &[Performed]) -> String {
 
     let mut values: BTreeMap<VfAttribute, BTreeSet<String>> = BTreeMap::new();
     for step in steps() {
-        if let Step::SetVf { setting, .. } = step {
+        if let Step::Vf(_, VfStep::SetAttribute { setting, .. }) = step {
             let values = values.entry(setting.attribute()).or_default();
             values.insert(setting.to_string());
         }
@@ -180,8 +180,8 @@ fn pf_change(step: &Step) -> Option<String> {
         return None;
     }
     Some(match step {
-        Step::SetNumVfs { from: 0, to } => format!("{} created", counted(*to, "VF")),
-        Step::SetNumVfs { from, to: 0 } => format!("{} removed", counted(*from, "VF")),
+        Step::Pf(PfStep::SetNumVfs { from: 0, to }) => format!("{} created", counted(*to, "VF")),
+        Step::Pf(PfStep::SetNumVfs { from, to: 0 }) => format!("{} removed", counted(*from, "VF")),
         other => other.change(),
     })
 }
@@ -189,7 +189,9 @@ fn pf_change(step: &Step) -> Option<String> {
 fn vf_change(step: &Step, has_own: impl Fn(VfAttribute) -> bool) -> Option<(VfIndex, String)> {
     let own = |setting: &VfSetting| has_own(setting.attribute());
     let change = match step {
-        Step::SetVf { setting, .. } if own(setting) => format!("own {}", setting.attribute()),
+        Step::Vf(_, VfStep::SetAttribute { setting, .. }) if own(setting) => {
+            format!("own {}", setting.attribute())
+        }
         other => other.change(),
     };
     Some((step.vf()?, change))

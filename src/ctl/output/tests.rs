@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::load::FileState;
-use sriovd_core::model::{Step, VfIndex};
+use sriovd_core::model::{PfStep, Step, VfIndex};
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::policy::resolve::Shadowed;
 use sriovd_core::report::{FileReport, NetworkReport, ProblemKind};
@@ -170,7 +170,7 @@ fn step(text: &str, disruptive: bool) -> ForecastStep {
     ForecastStep {
         text: text.to_owned(),
         disruptive,
-        step: Step::SetNumVfs { from: 7, to: 0 },
+        step: Step::Pf(PfStep::SetNumVfs { from: 7, to: 0 }),
     }
 }
 

@@ -3,23 +3,25 @@
 #![allow(clippy::disallowed_methods, reason = "any time will do to count from")]
 use super::*;
 use sriovd_core::model::VfIndex;
-use sriovd_core::model::{Mtu, VfSetting};
+use sriovd_core::model::{Mtu, PfStep, VfSetting, VfStep};
 
 const ECHO: Duration = Duration::from_millis(20);
 
 fn vlan(vf: u16) -> Step {
-    Step::SetVf {
-        interface: 2,
-        vf: VfIndex(vf),
-        setting: VfSetting::Trust(true),
-    }
+    Step::Vf(
+        VfIndex(vf),
+        VfStep::SetAttribute {
+            interface: 2,
+            setting: VfSetting::Trust(true),
+        },
+    )
 }
 
 fn mtu() -> Step {
-    Step::SetPfMtu {
+    Step::Pf(PfStep::SetMtu {
         interface: 2,
         mtu: Mtu::try_from(9000).unwrap(),
-    }
+    })
 }
 
 struct Pf {

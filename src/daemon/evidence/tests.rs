@@ -30,11 +30,13 @@ fn seen(problems: Vec<Problem>) -> Seen {
 }
 
 fn trust(seen: &Seen, vf: u16) -> Step {
-    Step::SetVf {
-        interface: seen.pf.interface.as_ref().unwrap().index,
-        vf: VfIndex(vf),
-        setting: VfSetting::Trust(true),
-    }
+    Step::Vf(
+        VfIndex(vf),
+        VfStep::SetAttribute {
+            interface: seen.pf.interface.as_ref().unwrap().index,
+            setting: VfSetting::Trust(true),
+        },
+    )
 }
 
 fn problem(kind: ProblemKind, step: Option<Step>) -> Problem {
@@ -51,7 +53,10 @@ fn problem(kind: ProblemKind, step: Option<Step>) -> Problem {
 fn what_could_be_done_and_was_not_planned_was_done() {
     let seen = seen(Vec::new());
     assert!(had_done(&seen, &trust(&seen, 1)));
-    assert!(had_done(&seen, &Step::SetNumVfs { from: 0, to: 2 }));
+    assert!(had_done(
+        &seen,
+        &Step::Pf(PfStep::SetNumVfs { from: 0, to: 2 })
+    ));
 }
 
 #[test]
@@ -61,7 +66,10 @@ fn what_was_not_there_was_not_done() {
     let step = trust(&seen, 1);
     seen.pf.interface = None;
     assert!(!had_done(&seen, &step));
-    assert!(!had_done(&seen, &Step::SetNumVfs { from: 0, to: 2 }));
+    assert!(!had_done(
+        &seen,
+        &Step::Pf(PfStep::SetNumVfs { from: 0, to: 2 })
+    ));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Fields as programs read them, and a catalog that explains every kind of entry.
 
 use super::*;
-use sriovd_core::model::{Step, VfIndex};
+use sriovd_core::model::{PfStep, Step, VfIndex};
 use sriovd_core::report::PfState;
 use sriovd_core::report::Problem;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ fn pf() -> PfReport {
 
 #[test]
 fn a_pass_has_its_fields_and_an_empty_one_is_silent() {
-    let step = Step::SetNumVfs { from: 0, to: 8 };
+    let step = Step::Pf(PfStep::SetNumVfs { from: 0, to: 8 });
     let duration = Duration::from_millis(1600);
     let performed = [Performed { step, duration }];
     let written = entries(|| {
@@ -105,7 +105,7 @@ fn what_another_thread_writes_has_the_same_fields() {
         let problem = Problem {
             kind: ProblemKind::Failed,
             vf: Some(VfIndex(3)),
-            step: Some(Step::SetNumVfs { from: 4, to: 0 }),
+            step: Some(Step::Pf(PfStep::SetNumVfs { from: 4, to: 0 })),
             reason: "\"because\"\nof that".to_owned(),
             hint: None,
         };
@@ -135,7 +135,7 @@ fn a_problem_has_the_weight_and_the_id_of_its_kind() {
         let problem = Problem {
             kind,
             vf: Some(VfIndex(3)),
-            step: Some(Step::SetNumVfs { from: 4, to: 0 }),
+            step: Some(Step::Pf(PfStep::SetNumVfs { from: 4, to: 0 })),
             reason: "because".to_owned(),
             hint: None,
         };

@@ -6,7 +6,7 @@ use crate::daemon::tests::{coordinator, start, until};
 use crate::daemon::turn::{Event, turn};
 use crate::daemon::value::Daemon as Value;
 use crate::events::Cause;
-use sriovd_core::model::{Errno, PciAddress, Step};
+use sriovd_core::model::{Errno, PciAddress, PfStep, Step};
 use sriovd_core::report::ProblemKind;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::sync::Arc;
@@ -22,7 +22,8 @@ async fn a_lack_of_descriptors_is_told_once_while_looks_and_steps_fail_of_it_in_
     let pf: PciAddress = "0000:3b:00.0".parse().unwrap();
     let host = Arc::new(SimHost::default());
     host.plug(SimPf::new(pf, DriverModel::IGB));
-    let makes_vfs = |it: &sriovd_core::model::Action| matches!(it.step, Step::SetNumVfs { .. });
+    let makes_vfs =
+        |it: &sriovd_core::model::Action| matches!(it.step, Step::Pf(PfStep::SetNumVfs { .. }));
     host.fail_next(makes_vfs, Errno::MFILE, u32::MAX);
     let (mut daemon, mut finished) = coordinator(root.path(), &host);
     start(&mut daemon, POLICY);

@@ -6,7 +6,7 @@ use crate::daemon::message::Message;
 use crate::daemon::tests::{coordinator, load, start, until};
 use crate::daemon::turn::{Event, turn};
 use crate::daemon::value::Daemon as Value;
-use sriovd_core::model::Step;
+use sriovd_core::model::{PfStep, Step};
 use sriovd_host::file::under;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::fs;
@@ -43,7 +43,7 @@ impl Stuck {
         }
         let hanging: PciAddress = HANGING.parse().unwrap();
         host.hang(move |action| {
-            action.pf == hanging && matches!(action.step, Step::SetNumVfs { .. })
+            action.pf == hanging && matches!(action.step, Step::Pf(PfStep::SetNumVfs { .. }))
         });
         let (coordinator, finished) = coordinator(root.path(), &host);
         Self {

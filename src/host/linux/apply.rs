@@ -7,7 +7,9 @@ use super::observe::{holders_of, observe};
 use super::{Links, Tree, device, if_present, user_space, vf_indexes, virtfn};
 use crate::netlink::{self, Netlink, NetlinkError};
 use sriovd_core::host::{HostError, Look};
-use sriovd_core::model::{Action, Errno, Holder, PciAddress, Step, VfIndex, VfSetting};
+use sriovd_core::model::{
+    Action, Errno, Holder, PciAddress, PfStep, Step, VfIndex, VfSetting, VfStep,
+};
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::Path;
@@ -15,43 +17,36 @@ use std::path::Path;
 pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
     let pf = action.pf;
     match &action.step {
-        Step::SetAutoprobe { on } => {
+        Step::Pf(PfStep::SetAutoprobe { on }) => {
             let value = if *on { "1" } else { "0" };
             tree.write(device(pf).join("sriov_drivers_autoprobe"), value)
         }
-        Step::SetNumVfs { to, .. } => with_links(|links| set_num_vfs(tree, links, action, *to)),
-        Step::SetPfUp { interface } => {
+        Step::Pf(PfStep::SetNumVfs { to, .. }) => {
+            with_links(|links| set_num_vfs(tree, links, action, *to))
+        }
+        Step::Pf(PfStep::SetUp { interface }) => {
             let what = "setting the PF up".to_owned();
             ask(tree, &device(pf), *interface, what, |netlink| {
                 netlink.set_up(*interface)
             })
         }
-        Step::SetPfDown { interface } => {
+        Step::Pf(PfStep::SetDown { interface }) => {
             let what = "setting the PF down".to_owned();
             ask(tree, &device(pf), *interface, what, |netlink| {
                 netlink.set_down(*interface)
             })
         }
-        Step::SetPfMtu { interface, mtu } => {
+        Step::Pf(PfStep::SetMtu { interface, mtu }) => {
             let what = format!("setting MTU {mtu} of the PF");
             ask(tree, &device(pf), *interface, what, |netlink| {
                 netlink.set_mtu(*interface, *mtu)
             })
         }
-        Step::SetVf {
-            interface,
-            vf,
-            setting,
-        } => {
+        Step::Vf(vf, VfStep::SetAttribute { interface, setting }) => {
             let _lock = lock_by_index(tree, action, *vf)?;
             set_vf(tree, pf, *interface, *vf, *setting)
         }
-        Step::Bind {
-            vf,
-            address,
-            from,
-            to,
-        } => {
+        Step::Vf(vf, VfStep::Bind { address, from, to }) => {
             let _lock = lock_free(tree, action, *vf, *address)?;
             // Without a driver nobody uses it.
             if tree.exists(device(*address).join("driver"))? {
@@ -59,7 +54,7 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             }
             bind(tree, *vf, *address, from.as_ref(), to, action.seen.as_ref())
         }
-        Step::SetVfMtu { vf, interface, mtu } => {
+        Step::Vf(vf, VfStep::SetMtu { interface, mtu }) => {
             let _lock = lock_by_index(tree, action, *vf)?;
             let what = format!("setting MTU {mtu}");
             ask(

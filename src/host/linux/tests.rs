@@ -8,7 +8,7 @@ use crate::sysfs::faults::Faults;
 use sriovd_core::host::{Host, HostError, Look};
 use sriovd_core::model::allocation::ALLOCATIONS;
 use sriovd_core::model::{
-    Action, Errno, Holder, MacAddress, Node, PciAddress, PfSnapshot, Step, TakenAddresses,
+    Action, Errno, Holder, MacAddress, Node, PciAddress, PfSnapshot, PfStep, Step, TakenAddresses,
 };
 use sriovd_core::plan::{Blocked, Memory, OwnedPf};
 use sriovd_core::policy::{NumVfs, Policy, PolicySet};
@@ -105,7 +105,7 @@ impl Host for Made {
     fn apply(&self, action: &Action) -> Result<(), HostError> {
         let tree = &self.tree.tree;
         match &action.step {
-            Step::SetNumVfs { to, .. } => {
+            Step::Pf(PfStep::SetNumVfs { to, .. }) => {
                 self.links(|links| apply::set_num_vfs(tree, links, action, *to))
             }
             step => panic!("{step}"),
@@ -261,7 +261,7 @@ fn the_last_guard_before_vfs_are_destroyed_fails_closed() {
     let destroy = |host: &Made| {
         let action = Action {
             pf: pf(),
-            step: Step::SetNumVfs { from: 2, to: 0 },
+            step: Step::Pf(PfStep::SetNumVfs { from: 2, to: 0 }),
             though_in_use: false,
             seen: None,
         };

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, anyhow};
 use rustix::event::{PollFd, PollFlags, poll};
 use sriovd_core::host::Host;
 use sriovd_core::model::{
-    Action, BindTarget, PciAddress, Step, VfIndex, VfSetting, Vlan, VlanProto,
+    Action, BindTarget, PciAddress, PfStep, Step, VfIndex, VfSetting, VfStep, Vlan, VlanProto,
 };
 use sriovd_host::linux::LinuxHost;
 use std::path::{Path, PathBuf};
@@ -43,11 +43,11 @@ fn configure(pf: PciAddress) -> Result<()> {
             seen: None,
         })
     };
-    apply(Step::SetAutoprobe { on: false })?;
-    apply(Step::SetNumVfs { from: 0, to: VFS })?;
-    apply(Step::SetAutoprobe { on: true })?;
+    apply(Step::Pf(PfStep::SetAutoprobe { on: false }))?;
+    apply(Step::Pf(PfStep::SetNumVfs { from: 0, to: VFS }))?;
+    apply(Step::Pf(PfStep::SetAutoprobe { on: true }))?;
     let interface = interface_of(pf)?;
-    apply(Step::SetPfUp { interface })?;
+    apply(Step::Pf(PfStep::SetUp { interface }))?;
     for vf in (0..VFS).map(VfIndex) {
         let vlan = Vlan {
             id: 100,
@@ -60,19 +60,17 @@ fn configure(pf: PciAddress) -> Result<()> {
             VfSetting::SpoofCheck(false),
         ];
         for setting in settings {
-            apply(Step::SetVf {
-                interface,
-                vf,
-                setting,
-            })?;
+            apply(Step::Vf(vf, VfStep::SetAttribute { interface, setting }))?;
         }
         let address = address_of(pf, vf)?;
-        apply(Step::Bind {
+        apply(Step::Vf(
             vf,
-            address,
-            from: None,
-            to: BindTarget::Default,
-        })?;
+            VfStep::Bind {
+                address,
+                from: None,
+                to: BindTarget::Default,
+            },
+        ))?;
     }
     Ok(())
 }

@@ -43,21 +43,19 @@ fn tag(id: u16) -> VfSetting {
 
 fn set(setting: VfSetting) -> Step {
     let (interface, vf) = (1, VF);
-    Step::SetVf {
-        interface,
-        vf,
-        setting,
-    }
+    Step::Vf(vf, VfStep::SetAttribute { interface, setting })
 }
 
 fn bind(pf: &PfSnapshot, to: BindTarget) -> Step {
     let vf = &pf.vfs[&VF];
-    Step::Bind {
-        vf: VF,
-        address: vf.address,
-        from: vf.driver.clone(),
-        to,
-    }
+    Step::Vf(
+        VF,
+        VfStep::Bind {
+            address: vf.address,
+            from: vf.driver.clone(),
+            to,
+        },
+    )
 }
 
 fn with_vf(fill: impl FnOnce(&mut OwnedVf)) -> OwnedPf {
@@ -72,20 +70,22 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
     pf.vfs.get_mut(&VF).unwrap().settings.set(tag(5));
     let driver = BindTarget::Driver("vfio-pci".parse().unwrap());
     let steps = vec![
-        Step::SetAutoprobe { on: false },
-        Step::SetNumVfs { from: 0, to: 1 },
-        Step::SetPfMtu {
+        Step::Pf(PfStep::SetAutoprobe { on: false }),
+        Step::Pf(PfStep::SetNumVfs { from: 0, to: 1 }),
+        Step::Pf(PfStep::SetMtu {
             interface: 1,
             mtu: mtu(9000),
-        },
+        }),
         set(tag(7)),
         set(VfSetting::QueryRss(true)),
         bind(&pf, driver),
-        Step::SetVfMtu {
-            vf: VF,
-            interface: 2,
-            mtu: mtu(9000),
-        },
+        Step::Vf(
+            VF,
+            VfStep::SetMtu {
+                interface: 2,
+                mtu: mtu(9000),
+            },
+        ),
     ];
     let resolution = desired(&pf, |policy| policy.on_removal = OnRemoval::Keep);
     let owned = about_to_own(None, &resolution, &pf, &plan(steps)).unwrap();
@@ -128,11 +128,11 @@ fn what_was_there_first_stays_remembered() {
     first.autoprobe_before = Some(false);
     let steps = vec![
         set(tag(7)),
-        Step::SetAutoprobe { on: false },
-        Step::SetPfMtu {
+        Step::Pf(PfStep::SetAutoprobe { on: false }),
+        Step::Pf(PfStep::SetMtu {
             interface: 1,
             mtu: mtu(9000),
-        },
+        }),
     ];
     let owned = about_to_own(Some(&first), &resolution, &pf, &plan(steps)).unwrap();
     assert_eq!(owned, first);
@@ -158,8 +158,8 @@ fn an_address_is_ours_if_the_vf_had_another() {
 fn steps_that_undo_are_not_owned() {
     let pf = pf(1);
     let steps = vec![
-        Step::SetNumVfs { from: 1, to: 0 },
-        Step::SetPfDown { interface: 1 },
+        Step::Pf(PfStep::SetNumVfs { from: 1, to: 0 }),
+        Step::Pf(PfStep::SetDown { interface: 1 }),
         bind(&pf, BindTarget::Default),
     ];
     let resolution = desired(&pf, |_| ());
@@ -177,7 +177,7 @@ fn nothing_is_owned_where_nothing_is_done() {
     let resolution = desired(&pf, |_| ());
     assert_eq!(about_to_own(None, &resolution, &pf, &plan(vec![])), None);
     let unmatched = Resolution::Unmatched;
-    let step = Step::SetPfUp { interface: 1 };
+    let step = Step::Pf(PfStep::SetUp { interface: 1 });
     assert_eq!(about_to_own(None, &unmatched, &pf, &plan(vec![step])), None);
 }
 
@@ -185,7 +185,7 @@ fn nothing_is_owned_where_nothing_is_done() {
 fn a_reset_remembers_what_it_has_to_undo_itself() {
     let pf = pf(1);
     let owned = with_vf(|vf| vf.driver = true);
-    let steps = vec![Step::SetAutoprobe { on: false }];
+    let steps = vec![Step::Pf(PfStep::SetAutoprobe { on: false })];
     let next = about_to_own(Some(&owned), &Resolution::Unmatched, &pf, &plan(steps));
     assert_eq!(next.unwrap().autoprobe_before, Some(true));
 }

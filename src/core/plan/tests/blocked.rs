@@ -6,7 +6,7 @@ use crate::model::TxRate;
 #[test]
 fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
     let case = Case::new(0, count(3));
-    let step = |to| Step::SetNumVfs { from: 0, to };
+    let step = |to| Step::Pf(PfStep::SetNumVfs { from: 0, to });
     let mut blocked = Blocked::default();
     blocked.insert(
         step(1),
@@ -35,7 +35,7 @@ fn what_is_still_coming_is_waiting_and_what_lasts_has_failed() {
     use Persistence::{Busy, Coming, Doubtful, Transient, Unsupported, UntilChange};
     use ProblemKind::{Awaits, Failed};
     let case = Case::new(0, count(3));
-    let step = Step::SetNumVfs { from: 0, to: 3 };
+    let step = Step::Pf(PfStep::SetNumVfs { from: 0, to: 3 });
     // At first, after so many tries, and whether it is tried again then.
     let table = [
         (Coming, Awaits, true, (100, Awaits, true)),
@@ -69,13 +69,15 @@ fn vfs_that_found_no_driver_are_bound_when_there_is_another() {
     let mut case = Case::new(1, |_| {});
     case.vf(0).driver = None;
     let vf = case.vf(0).clone();
-    let bind = Step::Bind {
-        vf: VfIndex(0),
-        address: vf.address,
-        from: None,
-        to: BindTarget::Default,
-    };
-    let count = Step::SetNumVfs { from: 1, to: 0 };
+    let bind = Step::Vf(
+        VfIndex(0),
+        VfStep::Bind {
+            address: vf.address,
+            from: None,
+            to: BindTarget::Default,
+        },
+    );
+    let count = Step::Pf(PfStep::SetNumVfs { from: 1, to: 0 });
     case.block(bind.clone());
     case.block(count.clone());
     assert!(case.blocked.awaits_driver());
@@ -87,7 +89,7 @@ fn vfs_that_found_no_driver_are_bound_when_there_is_another() {
 #[test]
 fn what_is_forgotten_is_planned_again() {
     let mut case = Case::new(0, count(3));
-    let step = Step::SetNumVfs { from: 0, to: 3 };
+    let step = Step::Pf(PfStep::SetNumVfs { from: 0, to: 3 });
     case.block(step.clone());
     assert!(!case.plan().steps.contains(&step));
     case.blocked.forget(&step);
@@ -97,7 +99,7 @@ fn what_is_forgotten_is_planned_again() {
 #[test]
 fn plan_calls_it_no_failure_that_another_program_is_at_work() {
     let mut case = Case::new(0, count(3));
-    let step = Step::SetNumVfs { from: 0, to: 3 };
+    let step = Step::Pf(PfStep::SetNumVfs { from: 0, to: 3 });
     let reason = "VF 0 is locked by another program".to_owned();
     let pf = case.pf.clone();
     case.blocked
@@ -109,11 +111,13 @@ fn plan_calls_it_no_failure_that_another_program_is_at_work() {
 #[test]
 fn plan_tries_again_what_failed_while_the_link_changed() {
     let rate = TxRate { min: 0, max: 100 };
-    let step = Step::SetVf {
-        interface: 7,
-        vf: VfIndex(0),
-        setting: VfSetting::TxRate(rate),
-    };
+    let step = Step::Vf(
+        VfIndex(0),
+        VfStep::SetAttribute {
+            interface: 7,
+            setting: VfSetting::TxRate(rate),
+        },
+    );
     let case = Case::new(1, |_| {});
     let after = &case.pf;
     let failed_at = |before: &PfSnapshot| {
@@ -135,12 +139,14 @@ fn plan_tries_again_what_failed_while_the_link_changed() {
 #[test]
 fn plan_binds_a_vf_again_when_the_pf_that_was_resetting_has_its_link() {
     let case = Case::new(1, |_| {});
-    let step = Step::Bind {
-        vf: VfIndex(0),
-        address: case.pf.vfs[&VfIndex(0)].address,
-        from: case.pf.vfs[&VfIndex(0)].driver.clone(),
-        to: BindTarget::Default,
-    };
+    let step = Step::Vf(
+        VfIndex(0),
+        VfStep::Bind {
+            address: case.pf.vfs[&VfIndex(0)].address,
+            from: case.pf.vfs[&VfIndex(0)].driver.clone(),
+            to: BindTarget::Default,
+        },
+    );
     let stands_with_link = |resetting: &PfSnapshot| {
         let mut blocked = Blocked::default();
         let persistence = Persistence::UntilChange;
@@ -183,10 +189,14 @@ fn plan_binds_a_vf_without_its_address_only_if_that_would_not_come() {
         (vf.driver, vf.interface) = (None, None);
         case
     };
-    let set = |setting| Step::SetVf {
-        interface: case(Disruption::Never).pf.interface.unwrap().index,
-        vf: VfIndex(0),
-        setting,
+    let set = |setting| {
+        Step::Vf(
+            VfIndex(0),
+            VfStep::SetAttribute {
+                interface: case(Disruption::Never).pf.interface.unwrap().index,
+                setting,
+            },
+        )
     };
     let failed = |disruption, setting, persistence| {
         let mut case = case(disruption);

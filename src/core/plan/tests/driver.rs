@@ -186,7 +186,7 @@ fn plan_unbinds_nothing_where_autoprobe_cannot_be_switched_on() {
     let mut case = Case::new(1, |policy| policy.names_driver = true);
     case.pf.autoprobe = false;
     case.vf(0).driver_override = "igbvf".parse().ok();
-    case.block(Step::SetAutoprobe { on: true });
+    case.block(Step::Pf(PfStep::SetAutoprobe { on: true }));
     case.plans(&[]);
     case.reports(&[(ProblemKind::Failed, None)]);
 }

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn plan_holds_back_what_failed_as_things_are() {
     let mut case = Case::new(0, count(3));
-    case.block(Step::SetNumVfs { from: 0, to: 3 });
+    case.block(Step::Pf(PfStep::SetNumVfs { from: 0, to: 3 }));
     case.plans(&[]);
     case.reports(&[(ProblemKind::Failed, None)]);
     case.interface().carrier = false;
@@ -25,14 +25,14 @@ fn plan_undoes_its_autoprobe_where_no_vfs_come() {
         autoprobe_before: Some(true),
         ..OwnedPf::default()
     });
-    case.block(Step::SetNumVfs { from: 0, to: 3 });
+    case.block(Step::Pf(PfStep::SetNumVfs { from: 0, to: 3 }));
     case.plans(&["sriov_drivers_autoprobe on"]);
 }
 
 #[test]
 fn blocks_end_with_what_asked_for_them() {
     let mut case = Case::new(0, count(3));
-    case.block(Step::SetNumVfs { from: 0, to: 3 });
+    case.block(Step::Pf(PfStep::SetNumVfs { from: 0, to: 3 }));
     let plan = case.plan();
     let mut blocked = case.blocked.clone();
     blocked.prune(&case.pf, &plan);
@@ -45,7 +45,7 @@ fn blocks_end_with_what_asked_for_them() {
 #[test]
 fn blocks_end_with_the_circumstances_of_the_failure() {
     let mut case = Case::new(0, count(3));
-    case.block(Step::SetNumVfs { from: 0, to: 3 });
+    case.block(Step::Pf(PfStep::SetNumVfs { from: 0, to: 3 }));
     case.interface().up = false;
     let mut blocked = case.blocked.clone();
     blocked.prune(&case.pf, &case.plan());

@@ -56,11 +56,7 @@ fn plan_does_not_probe_again_for_a_mac_that_the_pf_does_not_have() {
     });
     let interface = case.interface().index;
     let (vf, setting) = (VfIndex(0), VfSetting::Mac(mac(1)));
-    case.block(Step::SetVf {
-        interface,
-        vf,
-        setting,
-    });
+    case.block(Step::Vf(vf, VfStep::SetAttribute { interface, setting }));
     case.plans(&["VF 0 trust on"]);
     case.reports(&[(ProblemKind::Failed, Some(0))]);
 }

@@ -50,10 +50,10 @@ fn plan_sets_vfs_after_the_mtu_because_the_link_restarts_with_it() {
     });
     case.plans(&["PF mtu 9000"]);
     let interface = case.interface().index;
-    case.block(Step::SetPfMtu {
+    case.block(Step::Pf(PfStep::SetMtu {
         interface,
         mtu: mtu(9000),
-    });
+    }));
     case.plans(&["VF 0 trust on", "VF 0 mtu 9000"]);
 }
 

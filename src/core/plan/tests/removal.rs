@@ -154,11 +154,13 @@ fn plan_steps_know_whom_they_bind() {
     let mut case = abandoned(own_vf(|vf| vf.driver = true));
     case.vf(0).driver = None;
     let address = case.vf(0).address;
-    let bind = Step::Bind {
-        vf: VfIndex(0),
-        address,
-        from: None,
-        to: BindTarget::Default,
-    };
+    let bind = Step::Vf(
+        VfIndex(0),
+        VfStep::Bind {
+            address,
+            from: None,
+            to: BindTarget::Default,
+        },
+    );
     assert_eq!(case.plan().steps, [bind]);
 }

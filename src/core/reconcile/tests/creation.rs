@@ -298,7 +298,7 @@ fn a_count_that_was_reached_is_changed_at_once() {
 
 #[test]
 fn vfs_that_go_with_their_nic_are_no_fault_of_its_driver() {
-    let made = [Step::SetNumVfs { from: 0, to: 4 }];
+    let made = [Step::Pf(PfStep::SetNumVfs { from: 0, to: 4 })];
     let agent = agent(DriverModel::ICE, vec![policy("a", count(4))]);
     agent.host.set_num_vfs_by_hand(pf(), 4);
     assert!(other_count(&made, &[], &seen(&agent)).is_none());

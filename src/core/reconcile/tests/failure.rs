@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn sets(vf: u16, attribute: VfAttribute) -> impl Fn(&Action) -> bool + Send + 'static {
     move |action| {
-        matches!(&action.step, Step::SetVf { vf: at, setting, .. }
+        matches!(&action.step, Step::Vf(at, VfStep::SetAttribute { setting, .. })
         if at.0 == vf && setting.attribute() == attribute)
     }
 }
@@ -149,7 +149,7 @@ fn a_driver_that_makes_fewer_vfs_is_not_asked_again_and_again() {
     assert_eq!(seen(&agent).num_vfs, 3);
     assert_eq!(vf(&agent, 2).settings.vlan, Some(vlan(100)));
     let creations = |attempts: Vec<crate::sim::Attempt>| {
-        let creates = |step: &Step| matches!(step, Step::SetNumVfs { from: 0, .. });
+        let creates = |step: &Step| matches!(step, Step::Pf(PfStep::SetNumVfs { from: 0, .. }));
         let attempts = attempts.into_iter();
         attempts
             .filter(|attempt| creates(&attempt.action.step))
@@ -305,7 +305,9 @@ struct Opponent<'a>(&'a SimHost);
 impl Progress for Opponent<'_> {
     fn step_begins(&self, step: &Step) {
         let undo = match step {
-            Step::SetVf { setting, .. } if setting.attribute() == VfAttribute::Vlan => {
+            Step::Vf(_, VfStep::SetAttribute { setting, .. })
+                if setting.attribute() == VfAttribute::Vlan =>
+            {
                 VfSetting::SpoofCheck(true)
             }
             _ => VfSetting::Vlan(vlan(7)),
@@ -385,7 +387,13 @@ fn a_pass_ends_with_nothing_to_do_or_when_it_is_told_to() {
 fn vfs_that_stay_when_all_shall_go_are_no_other_count() {
     let agent = agent(DriverModel::IGB, vec![]);
     agent.host.set_num_vfs_by_hand(pf(), 2);
-    let asked = |from, to| other_count(&[Step::SetNumVfs { from, to }], &[], &seen(&agent));
+    let asked = |from, to| {
+        other_count(
+            &[Step::Pf(PfStep::SetNumVfs { from, to })],
+            &[],
+            &seen(&agent),
+        )
+    };
     assert!(asked(0, 4).is_some());
     assert!(asked(0, 2).is_none());
     assert!(asked(4, 0).is_none(), "the rest may go with another try");

@@ -136,16 +136,24 @@ fn only_what_was_done_took_something() {
             .map(|(vf, _)| vf.0)
             .collect()
     };
-    let bind = Step::Bind {
-        vf: VfIndex(1),
-        address: at("0000:01:10.1"),
-        from: Some("igbvf".parse().unwrap()),
-        to: BindTarget::Default,
-    };
+    let bind = Step::Vf(
+        VfIndex(1),
+        VfStep::Bind {
+            address: at("0000:01:10.1"),
+            from: Some("igbvf".parse().unwrap()),
+            to: BindTarget::Default,
+        },
+    );
     assert_eq!(taken(&[]), [0u16; 0]);
     assert_eq!(taken(&[bind]), [1]);
-    assert_eq!(taken(&[Step::SetNumVfs { from: 2, to: 0 }]), [0, 1]);
-    assert_eq!(taken(&[Step::SetAutoprobe { on: true }]), [0u16; 0]);
+    assert_eq!(
+        taken(&[Step::Pf(PfStep::SetNumVfs { from: 2, to: 0 })]),
+        [0, 1]
+    );
+    assert_eq!(
+        taken(&[Step::Pf(PfStep::SetAutoprobe { on: true })]),
+        [0u16; 0]
+    );
 }
 
 #[test]

@@ -85,7 +85,7 @@ struct LoadsTheDriver<'a>(&'a SimHost);
 
 impl Progress for LoadsTheDriver<'_> {
     fn step_begins(&self, step: &Step) {
-        if matches!(step, Step::Bind { vf: VfIndex(1), .. }) {
+        if matches!(step, Step::Vf(VfIndex(1), VfStep::Bind { .. })) {
             self.0.load_driver(&igbvf());
         }
     }
@@ -116,12 +116,13 @@ fn a_driver_that_comes_during_the_pass_is_neither_unbound_nor_a_failure() {
     assert_bound(&agent);
     let attempts = agent.host.take_attempts();
     let binds = attempts.iter().filter(|it| it.result.is_ok());
-    let first = binds.filter(|it| matches!(it.action.step, Step::Bind { from: None, .. }));
+    let first =
+        binds.filter(|it| matches!(it.action.step, Step::Vf(_, VfStep::Bind { from: None, .. })));
     assert_eq!(first.count(), 0, "the kernel did it");
 }
 
 fn sets_vlan(action: &Action) -> bool {
-    matches!(&action.step, Step::SetVf { vf: VfIndex(1), setting, .. }
+    matches!(&action.step, Step::Vf(VfIndex(1), VfStep::SetAttribute { setting, .. })
         if setting.attribute() == VfAttribute::Vlan)
 }
 

@@ -1,34 +1,38 @@
 //! A pass that makes VFs, then sets them up, seen while it runs.
 
 use super::*;
-use crate::model::{BindTarget, VfSetting};
+use crate::model::{BindTarget, VfSetting, VfStep};
 
 fn vf(function: u8) -> PciAddress {
     format!("0000:01:10.{function}").parse().unwrap()
 }
 
 fn trust(index: u16) -> Step {
-    Step::SetVf {
-        interface: 3,
-        vf: VfIndex(index),
-        setting: VfSetting::Trust(true),
-    }
+    Step::Vf(
+        VfIndex(index),
+        VfStep::SetAttribute {
+            interface: 3,
+            setting: VfSetting::Trust(true),
+        },
+    )
 }
 
 fn bind(index: u16) -> Step {
-    Step::Bind {
-        vf: VfIndex(index),
-        address: vf(0),
-        from: None,
-        to: BindTarget::Default,
-    }
+    Step::Vf(
+        VfIndex(index),
+        VfStep::Bind {
+            address: vf(0),
+            from: None,
+            to: BindTarget::Default,
+        },
+    )
 }
 
 #[test]
 fn vfs_are_counted_as_they_come_and_as_they_are_set_up() {
     let mut tally = Tally::default();
     assert_eq!(tally.progress().to_string(), "");
-    let make = Step::SetNumVfs { from: 0, to: 2 };
+    let make = Step::Pf(PfStep::SetNumVfs { from: 0, to: 2 });
     tally.planned(std::slice::from_ref(&make));
     assert_eq!(tally.progress().to_string(), "VFs made 0 of 2");
     assert!(tally.vf_appeared(vf(0)));
@@ -39,11 +43,13 @@ fn vfs_are_counted_as_they_come_and_as_they_are_set_up() {
     assert!(!tally.vf_appeared(vf(1)));
     assert_eq!(tally.progress().to_string(), "VFs made 2 of 2");
 
-    let mtu = Step::SetVfMtu {
-        vf: VfIndex(0),
-        interface: 4,
-        mtu: crate::model::Mtu::ETHERNET,
-    };
+    let mtu = Step::Vf(
+        VfIndex(0),
+        VfStep::SetMtu {
+            interface: 4,
+            mtu: crate::model::Mtu::ETHERNET,
+        },
+    );
     tally.planned(&[trust(0), trust(1), mtu.clone(), bind(1)]);
     tally.step_done(&trust(0));
     tally.step_done(&trust(1));
@@ -58,6 +64,6 @@ fn vfs_are_counted_as_they_come_and_as_they_are_set_up() {
 fn what_comes_unasked_is_not_counted() {
     let mut tally = Tally::default();
     assert!(!tally.vf_appeared(vf(0)));
-    tally.planned(&[Step::SetNumVfs { from: 4, to: 0 }]);
+    tally.planned(&[Step::Pf(PfStep::SetNumVfs { from: 4, to: 0 })]);
     assert!(!tally.vf_appeared(vf(0)));
 }

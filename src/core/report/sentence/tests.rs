@@ -31,11 +31,13 @@ fn problem(kind: ProblemKind, reason: &str) -> Problem {
 }
 
 fn set(vf: u16, setting: VfSetting) -> Step {
-    Step::SetVf {
-        interface: 2,
-        vf: VfIndex(vf),
-        setting,
-    }
+    Step::Vf(
+        VfIndex(vf),
+        VfStep::SetAttribute {
+            interface: 2,
+            setting,
+        },
+    )
 }
 
 fn vlan(id: u16) -> VfSetting {
@@ -47,12 +49,14 @@ fn mac(last: u16) -> VfSetting {
 }
 
 fn bind(vf: u16, to: BindTarget) -> Step {
-    Step::Bind {
-        vf: VfIndex(vf),
-        address: "0000:3b:02.0".parse().unwrap(),
-        from: None,
-        to,
-    }
+    Step::Vf(
+        VfIndex(vf),
+        VfStep::Bind {
+            address: "0000:3b:02.0".parse().unwrap(),
+            from: None,
+            to,
+        },
+    )
 }
 
 fn told(steps: impl IntoIterator<Item = Step>) -> String {
@@ -65,8 +69,8 @@ fn told(steps: impl IntoIterator<Item = Step>) -> String {
 fn a_pass_is_one_sentence() {
     let vfio = BindTarget::Driver("vfio-pci".parse().unwrap());
     let mut steps = vec![
-        Step::SetAutoprobe { on: false },
-        Step::SetNumVfs { from: 0, to: 8 },
+        Step::Pf(PfStep::SetAutoprobe { on: false }),
+        Step::Pf(PfStep::SetNumVfs { from: 0, to: 8 }),
     ];
     for vf in 0..8 {
         steps.push(set(vf, VfSetting::Trust(true)));
@@ -95,15 +99,15 @@ fn a_pass_is_one_sentence() {
 fn equal_changes_are_told_once() {
     let mtu = Mtu::ETHERNET;
     let interface = 2;
-    let count = |from, to| Step::SetNumVfs { from, to };
+    let count = |from, to| Step::Pf(PfStep::SetNumVfs { from, to });
     assert_eq!(
         told([count(4, 0), count(0, 1)]),
         "4 VFs removed; 1 VF created"
     );
     assert_eq!(
         told([
-            Step::SetPfUp { interface },
-            Step::SetPfMtu { interface, mtu }
+            Step::Pf(PfStep::SetUp { interface }),
+            Step::Pf(PfStep::SetMtu { interface, mtu })
         ]),
         "PF up; PF mtu 1500"
     );
@@ -121,13 +125,15 @@ fn equal_changes_are_told_once() {
     assert_eq!(
         told([
             set(0, vlan(7)),
-            Step::Bind {
+            Step::Vf(
                 vf,
-                address,
-                from: None,
-                to
-            },
-            Step::SetVfMtu { vf, interface, mtu },
+                VfStep::Bind {
+                    address,
+                    from: None,
+                    to
+                }
+            ),
+            Step::Vf(vf, VfStep::SetMtu { interface, mtu }),
         ]),
         "VF 0: vlan 7; VF 1: driver default, mtu 1500"
     );

@@ -4,7 +4,9 @@ use crate::linux::LinuxHost;
 use crate::linux::prepared::{PF, Prepared, pci, pf, vf_address};
 use rustix::fs::{FlockOperation, flock};
 use sriovd_core::host::{Host, HostError, Look};
-use sriovd_core::model::{Action, BindTarget, Errno, Holder, Step, VfIndex, VfSetting};
+use sriovd_core::model::{
+    Action, BindTarget, Errno, Holder, PfStep, Step, VfIndex, VfSetting, VfStep,
+};
 use std::fs::File;
 use std::path::PathBuf;
 
@@ -28,7 +30,7 @@ fn autoprobe() {
     let host = Prepared::with_pf();
     for (on, text) in [(false, "0"), (true, "1")] {
         host.pf_file("sriov_drivers_autoprobe", "");
-        assert_eq!(apply(&host, Step::SetAutoprobe { on }), Ok(()));
+        assert_eq!(apply(&host, Step::Pf(PfStep::SetAutoprobe { on })), Ok(()));
         assert_eq!(
             host.text(&format!("{}/sriov_drivers_autoprobe", pci(PF))),
             text
@@ -40,7 +42,7 @@ fn autoprobe() {
 #[test]
 fn a_count_is_believed_when_the_vfs_are_there() {
     let host = Prepared::with_pf();
-    let step = Step::SetNumVfs { from: 0, to: 2 };
+    let step = Step::Pf(PfStep::SetNumVfs { from: 0, to: 2 });
     host.vf(0, "igbvf");
     let fewer = HostError::NoEffect {
         what: "setting numvfs to 2".to_owned(),
@@ -59,21 +61,25 @@ fn an_interface_that_left_is_gone() {
     host.vf(0, "igbvf");
     let interface = NO_INTERFACE;
     for step in [
-        Step::SetPfUp { interface },
-        Step::SetPfMtu {
+        Step::Pf(PfStep::SetUp { interface }),
+        Step::Pf(PfStep::SetMtu {
             interface,
             mtu: 1500.try_into().unwrap(),
-        },
-        Step::SetVf {
-            interface,
-            vf: VfIndex(0),
-            setting: VfSetting::Trust(true),
-        },
-        Step::SetVfMtu {
-            interface,
-            vf: VfIndex(0),
-            mtu: 1500.try_into().unwrap(),
-        },
+        }),
+        Step::Vf(
+            VfIndex(0),
+            VfStep::SetAttribute {
+                interface,
+                setting: VfSetting::Trust(true),
+            },
+        ),
+        Step::Vf(
+            VfIndex(0),
+            VfStep::SetMtu {
+                interface,
+                mtu: 1500.try_into().unwrap(),
+            },
+        ),
     ] {
         let error = apply(&host, step).unwrap_err();
         // Without the right to change anything that is said first.
@@ -98,24 +104,30 @@ fn a_vf_that_another_program_works_on_is_left_alone() {
     flock(&theirs, FlockOperation::LockExclusive).unwrap();
     let (interface, vf) = (NO_INTERFACE, VfIndex(0));
     for step in [
-        Step::SetVf {
-            interface,
+        Step::Vf(
             vf,
-            setting: VfSetting::Trust(true),
-        },
-        Step::SetVfMtu {
-            interface,
+            VfStep::SetAttribute {
+                interface,
+                setting: VfSetting::Trust(true),
+            },
+        ),
+        Step::Vf(
             vf,
-            mtu: 1500.try_into().unwrap(),
-        },
-        Step::Bind {
+            VfStep::SetMtu {
+                interface,
+                mtu: 1500.try_into().unwrap(),
+            },
+        ),
+        Step::Vf(
             vf,
-            address: vf_address(0),
-            from: Some("igbvf".parse().unwrap()),
-            to: sriovd_core::model::BindTarget::Default,
-        },
+            VfStep::Bind {
+                address: vf_address(0),
+                from: Some("igbvf".parse().unwrap()),
+                to: sriovd_core::model::BindTarget::Default,
+            },
+        ),
         // All of them go.
-        Step::SetNumVfs { from: 1, to: 0 },
+        Step::Pf(PfStep::SetNumVfs { from: 1, to: 0 }),
     ] {
         assert!(matches!(apply(&host, step), Err(HostError::Locked { .. })));
     }
@@ -129,7 +141,7 @@ fn a_vf_that_was_lent_since_it_was_looked_at_is_left_alone() {
     let record = format!("var/lib/cni/sriov/pci/{}", vf_address(0));
     host.file(&record, "/run/netns/pod");
     host.file("run/netns/pod", "");
-    let step = Step::SetNumVfs { from: 1, to: 0 };
+    let step = Step::Pf(PfStep::SetNumVfs { from: 1, to: 0 });
     let lent = HostError::Lent {
         what: "VF 0 (0000:01:10.0)".to_owned(),
     };
@@ -161,23 +173,25 @@ fn a_vf_that_came_into_use_since_it_was_looked_at_is_left_alone() {
     // As while somebody has it open.
     host.file(&format!("{device}/enable"), "1");
     host.pf_file("sriov_numvfs", "2");
-    let bind = Step::Bind {
-        vf: VfIndex(1),
-        address: vf_address(1),
-        from: Some("igbvf".parse().unwrap()),
-        to: BindTarget::Default,
-    };
+    let bind = Step::Vf(
+        VfIndex(1),
+        VfStep::Bind {
+            address: vf_address(1),
+            from: Some("igbvf".parse().unwrap()),
+            to: BindTarget::Default,
+        },
+    );
     let in_use = HostError::InUse {
         vf: VfIndex(1),
         by: Box::new(Holder::VfioGroup { group: 21 }),
     };
-    for step in [Step::SetNumVfs { from: 2, to: 0 }, bind] {
+    for step in [Step::Pf(PfStep::SetNumVfs { from: 2, to: 0 }), bind] {
         assert_eq!(apply(&host, step), Err(in_use.clone()));
     }
     let numvfs = || host.text(&format!("{}/sriov_numvfs", pci(PF)));
     assert_eq!(numvfs(), "2");
     host.file(&format!("{device}/enable"), "0");
-    let step = Step::SetNumVfs { from: 2, to: 0 };
+    let step = Step::Pf(PfStep::SetNumVfs { from: 2, to: 0 });
     assert!(apply(&host, step).is_err_and(|error| error != in_use));
     assert_eq!(numvfs(), "0");
 }
@@ -212,7 +226,7 @@ fn vfio_groups_are_opened_once_right_before_and_none_after_one_that_is_in_use() 
     assert_eq!(look(Look::Asking), ["20", "21", "22"]);
     assert_eq!(look(Look::WithHoldersOf(VfIndex(1))), ["21"]);
 
-    let none = Step::SetNumVfs { from: 3, to: 0 };
+    let none = Step::Pf(PfStep::SetNumVfs { from: 3, to: 0 });
     drop(apply(&host, none.clone()));
     let accesses = faults.take_accesses();
     assert_eq!(groups(&accesses), ["20", "21", "22"]);
@@ -245,12 +259,14 @@ fn binding_a_vf_looks_at_no_other() {
             host.file(&format!("{}/enable", pci(&vf_address(vf).to_string())), "0");
         }
         host.tree.faults().take_accesses();
-        let bind = Step::Bind {
-            vf: VfIndex(0),
-            address: vf_address(0),
-            from: Some("vfio-pci".parse().unwrap()),
-            to: BindTarget::Default,
-        };
+        let bind = Step::Vf(
+            VfIndex(0),
+            VfStep::Bind {
+                address: vf_address(0),
+                from: Some("vfio-pci".parse().unwrap()),
+                to: BindTarget::Default,
+            },
+        );
         drop(apply(&host, bind));
         let accesses = host.tree.faults().take_accesses();
         let of_others = accesses.iter().filter(|path| {

@@ -1,0 +1,167 @@
+//! The smallest things that are done to a host: to a PF, or to one VF.
+
+mod written;
+
+use super::{DriverName, Mtu, PciAddress, VfIndex, VfSetting};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use written::Written;
+
+/// The smallest thing that is done to a PF or a VF.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
+)]
+#[serde(from = "Written", into = "Written")]
+#[schemars(with = "Written")]
+pub enum Step {
+    /// To the PF, or to all its VFs.
+    Pf(PfStep),
+    /// To the VF with this index.
+    Vf(VfIndex, VfStep),
+}
+
+/// What is done to a PF, or to all its VFs.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PfStep {
+    /// `sriov_drivers_autoprobe`
+    SetAutoprobe {
+        /// Whether new VFs are bound to their default driver.
+        on: bool,
+    },
+    /// `sriov_numvfs`: the kernel takes a count only from 0, and 0 only from a count.
+    SetNumVfs {
+        /// The number of VFs before.
+        from: u16,
+        /// The number of VFs afterwards.
+        to: u16,
+    },
+    /// The PF's administrative state up.
+    SetUp {
+        /// `ifindex` of the PF's netdev.
+        interface: u32,
+    },
+    /// The PF's administrative state down.
+    SetDown {
+        /// `ifindex` of the PF's netdev.
+        interface: u32,
+    },
+    /// The MTU of the PF's own netdev.
+    SetMtu {
+        /// `ifindex` of the PF's netdev.
+        interface: u32,
+        /// In bytes.
+        mtu: Mtu,
+    },
+}
+
+/// What is done to one VF.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VfStep {
+    /// One attribute, through the PF.
+    SetAttribute {
+        /// `ifindex` of the PF's netdev.
+        interface: u32,
+        /// The attribute with its value.
+        setting: VfSetting,
+    },
+    /// `driver_override` and `drivers_probe`, after the driver that was seen there is unbound.
+    Bind {
+        /// The PCI address of the VF.
+        address: PciAddress,
+        /// A first driver is another step than a second one: what came of the one says nothing of
+        /// the other, and a driver that came meanwhile is not unbound.
+        from: Option<DriverName>,
+        /// The driver that the VF gets.
+        to: BindTarget,
+    },
+    /// The MTU of the VF's own netdev.
+    SetMtu {
+        /// `ifindex` of the VF's netdev.
+        interface: u32,
+        /// In bytes.
+        mtu: Mtu,
+    },
+}
+
+/// The driver that a VF is to be bound to.
+#[derive(
+    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum BindTarget {
+    /// The driver that the kernel chooses by the device id.
+    Default,
+    /// This driver, set as `driver_override`.
+    Driver(DriverName),
+}
+
+impl Step {
+    /// The VF that the step is about; PF-wide steps have none.
+    pub fn vf(&self) -> Option<VfIndex> {
+        match self {
+            Self::Pf(_) => None,
+            Self::Vf(vf, _) => Some(*vf),
+        }
+    }
+
+    /// The name of its kind, as the journal field `SRIOV_ACTION=` shows it.
+    pub fn kind(&self) -> &'static str {
+        self.facts().word
+    }
+
+    /// Whether it takes VFs away from their holders.
+    pub fn is_disruptive(&self) -> bool {
+        self.facts().disturbs
+    }
+
+    /// What it changes, without the name of the VF.
+    pub fn change(&self) -> String {
+        match self {
+            Self::Pf(step) => step.to_string(),
+            Self::Vf(_, step) => step.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Pf(step) => step.fmt(f),
+            Self::Vf(vf, step) => write!(f, "VF {vf} {step}"),
+        }
+    }
+}
+
+impl fmt::Display for PfStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SetAutoprobe { on: true } => f.write_str("sriov_drivers_autoprobe on"),
+            Self::SetAutoprobe { on: false } => f.write_str("sriov_drivers_autoprobe off"),
+            Self::SetNumVfs { from, to } => write!(f, "numvfs {from} -> {to}"),
+            Self::SetUp { .. } => f.write_str("PF up"),
+            Self::SetDown { .. } => f.write_str("PF down"),
+            Self::SetMtu { mtu, .. } => write!(f, "PF mtu {mtu}"),
+        }
+    }
+}
+
+impl fmt::Display for VfStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SetAttribute { setting, .. } => setting.fmt(f),
+            Self::Bind {
+                to: BindTarget::Default,
+                ..
+            } => f.write_str("driver default"),
+            Self::Bind {
+                to: BindTarget::Driver(driver),
+                ..
+            } => write!(f, "driver {driver}"),
+            Self::SetMtu { mtu, .. } => write!(f, "mtu {mtu}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
