@@ -315,10 +315,10 @@ impl Settings {
     }
 
     /// Reads the file under `root`; without one everything is at its default.
-    pub fn load(root: &Path, trust: Trust) -> Result<Parsed, Vec<Diagnostic>> {
+    pub fn load(root: &Path, trust: Trust) -> Result<Parsed, Unusable> {
         let tree = Tree::under(root).map_err(|error| {
             let message = format!("the root directory cannot be opened: {error}");
-            vec![Diagnostic::error(root, message)]
+            Unusable::Unread(Diagnostic::error(root, message))
         })?;
         Self::read(&tree, &tree.path(Path::new(FILE)), trust)
     }
@@ -326,20 +326,40 @@ impl Settings {
     /// What is wrong with one file of settings.
     pub fn check(path: &Path) -> Vec<Diagnostic> {
         let found = Self::read(&Tree::host(), path, Trust::WarnOnly);
-        found.map_or_else(|errors| errors, |(_, warnings)| warnings)
+        found.map_or_else(Unusable::into_diagnostics, |(_, warnings)| warnings)
     }
 
-    fn read(tree: &Tree, path: &Path, trust: Trust) -> Result<Parsed, Vec<Diagnostic>> {
+    fn read(tree: &Tree, path: &Path, trust: Trust) -> Result<Parsed, Unusable> {
         match read(tree, path, trust) {
             Content::Masked | Content::Gone => Ok((Self::default(), Vec::new())),
-            Content::Unread(diagnostic)
-            | Content::Broken(diagnostic)
-            | Content::Refused(diagnostic) => Err(vec![diagnostic]),
+            Content::Unread(diagnostic) => Err(Unusable::Unread(diagnostic)),
+            Content::Broken(diagnostic) | Content::Refused(diagnostic) => {
+                Err(Unusable::Wrong(vec![diagnostic]))
+            }
             Content::Text { text, mut warnings } => {
-                let (settings, more) = Self::parse(path, &text)?;
+                let (settings, more) = Self::parse(path, &text).map_err(Unusable::Wrong)?;
                 warnings.extend(more);
                 Ok((settings, warnings))
             }
+        }
+    }
+}
+
+/// Why the settings file says nothing that can be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unusable {
+    /// It cannot be read: no event tells when it can.
+    Unread(Diagnostic),
+    /// It has these mistakes until it is written anew.
+    Wrong(Vec<Diagnostic>),
+}
+
+impl Unusable {
+    /// What is wrong with the file, in the order of its text.
+    pub fn into_diagnostics(self) -> Vec<Diagnostic> {
+        match self {
+            Self::Unread(diagnostic) => vec![diagnostic],
+            Self::Wrong(diagnostics) => diagnostics,
         }
     }
 }

@@ -24,6 +24,7 @@ mod loading;
 mod message;
 mod messages;
 mod neighbours;
+mod node;
 pub mod notify;
 mod once;
 mod outbox;

@@ -82,6 +82,8 @@ pub enum Cause {
     PolicyFiles,
     /// The host was given another name.
     HostName,
+    /// The settings file was written or removed: labels of the node, for one.
+    Settings,
     /// An allocation record of a CNI plugin or of ours came or went.
     Allocation {
         /// The VF that it is of.
@@ -197,7 +199,12 @@ impl Cause {
     pub fn is_wish(&self) -> bool {
         matches!(
             self,
-            Self::Start | Self::Reload | Self::PolicyFiles | Self::Resumed | Self::Request { .. }
+            Self::Start
+                | Self::Reload
+                | Self::PolicyFiles
+                | Self::Settings
+                | Self::Resumed
+                | Self::Request { .. }
         )
     }
 
@@ -219,6 +226,7 @@ impl Cause {
             Self::Address { .. } => "address",
             Self::PolicyFiles => "policy-files",
             Self::HostName => "host-name",
+            Self::Settings => "settings",
             Self::Allocation { .. } => "allocation",
             Self::VfioClosed { .. } | Self::VfioDeviceClosed { .. } => "vfio",
             Self::Overrun { .. } => "overrun",
@@ -254,6 +262,7 @@ impl fmt::Display for Cause {
             Self::Address { interface } => write!(f, "address change on interface {interface}"),
             Self::PolicyFiles => f.write_str("policy files changed"),
             Self::HostName => f.write_str("the host's name changed"),
+            Self::Settings => f.write_str("settings changed"),
             Self::Allocation { vf } => write!(f, "allocation record of {vf} changed"),
             Self::VfioClosed { group } => write!(f, "VFIO group {group} closed"),
             Self::VfioDeviceClosed { device } => write!(f, "VFIO device {device} closed"),

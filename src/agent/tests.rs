@@ -230,5 +230,5 @@ fn the_file_is_under_the_root() {
     std::fs::set_permissions(&file, trusted).unwrap();
     assert_eq!(load().unwrap().0.state_dir, Path::new("/x"));
     std::fs::write(&file, "state = \"/x\"\n").unwrap();
-    assert_eq!(load().unwrap_err()[0].file, file);
+    assert_eq!(load().unwrap_err().into_diagnostics()[0].file, file);
 }

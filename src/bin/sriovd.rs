@@ -45,7 +45,9 @@ fn work() -> ExitCode {
         .then(|| device_plugin::Request::take(&arguments.root));
     let (settings, warnings) = match Settings::load(&arguments.root, Trust::Enforce) {
         Ok(loaded) => loaded,
-        Err(diagnostics) => return complain(&diagnostics, ExitCode::from(EX_CONFIG)),
+        Err(unusable) => {
+            return complain(&unusable.into_diagnostics(), ExitCode::from(EX_CONFIG));
+        }
     };
     complain(&warnings, ExitCode::SUCCESS);
     if let Err(error) = journal::start(settings.log_level) {

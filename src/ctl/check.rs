@@ -22,7 +22,7 @@ impl Checked {
     pub(super) fn all(root: &Path, host: Option<&HostSnapshot>) -> Self {
         let (settings, mut diagnostics) = match Settings::load(root, Trust::WarnOnly) {
             Ok(loaded) => loaded,
-            Err(errors) => (Settings::default(), errors),
+            Err(unusable) => (Settings::default(), unusable.into_diagnostics()),
         };
         let dirs = settings.all_policy_dirs();
         let dirs = dirs.iter().map(|dir| under(root, dir));

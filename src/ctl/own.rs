@@ -1,7 +1,7 @@
 //! What this program sees by itself, where no daemon runs or none is to be asked.
 
 use super::output;
-use crate::agent::{self, Settings};
+use crate::agent::{self, Settings, Unusable};
 use crate::load::{self, LastGood, Loaded, Trust};
 use crate::publish::plugins::Plugins;
 use crate::state;
@@ -27,6 +27,7 @@ pub(super) struct Own<'r> {
 impl<'r> Own<'r> {
     pub(super) fn new(root: &'r Path) -> Self {
         let settings = Settings::load(root, Trust::WarnOnly);
+        let settings = settings.map_err(Unusable::into_diagnostics);
         Self {
             root,
             settings: settings.map(|(settings, _)| settings),

@@ -1,10 +1,10 @@
 //! Work that may block: on threads of its own, its results come back as messages.
 
-use super::journal;
 use super::message::Message;
 use super::shared::Shared;
 use super::slot::{Running, Waiting};
 use super::watched::Watched;
+use super::{journal, node};
 use crate::api::Tls;
 use crate::events::Cause;
 use crate::load::{self, LastGood, LastGoodError, Trust, last_good};
@@ -102,10 +102,7 @@ pub(super) fn list(shared: &Shared, messages: &Sender<Message>, waiting: Waiting
 pub(super) fn look_at_node(shared: &Shared, messages: &Sender<Message>, cause: Cause) {
     let (shared, messages) = (shared.clone(), messages.clone());
     spawn_blocking(move || {
-        let node = shared
-            .host
-            .node()
-            .map(|found| shared.settings.node.of(found));
+        let node = node::read(&*shared.host, &shared.root);
         drop(messages.blocking_send(Message::Node { node, cause }));
     });
 }
@@ -115,6 +112,7 @@ pub(super) fn look_at_node(shared: &Shared, messages: &Sender<Message>, cause: C
 pub(super) fn load(
     shared: &Shared,
     known: Option<LastGood>,
+    with_node: bool,
     messages: &Sender<Message>,
     cause: Cause,
 ) {
@@ -145,11 +143,13 @@ pub(super) fn load(
         };
         let tls = shared.tls.as_ref().filter(|_| cause.is_asked_for());
         let tls = tls.map(Tls::reload);
+        let node = with_node.then(|| node::read(&*shared.host, &shared.root));
         drop(messages.blocking_send(Message::Loaded {
             loaded: Box::new(loaded),
             cause,
             unsaved,
             tls,
+            node,
         }));
     });
 }

@@ -333,6 +333,22 @@ pub fn not_listed(error: &dyn Display) {
     );
 }
 
+/// Which node this is for policies cannot be told: what was known last holds.
+pub fn node_unread(error: &dyn Display) {
+    error!(
+        MESSAGE_ID = id::NODE_UNREAD,
+        "the name and the labels of this host cannot be read, so that those of before hold on: {error}",
+    );
+}
+
+/// The name and the labels of the host could be read again.
+pub fn node_read() {
+    info!(
+        MESSAGE_ID = id::NODE_READ,
+        "the name and the labels of this host are read again"
+    );
+}
+
 /// The state file of before cannot be used; the agent goes on without it.
 pub fn state_lost(file: &Path, error: &dyn Display) {
     let shown = file.display();

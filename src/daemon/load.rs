@@ -9,7 +9,6 @@ use super::value::Daemon;
 use super::{announce, job};
 use crate::events::Cause;
 use crate::load::{LastGoodError, Loaded};
-use sriovd_core::host::HostError;
 use sriovd_core::model::{Node, PciAddress};
 use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::resolve::resolve;
@@ -37,7 +36,8 @@ fn begin_loading(daemon: &mut Daemon) {
             .loaded
             .as_ref()
             .map(|loaded| loaded.last_good.clone());
-        job::load(&daemon.shared, known, &daemon.messages, cause);
+        let with_node = cause.is_asked_for() && daemon.node.begin(&cause);
+        job::load(&daemon.shared, known, with_node, &daemon.messages, cause);
     }
 }
 
@@ -84,21 +84,12 @@ pub(super) fn on_loaded(
     daemon.has_news = true;
 }
 
-/// Policies may ask for what is another now. A host that does not say who it is stays who it was.
-pub(super) fn on_node(daemon: &mut Daemon, node: Result<Node, HostError>, cause: &Cause) {
-    let Ok(node) = node.map(Arc::new) else {
-        return;
-    };
-    if node == daemon.shared.node {
-        return;
-    }
-    let before = std::mem::replace(&mut daemon.shared.node, node);
-    let policies = Arc::clone(&daemon.shared.policies);
-    look_at_affected(daemon, &policies, &before, cause);
-    daemon.has_news = true;
-}
-
-fn look_at_affected(daemon: &mut Daemon, policies: &PolicySet, node: &Node, cause: &Cause) {
+pub(super) fn look_at_affected(
+    daemon: &mut Daemon,
+    policies: &PolicySet,
+    node: &Node,
+    cause: &Cause,
+) {
     for pf in affected_by(daemon, policies, node) {
         ask(daemon, pf, Waiting::new(cause.clone()));
     }

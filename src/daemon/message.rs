@@ -1,5 +1,6 @@
 //! What work on other threads sends back when it is over.
 
+use super::node::NodeError;
 use super::publisher::Published;
 use super::slot::Waiting;
 use crate::api::TlsError;
@@ -31,7 +32,7 @@ pub(super) enum Message {
         waiting: Waiting,
     },
     Node {
-        node: Result<Node, HostError>,
+        node: Result<Node, NodeError>,
         cause: Cause,
     },
     Loaded {
@@ -40,6 +41,8 @@ pub(super) enum Message {
         unsaved: Option<LastGoodError>,
         /// None where they were not read.
         tls: Option<Result<(), TlsError>>,
+        /// None where it was not read.
+        node: Option<Result<Node, NodeError>>,
     },
     Published(Box<Published>),
     /// Outputs that are not as they were written.

@@ -2,8 +2,9 @@
 
 use super::device_plugin;
 use super::list::on_listed;
-use super::load::{on_loaded, on_node};
+use super::load::on_loaded;
 use super::message::Message;
+use super::node::on_node;
 use super::outputs::publish_if_wanted;
 use super::passes::on_pass;
 use super::publisher::Published;
@@ -35,8 +36,12 @@ pub(super) fn on_message(daemon: &mut Daemon, message: Message) {
             cause,
             unsaved,
             tls,
+            node,
         } => {
             daemon.loading.note_tls(tls);
+            if let Some(node) = node {
+                on_node(daemon, node, &cause);
+            }
             on_loaded(daemon, *loaded, &cause, unsaved.as_ref());
         }
         Message::Published(published) => on_published(daemon, *published),

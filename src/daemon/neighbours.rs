@@ -5,7 +5,7 @@ use super::ledger::MARKS;
 use super::outputs::publish;
 use super::suspects::suspect;
 use super::value::Daemon;
-use crate::agent::{Settings, WhenInstalled};
+use crate::agent::{FILE, Settings, WhenInstalled};
 use crate::attach::pools::NODE_STATE;
 use crate::events::Neighbour;
 use crate::events::files::Directories;
@@ -38,6 +38,7 @@ pub(super) fn directories(settings: &Settings, root: &Path) -> Directories {
     let policies = settings.all_policy_dirs().into_iter();
     let policies: Vec<_> = policies.map(|path| under_root(&path)).collect();
     let directories = Directories::new(root, &policies);
+    let directories = directories.and_settings(&under_root(Path::new(FILE)));
     directories.and_neighbours(
         ours.into_iter().flatten().map(under_root).collect(),
         kubelet.into_iter().map(under_root).collect(),

@@ -7,6 +7,7 @@ use sriovd_core::model::PciAddress;
 use sriovd_core::report::{
     self, AbsentPf, FileReport, NetworkReport, PfReport, Present, Problem, Status, sentence,
 };
+use sriovd_host::file;
 use std::sync::Arc;
 
 /// Of a PF that could not be looked at yet.
@@ -39,6 +40,12 @@ pub(super) fn tell_news(daemon: &mut Daemon) {
             kept_last_good: true,
         },
     });
+    let unusable_settings = daemon.node.unusable_file().map(|path| FileReport {
+        path: file::under(&daemon.shared.root, path),
+        state: FileState::Broken {
+            kept_last_good: true,
+        },
+    });
     let status = Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         summary: sentence::status_line(&pfs),
@@ -52,6 +59,7 @@ pub(super) fn tell_news(daemon: &mut Daemon) {
                 state: file.state.clone(),
             })
             .chain(unusable_tls)
+            .chain(unusable_settings)
             .collect(),
         pfs,
     };

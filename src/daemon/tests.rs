@@ -57,6 +57,7 @@ pub(super) fn load(coordinator: &mut Value, policies: &str, cause: Cause) {
             cause,
             unsaved: None,
             tls: None,
+            node: None,
         }),
     );
 }

@@ -2,6 +2,7 @@
 
 use super::list::list_again;
 use super::load::load_policies;
+use super::node::look_again;
 use super::outputs::publish;
 use super::passes::{ask, begin};
 use super::pausing::{end_pauses, next_end_of_pause};
@@ -41,6 +42,9 @@ pub(super) fn on_time(daemon: &mut Daemon, now: Instant) {
     if is_due(daemon.listing.retry_at(), now) {
         list_again(daemon);
     }
+    if is_due(daemon.node.retry_at(), now) {
+        look_again(daemon);
+    }
     if is_due(daemon.publisher.drift.retry_at, now) {
         daemon.publisher.drift.retry_at = None;
         daemon.publisher.mark_all();
@@ -67,9 +71,13 @@ pub(super) fn next_time(daemon: &Daemon) -> Option<Instant> {
     let pause = next_end_of_pause(daemon);
     let publisher = &daemon.publisher;
     let publications = [publisher.retry_at, publisher.drift.retry_at];
-    let retries = [daemon.loading.retry_at, daemon.listing.retry_at(), pause]
-        .into_iter()
-        .chain(publications);
+    let readings = [
+        daemon.loading.retry_at,
+        daemon.listing.retry_at(),
+        daemon.node.retry_at(),
+        pause,
+    ];
+    let retries = readings.into_iter().chain(publications);
     let slots = daemon.slots.values().filter_map(slot_time);
     slots.chain(retries.flatten()).min()
 }

@@ -1,11 +1,12 @@
 //! From a trigger to the PFs that it makes worth a look.
 
+use super::journal;
 use super::list::list;
 use super::load::load_policies;
+use super::node::look_at_node;
 use super::passes::ask;
 use super::slot::{Slot, Waiting};
 use super::value::Daemon;
-use super::{job, journal};
 use crate::events::{Cause, Scope, Trigger};
 use sriovd_core::host::HostError;
 use sriovd_core::model::{DriverName, PciAddress, VfSnapshot};
@@ -54,7 +55,7 @@ pub(super) fn on_trigger(daemon: &mut Daemon, trigger: Trigger) {
         }
         Scope::Node => {
             tell_trigger(daemon, &cause, None);
-            job::look_at_node(&daemon.shared, &daemon.messages, cause);
+            look_at_node(daemon, cause);
         }
         Scope::VfioGroup(_) | Scope::VfioDevice => {
             let group = match scope {

@@ -4,6 +4,7 @@ use super::announce;
 use super::listing::Listing;
 use super::loading::Loading;
 use super::message::Message;
+use super::node::NodeReading;
 use super::paused::Current;
 use super::publisher::Publisher;
 use super::shared::Shared;
@@ -35,6 +36,7 @@ pub(super) struct Daemon {
     pub(super) sources: Arc<Vec<SourceReport>>,
     pub(super) loading: Loading,
     pub(super) listing: Listing,
+    pub(super) node: NodeReading,
     pub(super) publisher: Publisher,
     pub(super) held_back: Vec<HeldBack>,
     /// The VF that each network has, as it was published last.
@@ -69,6 +71,7 @@ impl Daemon {
             sources: Arc::default(),
             loading: Loading::default(),
             listing: Listing::default(),
+            node: NodeReading::default(),
             publisher: Publisher::default(),
             held_back: Vec::new(),
             given: BTreeMap::new(),

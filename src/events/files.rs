@@ -25,6 +25,9 @@ use tree::Role;
 /// Room for some dozens of events; the kernel queues the others.
 const BUFFER: usize = 16 << 10;
 
+/// The name of the settings file.
+const SETTINGS: &str = "sriovd.toml";
+
 /// What is watched.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Directories(Vec<(Kind, PathBuf)>);
@@ -32,6 +35,8 @@ pub struct Directories(Vec<(Kind, PathBuf)>);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Policies,
+    /// Where the settings file lies.
+    Settings,
     /// `/dev/vfio`: one character device per group.
     VfioGroups,
     /// `/dev/vfio/devices`: those that are opened without a group.
@@ -66,6 +71,13 @@ impl Directories {
         Self(policies.chain(others).collect())
     }
 
+    /// Also where the settings file of this agent lies.
+    pub fn and_settings(mut self, file: &Path) -> Self {
+        let directory = file.parent().map(Path::to_owned);
+        self.0.extend(directory.map(|it| (Kind::Settings, it)));
+        self
+    }
+
     /// Also where outputs lie, and what else decides about them by being there.
     pub fn and_neighbours(mut self, outputs: Vec<PathBuf>, landmarks: Vec<PathBuf>) -> Self {
         let of = |kind, paths: Vec<PathBuf>| paths.into_iter().map(move |path| (kind, path));
@@ -78,7 +90,7 @@ impl Directories {
 impl Kind {
     fn mask(self) -> WatchMask {
         match self {
-            Self::Policies => {
+            Self::Policies | Self::Settings => {
                 WatchMask::CLOSE_WRITE
                     | WatchMask::CREATE
                     | WatchMask::DELETE
@@ -106,6 +118,11 @@ impl Kind {
             Self::Policies => is_policy_change(directory, name, mask)
                 .await
                 .then_some((Scope::Policies, Cause::PolicyFiles))?,
+            Self::Settings => {
+                let is_settings = text == Some(SETTINGS);
+                (is_settings && is_finished(directory, name?, mask).await)
+                    .then_some((Scope::Node, Cause::Settings))?
+            }
             Self::VfioGroups => {
                 let group = text?.parse().ok()?;
                 (Scope::VfioGroup(group), Cause::VfioClosed { group })
@@ -135,6 +152,10 @@ impl Kind {
             Self::Policies => Some(Heard::Trigger(Trigger {
                 scope: Scope::Policies,
                 cause: Cause::PolicyFiles,
+            })),
+            Self::Settings => Some(Heard::Trigger(Trigger {
+                scope: Scope::Node,
+                cause: Cause::Settings,
             })),
             Self::Outputs | Self::Landmark => Some(Heard::Neighbour(Neighbour::Directory)),
             Self::VfioGroups | Self::VfioDevices | Self::Allocations => None,
@@ -167,10 +188,14 @@ async fn is_policy_change(directory: &Path, name: Option<&OsStr>, mask: EventMas
     let text = name.to_string_lossy();
     // Kubernetes replaces a mounted ConfigMap by renaming the link `..data`.
     let policy = text == "..data" || (!text.starts_with('.') && text.ends_with(".toml"));
-    // A regular file that has just been made is still empty, and an empty file masks: wait until
-    // its writer closes it. Links are whole from the start.
+    policy && is_finished(directory, name, mask).await
+}
+
+/// A regular file that has just been made is still empty, and an empty file masks: its writer is still to close it. Links
+/// are whole from the start.
+async fn is_finished(directory: &Path, name: &OsStr, mask: EventMask) -> bool {
     let is_link = |found: &Metadata| found.is_symlink() || found.nlink() > 1;
-    policy && is_whole(directory, name, mask, is_link).await
+    is_whole(directory, name, mask, is_link).await
 }
 
 /// Hears everything from `subscribe` on.

@@ -166,6 +166,11 @@ impl SimHost {
         };
     }
 
+    /// Which node this is cannot be read until `None` is given.
+    pub fn hide_node(&self, errno: Option<Errno>) {
+        self.state().hidden_node = errno;
+    }
+
     /// Reading the records of this PF's allocated VFs fails until `None` is given.
     pub fn hide_records(&self, pf: PciAddress, errno: Option<Errno>) {
         let mut state = self.state();
@@ -191,6 +196,7 @@ impl SimHost {
         state.faults.clear();
         state.blind.clear();
         state.hidden_records.clear();
+        state.hidden_node = None;
         state.looks.clear();
     }
 }

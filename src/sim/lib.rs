@@ -46,6 +46,7 @@ struct State {
     faults: Vec<Fault>,
     blind: BTreeMap<PciAddress, Errno>,
     hidden_records: BTreeMap<PciAddress, Errno>,
+    hidden_node: Option<Errno>,
     looks: Vec<fault::Look>,
     /// How often a PF was looked at.
     observed: usize,
@@ -242,7 +243,11 @@ impl SimHost {
 
 impl Host for SimHost {
     fn node(&self) -> Result<Node, HostError> {
-        Ok(self.state().node.clone())
+        let state = self.state();
+        match state.hidden_node {
+            Some(errno) => Err(fault::unread(&"the node", errno)),
+            None => Ok(state.node.clone()),
+        }
     }
 
     fn pfs(&self) -> Result<BTreeSet<PciAddress>, HostError> {

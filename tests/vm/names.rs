@@ -189,3 +189,49 @@ fn a_pf_or_a_host_that_is_renamed_keeps_what_it_has_until_its_policy_changes() -
     host.run("! test -e /etc/cni/net.d/99-sriovd-f1-u.conflist")?;
     host.assert_second_pass_is_empty()
 }
+
+const LABELLED: &str = r#"
+[[policy]]
+name = "by-rack"
+num_vfs = 2
+node.labels.rack = "12"
+
+[policy.match]
+pf_name = "enp1s0"
+"#;
+
+/// Each program that writes the file does it in its own way.
+#[test]
+fn labels_of_the_node_are_followed_while_the_agent_runs() -> Result<()> {
+    let host = Host::with_policy(LABELLED)?;
+    let nic = host.plug(Nic::igb(0))?;
+    host.wait_for(&nic.pci(), "unmanaged", 0)?;
+    let process = host.run("systemctl show -P MainPID sriovd")?;
+    let end = host.journal_end()?;
+    host.run("printf '[node]\\nlabels = { rack = \"12\" }\\n' > /etc/sriovd.toml")?;
+    host.wait_for(&nic.pci(), "ready", 2)?;
+    let trigger = host.trigger_of(&end, "set-numvfs")?;
+    ensure!(trigger.contains("settings changed"), "{trigger}");
+
+    // A mistake changes nothing until it is corrected.
+    let end = host.journal_end()?;
+    host.run("sed -i 's/\"12\"/12/' /etc/sriovd.toml")?;
+    host.wait_for_news(&end, "the name and the labels of this host cannot be read")?;
+    host.wait_for(&nic.pci(), "ready", 2)?;
+    let status = host.run("sriovctl status")?;
+    ensure!(status.contains("/etc/sriovd.toml"), "{status}");
+    host.run("sed -i 's/12/\"12\"/' /etc/sriovd.toml")?;
+    host.wait_for_news(&end, "the name and the labels of this host are read again")?;
+    host.wait_for(&nic.pci(), "ready", 2)?;
+    ensure!(!host.journal_after(&end)?.contains("VFs removed"));
+
+    // Another value is another wish, also with what an editor does.
+    host.run("cp /etc/sriovd.toml /tmp/new && sed -i 's/12/13/' /tmp/new && mv /tmp/new /etc/sriovd.toml")?;
+    host.wait_for(&nic.pci(), "unmanaged", 0)?;
+    host.run("sed -i 's/13/12/' /etc/sriovd.toml")?;
+    host.wait_for(&nic.pci(), "ready", 2)?;
+    host.run("rm /etc/sriovd.toml")?;
+    host.wait_for(&nic.pci(), "unmanaged", 0)?;
+    assert_eq!(host.run("systemctl show -P MainPID sriovd")?, process);
+    Ok(())
+}

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// For so long something must be gone before it counts as removed.
-pub(super) const SETTLE: Duration = Duration::from_millis(500);
+pub(in crate::daemon) const SETTLE: Duration = Duration::from_millis(500);
 
 /// Policies and networks that are in force and were not found, each since when.
 #[derive(Debug, Default)]

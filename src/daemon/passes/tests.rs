@@ -160,6 +160,7 @@ async fn a_certificate_that_cannot_be_used_is_told_until_it_can() {
                 cause,
                 unsaved: None,
                 tls,
+                node: None,
             }),
         );
         coordinator.status_now().files

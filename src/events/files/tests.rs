@@ -54,8 +54,10 @@ impl Host {
         std::iter::from_fn(|| self.neighbours.try_recv().ok()).collect()
     }
 
+    /// With `/etc` the settings may come and go, too.
     async fn policies_changed(&mut self) -> bool {
-        let heard = self.heard().await;
+        let mut heard = self.heard().await;
+        heard.retain(|scope| *scope != Scope::Node);
         assert!(
             heard.iter().all(|scope| *scope == Scope::Policies),
             "{heard:?}"
@@ -73,7 +75,9 @@ async fn on_host(policies: bool, test: impl AsyncFnOnce(Host)) {
     if policies {
         fs::create_dir(&directory).unwrap();
     }
-    let directories = Directories::new(root.path(), &[directory]).and_neighbours(
+    let directories = Directories::new(root.path(), &[directory]);
+    let directories = directories.and_settings(&root.path().join("etc/sriovd.toml"));
+    let directories = directories.and_neighbours(
         vec![root.path().join("etc/cni/net.d")],
         vec![root.path().join("var/lib/kubelet")],
     );
@@ -113,6 +117,26 @@ async fn a_policy_that_is_written_renamed_removed_or_made_readable_is_a_change()
         fs::remove_file(host.path("etc/sriov.d/10.toml")).unwrap();
         assert!(host.policies_changed().await);
         host.link("/dev/null", "etc/sriov.d/20.toml");
+        assert!(host.policies_changed().await);
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn settings_that_are_written_replaced_or_removed_are_a_change_and_their_neighbours_are_not() {
+    on_host(true, async |mut host| {
+        let settings = || vec![Scope::Node];
+        host.write("etc/sriovd.toml", "x");
+        assert_eq!(host.heard().await, settings());
+        for other in ["etc/hosts", "etc/sriovd.toml.new", "etc/.sriovd.toml.swp"] {
+            host.write(other, "x");
+            assert_eq!(host.heard().await, []);
+        }
+        host.rename("etc/sriovd.toml.new", "etc/sriovd.toml");
+        assert_eq!(host.heard().await, settings());
+        fs::remove_file(host.path("etc/sriovd.toml")).unwrap();
+        assert_eq!(host.heard().await, settings());
+        host.write("etc/sriov.d/10.toml", "x");
         assert!(host.policies_changed().await);
     })
     .await;
