@@ -10,6 +10,7 @@ mod document;
 mod lists;
 mod manual;
 mod reference;
+mod switches;
 
 use document::{Block, blocks, documents, root};
 use sriovd::agent::Settings;

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::host::Host;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use sriovd_core::model::{LinkState, TxRate, VfSettings, Vlan, VlanProto};
+use sriovd_core::model::{LinkState, TxRate, VfAttribute, VfSettings, Vlan, VlanProto};
 
 /// `tests/vm/vf-list.rs` in the guest.
 const VF_LIST: &str = "/usr/local/bin/vf-list";
@@ -54,22 +54,18 @@ fn every_attribute_can_be_set(host: &Host, pf: &str) -> Result<()> {
     let vlan = |id, qos, proto| Some(Vlan { id, qos, proto });
     let rounds = [
         VfSettings {
-            trust: Some(true),
             mac: Some("02:00:00:00:00:07".parse()?),
             vlan: vlan(100, 3, VlanProto::Dot1ad),
-            spoof_check: Some(true),
             tx_rate: Some(TxRate { min: 10, max: 200 }),
             link_state: Some(LinkState::Enable),
-            query_rss: Some(true),
+            ..switches(true)
         },
         VfSettings {
-            trust: Some(false),
             mac: Some("02:00:00:00:00:08".parse()?),
             vlan: vlan(4094, 7, VlanProto::Dot1q),
-            spoof_check: Some(false),
             tx_rate: Some(TxRate { min: 0, max: 50 }),
             link_state: Some(LinkState::Disable),
-            query_rss: Some(false),
+            ..switches(false)
         },
         VfSettings {
             vlan: Some(Vlan::NONE),
@@ -93,6 +89,13 @@ fn every_attribute_can_be_set(host: &Host, pf: &str) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Of all attributes that are on or off.
+fn switches(on: bool) -> VfSettings {
+    let mut settings = VfSettings::default();
+    VfAttribute::switches().for_each(|(_, make)| settings.set(make(on)));
+    settings
 }
 
 fn mac(vf: usize) -> String {

@@ -67,7 +67,7 @@ fn what_was_asked_for_goes_back_to_what_was_before() {
         spoof_check: Some(false),
         tx_rate: Some(TxRate { min: 1, max: 2 }),
         link_state: Some(LinkState::Disable),
-        query_rss: None,
+        ..VfSettings::default()
     };
     assert_eq!(settings, expected);
     let nothing = json!({"vlan": null, "spoofchk": "", "trust": "", "max_tx_rate": null});
