@@ -318,7 +318,7 @@ impl Settings {
     pub fn load(root: &Path, trust: Trust) -> Result<Parsed, Unusable> {
         let tree = Tree::under(root).map_err(|error| {
             let message = format!("the root directory cannot be opened: {error}");
-            Unusable::Unread(Diagnostic::error(root, message))
+            Unusable::Unread(vec![Diagnostic::error(root, message)])
         })?;
         Self::read(&tree, &tree.path(Path::new(FILE)), trust)
     }
@@ -332,7 +332,7 @@ impl Settings {
     fn read(tree: &Tree, path: &Path, trust: Trust) -> Result<Parsed, Unusable> {
         match read(tree, path, trust) {
             Content::Masked | Content::Gone => Ok((Self::default(), Vec::new())),
-            Content::Unread(diagnostic) => Err(Unusable::Unread(diagnostic)),
+            Content::Unread(diagnostic) => Err(Unusable::Unread(vec![diagnostic])),
             Content::Broken(diagnostic) | Content::Refused(diagnostic) => {
                 Err(Unusable::Wrong(vec![diagnostic]))
             }
@@ -349,7 +349,7 @@ impl Settings {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unusable {
     /// It cannot be read: no event tells when it can.
-    Unread(Diagnostic),
+    Unread(Vec<Diagnostic>),
     /// It has these mistakes until it is written anew.
     Wrong(Vec<Diagnostic>),
 }
@@ -358,8 +358,7 @@ impl Unusable {
     /// What is wrong with the file, in the order of its text.
     pub fn into_diagnostics(self) -> Vec<Diagnostic> {
         match self {
-            Self::Unread(diagnostic) => vec![diagnostic],
-            Self::Wrong(diagnostics) => diagnostics,
+            Self::Unread(diagnostics) | Self::Wrong(diagnostics) => diagnostics,
         }
     }
 }

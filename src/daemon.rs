@@ -13,6 +13,7 @@ pub mod descriptors;
 pub mod device_plugin;
 mod drift;
 mod evidence;
+mod identity;
 mod job;
 pub mod journal;
 mod ledger;

@@ -4,7 +4,7 @@ use super::message::Message;
 use super::shared::Shared;
 use super::slot::{Running, Waiting};
 use super::watched::Watched;
-use super::{journal, node};
+use super::{identity, journal};
 use crate::api::Tls;
 use crate::events::Cause;
 use crate::load::{self, LastGood, LastGoodError, Trust, last_good};
@@ -102,7 +102,7 @@ pub(super) fn list(shared: &Shared, messages: &Sender<Message>, waiting: Waiting
 pub(super) fn look_at_node(shared: &Shared, messages: &Sender<Message>, cause: Cause) {
     let (shared, messages) = (shared.clone(), messages.clone());
     spawn_blocking(move || {
-        let node = node::read(&*shared.host, &shared.root);
+        let node = identity::read(&*shared.host, &shared.root);
         drop(messages.blocking_send(Message::Node { node, cause }));
     });
 }
@@ -143,7 +143,7 @@ pub(super) fn load(
         };
         let tls = shared.tls.as_ref().filter(|_| cause.is_asked_for());
         let tls = tls.map(Tls::reload);
-        let node = with_node.then(|| node::read(&*shared.host, &shared.root));
+        let node = with_node.then(|| identity::read(&*shared.host, &shared.root));
         drop(messages.blocking_send(Message::Loaded {
             loaded: Box::new(loaded),
             cause,

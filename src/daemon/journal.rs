@@ -5,6 +5,7 @@
 
 mod entry;
 pub mod message_id;
+mod node;
 mod output;
 mod source;
 mod watching;
@@ -12,6 +13,7 @@ mod watching;
 use crate::attach::Collected;
 use crate::events::Cause;
 use message_id as id;
+pub use node::{node_read, node_unread};
 pub use output::{flush, start};
 pub use source::item_broken;
 use sriovd_core::model::{PciAddress, VfIndex};
@@ -330,22 +332,6 @@ pub fn not_listed(error: &dyn Display) {
     error!(
         MESSAGE_ID = id::NOT_LISTED,
         "the PCI devices of this host cannot be listed: {error}",
-    );
-}
-
-/// Which node this is for policies cannot be told: what was known last holds.
-pub fn node_unread(error: &dyn Display) {
-    error!(
-        MESSAGE_ID = id::NODE_UNREAD,
-        "the name and the labels of this host cannot be read, so that those of before hold on: {error}",
-    );
-}
-
-/// The name and the labels of the host could be read again.
-pub fn node_read() {
-    info!(
-        MESSAGE_ID = id::NODE_READ,
-        "the name and the labels of this host are read again"
     );
 }
 

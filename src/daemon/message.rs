@@ -1,6 +1,6 @@
 //! What work on other threads sends back when it is over.
 
-use super::node::NodeError;
+use super::identity::NodeError;
 use super::publisher::Published;
 use super::slot::Waiting;
 use crate::api::TlsError;

@@ -1,10 +1,10 @@
 //! The value that the functions of the daemon work on: what it knows, what is at work, what waits.
 
 use super::announce;
+use super::identity::NodeReading;
 use super::listing::Listing;
 use super::loading::Loading;
 use super::message::Message;
-use super::node::NodeReading;
 use super::paused::Current;
 use super::publisher::Publisher;
 use super::shared::Shared;
