@@ -5,6 +5,9 @@ use std::time::Duration;
 const FIRST: Duration = Duration::from_millis(100);
 const LONGEST: Duration = Duration::from_secs(30);
 
+/// For so long something must be gone before it counts as removed.
+pub(super) const SETTLE: Duration = Duration::from_millis(500);
+
 #[derive(Debug, Default)]
 pub(super) struct Backoff {
     failures: u32,

@@ -1,8 +1,7 @@
 //! Which node this is for policies: how it is read, and how far that is.
 
-use super::backoff::{Backoff, jitter};
+use super::backoff::{Backoff, SETTLE, jitter};
 use super::journal;
-use super::loading::SETTLE;
 use crate::agent::{FILE, Settings, Unusable};
 use crate::events::Cause;
 use crate::load::read::Trust;

@@ -11,7 +11,6 @@ use crate::load::{LastGoodError, Loaded};
 use sriovd_core::policy::PolicySet;
 use std::time::Instant;
 use tokio::sync::oneshot;
-pub(super) use vanished::SETTLE;
 use vanished::Vanished;
 
 /// The reading at work, and one more for whatever was asked meanwhile.

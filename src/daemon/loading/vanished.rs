@@ -1,12 +1,10 @@
 //! What a reading of the policies misses: many programs empty or remove a file before they write it
 //! anew, and a reading in between must not take VFs away.
 
+use super::super::backoff::SETTLE;
 use sriovd_core::policy::PolicySet;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
-
-/// For so long something must be gone before it counts as removed.
-pub(in crate::daemon) const SETTLE: Duration = Duration::from_millis(500);
+use std::time::Instant;
 
 /// Policies and networks that are in force and were not found, each since when.
 #[derive(Debug, Default)]
