@@ -40,7 +40,7 @@ fn status() {
     let host = Host::start(64, VFS);
     let times = (0..50).map(|_| {
         let since = Instant::now();
-        let status = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+        let status = Command::new(sriovd_tests::binary("sriovctl"))
             .arg("--socket")
             .arg(&host.socket)
             .arg("status")

@@ -132,7 +132,7 @@ impl Host {
         let timeout = socket.set_read_timeout(Some(PATIENCE));
         timeout.expect("a minute is a time");
         let since = Instant::now();
-        let child = Command::new(env!("CARGO_BIN_EXE_sriovd"))
+        let child = Command::new(sriovd_tests::binary("sriovd"))
             .arg("--root")
             .arg(self.0.path())
             .env("NOTIFY_SOCKET", &notified)

@@ -10,7 +10,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 fn cases() -> Vec<PathBuf> {
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let directory = sriovd_tests::root().join("tests/cases");
     let entries = fs::read_dir(directory)
         .unwrap()
         .map(|it| it.unwrap().path());
@@ -21,7 +21,7 @@ fn cases() -> Vec<PathBuf> {
 
 /// What is printed, with the exit code where it is not 0.
 fn plan(case: &Path, more: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+    let output = Command::new(sriovd_tests::binary("sriovctl"))
         .current_dir(case)
         .args(["plan", "--snapshot", "snapshot.json", "--policy-dir", "."])
         .args(more)
@@ -60,7 +60,7 @@ fn session(case: &Path, kept: &str) -> String {
         let words: Vec<_> = line.split_whitespace().skip(1).collect();
         let (program, arguments) = words.split_first().expect("no command");
         assert_eq!(*program, "sriovctl", "{line}");
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sriovctl"));
+        let mut command = Command::new(sriovd_tests::binary("sriovctl"));
         command.current_dir(directory.path()).args(arguments);
         if OF_A_HOST.contains(&arguments[0]) {
             command.args(["--snapshot", "snapshot.json", "--policy-dir", "."]);
@@ -115,7 +115,7 @@ fn what_is_kept_as_imported_is_what_is_imported() {
     cases.retain(|case| case.join("imported.toml").exists());
     assert!(!cases.is_empty());
     assert_same(cases.iter().filter_map(|case| {
-        let output = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+        let output = Command::new(sriovd_tests::binary("sriovctl"))
             .current_dir(case)
             .args(["import", "config.json"])
             .output()

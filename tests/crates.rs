@@ -9,7 +9,7 @@ use std::process::Command;
 
 fn cargo(arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .current_dir(sriovd_tests::root())
         .args(arguments)
         .arg("--locked")
         .output()
@@ -20,7 +20,7 @@ fn cargo(arguments: &[&str]) -> String {
 }
 
 fn rules() -> toml::Table {
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("deny.toml");
+    let file = sriovd_tests::root().join("deny.toml");
     fs::read_to_string(file).unwrap().parse().unwrap()
 }
 
@@ -126,7 +126,7 @@ fn nothing_is_linked_twice_but_what_must_be() {
 
 /// The direct dependencies of all members with the rest of their lines in Cargo.toml.
 fn direct() -> Vec<(String, String)> {
-    let manifest = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+    let manifest = sriovd_tests::root().join("Cargo.toml");
     let text = fs::read_to_string(manifest).unwrap();
     let mut section = "";
     let mut direct = Vec::new();
@@ -167,8 +167,8 @@ fn every_direct_dependency_has_its_reason() {
 
 #[test]
 fn every_direct_dependency_is_used() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut text = fs::read_to_string(root.join("build.rs")).unwrap();
+    let root = sriovd_tests::root();
+    let mut text = String::new();
     for directory in ["src", "tests", "benches"] {
         sources(&root.join(directory), &mut text);
     }
@@ -241,13 +241,34 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     (
         "sriovd-host",
         &["sriovd-core"],
-        &["axum", "hyper", "rustls", "tonic", "tracing"],
+        &["axum", "hyper", "rustls", "tokio", "tonic", "tracing"],
     ),
     (
-        "sriovd",
-        &["sriovd-core", "sriovd-host", "sriovd-sim"],
+        "sriovd-plugins",
+        &["sriovd-core", "sriovd-host"],
+        &[
+            "axum",
+            "clap",
+            "futures",
+            "hyper",
+            "rtnetlink",
+            "rustls",
+            "tokio",
+            "tonic",
+            "tracing",
+        ],
+    ),
+    (
+        "sriovd-agent",
+        &["sriovd-core", "sriovd-host", "sriovd-plugins", "sriovd-sim"],
         &["kube"],
     ),
+    (
+        "sriovd-ctl",
+        &["sriovd-agent", "sriovd-core", "sriovd-host", "sriovd-sim"],
+        &["kube"],
+    ),
+    ("sriovd-tests", &[], &[]),
 ];
 
 #[test]
@@ -286,14 +307,20 @@ fn members_use_and_link_only_what_they_may() {
         let used = links[id.as_str()].iter().map(|id| names[id]);
         let used: BTreeSet<_> = used.filter(|name| told.contains(name)).collect();
         assert_eq!(used, may.iter().copied().collect(), "{member}");
-        let mut linked = BTreeSet::new();
-        let mut open = vec![id.as_str()];
-        while let Some(id) = open.pop() {
-            if linked.insert(id) {
-                open.extend(&links[id]);
-            }
-        }
-        let linked: BTreeSet<_> = linked.into_iter().map(|id| names[id]).collect();
+        let tree = [
+            "tree",
+            "--package",
+            member,
+            "--edges",
+            "normal,no-proc-macro",
+            "--prefix",
+            "none",
+        ];
+        let tree = cargo(&tree);
+        let linked: BTreeSet<_> = tree
+            .lines()
+            .filter_map(|line| line.split(' ').next())
+            .collect();
         let wrong: Vec<_> = never
             .iter()
             .filter(|name| linked.contains(**name))

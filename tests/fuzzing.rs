@@ -74,7 +74,7 @@ const TIME: Duration = Duration::from_secs(1);
 const MEMORY: u64 = 512 << 20;
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    sriovd_tests::root()
 }
 
 /// What a check did not survive can be tried again.

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Another compiler makes other code of the same.
@@ -18,7 +18,7 @@ const MEASURED: [(&str, u32, u32, &str); 4] = [
 ];
 
 fn budget_file() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/instructions/budget.toml")
+    sriovd_tests::root().join("tests/instructions/budget.toml")
 }
 
 /// Examples are built where the tests are.

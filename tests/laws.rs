@@ -51,9 +51,10 @@ fn bounded(cases: u32) -> ProptestConfig {
     ProptestConfig {
         cases: chosen.unwrap_or(cases),
         max_shrink_iters: 20_000,
-        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(
-            "tests/laws.proptest-regressions",
-        ))),
+        failure_persistence: Some(Box::new(FileFailurePersistence::Direct(concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/laws.proptest-regressions"
+        )))),
         ..ProptestConfig::default()
     }
 }

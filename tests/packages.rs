@@ -9,11 +9,11 @@ use std::sync::OnceLock;
 use tempfile::TempDir;
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    sriovd_tests::root()
 }
 
 fn binaries() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_sriovd")).parent().unwrap()
+    sriovd_tests::binaries()
 }
 
 fn packaging(script: &str, arguments: &[&str]) -> Command {
@@ -172,8 +172,7 @@ fn a_binary_for_newer_systems_is_not_packaged() {
 #[test]
 fn every_program_is_installed() {
     let script = fs::read_to_string(root().join("packaging/install")).unwrap();
-    for program in files_of(&root().join("src/bin")) {
-        let name = program.file_stem().unwrap().to_str().unwrap();
+    for name in sriovd_tests::programs() {
         let line =
             |line: &str| line.starts_with("program usr/") && line.ends_with(&format!(" {name}"));
         assert!(script.lines().any(line), "{name}");

@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    sriovd_tests::root()
 }
 
 fn printed(directory: &Path, arguments: &[&str]) -> Value {
-    let output = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+    let output = Command::new(sriovd_tests::binary("sriovctl"))
         .current_dir(directory)
         .args(arguments)
         .output()

@@ -40,7 +40,7 @@ impl Root {
 }
 
 fn sriovctl(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+    Command::new(sriovd_tests::binary("sriovctl"))
         .args(arguments)
         .output()
         .unwrap()
@@ -298,7 +298,7 @@ fn who_reads_no_further_is_no_error() {
     let root = Root::new();
     let mistakes: String = (0..40).map(|n| format!("x{n} = 1\n")).collect();
     (0..40).for_each(|n| root.put(&format!("p/{n}.toml"), &mistakes));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+    let mut child = Command::new(sriovd_tests::binary("sriovctl"))
         .args(["check", &root.path("p")])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -311,7 +311,7 @@ fn who_reads_no_further_is_no_error() {
 
 /// What a shell is told when the last of these words is to be completed.
 fn completed(words: &[&str]) -> Vec<String> {
-    let output = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+    let output = Command::new(sriovd_tests::binary("sriovctl"))
         .env("SRIOVCTL_COMPLETE", "fish")
         .arg("--")
         .args(words)
@@ -366,7 +366,9 @@ fn a_pf_that_hangs_delays_an_apply_of_ones_own_no_longer_than_it_may() {
     let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
     assert!(made.success());
     let output = Command::new("timeout")
-        .args(["30", env!("CARGO_BIN_EXE_sriovctl"), "--root"])
+        .arg("30")
+        .arg(sriovd_tests::binary("sriovctl"))
+        .arg("--root")
         .arg(root.0.path())
         .arg("apply")
         .output()

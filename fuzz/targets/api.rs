@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::api::{self, Feed, Limits, PauseScope, Request, Sources, State, View};
-use sriovd::load::{self, LastGood, Trust};
+use sriovd_agent::api::{self, Feed, Limits, PauseScope, Request, Sources, State, View};
+use sriovd_agent::load::{self, LastGood, Trust};
 use sriovd_core::host::{Host, Look};
 use sriovd_core::model::world::World;
 use sriovd_core::model::{PciAddress, Timestamp};

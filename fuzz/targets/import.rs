@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::ctl::import::import_text;
 use sriovd_core::policy::file;
+use sriovd_ctl::import::import_text;
 use std::path::Path;
 
 fuzz_target!(

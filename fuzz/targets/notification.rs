@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::events::link::Notification;
+use sriovd_agent::events::link::Notification;
 
 fuzz_target!(|message: &[u8]| {
     let Some((kind, body)) = message.split_first_chunk() else {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::agent::Settings;
+use sriovd_agent::settings::Settings;
 use std::path::Path;
 
 fuzz_target!(|text: &str| {

@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::state;
+use sriovd_agent::state;
 
 fuzz_target!(|text: &str| {
     let Ok(memory) = state::parse(text) else {

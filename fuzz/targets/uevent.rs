@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd::events::uevent::{Origin, Uevent, trigger};
+use sriovd_agent::events::uevent::{Origin, Uevent, trigger};
 
 fuzz_target!(|message: &[u8]| {
     let Some(heard) = Uevent::parse(message).and_then(|event| event.trigger()) else {

@@ -6,11 +6,11 @@ use super::status::{self, selected, settled};
 use super::{
     Arguments, Verdict, completions, daemon_to_read, output, own, running_daemon, show_plan,
 };
-use crate::api::{Applied, ApplyRequest};
-use crate::daemon;
 use anyhow::{Context, bail};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use sriovd_agent::api::{Applied, ApplyRequest};
+use sriovd_agent::daemon;
 use sriovd_core::report::{Happening, PfReport, PfState, Status};
 use sriovd_sim::forecast::{Forecast, PfForecast};
 use std::io::{IsTerminal, Write, stderr, stdin};

@@ -1,9 +1,9 @@
 //! All that is wrong with what the daemon reads.
 
-use crate::agent::{self, Settings};
-use crate::load::{self, Trust};
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_agent::load::{self, Trust};
+use sriovd_agent::settings::{self, Settings};
 use sriovd_core::model::HostSnapshot;
 use sriovd_core::policy::advice;
 use sriovd_core::policy::diagnostic::Diagnostic;
@@ -59,5 +59,5 @@ fn examined(paths: &[PathBuf], host: Option<&HostSnapshot>) -> Vec<Diagnostic> {
 }
 
 fn is_settings(path: &Path) -> bool {
-    path.is_file() && path.file_name() == Path::new(agent::FILE).file_name()
+    path.is_file() && path.file_name() == Path::new(settings::FILE).file_name()
 }

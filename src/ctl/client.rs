@@ -1,6 +1,5 @@
 //! Asks the daemon over its socket.
 
-use crate::api::ProblemDetails;
 use anyhow::{Context, anyhow};
 use futures::StreamExt as _;
 use http_body_util::{BodyExt, Full};
@@ -11,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use inotify::{EventStream, Inotify, WatchMask};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sriovd_agent::api::ProblemDetails;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;

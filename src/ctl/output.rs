@@ -4,9 +4,9 @@ use super::check::Checked;
 use super::colour;
 use super::place;
 use super::table::{Table, dash, listed};
-use crate::api::Applied;
 use anyhow::Context;
 use serde::Serialize;
+use sriovd_agent::api::Applied;
 use sriovd_core::model::PciAddress;
 use sriovd_core::report::{
     AbsentPf, PfName, PfReport, PfState, Problem, Status, Trouble, sentence,

@@ -3,10 +3,10 @@
 use super::Arguments;
 use super::own::Own;
 use super::scene::Scene;
-use crate::agent;
-use crate::publish::cni_directory;
 use anyhow::bail;
 use clap::ValueEnum;
+use sriovd_agent::publish::cni_directory;
+use sriovd_agent::settings;
 use sriovd_core::render::{self, CniDirectory, OutputSettings, View, cni, nad, podman};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -75,7 +75,7 @@ pub(super) fn render(
     })
 }
 
-fn switched_on(all: OutputSettings, output: Output, paths: &agent::Outputs) -> OutputSettings {
+fn switched_on(all: OutputSettings, output: Output, paths: &settings::Outputs) -> OutputSettings {
     match output {
         Output::Cni => OutputSettings {
             cni_dir: Some(paths.cni_dir.clone()),

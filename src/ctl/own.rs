@@ -1,11 +1,11 @@
 //! What this program sees by itself, where no daemon runs or none is to be asked.
 
 use super::output;
-use crate::agent::{self, Settings, Unusable};
-use crate::load::{self, LastGood, Loaded, Trust};
-use crate::publish::plugins::Plugins;
-use crate::state;
 use anyhow::{Context, anyhow};
+use sriovd_agent::load::{self, LastGood, Loaded, Trust};
+use sriovd_agent::publish::plugins::Plugins;
+use sriovd_agent::settings::{self, Settings, Unusable};
+use sriovd_agent::state;
 use sriovd_core::host::{Host, Look};
 use sriovd_core::model::HostSnapshot;
 use sriovd_core::plan::Memory;
@@ -43,7 +43,7 @@ impl<'r> Own<'r> {
         under(self.root, &self.settings_or_default().api.socket)
     }
 
-    pub(super) fn output_settings(&self) -> agent::Outputs {
+    pub(super) fn output_settings(&self) -> settings::Outputs {
         self.settings_or_default().outputs
     }
 

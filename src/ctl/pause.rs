@@ -1,9 +1,9 @@
 //! `sriovctl pause` and `resume`.
 
 use super::{Arguments, Verdict, completions, daemon, output};
-use crate::api::PauseRequest;
 use anyhow::ensure;
 use clap::Args;
+use sriovd_agent::api::PauseRequest;
 use sriovd_core::report::Status;
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! Where a policy or a network was written, and by whom.
 
-use crate::load::POSTED;
 use schemars::JsonSchema;
 use serde::Serialize;
+use sriovd_agent::load::POSTED;
 use sriovd_core::model::SourceName;
 use sriovd_core::policy::Origin;
 use std::fmt;

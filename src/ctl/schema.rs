@@ -4,12 +4,12 @@ use super::check::Checked;
 use super::explain::Explained;
 use super::list::Listing;
 use super::show::Shown;
-use crate::agent;
-use crate::api::{Applied, SourceSummary};
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
+use sriovd_agent::api::{Applied, SourceSummary};
+use sriovd_agent::settings;
 use sriovd_core::model::HostSnapshot;
 use sriovd_core::policy::file;
 use sriovd_core::policy::source::SourceReport;
@@ -44,7 +44,7 @@ const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 pub(super) fn schema(document: Document) -> Value {
     match document {
         Document::Policy => titled("a policy file of sriovd", file::schema()),
-        Document::Agent => titled("the settings of sriovd", agent::schema()),
+        Document::Agent => titled("the settings of sriovd", settings::schema()),
         // Also those of an earlier version are read.
         Document::Snapshot => of::<HostSnapshot>(SchemaSettings::draft2020_12().for_deserialize()),
         Document::Status => printed::<Status>(),

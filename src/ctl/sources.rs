@@ -2,8 +2,8 @@
 
 use super::table::Table;
 use super::{Arguments, Verdict, completions, daemon, output, show};
-use crate::api::SourceSummary;
 use clap::Subcommand;
+use sriovd_agent::api::SourceSummary;
 use sriovd_core::model::SourceName;
 use sriovd_core::policy::source::{ItemReport, ItemState, SourceReport};
 

@@ -28,7 +28,7 @@ impl Shell {
     }
 
     fn command(&self, words: &str) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sriovctl"));
+        let mut command = Command::new(sriovd_tests::binary("sriovctl"));
         command.arg("--root").arg(self.root.path());
         command.arg("--socket").arg(&self.host.socket);
         command.args(words.split_whitespace());

@@ -1,8 +1,8 @@
 //! A simulated host with the API on both of its sockets: passes are done when they are asked for, as the daemon does
 //! them, on a thread of their own.
 
-use sriovd::api::{self, Feed, Remembers, Request, Sources, State, Tcp, View};
-use sriovd::load::{self, Loaded, Trust};
+use sriovd_agent::api::{self, Feed, Remembers, Request, Sources, State, Tcp, View};
+use sriovd_agent::load::{self, Loaded, Trust};
 use sriovd_core::model::world::World;
 use sriovd_core::model::{Holder, HostSnapshot, PciAddress, VfIndex};
 use sriovd_core::plan::Memory;

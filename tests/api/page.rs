@@ -91,7 +91,7 @@ fn the_picture_is_that_of_draw() {
     let directory = root.path().join("etc/sriov.d");
     fs::create_dir_all(&directory).unwrap();
     fs::write(directory.join("10-test.toml"), POLICY.replace("VFS", "8")).unwrap();
-    let drawn = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+    let drawn = Command::new(sriovd_tests::binary("sriovctl"))
         .args(["draw", "--svg", "--root"])
         .arg(root.path())
         .arg("--socket")

@@ -2,7 +2,7 @@
 
 use crate::host::{Host, POLICIES};
 use serde_json::{Value, json};
-use sriovd::load::SOURCES;
+use sriovd_agent::load::SOURCES;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};

@@ -22,14 +22,15 @@ impl Session {
     }
 
     fn on_terminal_with(host: &Host, environment: &str, arguments: &str) -> Self {
-        let sriovctl = env!("CARGO_BIN_EXE_sriovctl");
+        let sriovctl = sriovd_tests::binary("sriovctl");
+        let sriovctl = sriovctl.display();
         let socket = host.socket.display();
         let command = format!("exec env {environment} {sriovctl} --socket {socket} {arguments}");
         Self::start(Command::new("script").args(["-qefc", &command, "/dev/null"]))
     }
 
     fn without_terminal(host: &Host, arguments: &[&str]) -> Self {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sriovctl"));
+        let mut command = Command::new(sriovd_tests::binary("sriovctl"));
         Self::start(command.arg("--socket").arg(&host.socket).args(arguments))
     }
 

@@ -38,7 +38,7 @@ impl Host {
             "[outputs]\npodman = \"always\"\n",
         );
         let log = File::create(root.path().join("log")).unwrap();
-        let daemon = Command::new(env!("CARGO_BIN_EXE_sriovd"))
+        let daemon = Command::new(sriovd_tests::binary("sriovd"))
             .arg("--root")
             .arg(root.path())
             .stderr(log)

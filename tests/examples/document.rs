@@ -49,7 +49,7 @@ impl Block {
 }
 
 pub fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
+    sriovd_tests::root()
 }
 
 /// README.md, and everything below `docs`.

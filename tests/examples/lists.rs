@@ -1,8 +1,8 @@
 //! Lists in documents are those of the code: keys, kinds of journal entries, fields.
 
 use crate::document;
-use sriovd::agent::Settings;
-use sriovd::daemon::journal::message_id;
+use sriovd_agent::daemon::journal::message_id;
+use sriovd_agent::settings::Settings;
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::policy::file;
 use std::collections::{BTreeMap, BTreeSet};
@@ -148,7 +148,7 @@ fn the_journal_reference_lists_the_fields_of_entries() {
     let field = |word: &str| word.starts_with("SRIOV_") || word == "UNIT";
     let mut written = set(&["MESSAGE_ID"]);
     let files = ["journal.rs", "journal/output.rs", "journal/source.rs"];
-    for file in files.map(|file| format!("src/daemon/{file}")) {
+    for file in files.map(|file| format!("src/agent/daemon/{file}")) {
         let code = fs::read_to_string(document::root().join(file)).unwrap();
         let words = code.split(|c: char| c != '_' && !c.is_ascii_uppercase());
         written.extend(words.filter(|word| field(word)).map(str::to_owned));

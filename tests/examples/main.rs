@@ -13,8 +13,8 @@ mod reference;
 mod switches;
 
 use document::{Block, blocks, documents, root};
-use sriovd::agent::Settings;
-use sriovd::api::ProblemDetails;
+use sriovd_agent::api::ProblemDetails;
+use sriovd_agent::settings::Settings;
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::policy::file;
 use sriovd_core::policy::source;
@@ -96,7 +96,7 @@ fn every_configuration_shown_is_one_that_the_cni_plugin_takes() {
         // Without addresses, which another plugin gives.
         let mut conf: serde_json::Value = serde_json::from_str(&block.text).unwrap();
         conf["ipam"].take();
-        let answer = sriovd::cni::run(empty.path(), variable, conf.to_string().as_bytes());
+        let answer = sriovd_plugins::cni::run(empty.path(), variable, conf.to_string().as_bytes());
         let place = block.place();
         // All that is missing is a host.
         assert!(
@@ -200,7 +200,7 @@ fn run(command: &str, policies: &Path) -> String {
         ["import", file] if !file.starts_with("tests/") => Path::new(policies),
         _ => root(),
     };
-    let output = Command::new(env!("CARGO_BIN_EXE_sriovctl"))
+    let output = Command::new(sriovd_tests::binary("sriovctl"))
         .current_dir(directory)
         .args(words)
         .args(of_the_host)

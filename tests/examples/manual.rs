@@ -3,7 +3,7 @@
 use crate::document;
 use clap::{Command, CommandFactory as _};
 use clap_mangen::Man;
-use sriovd::ctl::Arguments;
+use sriovd_ctl::Arguments;
 use std::fs;
 use std::io::{self, Write};
 

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::TestCaseError;
-use sriovd::load::{LastGood, Loaded, Trust, load};
+use sriovd_agent::load::{LastGood, Loaded, Trust, load};
 use sriovd_core::policy::file::parse;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, symlink};

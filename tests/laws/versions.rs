@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
-use sriovd::state;
+use sriovd_agent::state;
 use sriovd_core::model::PciAddress;
 use sriovd_core::plan::Memory;
 

@@ -9,7 +9,8 @@ type Sources = BTreeMap<String, String>;
 type Uses = BTreeMap<String, BTreeSet<String>>;
 
 fn path_of(file: &str) -> String {
-    let path = file.trim_start_matches("src/").trim_end_matches(".rs");
+    let below = file.trim_start_matches("src/").trim_end_matches(".rs");
+    let (_member, path) = below.split_once('/').unwrap();
     path.replace('/', "::")
 }
 
@@ -168,7 +169,7 @@ pub(super) fn implementations(
 
 #[test]
 fn a_circle_is_found_however_it_is_written() {
-    let file = |name: &str, text: &str| (format!("src/{name}.rs"), text.to_owned());
+    let file = |name: &str, text: &str| (format!("src/core/{name}.rs"), text.to_owned());
     let uses_of = |texts: [(String, String); 3]| uses("m", &texts.into_iter().collect());
     for (a, b) in [
         ("use super::b::B;", "use super::a::A;"),

@@ -10,7 +10,7 @@ fn a_client_in_python_makes_reads_and_removes_what_it_wants() {
 }
 
 pub fn all_as_expected(host: &Host, address: &str) {
-    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vf_operator");
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/vf_operator");
     // Debian's own, which has what tests/setup installs.
     let client = Command::new("/usr/bin/python3")
         .arg(format!("{directory}/client.py"))

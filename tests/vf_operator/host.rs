@@ -1,9 +1,9 @@
 //! A simulated host behind the API: policies are read and passed as the daemon does.
 
 use serde_json::Value;
-use sriovd::api::{Feed, Remembers, Request, Sources, State, View};
-use sriovd::load::{self, LastGood, Loaded, Trust};
-use sriovd::vf_operator::{Listener, Listeners};
+use sriovd_agent::api::{Feed, Remembers, Request, Sources, State, View};
+use sriovd_agent::load::{self, LastGood, Loaded, Trust};
+use sriovd_agent::vf_operator::{Listener, Listeners};
 use sriovd_core::model::world::World;
 use sriovd_core::model::{HostSnapshot, NetworkName, PciAddress};
 use sriovd_core::plan::Assignment;
@@ -175,7 +175,7 @@ async fn serve(
             (listener.local_addr().unwrap(), Listener::Tcp(listener))
         }
         Door::Sockets => {
-            let listener = sriovd::api::bind(&directory.join(name)).unwrap();
+            let listener = sriovd_agent::api::bind(&directory.join(name)).unwrap();
             (nowhere, Listener::Unix(listener))
         }
     };

@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 use serde_json::{Value, json};
-use sriovd::load::{self, LastGood, Trust};
+use sriovd_agent::load::{self, LastGood, Trust};
 use sriovd_core::model::PciAddress;
 use sriovd_core::render::cni::{Device, conflist};
 use std::fs;

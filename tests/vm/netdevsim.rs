@@ -1,7 +1,5 @@
 //! The netlink layer alone, against simulated netdevs: they have more VFs than any NIC here, and every attribute.
 
-use std::path::Path;
-
 use crate::host::Host;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -114,8 +112,7 @@ fn set(host: &Host, pf: &str, vf: usize, setting: &Value) -> Result<()> {
 }
 
 fn install_vf_list(host: &Host) -> Result<()> {
-    let binaries = Path::new(env!("CARGO_BIN_EXE_sriovd")).parent();
-    let example = binaries.context("no directory")?.join("examples/vf-list");
+    let example = sriovd_tests::built().join("examples/vf-list");
     ensure!(
         example.exists(),
         "{} is missing: `cargo build --example vf-list` makes it, as a whole `cargo test` does",

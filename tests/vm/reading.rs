@@ -4,7 +4,6 @@ use crate::host::{Host, PATIENCE};
 use crate::lab::Nic;
 use anyhow::{Result, ensure};
 use std::fs;
-use std::path::Path;
 
 const POLICY: &str = r#"
 [[policy]]
@@ -99,7 +98,7 @@ fn whoever_reads_needs_no_agent_and_no_rights() -> Result<()> {
 /// The commands of a kept session say what they said. `UPDATE=1` rewrites what is kept.
 fn goes_as_kept(host: &Host, session: &str) -> Result<()> {
     let file = format!("tests/vm/reading/{session}.txt");
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let file = sriovd_tests::root().join(file);
     let kept = fs::read_to_string(&file)?;
     let mut script = String::from(
         "try() { echo \"\\$ $1\"; eval \"$1\" 2>/tmp/errors; code=$?

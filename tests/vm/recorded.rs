@@ -106,8 +106,5 @@ impl Stage {
 }
 
 pub fn file() -> PathBuf {
-    PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/tests/fixtures/igb.json"
-    ))
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/igb.json"))
 }

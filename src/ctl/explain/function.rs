@@ -1,12 +1,12 @@
 //! A PF or a VF: which policies it has, which it has not, and what is in the way.
 
 use super::Against;
-use crate::ctl::attribute::Compared;
-use crate::ctl::place::Place;
-use crate::ctl::scene::Scene;
-use crate::ctl::show::{ShownVf, show_vf};
-use crate::ctl::table::{Table, dash};
-use crate::ctl::{colour, output};
+use crate::attribute::Compared;
+use crate::place::Place;
+use crate::scene::Scene;
+use crate::show::{ShownVf, show_vf};
+use crate::table::{Table, dash};
+use crate::{colour, output};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sriovd_core::model::{PciAddress, PfSnapshot, PolicyName, VfAttribute, VfIndex};
@@ -14,7 +14,7 @@ use sriovd_core::policy::{MacChoice, Policy};
 use sriovd_core::report::{PfState, Problem};
 
 #[derive(Debug, JsonSchema, Serialize)]
-pub(in crate::ctl) struct ExplainedPf {
+pub(crate) struct ExplainedPf {
     address: PciAddress,
     interface: Option<String>,
     state: PfState,
@@ -24,7 +24,7 @@ pub(in crate::ctl) struct ExplainedPf {
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
-pub(in crate::ctl) struct ExplainedVf {
+pub(crate) struct ExplainedVf {
     vf: ShownVf,
     /// Why it has no policy, or which one it has and where that stands.
     claim: Option<ClaimedBy>,

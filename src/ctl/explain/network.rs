@@ -1,8 +1,8 @@
 //! A network: its pool, the VF it has or why it has none, and the file that says so.
 
-use crate::ctl::place::Place;
-use crate::ctl::scene::Scene;
-use crate::ctl::{colour, output};
+use crate::place::Place;
+use crate::scene::Scene;
+use crate::{colour, output};
 use schemars::JsonSchema;
 use serde::Serialize;
 use sriovd_core::model::{NetworkName, PciAddress, PfSnapshot, PolicyName, ResourceName, VfIndex};
@@ -10,7 +10,7 @@ use sriovd_core::policy::Network;
 use sriovd_core::render::{View, assign, cni, pools};
 
 #[derive(Debug, JsonSchema, Serialize)]
-pub(in crate::ctl) struct ExplainedNetwork {
+pub(crate) struct ExplainedNetwork {
     name: NetworkName,
     #[serde(flatten)]
     place: Place,

@@ -1,17 +1,17 @@
 //! A policy: where it stands, which PFs it names, and which networks take from its pool.
 
 use super::{Against, Effect};
-use crate::ctl::colour;
-use crate::ctl::output;
-use crate::ctl::place::Place;
-use crate::ctl::scene::Scene;
+use crate::colour;
+use crate::output;
+use crate::place::Place;
+use crate::scene::Scene;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sriovd_core::model::{NetworkName, PolicyName, ResourceName};
 use sriovd_core::policy::Policy;
 
 #[derive(Debug, JsonSchema, Serialize)]
-pub(in crate::ctl) struct ExplainedPolicy {
+pub(crate) struct ExplainedPolicy {
     name: PolicyName,
     #[serde(flatten)]
     place: Place,

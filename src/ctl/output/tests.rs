@@ -1,7 +1,7 @@
 //! What people see, word for word.
 
 use super::*;
-use crate::load::FileState;
+use sriovd_agent::load::FileState;
 use sriovd_core::model::{PfStep, Step, VfIndex};
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::policy::resolve::Shadowed;

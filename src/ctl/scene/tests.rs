@@ -1,7 +1,7 @@
 //! Where networks are shown: at the VF that they have, whatever they had last.
 
 use super::*;
-use crate::ctl::draw;
+use crate::draw;
 use sriovd_core::plan::Assignment;
 use sriovd_core::policy::file;
 use sriovd_sim::{DriverModel, SimAgent, SimHost, SimPf};

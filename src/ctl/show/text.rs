@@ -1,10 +1,10 @@
 //! `show` for a person.
 
 use super::{Shown, ShownPf, ShownVf};
-use crate::ctl::attribute::Compared;
-use crate::ctl::device::speed;
-use crate::ctl::table::{Facts, Table, dash};
-use crate::ctl::{colour, output};
+use crate::attribute::Compared;
+use crate::device::speed;
+use crate::table::{Facts, Table, dash};
+use crate::{colour, output};
 
 /// Columns of attributes, with their titles.
 const COLUMNS: [(&str, &str); 7] = [
@@ -17,7 +17,7 @@ const COLUMNS: [(&str, &str); 7] = [
     ("link_state", "LINK"),
 ];
 
-pub(in crate::ctl) fn text(shown: &Shown) -> String {
+pub(crate) fn text(shown: &Shown) -> String {
     match shown {
         Shown::Pf(pf) => pf_text(pf),
         Shown::Vf(vf) => vf_text(vf),
@@ -148,7 +148,7 @@ fn vf_text(vf: &ShownVf) -> String {
     output::paragraphs([head, attributes(&vf.attributes)])
 }
 
-pub(in crate::ctl) fn attributes(compared: &[Compared]) -> String {
+pub(crate) fn attributes(compared: &[Compared]) -> String {
     let mut table = Table::new(&["ATTRIBUTE", "IS", "WANTED"]);
     for compared in compared {
         let is = compared.is.clone().unwrap_or_else(dash);

@@ -42,7 +42,7 @@ impl Image {
 }
 
 fn build(suite: &str) -> Result<Image> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/vm/build");
+    let script = sriovd_tests::root().join("tests/vm/build");
     // Its complaints go where the user sees them, also those of a test that passes.
     let output = Command::new(&script)
         .arg(suite)

@@ -36,7 +36,7 @@ impl Files {
         let mut files = Self::new()?;
         files.binary("sriovd", "/usr/sbin/sriovd")?;
         files.binary("sriovctl", "/usr/bin/sriovctl")?;
-        let units = Path::new(env!("CARGO_MANIFEST_DIR")).join("systemd");
+        let units = sriovd_tests::root().join("systemd");
         if units.exists() {
             for entry in fs::read_dir(&units)? {
                 let path = entry?.path();
@@ -223,18 +223,7 @@ fn place(file: &Path) -> Result<Option<String>> {
     }))
 }
 
-/// Where the binaries are: as `SRIOVD_BINARIES` says, or as Cargo tells a test; an example lies in a directory below them.
+/// Where the binaries are: as `SRIOVD_BINARIES` says, or as they are built for tests.
 pub fn binaries() -> Result<PathBuf> {
-    if let Some(directory) = std::env::var_os("SRIOVD_BINARIES") {
-        return Ok(PathBuf::from(directory));
-    }
-    if let Some(sriovd) = option_env!("CARGO_BIN_EXE_sriovd") {
-        return Ok(Path::new(sriovd).parent().context("no parent")?.to_owned());
-    }
-    let example = std::env::current_exe()?;
-    let directory = example
-        .parent()
-        .and_then(Path::parent)
-        .context("no parent")?;
-    Ok(directory.to_owned())
+    Ok(sriovd_tests::binaries().to_owned())
 }

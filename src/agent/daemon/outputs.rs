@@ -1,0 +1,239 @@
+//! Keeps the files that others read in step with what was seen: one publication at a time.
+
+mod kept;
+
+use super::message::Message;
+use super::publisher::{Digests, Published, Wanted, digests};
+use super::shared::Shared;
+use super::slot::Slot;
+use super::value::Daemon;
+use crate::publish::plugins::Plugins;
+use crate::publish::{self, cni_directory};
+use crate::settings::{self, WhenInstalled};
+use kept::Kept;
+use sriovd_core::model::PciAddress;
+use sriovd_core::plan::Memory;
+use sriovd_core::render::{self, CniDirectory, OutputSettings, View};
+use sriovd_core::report::Seen;
+use sriovd_plugins::attach::pools::NODE_STATE;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::task::spawn_blocking;
+
+pub(super) fn publish(daemon: &mut Daemon) {
+    daemon.publisher.wanted = daemon.publisher.wanted.max(Wanted::Changes);
+    publish_if_wanted(daemon);
+}
+
+pub(super) fn publish_if_wanted(daemon: &mut Daemon) {
+    // Before every PF that is there was seen once, a file would leave out what it must have. One
+    // that hangs may never be: the others' files do not wait for it.
+    let seen_once = |slot: &Slot| slot.seen.is_some() || slot.running.is_none() || slot.is_hung();
+    let all_seen = daemon.slots.values().all(seen_once) && daemon.loaded.is_some();
+    let publisher = &mut daemon.publisher;
+    publisher.waits = daemon.first_look.is_none() && daemon.listing.error.is_some();
+    let may_begin = all_seen && !publisher.waits && !daemon.only_looks;
+    if publisher.running || publisher.wanted == Wanted::Nothing || !may_begin {
+        return;
+    }
+    let held = match std::mem::take(&mut publisher.is_asked_for) {
+        true => BTreeSet::new(),
+        false => publisher.drift.held(),
+    };
+    let compares = publisher.wanted == Wanted::Everything;
+    publisher.wanted = Wanted::Nothing;
+    publisher.running = true;
+    let work = Publication {
+        seen: daemon
+            .slots
+            .iter()
+            .filter_map(|(&pf, slot)| Some((pf, slot.shown.clone()?)))
+            .collect(),
+        unseen: daemon
+            .slots
+            .iter()
+            .filter_map(|(&pf, slot)| slot.seen.is_none().then_some(pf))
+            .collect(),
+        shared: daemon.shared.clone(),
+        last: publisher.last.clone(),
+        compares,
+        held,
+    };
+    let messages = daemon.messages.clone();
+    spawn_blocking(move || {
+        drop(messages.blocking_send(Message::Published(Box::new(work.run()))));
+    });
+}
+
+struct Publication {
+    seen: BTreeMap<PciAddress, Arc<Seen>>,
+    unseen: BTreeSet<PciAddress>,
+    shared: Shared,
+    last: Option<Digests>,
+    /// With the disk, whether or not something else is to be written.
+    compares: bool,
+    /// Where somebody else keeps changing a file: left as it is, unless it is to say something else.
+    held: BTreeSet<PathBuf>,
+}
+
+impl Publication {
+    fn run(self) -> Published {
+        let begun = Instant::now();
+        let shared = &self.shared;
+        let memory = shared.store.memory();
+        let mut kept = Kept::unseen(&self.unseen, &told_of(&memory));
+        let (outputs, cni_directory) = &self.outputs(&mut kept);
+        let (networks, not_now) = kept.without(&shared.policies.networks, &memory.assignments);
+        let seen = self.seen.iter();
+        let host = View {
+            hostname: &shared.node.hostname,
+            pfs: seen
+                .map(|(&pf, seen)| (pf, (&seen.pf, &seen.resolution)))
+                .collect(),
+        };
+        let reports = self
+            .seen
+            .iter()
+            .map(|(&pf, seen)| (pf, seen.report(seen.problems.clone())))
+            .collect();
+        let mut rendered = render::render(&render::Input {
+            policies: &shared.policies.policies,
+            networks: &networks,
+            host: &host,
+            previous: &memory.assignments,
+            reports: &reports,
+            cni_directory: *cni_directory,
+            settings: outputs,
+        });
+        kept.hold(&shared.root, &mut rendered.files, outputs);
+        let stays = kept.files(&memory.files, &rendered.files);
+        let mut published = Published {
+            report: None,
+            held_back: rendered.held_back,
+            given: rendered.given,
+            unsaved: None,
+            repaired: BTreeSet::new(),
+            files: digests(&rendered.files),
+            is_partial: kept.is_anything(),
+            begun,
+        };
+        let mut owned = memory.files.clone();
+        let last = self.last.as_ref();
+        if published.is_partial || self.compares || last != Some(&published.files) {
+            let is_as_before = |path: &&PathBuf| {
+                last.is_some_and(|last| last.get(*path) == published.files.get(*path))
+            };
+            // What has no record may be of a PF that is not seen.
+            let directories = match kept.unseen.is_empty() {
+                true => outputs.directories(),
+                false => Vec::new(),
+            };
+            let ours = &owned - &stays;
+            let mut prepared = publish::prepare(&shared.root, rendered.files, &ours, directories);
+            prepared.leave(self.held.iter().filter(is_as_before));
+            let about_to_own = prepared.owned() | &stays;
+            drop(shared.store.note(|memory| memory.files = about_to_own));
+            let mut report = prepared.commit();
+            report.failed.append(&mut kept.failed);
+            owned = &report.owned | &stays;
+            let repaired = report.written.iter().filter(is_as_before).cloned();
+            published.repaired = repaired.collect();
+            published.report = Some(report);
+        }
+        let were_refused = shared.ledger.has_wrong_marks();
+        let marks = (self.compares || were_refused).then(|| shared.ledger.restore_marks());
+        let unmarked = match marks.unwrap_or_else(|| Ok(BTreeSet::new())) {
+            // What the disk refused before is nobody's doing.
+            Ok(_) if were_refused => None,
+            Ok(marks) => {
+                published.repaired.extend(marks);
+                None
+            }
+            Err(error) => Some(error),
+        };
+        let mut assignments = rendered.assignments;
+        assignments.extend(not_now.into_iter().map(|(name, had)| (name.clone(), had)));
+        // It saves all that is not on disk yet, whatever failed before.
+        let saved = shared.store.update(|memory| {
+            memory.assignments = assignments;
+            memory.files = owned;
+        });
+        published.unsaved = saved.err().or(unmarked);
+        published
+    }
+
+    /// Without those of which nobody knows now what belongs there.
+    fn outputs(&self, kept: &mut Kept) -> (OutputSettings, CniDirectory) {
+        let settings = &self.shared.settings.outputs;
+        let root = &self.shared.root;
+        let mut outputs = match Plugins::look(root) {
+            Ok(plugins) => rendered_to(settings, plugins),
+            Err(error) => {
+                let any = Plugins {
+                    cni: true,
+                    netavark: true,
+                };
+                let mut outputs = rendered_to(settings, any);
+                kept.because(&error.path.clone(), error);
+                kept.switch_off(&mut outputs.cni_dir);
+                kept.switch_off(&mut outputs.podman_dir);
+                kept.switch_off(&mut outputs.manifests_dir);
+                outputs
+            }
+        };
+        let mut cni_directory = CniDirectory::default();
+        if let Some(directory) = outputs.cni_dir.clone() {
+            match cni_directory::look(root, &directory) {
+                Ok(found) => cni_directory = found,
+                Err(error) => {
+                    kept.because(&directory, error);
+                    kept.switch_off(&mut outputs.cni_dir);
+                }
+            }
+        }
+        (outputs, cni_directory)
+    }
+}
+
+/// PFs that are described, or were.
+fn told_of(memory: &Memory) -> BTreeSet<PciAddress> {
+    let assigned = memory.assignments.values().map(|it| it.pf);
+    memory.pfs.keys().copied().chain(assigned).collect()
+}
+
+fn rendered_to(settings: &settings::Outputs, plugins: Plugins) -> OutputSettings {
+    let settings::Outputs {
+        cni,
+        device_plugin,
+        node_state,
+        manifests,
+        cdi,
+        ..
+    } = settings;
+    let podman = match settings.podman {
+        WhenInstalled::Auto => plugins.netavark,
+        WhenInstalled::Always => true,
+        WhenInstalled::Never => false,
+    };
+    let own_cni_plugin = settings.cni_plugin.is_ours(plugins.cni);
+    // They look nowhere else, and networks made by hand name them, too.
+    let for_plugins = plugins.cni || plugins.netavark || own_cni_plugin || podman;
+    let node_states = [
+        node_state.then(|| settings.node_state_file.clone()),
+        for_plugins.then(|| NODE_STATE.into()),
+    ];
+    OutputSettings {
+        cni_dir: cni.then(|| settings.cni_dir.clone()),
+        device_plugin_file: device_plugin.then(|| settings.device_plugin_file.clone()),
+        node_state_files: node_states.into_iter().flatten().collect(),
+        podman_dir: podman.then(|| settings.podman_dir.clone()),
+        manifests_dir: manifests.then(|| settings.manifests_dir.clone()),
+        cdi_dir: cdi.then(|| settings.cdi_dir.clone()),
+        own_cni_plugin,
+    }
+}
+
+#[cfg(test)]
+mod tests;
