@@ -91,12 +91,24 @@ pub enum VlanProto {
     Dot1ad,
 }
 
-impl fmt::Display for VlanProto {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl VlanProto {
+    /// Each by its word, in policies and everywhere else.
+    pub const WORDS: [(&'static str, Self); 2] = [
+        (Self::Dot1q.word(), Self::Dot1q),
+        (Self::Dot1ad.word(), Self::Dot1ad),
+    ];
+
+    const fn word(self) -> &'static str {
+        match self {
             Self::Dot1q => "802.1q",
             Self::Dot1ad => "802.1ad",
-        })
+        }
+    }
+}
+
+impl fmt::Display for VlanProto {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 
@@ -125,6 +137,12 @@ pub struct Vlan {
 }
 
 impl Vlan {
+    /// The greatest id: 4095 is reserved (IEEE 802.1Q).
+    pub const LAST_ID: u16 = 4094;
+
+    /// The greatest priority: it has three bits.
+    pub const LAST_QOS: u8 = 7;
+
     /// No tag: `ip link set PF vf N vlan 0`.
     pub const NONE: Self = Self {
         id: 0,
@@ -147,13 +165,26 @@ pub enum LinkState {
     Disable,
 }
 
-impl fmt::Display for LinkState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl LinkState {
+    /// Each by its word, in policies and everywhere else.
+    pub const WORDS: [(&'static str, Self); 3] = [
+        (Self::Auto.word(), Self::Auto),
+        (Self::Enable.word(), Self::Enable),
+        (Self::Disable.word(), Self::Disable),
+    ];
+
+    const fn word(self) -> &'static str {
+        match self {
             Self::Auto => "auto",
             Self::Enable => "enable",
             Self::Disable => "disable",
-        })
+        }
+    }
+}
+
+impl fmt::Display for LinkState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 

@@ -107,11 +107,6 @@ impl NetConf {
 }
 
 fn settings(conf: &Keys<'_>) -> Result<VfSettings, CniError> {
-    let link_states = [
-        ("auto", LinkState::Auto),
-        ("enable", LinkState::Enable),
-        ("disable", LinkState::Disable),
-    ];
     let rate = |key| conf.number(key, u64::from(u32::MAX), "a rate in Mbit/s");
     let (min, max) = (rate("min_tx_rate")?, rate("max_tx_rate")?);
     let tx_rate = (min.is_some() || max.is_some()).then(|| TxRate {
@@ -129,7 +124,7 @@ fn settings(conf: &Keys<'_>) -> Result<VfSettings, CniError> {
         mac: conf.parsed("mac", unicast)?,
         vlan: vlan(conf)?,
         tx_rate,
-        link_state: conf.word("link_state", &link_states)?,
+        link_state: conf.word("link_state", &LinkState::WORDS)?,
         ..VfSettings::default()
     };
     for (facts, make) in VfAttribute::switches() {
@@ -147,15 +142,21 @@ fn saturated(rate: Option<u64>) -> u32 {
 }
 
 fn vlan(conf: &Keys<'_>) -> Result<Option<Vlan>, CniError> {
-    let id = conf.number("vlan", 4094, "a VLAN from 0 to 4094")?;
-    let qos = conf.number("vlanQoS", 7, "a priority from 0 to 7")?;
+    let id = conf.number("vlan", u64::from(Vlan::LAST_ID), "a VLAN from 0 to 4094")?;
+    let qos = conf.number(
+        "vlanQoS",
+        u64::from(Vlan::LAST_QOS),
+        "a priority from 0 to 7",
+    )?;
     let proto = match conf.text("vlanProto")? {
         None => None,
-        Some(text) => match text.to_ascii_lowercase().as_str() {
-            "802.1q" => Some(VlanProto::Dot1q),
-            "802.1ad" => Some(VlanProto::Dot1ad),
-            _ => return Err(wrong("vlanProto", text, "\"802.1q\" or \"802.1ad\"")),
-        },
+        Some(text) => {
+            let mut words = VlanProto::WORDS.into_iter();
+            match words.find(|(word, _)| word.eq_ignore_ascii_case(text)) {
+                Some((_, proto)) => Some(proto),
+                None => return Err(wrong("vlanProto", text, "\"802.1q\" or \"802.1ad\"")),
+            }
+        }
     };
     let Some(id) = id else {
         let lonely = qos.map(|_| "vlanQoS").or(proto.map(|_| "vlanProto"));

@@ -38,14 +38,6 @@ const SWITCH: [(&str, bool); 4] = [
     ("false", false),
     ("off", false),
 ];
-const LINK_STATES: [(&str, LinkState); 3] = [
-    ("auto", LinkState::Auto),
-    ("enable", LinkState::Enable),
-    ("disable", LinkState::Disable),
-];
-const PROTOS: [(&str, VlanProto); 2] =
-    [("802.1q", VlanProto::Dot1q), ("802.1ad", VlanProto::Dot1ad)];
-
 impl Options {
     pub(super) fn of_network(network: &Network) -> Result<Self, Sentence> {
         let mut options = Self::default();
@@ -108,10 +100,10 @@ impl Options {
         match key {
             "pool" => self.pool = Some(parsed(key, text)?),
             "vf" => self.vf = Some(VfIndex(number(key, text, 0, u16::MAX)?)),
-            "vlan" => self.vlan = Some(number(key, text, 0, 4094)?),
-            "vlan_qos" => self.vlan_qos = Some(number(key, text, 0, 7)?),
-            "vlan_proto" => self.vlan_proto = Some(word(key, text, &PROTOS)?),
-            "link_state" => self.link_state = Some(word(key, text, &LINK_STATES)?),
+            "vlan" => self.vlan = Some(number(key, text, 0, Vlan::LAST_ID)?),
+            "vlan_qos" => self.vlan_qos = Some(number(key, text, 0, Vlan::LAST_QOS)?),
+            "vlan_proto" => self.vlan_proto = Some(word(key, text, &VlanProto::WORDS)?),
+            "link_state" => self.link_state = Some(word(key, text, &LinkState::WORDS)?),
             "min_tx_rate" => self.min_tx_rate = Some(number(key, text, 0, u32::MAX)?),
             "max_tx_rate" => self.max_tx_rate = Some(number(key, text, 0, u32::MAX)?),
             "mtu" => {

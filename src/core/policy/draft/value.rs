@@ -1,7 +1,7 @@
 //! What keys of policies and networks take that have no type of their own.
 
 use crate::model::{
-    DriverName, LinkState, LinkType, MacAddress, Mtu, ResourceName, ResourcePrefix, VfIndex,
+    DriverName, LinkState, LinkType, MacAddress, Mtu, ResourceName, ResourcePrefix, VfIndex, Vlan,
     VlanProto,
 };
 use crate::policy::network::PluginType;
@@ -69,12 +69,12 @@ scalar! {
 
 scalar! {
     /// A VLAN.
-    pub VlanId(u16), 0..=4094, "a VLAN id from 1 to 4094, or 0 for none"
+    pub VlanId(u16), 0..=i128::from(Vlan::LAST_ID), "a VLAN id from 1 to 4094, or 0 for none"
 }
 
 scalar! {
     /// The priority in a VLAN tag.
-    pub VlanQos(u8), 0..=7, "a priority from 0 to 7"
+    pub VlanQos(u8), 0..=i128::from(Vlan::LAST_QOS), "a priority from 0 to 7"
 }
 
 scalar! {
@@ -83,16 +83,11 @@ scalar! {
 }
 
 impl Words for VlanProto {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("802.1q", Self::Dot1q), ("802.1ad", Self::Dot1ad)];
+    const WORDS: &'static [(&'static str, Self)] = &Self::WORDS;
 }
 
 impl Words for LinkState {
-    const WORDS: &'static [(&'static str, Self)] = &[
-        ("auto", Self::Auto),
-        ("enable", Self::Enable),
-        ("disable", Self::Disable),
-    ];
+    const WORDS: &'static [(&'static str, Self)] = &Self::WORDS;
 }
 
 impl Words for LinkType {
