@@ -64,7 +64,7 @@ impl Style {
 }
 
 /// docs/policy.md with each key in all lists, and in a row of its own, whose columns may be empty.
-pub fn in_policy_reference(text: &str) -> String {
+pub(crate) fn in_policy_reference(text: &str) -> String {
     let row = |key: &str| format!("| `{key}` |");
     let known = keys(false);
     let mut in_networks = false;
