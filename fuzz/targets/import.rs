@@ -10,6 +10,8 @@ fuzz_target!(
     |text: &str| match import_text(Path::new("fuzzed.yaml"), text) {
         Ok(imported) => {
             let reads = file::parse(Path::new("imported.toml"), &imported.text).is_ok();
+            let is_right = imported.content.is_some();
+            assert_eq!(reads, is_right, "{}", imported.text);
             assert!(reads || !imported.wrong.is_empty(), "wrong without a word");
         }
         Err(error) => assert!(format!("{error:#}").contains("fuzzed.yaml"), "{error:#}"),

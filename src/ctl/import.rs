@@ -14,10 +14,12 @@ mod vf_operator;
 use anyhow::{Context, bail};
 use document::{Document, Node};
 use fields::Fields;
-use item::{Item, Kind};
+use item::{Item, Kind, comment};
 use sriovd_core::model::{NetworkName, PolicyName};
+use sriovd_core::policy::DEFAULT_PREFIX;
+use sriovd_core::policy::check::{self, Content, Read};
 use sriovd_core::policy::diagnostic::Diagnostic;
-use sriovd_core::policy::{DEFAULT_PREFIX, file};
+use sriovd_core::policy::reader::{Document as Written, Fault, KeyPath};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -26,6 +28,8 @@ use std::path::{Path, PathBuf};
 pub struct Imported {
     /// The policies, as TOML.
     pub text: String,
+    /// The same policies and networks, judged; `None` where the daemon would not take the file.
+    pub content: Option<Content>,
     /// A line each, with the place it is about.
     pub remarks: Vec<String>,
     /// What the daemon would say to the file.
@@ -185,22 +189,71 @@ impl Import {
         let mut remarks: Vec<String> = self.skipped.clone();
         remarks.extend(self.items.iter().flat_map(Item::remarks));
         let mut text = header(&self.items);
-        text.extend(self.skipped.iter().map(|skipped| format!("# {skipped}\n")));
+        text.extend(self.skipped.iter().map(|skipped| comment(skipped)));
         for item in &self.items {
             if !text.is_empty() {
                 text.push('\n');
             }
             text += &item.to_string();
         }
-        let wrong = match file::parse(Path::new("the result"), &text) {
-            Ok(content) => content.warnings,
-            Err(errors) => errors,
+        let (content, faults) = match judged(&self.items) {
+            Ok(mut content) => {
+                let warnings = std::mem::take(&mut content.warnings);
+                (Some(content), warnings)
+            }
+            Err(faults) => (None, faults),
         };
         Imported {
+            wrong: placed(&text, faults),
             text,
+            content,
             remarks,
-            wrong,
         }
+    }
+}
+
+/// What the items say, by the judge of all policies and networks. Their names are unique.
+fn judged(items: &[Item]) -> Result<Content, Vec<Fault>> {
+    let mut content = Content::default();
+    let mut faults = Vec::new();
+    for kind in [Kind::Policy, Kind::Network] {
+        let items = items.iter().filter(|item| item.kind == kind);
+        let kept = items.filter_map(|item| Some((item.origin(), item.table()?)));
+        for (index, (origin, table)) in kept.enumerate() {
+            let found = match kind {
+                Kind::Policy => check::policy(Read::of(&table), origin).map(|(policy, found)| {
+                    content.policies.push(policy);
+                    found
+                }),
+                Kind::Network => {
+                    check::network(Read::of(&table), origin).map(|(network, found)| {
+                        content.networks.push(network);
+                        found
+                    })
+                }
+            };
+            let path = KeyPath::default().then(kind.key()).then(index);
+            let found = found.unwrap_or_else(|errors| errors).into_iter();
+            faults.extend(found.map(|fault| fault.below(&path)));
+        }
+    }
+    match faults.iter().any(Fault::is_error) {
+        true => Err(faults),
+        false => {
+            content.warnings = faults;
+            Ok(content)
+        }
+    }
+}
+
+/// Faults at their places in the text that is printed.
+fn placed(text: &str, faults: Vec<Fault>) -> Vec<Diagnostic> {
+    if faults.is_empty() {
+        return Vec::new();
+    }
+    match Written::parse(Path::new("the result"), text) {
+        Ok(written) => written.diagnostics(faults),
+        Err(errors) => errors,
     }
 }
 

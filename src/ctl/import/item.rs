@@ -1,7 +1,10 @@
 //! A policy or a network while it is written, with remarks at their places.
 
 use super::fields::Fields;
+use serde::Deserialize as _;
 use serde_json::Value;
+use sriovd_core::policy::Origin;
+use sriovd_core::policy::reader::Given;
 use std::fmt;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -10,12 +13,19 @@ pub(super) enum Kind {
     Network,
 }
 
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+impl Kind {
+    /// The key of the list that it stands in.
+    pub(super) fn key(self) -> &'static str {
+        match self {
             Self::Policy => "policy",
             Self::Network => "network",
-        })
+        }
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
     }
 }
 
@@ -33,8 +43,16 @@ pub(super) struct Item {
 }
 
 enum Line {
-    Pair { key: String, value: String },
-    Note { line: usize, text: String },
+    Pair {
+        key: String,
+        value: Value,
+        /// The value as TOML.
+        written: String,
+    },
+    Note {
+        line: usize,
+        text: String,
+    },
 }
 
 impl Item {
@@ -52,8 +70,11 @@ impl Item {
     }
 
     pub(super) fn pair(&mut self, key: &str, value: impl Into<Value>) {
-        let value = toml_of(&value.into());
-        self.raw(key, value.unwrap_or_else(|| "\"\"".to_owned()));
+        let value = value.into();
+        match toml_of(&value) {
+            Some(written) => self.written(key, value, written),
+            None => self.pair(key, ""),
+        }
     }
 
     pub(super) fn given(&mut self, key: &str, value: Option<impl Into<Value>>) {
@@ -71,10 +92,24 @@ impl Item {
         }
     }
 
-    /// A value that is TOML already.
-    pub(super) fn raw(&mut self, key: &str, value: String) {
-        let key = key.to_owned();
-        self.lines.push(Line::Pair { key, value });
+    /// JSON in a literal text, which is as it is given.
+    pub(super) fn config(&mut self, config: &Value) {
+        let text = format!("{config:#}");
+        match text.contains("'''") {
+            true => self.pair("config", text),
+            false => {
+                let written = format!("'''\n{text}\n'''");
+                self.written("config", format!("{text}\n").into(), written);
+            }
+        }
+    }
+
+    fn written(&mut self, key: &str, value: Value, written: String) {
+        self.lines.push(Line::Pair {
+            key: key.to_owned(),
+            value,
+            written,
+        });
     }
 
     /// A remark; `line` is where it is about.
@@ -132,11 +167,38 @@ impl Item {
         self.value(key).is_some()
     }
 
-    pub(super) fn value(&self, wanted: &str) -> Option<&str> {
+    pub(super) fn value(&self, wanted: &str) -> Option<&Value> {
         self.lines.iter().find_map(|line| match line {
-            Line::Pair { key, value } => (key == wanted).then_some(value.as_str()),
+            Line::Pair { key, value, .. } => (key == wanted).then_some(value),
             Line::Note { .. } => None,
         })
+    }
+
+    /// The table that it is; `None` for a network that is left out.
+    pub(super) fn table(&self) -> Option<Given> {
+        if self.disabled && self.kind == Kind::Network {
+            return None;
+        }
+        let mut table = vec![("name".to_owned(), Given::Text(self.name.clone()))];
+        if self.disabled {
+            table.push(("enabled".to_owned(), Given::Boolean(false)));
+        }
+        for line in &self.lines {
+            if let Line::Pair { key, value, .. } = line
+                // Any value of JSON is one that can be given.
+                && let Ok(value) = Given::deserialize(value)
+            {
+                put(&mut table, key, value);
+            }
+        }
+        Some(Given::Table(table))
+    }
+
+    pub(super) fn origin(&self) -> Origin {
+        Origin::File {
+            file: self.file.clone().into(),
+            line: self.line,
+        }
     }
 
     pub(super) fn remarks(&self) -> Vec<String> {
@@ -160,7 +222,7 @@ impl Item {
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = Value::from(self.name.clone());
-        writeln!(f, "# From {}:{}", self.file, self.line)?;
+        f.write_str(&comment(&format!("From {}:{}", self.file, self.line)))?;
         // A network has no key that switches it off.
         let out = match (self.disabled, self.kind) {
             (true, Kind::Network) => "# ",
@@ -177,19 +239,39 @@ impl fmt::Display for Item {
         }
         for line in &self.lines {
             match line {
-                Line::Pair { key, value } => {
-                    for line in format!("{key} = {value}").lines() {
+                Line::Pair { key, written, .. } => {
+                    for line in format!("{key} = {written}").lines() {
                         writeln!(f, "{out}{line}")?;
                     }
                 }
-                // Whatever it quotes, a comment ends with its line.
-                Line::Note { text, .. } => {
-                    let text = text.replace(|c: char| c.is_control(), " ");
-                    writeln!(f, "# {text}")?;
-                }
+                Line::Note { text, .. } => f.write_str(&comment(text))?,
             }
         }
         Ok(())
+    }
+}
+
+/// Whatever it quotes, a comment ends with its line.
+pub(super) fn comment(text: &str) -> String {
+    format!("# {}\n", text.replace(|c: char| c.is_control(), " "))
+}
+
+/// A key with dots stands in tables of its own.
+fn put(table: &mut Vec<(String, Given)>, key: &str, value: Given) {
+    let Some((outer, inner)) = key.split_once('.') else {
+        return table.push((key.to_owned(), value));
+    };
+    let there = table.iter_mut().find_map(|(key, value)| match value {
+        Given::Table(table) if key == outer => Some(table),
+        _ => None,
+    });
+    match there {
+        Some(there) => put(there, inner, value),
+        None => {
+            let mut entries = Vec::new();
+            put(&mut entries, inner, value);
+            table.push((outer.to_owned(), Given::Table(entries)));
+        }
     }
 }
 

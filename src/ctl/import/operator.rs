@@ -5,7 +5,7 @@ mod network;
 use super::fields::Fields;
 use super::item::{Item, Kind};
 use super::select::{first_of_each, is_as_written, is_pf_name, resource, select};
-pub(super) use network::{as_text, ib_network, ovs_network, sriov_network};
+pub(super) use network::{ib_network, ovs_network, sriov_network};
 use serde_json::{Map, Value};
 use sriovd_core::model::{PciAddress, PciId, VfRange};
 

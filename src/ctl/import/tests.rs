@@ -2,12 +2,33 @@
 
 use super::*;
 use sriovd_core::model::Node;
-use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::resolve::{Resolution, resolve};
+use sriovd_core::policy::{PolicySet, file};
 use sriovd_sim::{DriverModel, SimPf};
 
+/// What is printed is what was judged.
 fn imported(text: &str) -> Imported {
-    import_text(Path::new("a.yaml"), text).unwrap()
+    let imported = import_text(Path::new("a.yaml"), text).unwrap();
+    match file::parse(Path::new("the result"), &imported.text) {
+        Ok(mut printed) => {
+            let judged = imported.content.as_ref().unwrap();
+            // The text has lines of its own.
+            for (printed, judged) in printed.policies.iter_mut().zip(&judged.policies) {
+                printed.origin = judged.origin.clone();
+            }
+            for (printed, judged) in printed.networks.iter_mut().zip(&judged.networks) {
+                printed.origin = judged.origin.clone();
+            }
+            assert_eq!(judged.policies, printed.policies, "{}", imported.text);
+            assert_eq!(judged.networks, printed.networks, "{}", imported.text);
+            assert_eq!(imported.wrong, printed.warnings, "{}", imported.text);
+        }
+        Err(errors) => {
+            assert_eq!(imported.wrong, errors, "{}", imported.text);
+            assert_eq!(imported.content, None, "{}", imported.text);
+        }
+    }
+    imported
 }
 
 fn set(text: &str) -> PolicySet {
@@ -406,6 +427,21 @@ fn what_a_value_holds_stays_in_its_value() {
                    spec: {resourceName: r, bridge: \"x'''\\n[[policy]]\"}\n";
     let set = set(network);
     assert_eq!((set.policies.len(), set.networks.len()), (0, 1));
+}
+
+/// Names of files and of entries, too, stand in comments.
+#[test]
+fn what_a_comment_quotes_stays_in_the_comment() {
+    let policy = policy("a", "", "pfNames: [eth3]");
+    let skipped =
+        "kind: ConfigMap\nmetadata: {name: m}\ndata: {\"x\\u0010\\n[[policy]]\": \"5\"}\n";
+    assert_eq!(set(&format!("{policy}---\n{skipped}")).policies.len(), 1);
+    let config = entry(r#"{"pfNames": ["eth3"]}"#);
+    let named =
+        format!("kind: ConfigMap\nmetadata: {{name: m}}\ndata: {{\"a\\nb = 1\": '{config}'}}\n");
+    assert!(imported(&named).text.contains("(a b = 1):1\n"));
+    let imported = import_text(Path::new("a\nb = 1.yaml"), &policy).unwrap();
+    assert!(file::parse(Path::new("a.toml"), &imported.text).is_ok());
 }
 
 /// What reads it goes down into it: without an end the stack would have one.

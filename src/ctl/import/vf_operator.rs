@@ -2,7 +2,6 @@
 
 use super::fields::Fields;
 use super::item::{Item, Kind};
-use super::operator::as_text;
 use super::select::{is_as_written, is_pf_name, resource, select};
 use sriovd_core::model::{DriverName, PciAddress, PciId};
 
@@ -72,7 +71,7 @@ fn network(mut entry: Fields<'_>) -> anyhow::Result<Item> {
         resource(&mut item, name);
     }
     match entry.node("config") {
-        Some(config) => item.raw("config", as_text(&config.json())),
+        Some(config) => item.config(&config.json()),
         None => item.note(None, "it has no config: say what it is"),
     }
     item.leftovers(&entry);

@@ -53,9 +53,9 @@ pub(in super::super) fn sriov_network(object: &mut Fields<'_>) -> anyhow::Result
     for (theirs, ours) in [("capabilities", "capabilities"), ("ipam", "ipam")] {
         let value = embedded(&mut item, &mut spec, theirs);
         let empty = value == Some(json!({}));
-        match value.as_ref().filter(|_| !empty).map(toml_of) {
-            Some(Some(value)) => item.raw(ours, value),
-            Some(None) => item.note(
+        match value.filter(|_| !empty) {
+            Some(value) if toml_of(&value).is_some() => item.pair(ours, value),
+            Some(_) => item.note(
                 None,
                 format!("spec.{theirs} holds null, which TOML has not"),
             ),
@@ -64,7 +64,7 @@ pub(in super::super) fn sriov_network(object: &mut Fields<'_>) -> anyhow::Result
     }
     if let Some(plugins) = meta_plugins(&mut item, &mut spec) {
         match toml_of(&plugins) {
-            Some(plugins) => item.raw("meta_plugins", plugins),
+            Some(_) => item.pair("meta_plugins", plugins),
             None => item.note(None, "spec.metaPlugins holds null, which TOML has not"),
         }
     }
@@ -127,16 +127,7 @@ fn as_given(item: &mut Item, spec: &mut Fields<'_>, mut plugin: Value) {
         plugins.extend(more);
     }
     let config = json!({"cniVersion": "1.0.0", "plugins": plugins});
-    item.raw("config", as_text(&config));
-}
-
-/// JSON in a literal text, which is as it is given.
-pub(in super::super) fn as_text(config: &Value) -> String {
-    let text = format!("{config:#}");
-    match text.contains("'''") {
-        true => toml_of(&Value::String(text)).unwrap_or_default(),
-        false => format!("'''\n{text}\n'''"),
-    }
+    item.config(&config);
 }
 
 /// JSON in a text, or, as some write it, YAML in its place.
