@@ -1,4 +1,4 @@
-//! A VF that one of our plugins lent to a container: what is written down of it.
+//! A VF that one of our plugins allocated to a container: what is written down of it.
 
 use super::lenient;
 use super::{Holder, InterfaceName, PciAddress, ResourceName, VfIndex, VfInterface, VfSettings};
@@ -26,7 +26,7 @@ pub struct Allocation {
     /// The inode of the namespace: its path may come to mean another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_inode: Option<u64>,
-    /// The kernel's id of the boot in which it was lent.
+    /// The kernel's id of the boot in which it was allocated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
     /// Seconds since 1970-01-01.

@@ -102,7 +102,7 @@ name!(
 
 impl ResourceName {
     /// Whether Kubernetes takes it as the name of an extended resource (`IsQualifiedName`). Records of
-    /// VFs that are lent may have others.
+    /// VFs that are allocated may have others.
     pub fn is_qualified(&self) -> bool {
         starts_and_ends_alphanumeric(&self.0)
     }

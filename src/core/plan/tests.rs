@@ -127,7 +127,7 @@ fn blue() -> Holder {
     Holder::Namespace { name }
 }
 
-fn lent() -> Holder {
+fn allocated() -> Holder {
     let netns = "/run/netns/pod".to_owned();
     Holder::CniAllocation { netns }
 }

@@ -72,8 +72,8 @@ impl Vf<'_> {
                 plan.needs_holders = true;
                 return;
             };
-            let lent = |by: &BTreeSet<_>| by.iter().any(Holder::is_allocation);
-            if holders.get(&self.index).is_some_and(lent) {
+            let allocated = |by: &BTreeSet<_>| by.iter().any(Holder::is_allocation);
+            if holders.get(&self.index).is_some_and(allocated) {
                 // What it has through the PF is its plugin's, and its driver is not.
                 let bind = bind.filter(|_| self.is_other_driver());
                 let allowed = |step: &Step| !self.is_untried(step) || self.may_disturb(false, plan);

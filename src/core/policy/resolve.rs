@@ -195,7 +195,7 @@ impl DesiredVf {
         let Some(driver) = &vf.driver else {
             return Some(Lack::Driver);
         };
-        // Lent to a container it is out of sight, and still what it should be.
+        // Allocated to a container it is out of sight, and still what it should be.
         let has_interface = vf.interface.is_some() || vf.interface_elsewhere;
         match &self.device_type {
             DeviceType::Driver(wanted) if driver == wanted => None,

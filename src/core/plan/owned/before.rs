@@ -27,7 +27,7 @@ impl OwnedPf {
     }
 
     /// Attributes that need not be set, because they are as wanted, or must not be, because the VF is
-    /// lent: what they have by the time that they are set is another's doing.
+    /// allocated: what they have by the time that they are set is another's doing.
     pub(super) fn note_before(&mut self, desired: &DesiredPf, pf: &PfSnapshot) {
         if !pf.vf_list_complete {
             return;
@@ -50,7 +50,7 @@ impl OwnedPf {
             return Vec::new();
         };
         let holders = pf.holders.as_ref().and_then(|holders| holders.get(&index));
-        let lent = holders.is_some_and(|by| by.iter().any(Holder::is_allocation));
+        let allocated = holders.is_some_and(|by| by.iter().any(Holder::is_allocation));
         let mine = self.vfs.get(&index);
         let is_known =
             |attribute| mine.is_some_and(|mine: &OwnedVf| mine.settings.contains_key(&attribute));
@@ -60,10 +60,10 @@ impl OwnedPf {
                 return None;
             }
             let is = vf.settings.get(attribute);
-            let of_another = lent || vf.interface_elsewhere;
+            let of_another = allocated || vf.interface_elsewhere;
             let before = self.before(attribute, is.filter(|_| !of_another));
             let is_as_wanted = is == Some(setting) && before.is_some();
-            (is_as_wanted || lent).then_some((attribute, before))
+            (is_as_wanted || allocated).then_some((attribute, before))
         };
         wanted.settings.iter().filter_map(noted).collect()
     }

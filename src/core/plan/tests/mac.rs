@@ -66,7 +66,7 @@ fn plan_does_not_bind_a_lent_vf_again_for_its_address() {
     let mut case = Case::new(1, fixed);
     case.vf(0).settings.mac = Some(mac(1));
     case.plans(&["VF 0 driver default"]);
-    case.hold(0, lent());
+    case.hold(0, allocated());
     case.plans(&[]);
     case.reports(&[]);
 }

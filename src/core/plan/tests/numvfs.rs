@@ -64,7 +64,7 @@ fn plan_restores_autoprobe_once_the_vfs_are_there() {
 fn plan_shrinking_is_refused_while_a_vf_is_in_use() {
     let mut case = Case::new(5, count(2));
     case.hold(1, blue());
-    case.hold(4, lent());
+    case.hold(4, allocated());
     case.plans(&[]);
     case.reports(&[(ProblemKind::InUse, None)]);
     let problem = &case.plan().problems[0];

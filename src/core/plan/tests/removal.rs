@@ -95,7 +95,7 @@ fn plan_resets_no_vf_in_use() {
         vf.settings.insert(VfAttribute::Vlan, None);
     }));
     case.vf(0).settings.vlan = Some(vlan(5));
-    case.hold(0, lent());
+    case.hold(0, allocated());
     case.plans(&[]);
     case.reports(&[(ProblemKind::InUse, Some(0))]);
 }

@@ -69,7 +69,7 @@ fn plan_leaves_the_driver_and_the_mac_of_a_vf_in_use_and_sets_the_rest() {
 #[test]
 fn plan_does_not_touch_what_a_cni_plugin_lent() {
     let mut case = Case::new(2, wants(&[VfSetting::Vlan(vlan(5))]));
-    case.hold(0, lent());
+    case.hold(0, allocated());
     case.plans(&["VF 1 vlan 5"]);
     case.reports(&[]);
 }
@@ -80,7 +80,7 @@ fn plan_tells_who_was_lent_a_vf_that_is_to_have_another_driver() {
         wants(&[VfSetting::Vlan(vlan(5))])(policy);
         policy.device_type = vfio();
     });
-    case.hold(0, lent());
+    case.hold(0, allocated());
     case.plans(&["VF 1 vlan 5", "VF 1 driver vfio-pci"]);
     case.reports(&[(ProblemKind::InUse, Some(0))]);
     case.policies[0].disruption = Disruption::Always;

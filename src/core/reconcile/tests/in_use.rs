@@ -96,8 +96,8 @@ fn a_vf_lent_by_cni_keeps_what_the_plugin_set() {
     agent
         .host
         .hold(pf(), VfIndex(2), Holder::CniAllocation { netns });
-    let lent = VfSetting::Vlan(vlan(7));
-    agent.host.set_vf_setting(pf(), VfIndex(2), lent);
+    let allocated = VfSetting::Vlan(vlan(7));
+    agent.host.set_vf_setting(pf(), VfIndex(2), allocated);
     assert_settled(&mut agent);
     assert_eq!(vf(&agent, 2).settings.vlan, Some(vlan(7)));
     agent.host.release(pf(), VfIndex(2));

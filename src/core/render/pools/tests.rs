@@ -23,7 +23,7 @@ fn wanted(device_type: DeviceType) -> DesiredVf {
 #[test]
 fn readiness_is_about_the_driver() {
     let with_netdev = vf(1, 0);
-    let lent = VfSnapshot {
+    let allocated = VfSnapshot {
         interface: None,
         interface_elsewhere: true,
         ..vf(1, 0)
@@ -39,12 +39,12 @@ fn readiness_is_about_the_driver() {
     let vfio_bound = in_user_space(vf(1, 0));
     let cases = [
         (DeviceType::Netdevice, &with_netdev, true),
-        (DeviceType::Netdevice, &lent, true),
+        (DeviceType::Netdevice, &allocated, true),
         (DeviceType::Netdevice, &probing, false),
         (DeviceType::Netdevice, &without_driver, false),
         (DeviceType::Netdevice, &vfio_bound, false),
         (DeviceType::Any, &with_netdev, true),
-        (DeviceType::Any, &lent, true),
+        (DeviceType::Any, &allocated, true),
         (DeviceType::Any, &vfio_bound, true),
         (DeviceType::Any, &probing, false),
         (DeviceType::Any, &without_driver, false),
