@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod document;
+mod house;
 mod lists;
 mod manual;
 mod reference;
