@@ -4,7 +4,9 @@
 //! after a crash in between, a file that is there is known to be ours.
 #![warn(missing_docs)]
 
+pub mod apart;
 pub mod cni_directory;
+pub mod parts;
 pub mod plugins;
 
 use sriovd_core::render::{cni, is_marked_ours};
@@ -35,6 +37,23 @@ impl PublishReport {
     /// Whether a reader has something new to learn.
     pub fn changed(&self) -> bool {
         !self.written.is_empty() || !self.removed.is_empty()
+    }
+
+    fn extend(&mut self, other: Self) {
+        let Self {
+            written,
+            removed,
+            unchanged,
+            refused,
+            failed,
+            owned,
+        } = other;
+        self.written.extend(written);
+        self.removed.extend(removed);
+        self.unchanged.extend(unchanged);
+        self.refused.extend(refused);
+        self.failed.extend(failed);
+        self.owned.extend(owned);
     }
 }
 

@@ -36,8 +36,12 @@ fn answers_come_at_once(host: &Host) -> Result<()> {
 
 /// By hand, and seen to be as before again.
 fn drift_is_repaired(host: &Host, vf: usize) -> Result<()> {
+    drift_is_repaired_to(host, vf, 100)
+}
+
+fn drift_is_repaired_to(host: &Host, vf: usize, vlan: u16) -> Result<()> {
     host.run(&format!("ip link set enp1s0 vf {vf} vlan 7"))?;
-    let repaired = host.wait_for_vf("enp1s0", vf, ".vlan_list[0].vlan == 100");
+    let repaired = host.wait_for_vf("enp1s0", vf, &format!(".vlan_list[0].vlan == {vlan}"));
     repaired.with_context(|| format!("VF {vf}"))
 }
 
@@ -101,8 +105,16 @@ fn a_directory_whose_file_system_does_not_answer_holds_nobody_up() -> Result<()>
     answers_come_at_once(&host)?;
     drift_is_repaired(&host, 1)?;
     // Other directories are heard.
-    host.policy("10-test.toml", &POLICY.replace("= 100", "= 200"))?;
+    let another = "[[network]]\nname = \"f1-c\"\nresource = \"intelnics\"\n";
+    host.policy(
+        "10-test.toml",
+        &format!("{}\n{another}", POLICY.replace("= 100", "= 200")),
+    )?;
     host.wait_for_vf("enp1s0", 5, ".vlan_list[0].vlan == 200")?;
+    // Nor do outputs elsewhere wait for it.
+    host.wait("test -s /var/lib/sriovd/manifests/default.f1-c.json")?;
+    host.wait_for_news(&end, "/etc/cni/net.d: its file system does not answer")?;
+    drift_is_repaired_to(&host, 2, 200)?;
 
     // Its program ends, and it is taken away.
     away.kill();

@@ -7,20 +7,25 @@ use super::publisher::{Digests, Published, Wanted, digests};
 use super::shared::Shared;
 use super::slot::Slot;
 use super::value::Daemon;
+use crate::publish::cni_directory;
+use crate::publish::parts::Parts;
 use crate::publish::plugins::Plugins;
-use crate::publish::{self, cni_directory};
 use crate::settings::{self, WhenInstalled};
 use kept::Kept;
 use sriovd_core::model::PciAddress;
 use sriovd_core::plan::Memory;
 use sriovd_core::render::{self, CniDirectory, OutputSettings, View};
 use sriovd_core::report::Seen;
+use sriovd_host::file::{self, FileError};
 use sriovd_plugins::attach::pools::NODE_STATE;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::task::spawn_blocking;
+
+/// The first of the directories in which plugins are looked for; it stands for all of them.
+const PLUGINS: &str = "/opt/cni/bin";
 
 pub(super) fn publish(daemon: &mut Daemon) {
     daemon.publisher.wanted = daemon.publisher.wanted.max(Wanted::Changes);
@@ -131,9 +136,15 @@ impl Publication {
                 false => Vec::new(),
             };
             let ours = &owned - &stays;
-            let mut prepared = publish::prepare(&shared.root, rendered.files, &ours, directories);
+            let mut prepared = Parts::prepare(
+                &shared.apart,
+                &shared.root,
+                rendered.files,
+                &ours,
+                directories,
+            );
             prepared.leave(self.held.iter().filter(is_as_before));
-            let about_to_own = prepared.owned() | &stays;
+            let about_to_own = &prepared.owned() | &stays;
             drop(shared.store.note(|memory| memory.files = about_to_own));
             let mut report = prepared.commit();
             report.failed.append(&mut kept.failed);
@@ -164,11 +175,23 @@ impl Publication {
         published
     }
 
+    /// A look at what a directory has, where its file system answers.
+    fn apart<T: Send + 'static>(
+        &self,
+        directory: &Path,
+        look: impl FnOnce(&Path, &Path) -> Result<T, FileError> + Send + 'static,
+    ) -> Result<T, FileError> {
+        let root = Arc::clone(&self.shared.root);
+        let place = file::under(&root, directory);
+        let directory = directory.to_owned();
+        (self.shared.apart).run(&place, move || look(&root, &directory))?
+    }
+
     /// Without those of which nobody knows now what belongs there.
     fn outputs(&self, kept: &mut Kept) -> (OutputSettings, CniDirectory) {
         let settings = &self.shared.settings.outputs;
-        let root = &self.shared.root;
-        let mut outputs = match Plugins::look(root) {
+        let looked = self.apart(Path::new(PLUGINS), |root, _| Plugins::look(root));
+        let mut outputs = match looked {
             Ok(plugins) => rendered_to(settings, plugins),
             Err(error) => {
                 let any = Plugins {
@@ -185,7 +208,7 @@ impl Publication {
         };
         let mut cni_directory = CniDirectory::default();
         if let Some(directory) = outputs.cni_dir.clone() {
-            match cni_directory::look(root, &directory) {
+            match self.apart(&directory, cni_directory::look) {
                 Ok(found) => cni_directory = found,
                 Err(error) => {
                     kept.because(&directory, error);

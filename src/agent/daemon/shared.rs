@@ -3,6 +3,7 @@
 use super::journal;
 use super::ledger::StateLedger;
 use crate::api::{Feed, Remembers, Tls};
+use crate::publish::apart::Apart;
 use crate::settings::Settings;
 use crate::state::Store;
 use anyhow::Context;
@@ -23,6 +24,8 @@ pub(super) struct Shared {
     pub(super) lender: Lender,
     pub(super) store: Arc<Store>,
     pub(super) ledger: StateLedger,
+    /// Where outputs lie.
+    pub(super) apart: Apart,
     pub(super) settings: Arc<Settings>,
     pub(super) root: Arc<PathBuf>,
     pub(super) node: Arc<Node>,
@@ -70,6 +73,7 @@ pub(super) fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared
         host,
         store,
         ledger,
+        apart: Apart::default(),
         settings: Arc::new(settings),
         root: Arc::new(root),
         node: Arc::new(node),

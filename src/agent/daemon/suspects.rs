@@ -1,9 +1,10 @@
 //! Outputs that may not be as they were written: looked at by event, and written again.
 
-use super::ledger::{StateLedger, mark_of};
+use super::ledger::mark_of;
 use super::message::Message;
 use super::outputs::publish;
 use super::publisher::{Digests, digest};
+use super::shared::Shared;
 use super::value::Daemon;
 use sriovd_host::file;
 use std::collections::BTreeSet;
@@ -39,11 +40,11 @@ pub(super) fn look_at_suspects(daemon: &mut Daemon) {
     };
     drift.is_looking = true;
     let last: Digests = last.clone();
-    let (root, ledger) = (daemon.shared.root.clone(), daemon.shared.ledger.clone());
+    let shared = daemon.shared.clone();
     let messages = daemon.messages.clone();
     spawn_blocking(move || {
         let suspects = suspects.into_iter();
-        let drifted = suspects.filter(|path| has_drifted(path, &root, &last, &ledger));
+        let drifted = suspects.filter(|path| has_drifted(path, &last, &shared));
         drop(messages.blocking_send(Message::Looked(drifted.collect())));
     });
 }
@@ -58,11 +59,12 @@ pub(super) fn on_looked(daemon: &mut Daemon, drifted: &BTreeSet<PathBuf>) {
 }
 
 /// What cannot be read is for the publication to say.
-fn has_drifted(path: &Path, root: &Path, last: &Digests, ledger: &StateLedger) -> bool {
-    match last.get(path) {
-        Some(&wanted) => {
-            !fs::read_to_string(file::under(root, path)).is_ok_and(|text| digest(&text) == wanted)
-        }
-        None => ledger.is_mark_off(path),
-    }
+fn has_drifted(path: &Path, last: &Digests, shared: &Shared) -> bool {
+    let Some(&wanted) = last.get(path) else {
+        return shared.ledger.is_mark_off(path);
+    };
+    let place = file::under(&shared.root, path);
+    let directory = place.parent().unwrap_or(&place).to_owned();
+    let read = (shared.apart).run(&directory, move || fs::read_to_string(place));
+    !read.is_ok_and(|read| read.is_ok_and(|text| digest(&text) == wanted))
 }

@@ -10,6 +10,7 @@ use super::value::Daemon as Value;
 use crate::api::Feed;
 use crate::events::Cause;
 use crate::load::Loaded;
+use crate::publish::apart::Apart;
 use crate::settings::Settings;
 use crate::state::Store;
 use sriovd_core::policy::PolicySet;
@@ -28,6 +29,7 @@ pub(super) fn coordinator(root: &Path, host: &Arc<SimHost>) -> (Value, Receiver<
         feed: Feed::new().unwrap(),
         host: Arc::clone(host) as _,
         lender: Lender::new(root.to_owned()),
+        apart: Apart::with_patience(Duration::from_millis(500)),
         ledger: StateLedger::new(Arc::clone(&store), root, lost.is_some()),
         store,
         settings: Arc::new(Settings::default()),
