@@ -77,9 +77,7 @@ proptest! {
         events in generate::events(30),
         addressing in addresses::addressing(),
     ) {
-        // A group that is open is seen only when its VF would be taken away, at every pass again.
-        let events = events.into_iter().filter(|event| !matches!(event, Event::OpenGroup(..)));
-        let events: Vec<_> = events.map(|event| addressing.event(event)).collect();
+        let events: Vec<_> = events.into_iter().map(|event| addressing.event(event)).collect();
         promises::check(&addressing.world(world), &events)?;
     }
 

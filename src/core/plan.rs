@@ -118,6 +118,12 @@ impl Plan {
         self.steps.iter().any(is_bind)
     }
 
+    fn leaves_to_others(&self, index: VfIndex) -> bool {
+        let is_theirs =
+            |problem: &Problem| problem.kind == ProblemKind::OfOthers && problem.vf == Some(index);
+        self.problems.iter().any(is_theirs)
+    }
+
     /// Everything that there is to do waits.
     fn pause(&mut self, pause: &Pause, resolution: &Resolution) {
         let wait = match self.steps.len() {

@@ -276,6 +276,10 @@ impl Pass<'_> {
         round: &Round,
         performed: &mut Vec<Performed>,
     ) -> (Vec<Step>, Vec<(Step, HostError)>) {
+        let in_vain = effect::bound_in_vain(self.host, round);
+        if !in_vain.is_empty() {
+            return (Vec::new(), in_vain);
+        }
         let pf = &round.pf;
         let remembered = self.ledger.owned(pf.address);
         let owned = owned::about_to_own(remembered.as_ref(), &round.resolution, pf, &round.plan);

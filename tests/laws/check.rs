@@ -3,12 +3,14 @@
 use super::run::Run;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
+use sriovd_core::host::HostError;
 use sriovd_core::model::*;
 use sriovd_core::plan::owned::{OwnedPf, OwnedVf};
 use sriovd_core::policy::DeviceType;
 use sriovd_core::policy::resolve::{DesiredPf, DesiredVf, Resolution};
 use sriovd_core::reconcile::{End, Outcome};
 use sriovd_core::report::{Problem, ProblemKind};
+use sriovd_sim::Attempt;
 use std::collections::{BTreeMap, BTreeSet};
 
 type Checked = Result<(), TestCaseError>;
@@ -24,11 +26,22 @@ pub(crate) fn no_address_was_given_twice(run: &Run) -> Checked {
     Ok(())
 }
 
+/// Whether a VFIO group is open is looked at only right before its VF would be taken away, as looking opens it. Nothing is done
+/// then.
+fn only_looks_at_groups(attempt: &Attempt) -> bool {
+    let Err(HostError::InUse { by, .. }) = &attempt.result else {
+        return false;
+    };
+    matches!(**by, Holder::VfioGroup { .. })
+}
+
 pub(crate) fn another_pass_does_nothing(run: &mut Run) -> Checked {
     run.agent.host.take_attempts();
     let writes = run.agent.ledger.writes();
     run.agent.pass_all();
-    prop_assert_eq!(run.agent.host.take_attempts(), []);
+    let mut attempts = run.agent.host.take_attempts();
+    attempts.retain(|attempt| !only_looks_at_groups(attempt));
+    prop_assert_eq!(attempts, []);
     prop_assert_eq!(run.agent.ledger.writes(), writes);
     Ok(())
 }

@@ -136,14 +136,14 @@ fn is_configured_before_probe(desired: &DesiredPf) -> bool {
     })
 }
 
-/// Once for the VFs that are there, and not for ever: an administrator sets a PF down to work on it,
+/// Once for the VFs that are there, not for those that cannot be made, and not for ever: an administrator sets a PF down to work on it,
 /// or to make it a port of something.
 pub(super) fn plan_up(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
-    if desired.vfs.is_empty() {
+    if desired.vfs.is_empty() || input.pf.num_vfs == 0 {
         return;
     }
     let is_down = (input.pf.interface.as_ref()).is_some_and(|interface| !interface.up);
-    if is_down && input.pf.num_vfs != 0 && input.owned.is_some_and(|owned| owned.was_up) {
+    if is_down && input.owned.is_some_and(|owned| owned.was_up) {
         plan.problems.push(Problem {
             kind: ProblemKind::PfDown,
             vf: None,

@@ -97,8 +97,8 @@ pub(super) fn plan_missing(input: &Input, desired: &DesiredPf, plan: &mut Plan) 
                 .any(|(_, by)| !by.is_empty())
         };
         match may_bind && !is_held() {
-            // Its driver is another's anyway.
-            _ if plan.binds(index) => {}
+            // It gets another driver anyway, or somebody else is at it.
+            _ if plan.binds(index) || plan.leaves_to_others(index) => {}
             true => plan.steps.push(Step::Vf(
                 index,
                 VfStep::Bind {

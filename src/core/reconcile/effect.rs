@@ -6,11 +6,44 @@
 )]
 
 use super::Round;
-use crate::host::HostError;
-use crate::model::{Holder, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfStep};
+use crate::host::{Host, HostError, Look};
+use crate::model::{
+    DriverName, Holder, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSnapshot, VfStep,
+};
 use crate::plan::{Plan, Taken};
 use crate::policy::resolve::Resolution;
 use std::collections::{BTreeMap, BTreeSet};
+
+/// VFs that autoprobe would be switched on for, and that somebody has by a VFIO group: only opening it tells, and nothing is
+/// changed for what cannot be done.
+pub(super) fn bound_in_vain(host: &dyn Host, round: &Round) -> Vec<(Step, HostError)> {
+    let mut in_vain = Vec::new();
+    if round.plan.steps.first() != Some(&Step::Pf(PfStep::SetAutoprobe { on: true })) {
+        return in_vain;
+    }
+    for step in &round.plan.steps {
+        let Step::Vf(index, VfStep::Bind { .. }) = step else {
+            continue;
+        };
+        let has = |vf: &&VfSnapshot| vf.driver.as_ref().is_some_and(DriverName::is_userspace);
+        if round.pf.vfs.get(index).filter(has).is_none() {
+            continue;
+        }
+        match host.observe(round.pf.address, Look::WithHoldersOf(*index)) {
+            Ok(seen) => {
+                let of_all = seen.and_then(|pf| pf.holders);
+                let of_vf = of_all.and_then(|mut all| all.remove(index));
+                let mut holders = of_vf.into_iter().flatten();
+                in_vain.extend(holders.find_map(|by| {
+                    let by = matches!(by, Holder::VfioGroup { .. }).then(|| Box::new(by))?;
+                    Some((step.clone(), HostError::InUse { vf: *index, by }))
+                }));
+            }
+            Err(error) => in_vain.push((step.clone(), error)),
+        }
+    }
+    in_vain
+}
 
 /// How often a step is done for a VF before it counts as without effect.
 const TRIES_OF_A_VF: usize = 3;

@@ -11,12 +11,12 @@ pub(crate) struct Outside(String);
 
 impl Outside {
     pub(crate) fn now(host: &Host) -> Result<Self> {
-        // Links come up and go down by themselves.
+        // Links come up and go down by themselves, and a driver that is bound again tells the PF an address of its own.
         host.run(
             r#"cd /sys/bus/pci/devices
                for count in */sriov_numvfs; do echo "$count $(cat $count)"; done
                for vf in */physfn; do readlink ${vf%/*}/driver; done
-               ip link show | grep '^ *vf '
+               ip link show | grep '^ *vf ' | sed 's, link/ether [^ ]*,,'
                for file in /etc/cni/net.d/99-sriovd-* /etc/pcidp/config.json; do
                  echo "$file"; cat "$file"
                done
