@@ -56,7 +56,8 @@ fn outputs_of_a_converged_host(bencher: Bencher<'_, '_>, host: (u16, u16)) {
     let settings = OutputSettings {
         cni_dir: Some("/etc/cni/net.d".into()),
         device_plugin_file: Some("/etc/pcidp/config.json".into()),
-        node_state_files: ["/run/sriovd/state.json".into()].into(),
+        node_state_file: Some("/run/sriovd/state.json".into()),
+        pools_file: Some("/run/sriovd/pools.json".into()),
         ..OutputSettings::default()
     };
     bencher.bench_local(|| {

@@ -174,3 +174,26 @@ fn snapshots_and_findings_are_as_their_schemas_say() {
     assert_eq!(found["errors"], 1);
     assert_valid(&check, &found, "check");
 }
+
+#[test]
+fn pools_for_the_container_plugins_are_as_their_schema_says() {
+    let schema = schema("pools");
+    for case in cases() {
+        let words = [
+            "render",
+            "pools",
+            "--snapshot",
+            "snapshot.json",
+            "--policy-dir",
+            ".",
+        ];
+        if case.file_name().unwrap() != "check-finds-all" {
+            assert_valid(
+                &schema,
+                &printed(&case, &words),
+                &case.display().to_string(),
+            );
+        }
+    }
+    assert!(!schema.is_valid(&json!({"managedBy": "sriovd", "pools": {}})));
+}

@@ -16,6 +16,7 @@ pub mod holder;
 pub mod host;
 pub mod lenient;
 pub mod name;
+pub mod pools;
 pub mod problem;
 pub mod step;
 pub mod step_facts;
@@ -36,6 +37,7 @@ pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterfac
 pub use name::{
     DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix, SourceName,
 };
+pub use pools::{NotPools, PoolPf, PoolsFile};
 pub use problem::{PfState, Problem, ProblemKind};
 pub use step::{BindTarget, PfStep, Step, VfStep};
 pub use step_facts::{DependsOn, Part, StepFacts, Takes};

@@ -33,7 +33,6 @@ use pools::Pools;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
-use std::iter::repeat_n;
 use std::path::{Path, PathBuf};
 
 /// Which outputs are on, and where they go.
@@ -43,8 +42,10 @@ pub struct OutputSettings {
     pub cni_dir: Option<PathBuf>,
     /// The device plugin's configuration file; `None`: none is written.
     pub device_plugin_file: Option<PathBuf>,
-    /// The same in each.
-    pub node_state_files: BTreeSet<PathBuf>,
+    /// Where the node state goes; `None`: none is written.
+    pub node_state_file: Option<PathBuf>,
+    /// Where the container plugins read the pools; `None`: they are not written.
+    pub pools_file: Option<PathBuf>,
     /// Where podman looks for networks; `None`: none are written.
     pub podman_dir: Option<PathBuf>,
     /// Where NetworkAttachmentDefinitions go; `None`: none are written.
@@ -56,9 +57,14 @@ pub struct OutputSettings {
 }
 
 impl OutputSettings {
-    /// The directories in which files of ours can lie.
-    pub fn directories(&self) -> Vec<&Path> {
-        let files = self.device_plugin_file.iter().chain(&self.node_state_files);
+    /// The directories in which files of ours can lie, each once.
+    pub fn directories(&self) -> BTreeSet<&Path> {
+        let files = [
+            &self.device_plugin_file,
+            &self.node_state_file,
+            &self.pools_file,
+        ];
+        let files = files.into_iter().flatten();
         let parents = files.filter_map(|file| file.parent());
         let own = [
             &self.cni_dir,
@@ -238,12 +244,13 @@ pub fn render(input: &Input<'_>) -> Outputs {
     {
         outputs.files.insert(path.clone(), text);
     }
-    let paths = &settings.node_state_files;
-    if !paths.is_empty() {
+    if let Some(path) = &settings.node_state_file {
         let text = node_state::node_state(input.host, input.reports);
-        // It may be long: the last place gets the text itself.
-        let texts = repeat_n(text, paths.len());
-        outputs.files.extend(paths.iter().cloned().zip(texts));
+        outputs.files.insert(path.clone(), text);
+    }
+    if let Some(path) = &settings.pools_file {
+        let text = pretty(&pools::file(input.host));
+        outputs.files.insert(path.clone(), text);
     }
     outputs
 }

@@ -7,6 +7,7 @@ use anyhow::bail;
 use clap::ValueEnum;
 use sriovd_agent::publish::cni_directory;
 use sriovd_agent::settings;
+use sriovd_core::model::pools::POOLS;
 use sriovd_core::render::{self, CniDirectory, OutputSettings, View, cni, nad, podman};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,15 +26,18 @@ pub(super) enum Output {
     Podman,
     /// The SriovNetworkNodeState of this node.
     State,
+    /// The VFs of each pool, for the container plugins.
+    Pools,
 }
 
-const ALL: [Output; 6] = [
+const ALL: [Output; 7] = [
     Output::Cni,
     Output::DevicePlugin,
     Output::Nad,
     Output::Cdi,
     Output::Podman,
     Output::State,
+    Output::Pools,
 ];
 
 /// Files by their paths. Also of outputs that are switched off: this is how one sees what they
@@ -98,7 +102,11 @@ fn switched_on(all: OutputSettings, output: Output, paths: &settings::Outputs) -
             ..all
         },
         Output::State => OutputSettings {
-            node_state_files: [paths.node_state_file.clone()].into(),
+            node_state_file: Some(paths.node_state_file.clone()),
+            ..all
+        },
+        Output::Pools => OutputSettings {
+            pools_file: Some(POOLS.into()),
             ..all
         },
     }

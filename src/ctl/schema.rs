@@ -10,7 +10,7 @@ use schemars::generate::SchemaSettings;
 use serde_json::{Value, json};
 use sriovd_agent::api::{Applied, SourceSummary};
 use sriovd_agent::settings;
-use sriovd_core::model::HostSnapshot;
+use sriovd_core::model::{HostSnapshot, PoolsFile};
 use sriovd_core::policy::file;
 use sriovd_core::policy::source::SourceReport;
 use sriovd_core::render::picture::Picture;
@@ -37,6 +37,8 @@ pub(super) enum Document {
     Sources,
     /// `sources show`.
     Source,
+    /// /run/sriovd/pools.json.
+    Pools,
 }
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
@@ -58,6 +60,7 @@ pub(super) fn schema(document: Document) -> Value {
         Document::Monitor => printed::<Event>(),
         Document::Sources => printed::<Vec<SourceSummary>>(),
         Document::Source => printed::<SourceReport>(),
+        Document::Pools => printed::<PoolsFile>(),
     }
 }
 

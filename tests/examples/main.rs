@@ -101,7 +101,7 @@ fn every_configuration_shown_is_one_that_the_cni_plugin_takes() {
         let place = block.place();
         // All that is missing is a host.
         assert!(
-            answer.stdout.contains("state.json is not there"),
+            answer.stdout.contains("pools.json is not there"),
             "{place}: {}",
             answer.stdout
         );

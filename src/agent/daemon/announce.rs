@@ -5,12 +5,12 @@ use super::publisher::Published;
 use crate::api::Feed;
 use crate::events::Cause;
 use crate::load::{FileState, Loaded};
+use sriovd_core::model::pools::POOLS;
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::policy::source::{ItemFault, ItemReport, SourceReport};
 use sriovd_core::report::{
     Happening, News, Performed, PfReport, PfState, Problem, Trouble, event, sentence,
 };
-use sriovd_plugins::attach::pools::NODE_STATE;
 use sriovd_plugins::attach::{AttachError, Collected};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -145,7 +145,7 @@ const CONTESTED: &str = "another program keeps changing or removing it; it is wr
                          and less often until that ends";
 
 impl Outputs {
-    /// `node_state` is written whenever anything is seen to change: that is no news of its own.
+    /// `node_state` and the pools are written whenever anything is seen to change: no news of its own.
     pub(super) fn announce(
         &mut self,
         published: &Published,
@@ -176,7 +176,7 @@ impl Outputs {
         report
             .written
             .iter()
-            .filter(|file| *file != node_state && *file != Path::new(NODE_STATE))
+            .filter(|file| *file != node_state && *file != Path::new(POOLS))
             .filter(|file| !published.repaired.contains(*file))
             .for_each(|file| {
                 journal::output_written(file);

@@ -9,9 +9,9 @@ use crate::events::Neighbour;
 use crate::events::files::Directories;
 use crate::publish::cni_directory::KUBELET;
 use crate::settings::{FILE, Settings, WhenInstalled};
+use sriovd_core::model::pools::POOLS;
 use sriovd_core::render::cni;
 use sriovd_host::file;
-use sriovd_plugins::attach::pools::NODE_STATE;
 use std::path::Path;
 
 /// All that is watched.
@@ -29,8 +29,7 @@ pub(super) fn directories(settings: &Settings, root: &Path) -> Directories {
         (outputs.node_state)
             .then(|| outputs.node_state_file.parent())
             .flatten(),
-        // Written where a container plugin is installed.
-        Path::new(NODE_STATE).parent(),
+        Path::new(POOLS).parent(),
         Some(Path::new(MARKS)),
     ];
     let kubelet = outputs.cni.then_some(Path::new(KUBELET));

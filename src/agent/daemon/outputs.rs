@@ -13,11 +13,11 @@ use crate::publish::plugins::Plugins;
 use crate::settings::{self, WhenInstalled};
 use kept::Kept;
 use sriovd_core::model::PciAddress;
+use sriovd_core::model::pools::POOLS;
 use sriovd_core::plan::Memory;
 use sriovd_core::render::{self, CniDirectory, OutputSettings, View};
 use sriovd_core::report::Seen;
 use sriovd_host::file::{self, FileError};
-use sriovd_plugins::attach::pools::NODE_STATE;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -133,7 +133,7 @@ impl Publication {
             // What has no record may be of a PF that is not seen.
             let directories = match kept.unseen.is_empty() {
                 true => outputs.directories(),
-                false => Vec::new(),
+                false => BTreeSet::new(),
             };
             let ours = &owned - &stays;
             let mut prepared = Parts::prepare(
@@ -241,16 +241,12 @@ fn rendered_to(settings: &settings::Outputs, plugins: Plugins) -> OutputSettings
         WhenInstalled::Never => false,
     };
     let own_cni_plugin = settings.cni_plugin.is_ours(plugins.cni);
-    // They look nowhere else, and networks made by hand name them, too.
-    let for_plugins = plugins.cni || plugins.netavark || own_cni_plugin || podman;
-    let node_states = [
-        node_state.then(|| settings.node_state_file.clone()),
-        for_plugins.then(|| NODE_STATE.into()),
-    ];
     OutputSettings {
         cni_dir: cni.then(|| settings.cni_dir.clone()),
         device_plugin_file: device_plugin.then(|| settings.device_plugin_file.clone()),
-        node_state_files: node_states.into_iter().flatten().collect(),
+        node_state_file: node_state.then(|| settings.node_state_file.clone()),
+        // Always: a plugin that is installed later finds its pools at once.
+        pools_file: Some(POOLS.into()),
         podman_dir: podman.then(|| settings.podman_dir.clone()),
         manifests_dir: manifests.then(|| settings.manifests_dir.clone()),
         cdi_dir: cdi.then(|| settings.cdi_dir.clone()),

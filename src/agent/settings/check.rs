@@ -2,6 +2,7 @@
 
 use super::draft::{LimitsDraft, NodeDraft, OutputsDraft, SettingsDraft, VfOperatorDraft};
 use super::{Api, Limits, NodeSettings, Outputs, Place, Settings, VfOperator, listen};
+use sriovd_core::model::pools::POOLS;
 use sriovd_core::policy::reader::{Fault, within};
 use std::path::Path;
 
@@ -18,7 +19,9 @@ pub(super) fn settings(draft: &SettingsDraft, faults: &mut Vec<Fault>) -> Settin
         policy_dirs: draft.policy_dirs.or(default.policy_dirs),
         state_dir: draft.state_dir.or(default.state_dir),
         log_level: draft.log_level.or(default.log_level),
-        outputs: outputs(&draft.outputs.or_default()),
+        outputs: within("outputs", faults, |faults| {
+            outputs(&draft.outputs.or_default(), faults)
+        }),
         node: node(&draft.node.or_default()),
         limits: limits(&draft.limits.or_default()),
         vf_operator: within("vf_operator", faults, |faults| {
@@ -28,10 +31,10 @@ pub(super) fn settings(draft: &SettingsDraft, faults: &mut Vec<Fault>) -> Settin
     }
 }
 
-fn outputs(draft: &OutputsDraft) -> Outputs {
+fn outputs(draft: &OutputsDraft, faults: &mut Vec<Fault>) -> Outputs {
     let default = Outputs::default();
     let unit = draft.device_plugin_unit.cloned();
-    Outputs {
+    let outputs = Outputs {
         cni: draft.cni.or(default.cni),
         cni_dir: draft.cni_dir.or(default.cni_dir),
         device_plugin: draft.device_plugin.or(default.device_plugin),
@@ -46,7 +49,17 @@ fn outputs(draft: &OutputsDraft) -> Outputs {
         manifests_dir: draft.manifests_dir.or(default.manifests_dir),
         cdi: draft.cdi.or(default.cdi),
         cdi_dir: draft.cdi_dir.or(default.cdi_dir),
+    };
+    for (key, file) in [
+        ("device_plugin_file", &outputs.device_plugin_file),
+        ("node_state_file", &outputs.node_state_file),
+    ] {
+        if file == Path::new(POOLS) {
+            let fault = Fault::new("the container plugins read the pools from this file").at(key);
+            faults.push(fault.expecting("another path"));
+        }
     }
+    outputs
 }
 
 fn node(draft: &NodeDraft) -> NodeSettings {

@@ -1,7 +1,10 @@
 //! Which VFs are ready to be given away, by pool.
 
-use super::View;
-use crate::model::{MacAddress, PfSnapshot, ResourceName, ResourcePrefix, VfIndex, VfSnapshot};
+use super::{MANAGER, View};
+use crate::model::pools::POOLS_VERSION;
+use crate::model::{
+    MacAddress, PfSnapshot, PoolPf, PoolsFile, ResourceName, ResourcePrefix, VfIndex, VfSnapshot,
+};
 use crate::plan::Assignment;
 use crate::policy::resolve::{Claim, Resolution};
 use crate::policy::{DEFAULT_PREFIX, Policy};
@@ -101,6 +104,43 @@ pub fn pools<'a>(host: &View<'a>) -> Pools<'a> {
         }
     }
     pools
+}
+
+/// The pools as the container plugins read them: all VFs that exist. Whether one is free, and has
+/// the driver that its container needs, they look at when they allocate it.
+pub fn file(host: &View<'_>) -> PoolsFile {
+    let mut pools: BTreeMap<ResourceName, Vec<PoolPf>> = BTreeMap::new();
+    for &(pf, resolution) in host.pfs.values() {
+        let Resolution::Desired(desired) = resolution else {
+            continue;
+        };
+        let resources = desired.policies.iter();
+        for resource in resources.filter_map(|claim| claim.resource.as_ref()) {
+            pools.entry(resource.clone()).or_default();
+        }
+        for (&index, vf) in &pf.vfs {
+            let claim = desired.claim_of(index);
+            let Some(resource) = claim.and_then(|claim| claim.resource.as_ref()) else {
+                continue;
+            };
+            let pool = pools.entry(resource.clone()).or_default();
+            if pool.last().is_none_or(|last| last.address != pf.address) {
+                pool.push(PoolPf {
+                    address: pf.address,
+                    name: pf.display_name(),
+                    vfs: BTreeMap::new(),
+                });
+            }
+            if let Some(of_pf) = pool.last_mut() {
+                of_pf.vfs.insert(index, vf.address);
+            }
+        }
+    }
+    PoolsFile {
+        managed_by: MANAGER.to_owned(),
+        pools,
+        version: POOLS_VERSION,
+    }
 }
 
 /// Whether a VF that a network of this pool had is still meant for it: ready, or about to be.

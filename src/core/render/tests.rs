@@ -12,7 +12,8 @@ fn everything_on() -> OutputSettings {
     OutputSettings {
         cni_dir: Some("/etc/cni/net.d".into()),
         device_plugin_file: Some("/etc/pcidp/config.json".into()),
-        node_state_files: ["/run/sriovd/state.json".into()].into(),
+        node_state_file: Some("/run/sriovd/state.json".into()),
+        pools_file: Some("/run/sriovd/pools.json".into()),
         podman_dir: Some("/etc/containers/networks".into()),
         manifests_dir: Some("/var/lib/sriovd/manifests".into()),
         cdi_dir: Some("/run/cdi".into()),
@@ -67,6 +68,7 @@ fn every_output_has_its_place() {
         "/etc/cni/net.d/99-sriovd-plain.conflist",
         "/etc/containers/networks/f1-u.json",
         "/etc/pcidp/config.json",
+        "/run/sriovd/pools.json",
         "/run/sriovd/state.json",
         "/var/lib/sriovd/manifests/default.f1-u.json",
         "/var/lib/sriovd/manifests/default.plain.json",
@@ -75,25 +77,46 @@ fn every_output_has_its_place() {
     assert_eq!(found.held_back, []);
     assert_eq!(found.assignments, remembered([("f1-u", at(1, 0))]));
     let directories = everything_on();
-    let directories: Vec<_> = directories.directories();
+    let directories = directories.directories();
     for file in found.files.keys() {
         assert!(directories.contains(&file.parent().unwrap()));
     }
 }
 
 #[test]
-fn the_node_state_is_the_same_in_each_of_its_places() {
-    let places = ["/run/sriovd/state.json", "/srv/state.json"].map(PathBuf::from);
+fn plugins_are_told_of_every_pool_and_of_all_its_vfs_that_exist() {
+    let front = |vfs: &str| Claim {
+        policy: parse("front"),
+        ..claim("front", Some(vfs))
+    };
+    let back = claim("back", Some("4-5"));
+    let claims = vec![front("0-1"), back, front("3")];
+    let other = vec![claim("front", None)];
+    // Bound otherwise than is wanted: still a VF of its pool.
+    let mut changed = pf(2, 2);
+    changed
+        .vfs
+        .entry(crate::model::VfIndex(1))
+        .and_modify(|vf| vf.driver = None);
+    let world = World::of([(pf(1, 4), claims), (changed, other)]);
     let settings = OutputSettings {
-        node_state_files: places.clone().into(),
+        pools_file: Some("/pools".into()),
         ..OutputSettings::default()
     };
-    let (world, none) = (small_world(), BTreeMap::new());
+    let none = BTreeMap::new();
     let found = outputs(&world, &[], &none, CniDirectory::default(), &settings);
-    assert_eq!(found.files.len(), 2);
-    assert_eq!(found.files[&places[0]], found.files[&places[1]]);
-    let directories = settings.directories();
-    assert_eq!(directories, ["/run/sriovd", "/srv"].map(Path::new));
+    let text = &found.files[Path::new("/pools")];
+    assert!(is_marked_ours(text.as_bytes()));
+    let read = crate::model::PoolsFile::parse(text.as_bytes()).unwrap();
+    let shown = |pool: &str| -> Vec<_> {
+        let pfs = read.pools[&parse(pool)].iter();
+        let vfs = |pf: &crate::model::PoolPf| pf.vfs.keys().map(|vf| vf.0).collect::<Vec<_>>();
+        pfs.map(|pf| (pf.name.clone(), vfs(pf))).collect()
+    };
+    let (ens1, ens2) = ("ens1f0".to_owned(), "ens2f0".to_owned());
+    assert_eq!(shown("front"), [(ens1, vec![0, 1, 3]), (ens2, vec![0, 1])]);
+    assert_eq!(shown("back"), []);
+    assert_eq!(read.pools.len(), 2);
 }
 
 #[test]
@@ -222,7 +245,7 @@ fn files_without_a_name_of_ours_say_that_they_are_ours() {
         CniDirectory::default(),
         &everything_on(),
     );
-    assert_eq!(found.files.len(), 2);
+    assert_eq!(found.files.len(), 3);
     assert!(
         found
             .files
@@ -269,7 +292,7 @@ proptest! {
     fn only_vfs_that_are_ready_are_described(
         world in any_world(), networks in any_networks(), previous in any_memory()
     ) {
-        let outputs_only = OutputSettings { node_state_files: [].into(), ..everything_on() };
+        let outputs_only = OutputSettings { node_state_file: None, pools_file: None, ..everything_on() };
         let found = outputs(&world, &networks, &previous, CniDirectory::default(), &outputs_only);
         let pools = pools::pools(&world.view());
         let ready: Vec<_> = pools.values().flatten().map(|member| member.vf.address).collect();

@@ -1,14 +1,13 @@
-//! Which VFs form which pool, as the daemon last wrote it into the node state.
+//! Which VFs form which pool, as the daemon last wrote it.
 
-use serde::Deserialize;
-use sriovd_core::model::{PciAddress, ResourceName, VfIndex, VfRange};
+mod former;
+
+use sriovd_core::model::pools::POOLS;
+use sriovd_core::model::{NotPools, PciAddress, PoolsFile, ResourceName, VfIndex};
 use sriovd_host::file;
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-/// Written on every change, and there while the daemon is not.
-pub const NODE_STATE: &str = "/run/sriovd/state.json";
 
 /// A VF of a pool. Whether it is free must be looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,16 +28,17 @@ pub type Pools = BTreeMap<ResourceName, Vec<PoolVf>>;
 /// Why the pools are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum NoPools {
-    /// There is no node state yet.
+    /// The daemon has not written them yet.
     #[error(
-        "{} is not there: sriovd, which writes it (node_state in sriovd.toml), has not run yet",
+        "{} is not there: sriovd writes it after its first look at all NICs; is sriovd.service \
+         running?",
         path.display()
     )]
     Absent {
         /// The file in which they would be.
         path: PathBuf,
     },
-    /// It cannot be read.
+    /// The file cannot be read.
     #[error("cannot read {}", path.display())]
     Unreadable {
         /// The file.
@@ -46,105 +46,75 @@ pub enum NoPools {
         /// The system's answer.
         source: std::io::Error,
     },
-    /// It is not JSON, or not that of a node state.
-    #[error("{} is not what sriovd writes", path.display())]
+    /// Another version of sriovd wrote it.
+    #[error(
+        "{} was written by another version of sriovd: {source}; install the plugin and sriovd of \
+         one version, and restart sriovd.service",
+        path.display()
+    )]
+    OtherVersion {
+        /// The file.
+        path: PathBuf,
+        /// The versions.
+        source: NotPools,
+    },
+    /// It is not JSON, or does not say what it must.
+    #[error(
+        "{} is not the list of pools that sriovd writes ({source}); restart sriovd.service, which \
+         writes it again",
+        path.display()
+    )]
     Malformed {
         /// The file.
         path: PathBuf,
         /// Where and why.
-        source: serde_json::Error,
+        source: NotPools,
     },
 }
 
 /// The pools as the daemon last wrote them down.
 pub fn read(root: &Path) -> Result<Pools, NoPools> {
-    let path = file::under(root, Path::new(NODE_STATE));
-    match std::fs::read(&path) {
-        Ok(text) => parse(&text).map_err(|source| NoPools::Malformed { path, source }),
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(NoPools::Absent { path }),
-        Err(source) => Err(NoPools::Unreadable { path, source }),
+    let path = file::under(root, Path::new(POOLS));
+    if let Some(pools) = read_as(&path, |text| Ok(by_vf(PoolsFile::parse(text)?)))? {
+        return Ok(pools);
+    }
+    let before = file::under(root, Path::new(former::NODE_STATE));
+    read_as(&before, former::parse)?.ok_or(NoPools::Absent { path })
+}
+
+/// `None`: there is no such file.
+fn read_as(
+    path: &Path,
+    parse: impl Fn(&[u8]) -> Result<Pools, NotPools>,
+) -> Result<Option<Pools>, NoPools> {
+    let path = path.to_owned();
+    let text = match std::fs::read(&path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(source) => return Err(NoPools::Unreadable { path, source }),
+    };
+    match parse(&text) {
+        Ok(pools) => Ok(Some(pools)),
+        Err(source @ NotPools::Version(_)) => Err(NoPools::OtherVersion { path, source }),
+        Err(source @ NotPools::Malformed(_)) => Err(NoPools::Malformed { path, source }),
     }
 }
 
-#[derive(Deserialize)]
-struct NodeState {
-    spec: Wanted,
-    status: Status,
-}
-
-#[derive(Deserialize)]
-struct Wanted {
-    interfaces: Vec<WantedPf>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct WantedPf {
-    pci_address: PciAddress,
-    #[serde(default)]
-    vf_groups: Vec<Group>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Group {
-    resource_name: Option<ResourceName>,
-    vf_range: VfRange,
-}
-
-#[derive(Deserialize)]
-struct Status {
-    interfaces: Vec<SeenPf>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SeenPf {
-    pci_address: PciAddress,
-    name: Option<String>,
-    #[serde(rename = "Vfs", default)]
-    vfs: Vec<SeenVf>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct SeenVf {
-    #[serde(rename = "vfID")]
-    vf_id: VfIndex,
-    pci_address: PciAddress,
-}
-
-fn parse(text: &[u8]) -> Result<Pools, serde_json::Error> {
-    let state: NodeState = serde_json::from_slice(text)?;
-    let mut pools = Pools::new();
-    for wanted in &state.spec.interfaces {
-        let seen = state.status.interfaces.iter();
-        let seen: Vec<_> = seen
-            .filter(|seen| seen.pci_address == wanted.pci_address)
-            .collect();
-        for group in &wanted.vf_groups {
-            let Some(resource) = &group.resource_name else {
-                continue;
-            };
-            let pool = pools.entry(resource.clone()).or_default();
-            for pf in &seen {
-                let vfs = pf.vfs.iter();
-                let mine = vfs.filter(|vf| group.vf_range.contains(vf.vf_id));
-                pool.extend(mine.map(|vf| {
-                    PoolVf {
-                        pf: pf.pci_address,
-                        pf_name: pf
-                            .name
-                            .clone()
-                            .unwrap_or_else(|| pf.pci_address.to_string()),
-                        vf: vf.vf_id,
-                        address: vf.pci_address,
-                    }
-                }));
-            }
-        }
-    }
-    Ok(pools)
+fn by_vf(file: PoolsFile) -> Pools {
+    let pools = file.pools.into_iter();
+    let pools = pools.map(|(pool, pfs)| {
+        let vfs = pfs.into_iter().flat_map(|pf| {
+            let (address, name) = (pf.address, pf.name);
+            pf.vfs.into_iter().map(move |(vf, its)| PoolVf {
+                pf: address,
+                pf_name: name.clone(),
+                vf,
+                address: its,
+            })
+        });
+        (pool, vfs.collect())
+    });
+    pools.collect()
 }
 
 #[cfg(test)]

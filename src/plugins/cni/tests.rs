@@ -93,7 +93,7 @@ fn a_configuration_without_a_version_is_of_the_first() {
     for version in [json!("0.2.0"), json!("0.1.0"), json!(""), Value::Null] {
         let conf = conf(&json!({"cniVersion": version}));
         // That it may be tried later no version before 0.4.0 can say.
-        refuses("ADD", &conf, &[], 102, "state.json is not there");
+        refuses("ADD", &conf, &[], 102, "pools.json is not there");
         let (is_error, answer) = call("DEL", conf.to_string().as_bytes(), &[]);
         assert_eq!((is_error, answer), (false, Value::Null));
         refuses(
@@ -260,7 +260,7 @@ fn keys_are_found_whatever_their_case_and_the_runtime_goes_first() {
 #[test]
 fn a_host_without_the_agent_says_so() {
     let good = conf(&json!({}));
-    refuses("ADD", &good, &[], 11, "/run/sriovd/state.json is not there");
+    refuses("ADD", &good, &[], 11, "/run/sriovd/pools.json is not there");
     let absent = conf(&json!({"deviceID": "0000:01:10.0"}));
     refuses(
         "ADD",

@@ -142,7 +142,7 @@ fn a_setup_that_cannot_work_is_refused_before_anything_is_touched() {
         ),
         (
             json!({"interface_name": "eth0"}),
-            "/run/sriovd/state.json is not there",
+            "/run/sriovd/pools.json is not there",
         ),
     ] {
         let error = call(&["setup", namespace], &setup(&per_container)).unwrap_err();

@@ -162,7 +162,12 @@ async fn our_own_files_and_what_decides_nothing_publish_nothing() {
 #[tokio::test]
 async fn what_somebody_changes_or_removes_is_put_back_when_it_is_heard() {
     let mut node = Node::with(&[]).await;
-    let outputs = [OURS, CONFIG, "run/sriovd/state.json"];
+    let outputs = [
+        OURS,
+        CONFIG,
+        "run/sriovd/state.json",
+        "run/sriovd/pools.json",
+    ];
     let texts = outputs.map(|path| fs::read(node.path(path)).unwrap());
     for (path, text) in outputs.into_iter().zip(texts) {
         let name = Path::new(path).file_name().unwrap().to_str().unwrap();

@@ -14,53 +14,33 @@ use std::thread::sleep;
 use std::time::Duration;
 
 #[test]
-fn plugins_find_the_node_state_wherever_else_it_is_or_not() {
+fn plugins_find_the_pools_whatever_outputs_are_for_others() {
     let default = settings::Outputs::default();
+    let off = settings::Outputs {
+        cni: false,
+        cni_plugin: CniPlugin::Sriov,
+        node_state: false,
+        podman: WhenInstalled::Never,
+        ..default.clone()
+    };
     let moved = settings::Outputs {
         node_state_file: "/srv/state.json".into(),
         ..default.clone()
     };
-    let off = settings::Outputs {
-        node_state: false,
-        ..default.clone()
-    };
-    let by_hand = settings::Outputs {
-        cni_plugin: CniPlugin::Sriov,
-        podman: WhenInstalled::Never,
-        ..off.clone()
-    };
-    let lists_only = settings::Outputs {
-        cni_plugin: CniPlugin::Ours,
-        ..off.clone()
-    };
-    let podman_only = settings::Outputs {
-        podman: WhenInstalled::Always,
-        ..off.clone()
-    };
-    let none = Plugins::default();
-    let cni = Plugins { cni: true, ..none };
-    let netavark = Plugins {
+    let all = Plugins {
+        cni: true,
         netavark: true,
-        ..none
     };
-    let cases: [(_, _, &[&str]); 12] = [
-        (&default, none, &[NODE_STATE]),
-        (&default, cni, &[NODE_STATE]),
-        (&moved, none, &["/srv/state.json"]),
-        (&moved, cni, &[NODE_STATE, "/srv/state.json"]),
-        (&moved, netavark, &[NODE_STATE, "/srv/state.json"]),
-        (&off, none, &[]),
-        (&off, cni, &[NODE_STATE]),
-        (&off, netavark, &[NODE_STATE]),
-        (&by_hand, cni, &[NODE_STATE]),
-        (&by_hand, netavark, &[NODE_STATE]),
-        (&lists_only, none, &[NODE_STATE]),
-        (&podman_only, none, &[NODE_STATE]),
-    ];
-    for (settings, plugins, expected) in cases {
-        let files = rendered_to(settings, plugins).node_state_files;
-        let expected = expected.iter().map(PathBuf::from).collect();
-        assert_eq!(files, expected, "{plugins:?} {settings:?}");
+    for (settings, node_state) in [
+        (default, Some("/run/sriovd/state.json")),
+        (off, None),
+        (moved, Some("/srv/state.json")),
+    ] {
+        for plugins in [Plugins::default(), all] {
+            let outputs = rendered_to(&settings, plugins);
+            assert_eq!(outputs.pools_file, Some(POOLS.into()), "{settings:?}");
+            assert_eq!(outputs.node_state_file, node_state.map(PathBuf::from));
+        }
     }
 }
 

@@ -1,61 +1,105 @@
-//! Pools out of a node state.
+//! Pools that are there, and what is said where they are not.
 
 use super::*;
-use serde_json::json;
+use serde_json::{Value, json};
+use sriovd_core::model::PoolPf;
 
-fn pools(state: &serde_json::Value) -> Vec<(String, Vec<String>)> {
-    let pools = parse(state.to_string().as_bytes()).unwrap().into_iter();
-    let named = |vf: PoolVf| format!("{} {} {}", vf.pf_name, vf.vf, vf.address);
-    pools
-        .map(|(pool, vfs)| (pool.to_string(), vfs.into_iter().map(named).collect()))
-        .collect()
-}
-
-#[test]
-fn a_pool_is_made_of_the_vfs_of_its_shares_that_are_there() {
-    let state = json!({
-        "spec": {"interfaces": [{
-            "pciAddress": "0000:01:00.0",
-            "vfGroups": [
-                {"resourceName": "front", "vfRange": "0-1"},
-                {"resourceName": "back", "vfRange": "2-7"},
-                {"vfRange": "8-9"},
-            ],
-        }, {
-            "pciAddress": "0000:02:00.0",
-            "vfGroups": [{"resourceName": "gone", "vfRange": "0-0"}],
-        }]},
-        "status": {"interfaces": [{
-            "pciAddress": "0000:01:00.0",
-            "name": "ens1",
-            "Vfs": [
-                {"vfID": 0, "pciAddress": "0000:01:10.0"},
-                {"vfID": 1, "pciAddress": "0000:01:10.2"},
-                {"vfID": 2, "pciAddress": "0000:01:10.4"},
-            ],
-        }]},
-    });
-    let front = ["ens1 0 0000:01:10.0", "ens1 1 0000:01:10.2"];
-    let expected = [
-        ("back", &["ens1 2 0000:01:10.4"][..]),
-        ("front", &front),
-        ("gone", &[]),
-    ];
-    let expected = expected.map(|(pool, vfs)| {
-        let vfs: Vec<_> = vfs.iter().map(|vf| (*vf).to_owned()).collect();
-        (pool.to_owned(), vfs)
-    });
-    assert_eq!(pools(&state), expected);
-}
-
-#[test]
-fn a_host_without_a_node_state_says_what_is_missing() {
+fn root_with(files: &[(&str, &Value)]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(root.path().join("run/sriovd")).unwrap();
+    for (file, content) in files {
+        std::fs::write(root.path().join(&file[1..]), content.to_string()).unwrap();
+    }
+    root
+}
+
+fn pools(vf: &str) -> Value {
+    let pf = PoolPf {
+        address: "0000:01:00.0".parse().unwrap(),
+        name: "ens1".to_owned(),
+        vfs: [(VfIndex(3), vf.parse().unwrap())].into(),
+    };
+    json!({"managedBy": "sriovd", "version": 1, "pools": {"front": [pf], "gone": []}})
+}
+
+/// As the daemon of the version before wrote it.
+fn node_state(vf: &str) -> Value {
+    let groups = json!([
+        {"resourceName": "front", "vfRange": "3-3"},
+        {"resourceName": "gone", "vfRange": "7-7"},
+    ]);
+    let vfs = json!([{"vfID": 3, "pciAddress": vf}]);
+    json!({
+        "spec": {"interfaces": [{"pciAddress": "0000:01:00.0", "vfGroups": groups}]},
+        "status": {"interfaces": [{"pciAddress": "0000:01:00.0", "name": "ens1", "Vfs": vfs}]},
+    })
+}
+
+#[test]
+fn the_pools_of_the_daemon_before_hold_until_the_new_one_has_written_its_own() {
+    let (before, now) = ("0000:01:10.6", "0000:01:10.7");
+    let (state, file) = (node_state(before), pools(now));
+    for (files, vf) in [
+        (&[(former::NODE_STATE, &state)][..], before),
+        (&[(former::NODE_STATE, &state), (POOLS, &file)], now),
+        (&[(POOLS, &file)], now),
+        // What others read is nothing to the plugins any more.
+        (&[(former::NODE_STATE, &json!({})), (POOLS, &file)], now),
+    ] {
+        let root = root_with(files);
+        let mut found = read(root.path()).unwrap();
+        let expected = PoolVf {
+            pf: "0000:01:00.0".parse().unwrap(),
+            pf_name: "ens1".to_owned(),
+            vf: VfIndex(3),
+            address: vf.parse().unwrap(),
+        };
+        assert_eq!(
+            found.remove(&"front".parse().unwrap()),
+            Some(vec![expected])
+        );
+        assert_eq!(found.remove(&"gone".parse().unwrap()), Some(Vec::new()));
+        assert!(found.is_empty());
+    }
+}
+
+#[test]
+fn pools_that_cannot_be_read_say_which_file_what_is_expected_and_what_to_do() {
+    let root = root_with(&[]);
     let error = read(root.path()).unwrap_err().to_string();
-    assert!(error.contains("is not there: sriovd"), "{error}");
-    let file = root.path().join("run/sriovd/state.json");
-    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-    std::fs::write(&file, "{}").unwrap();
-    let error = read(root.path()).unwrap_err().to_string();
-    assert!(error.contains("is not what sriovd writes"), "{error}");
+    for part in [
+        "/run/sriovd/pools.json is not there",
+        "is sriovd.service running?",
+    ] {
+        assert!(error.contains(part), "{error}");
+    }
+    let state = node_state("0000:01:10.6");
+    for (file, content, says) in [
+        (
+            POOLS,
+            json!({"version": 2}),
+            ["it has version 2, expected is 1", "sriovd of one version"],
+        ),
+        (
+            POOLS,
+            json!({"version": 1}),
+            ["missing field `managedBy`", "restart sriovd.service"],
+        ),
+        (
+            former::NODE_STATE,
+            json!({}),
+            ["missing field `spec`", "restart sriovd.service"],
+        ),
+    ] {
+        // It counts, not what is left of the version before.
+        let root = root_with(&[(former::NODE_STATE, &state), (file, &content)]);
+        let error = read(root.path()).unwrap_err().to_string();
+        for part in [file].into_iter().chain(says) {
+            assert!(error.contains(part), "{part}: {error}");
+        }
+    }
+    let root = root_with(&[(former::NODE_STATE, &state)]);
+    std::fs::create_dir(root.path().join(&POOLS[1..])).unwrap();
+    let error = read(root.path()).unwrap_err();
+    assert!(matches!(error, NoPools::Unreadable { .. }), "{error}");
 }
