@@ -207,8 +207,14 @@ fn labels_of_the_node_are_followed_while_the_agent_runs() -> Result<()> {
     let nic = host.plug(Nic::igb(0))?;
     host.wait_for(&nic.pci(), "unmanaged", 0)?;
     let process = host.run("systemctl show -P MainPID sriovd")?;
+    // A policy by name waits for it: what then makes the VFs is udev.
+    host.wait("test -e /sys/class/net/enp1s0")?;
+    host.run("udevadm settle; sriovctl apply")?;
+    let end = host.journal_end()?;
     host.run("printf '[node]\\nlabels = { rack = \"12\" }\\n' > /etc/sriovd.toml")?;
     host.wait_for(&nic.pci(), "ready", 2)?;
+    let trigger = host.trigger_of(&end, "set-numvfs")?;
+    ensure!(trigger.contains("settings changed"), "{trigger}");
 
     // A mistake changes nothing until it is corrected.
     let end = host.journal_end()?;

@@ -107,6 +107,20 @@ impl Kind {
         }
     }
 
+    /// Of what in the directory alone matters, the name.
+    fn file(self) -> Option<&'static str> {
+        (self == Self::Settings).then_some(SETTINGS)
+    }
+
+    /// Whether the file that alone matters is another now. Without a name the event is of the file itself.
+    async fn concerns_file(self, directory: &Path, name: Option<&OsStr>, mask: EventMask) -> bool {
+        match (self.file(), name) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(file), Some(name)) => file == name && is_finished(directory, name, mask).await,
+        }
+    }
+
     /// What an event in the directory says.
     async fn heard(self, directory: &Path, name: Option<&OsStr>, mask: EventMask) -> Option<Heard> {
         // The watch may serve others too, who asked for more.
@@ -118,11 +132,6 @@ impl Kind {
             Self::Policies => is_policy_change(directory, name, mask)
                 .await
                 .then_some((Scope::Policies, Cause::PolicyFiles))?,
-            Self::Settings => {
-                let is_settings = text == Some(SETTINGS);
-                (is_settings && is_finished(directory, name?, mask).await)
-                    .then_some((Scope::Node, Cause::Settings))?
-            }
             Self::VfioGroups => {
                 let group = text?.parse().ok()?;
                 (Scope::VfioGroup(group), Cause::VfioClosed { group })
@@ -141,7 +150,7 @@ impl Kind {
                 let is_whole = is_whole(directory, name, mask, |found| found.len() != 0).await;
                 return is_whole.then(|| Heard::Neighbour(Neighbour::Entry(name.to_owned())));
             }
-            Self::Landmark => return None,
+            Self::Settings | Self::Landmark => return None,
         };
         Some(Heard::Trigger(Trigger { scope, cause }))
     }
@@ -281,14 +290,15 @@ impl Source {
                 Role::Content { directory } => {
                     let name = event.name.as_deref();
                     all.extend(kind.heard(&directory, name, event.mask).await);
-                    false
+                    kind.concerns_file(&directory, name, event.mask).await
                 }
             };
             if on_the_way {
                 places
                     .into_iter()
                     .for_each(|it| self.places.walk(it, &watches));
-                all.extend(kind.heard_on_the_way());
+                // A file is read when the one that is there now is watched: no later change of it is missed.
+                all.extend(kind.heard_on_the_way().filter(|_| kind.file().is_none()));
             }
         }
         all
@@ -302,6 +312,7 @@ impl Heard {
                 let reason = Some(reason);
                 (Neighbour::Watched { directory, reason }, None)
             }
+            News::FileWatched { kind } => return kind.heard_on_the_way().into_iter().collect(),
             News::WatchedAgain { kind, directory } => {
                 let lost = || Self::Trigger(Trigger::overrun("inotify"));
                 let reason = None;

@@ -37,6 +37,7 @@ struct Place {
     is_overdue: bool,
     /// Something moved on the way meanwhile.
     again: bool,
+    was_walked: bool,
     failures: u32,
     retry_at: Option<Instant>,
     /// Why it is not watched, as it was told.
@@ -49,6 +50,10 @@ pub(super) enum News {
     NotWatched {
         directory: PathBuf,
         reason: String,
+    },
+    /// What happened to its one file before was not heard.
+    FileWatched {
+        kind: Kind,
     },
     /// What happened there meanwhile was not heard.
     WatchedAgain {
@@ -66,6 +71,7 @@ impl Places {
             walking: None,
             is_overdue: false,
             again: false,
+            was_walked: false,
             failures: 0,
             retry_at: None,
             trouble: None,
@@ -139,10 +145,13 @@ impl Places {
                 place.failures = 0;
                 let before = std::mem::replace(&mut place.branch, walked.branch);
                 self.stale.extend(before.watches());
-                place.trouble.take().map(|_| News::WatchedAgain {
-                    kind: place.kind,
-                    directory,
-                })
+                let kind = place.kind;
+                let was_walked = std::mem::replace(&mut place.was_walked, true);
+                match place.trouble.take() {
+                    Some(_) => Some(News::WatchedAgain { kind, directory }),
+                    None if kind.file().is_some() && was_walked => Some(News::FileWatched { kind }),
+                    None => None,
+                }
             }
             Some(error) => {
                 let pause = PAUSE * 2_u32.pow(place.failures.min(5));

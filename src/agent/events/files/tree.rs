@@ -20,6 +20,14 @@ const STEP: WatchMask = WatchMask::DELETE_SELF
     .union(WatchMask::MOVE_SELF)
     .union(WatchMask::DONT_FOLLOW);
 
+/// A file is written, or is not the one of its name any more: while somebody has it open, only its count of links tells.
+const FILE: WatchMask = WatchMask::CLOSE_WRITE
+    .union(WatchMask::ATTRIB)
+    .union(WatchMask::DELETE_SELF)
+    .union(WatchMask::MOVE_SELF)
+    .union(WatchMask::MASK_ADD)
+    .union(WatchMask::DONT_FOLLOW);
+
 /// What a watch is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Role {
@@ -119,8 +127,26 @@ impl Branch {
             }
         }
         let directory = here.clone();
-        self.watch(watches, &here, kind.mask(), Role::Content { directory })?;
+        let role = Role::Content { directory };
+        let file = kind.file().map(|name| here.join(name));
+        let mask = match file {
+            Some(file) if self.watch_file(watches, &file, role.clone())? => WatchMask::DELETE,
+            _ => kind.mask(),
+        };
+        self.watch(watches, &here, mask, role)?;
         Ok(())
+    }
+
+    /// False if there is no such regular file.
+    fn watch_file(&mut self, watches: &mut Watches, file: &Path, role: Role) -> io::Result<bool> {
+        if !found(file.symlink_metadata())?.is_some_and(|found| found.is_file()) {
+            return Ok(false);
+        }
+        let watch = found(watches.add(file, FILE))?;
+        Ok(watch.is_some_and(|watch| {
+            self.note(watch, role);
+            true
+        }))
     }
 
     /// False if there is no such directory any more.
@@ -135,10 +161,14 @@ impl Branch {
         let Some(watch) = found(watches.add(directory, mask))? else {
             return Ok(false);
         };
+        self.note(watch, role);
+        Ok(true)
+    }
+
+    fn note(&mut self, watch: WatchDescriptor, role: Role) {
         let id = watch.get_watch_descriptor_id();
         let (_, roles) = self.0.entry(id).or_insert((watch, Vec::new()));
         add(roles, role);
-        Ok(true)
     }
 }
 
