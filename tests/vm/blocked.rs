@@ -155,8 +155,11 @@ fn with_too_few_open_files_allowed_nics_keep_their_vfs_until_there_are_more() ->
         host.wait_for(&nic.pci(), "ready", 6)?;
     }
     // Enough for what it does at rest, and not for a descriptor for each VF.
+    host.run("udevadm settle; sriovctl apply")?;
+    // Threads have sockets of their own, and end after a while.
+    host.wait("[ $(ls /proc/$(systemctl show -P MainPID sriovd)/task | wc -l) = 1 ]")?;
     host.run(
-        "udevadm settle; sriovctl apply; process=$(systemctl show -P MainPID sriovd)
+        "process=$(systemctl show -P MainPID sriovd)
          prlimit --pid $process --nofile=$(($(ls /proc/$process/fd | wc -l) + 4)):256",
     )?;
     let published = "cat /etc/cni/net.d/99-sriovd-f1-u.conflist; jq -S .resourceList /etc/pcidp/config.json; ls /run/sriovd/managed";
