@@ -115,6 +115,8 @@ fn outputs_that_somebody_changes_or_removes_are_put_back_and_a_rival_is_told_of_
     host.start()?;
     host.plug_and_wait(Nic::igb(0), PF, 3)?;
     host.wait(&format!("test -e {LIST}"))?;
+    // What udev names meanwhile stands in them.
+    host.run("udevadm settle; sriovctl apply")?;
     let texts = |host: &Host| -> Result<Vec<Vec<u8>>> {
         let paths = OTHERS.iter().chain([&LIST]);
         paths.map(|path| host.get(path)).collect()
