@@ -276,7 +276,8 @@ impl Pass<'_> {
         round: &Round,
         performed: &mut Vec<Performed>,
     ) -> (Vec<Step>, Vec<(Step, HostError)>) {
-        let in_vain = effect::bound_in_vain(self.host, round);
+        let though_in_use = self.force || !round.plan.taken.is_empty();
+        let in_vain = effect::bound_in_vain(self.host, round, though_in_use);
         if !in_vain.is_empty() {
             return (Vec::new(), in_vain);
         }
@@ -301,7 +302,7 @@ impl Pass<'_> {
             let result = self.host.apply(&Action {
                 pf: pf.address,
                 step: step.clone(),
-                though_in_use: self.force || !round.plan.taken.is_empty(),
+                though_in_use,
                 seen: binding(step, pf),
             });
             let took = begin.elapsed();

@@ -16,9 +16,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// VFs that autoprobe would be switched on for, and that somebody has by a VFIO group: only opening it tells, and nothing is
 /// changed for what cannot be done.
-pub(super) fn bound_in_vain(host: &dyn Host, round: &Round) -> Vec<(Step, HostError)> {
+pub(super) fn bound_in_vain(
+    host: &dyn Host,
+    round: &Round,
+    though_in_use: bool,
+) -> Vec<(Step, HostError)> {
     let mut in_vain = Vec::new();
-    if round.plan.steps.first() != Some(&Step::Pf(PfStep::SetAutoprobe { on: true })) {
+    if though_in_use
+        || round.plan.steps.first() != Some(&Step::Pf(PfStep::SetAutoprobe { on: true }))
+    {
         return in_vain;
     }
     for step in &round.plan.steps {

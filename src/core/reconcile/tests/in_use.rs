@@ -208,6 +208,30 @@ fn who_shows_only_when_the_vf_is_about_to_be_taken_is_named_like_others() {
     converge(&mut agent);
 }
 
+#[test]
+fn autoprobe_is_switched_for_a_vf_that_somebody_has_only_by_who_may_take_it() {
+    let may_take = |disruption, force| {
+        let mut agent = created(vec![policy("a", |policy| {
+            policy.num_vfs = Some(NumVfs::Count(1));
+            policy.device_type = DeviceType::Driver(vfio());
+        })]);
+        agent.host.edit(pf(), |pf| pf.snapshot.autoprobe = false);
+        agent.host.open_group(pf(), VfIndex(0));
+        edit(&mut agent, |policy| {
+            policy.device_type = DeviceType::Netdevice;
+            policy.names_driver = true;
+            policy.disruption = disruption;
+        });
+        agent.host.take_attempts();
+        agent.pass_with(pf(), &crate::sim::Quiet, force);
+        (agent.host.take_attempts().len(), drivers(&agent)[0].clone())
+    };
+    let stays = (0, "vfio-pci".to_owned());
+    assert_eq!(may_take(Disruption::WhenUnused, false), stays);
+    assert_eq!(may_take(Disruption::WhenUnused, true).1, "igbvf");
+    assert_eq!(may_take(Disruption::Always, false).1, "igbvf");
+}
+
 /// A pass looks at the PF once for each round, however many VFs it binds.
 #[test]
 fn looks_do_not_grow_with_the_vfs_that_are_bound() {
