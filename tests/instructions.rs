@@ -1,5 +1,5 @@
 //! What a pass costs in instructions, which are the same on a noisy machine: not much more than `tests/instructions/budget.toml`
-//! says, and no more for one PF when there are others.
+//! says, and no more for one PF when there are others, nor much more when they came with the same address.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 use std::fs;
@@ -10,11 +10,12 @@ use std::process::Command;
 const TOLERANCE: f64 = 0.15;
 
 /// The name in the budget, PFs, VFs of each, and over what a pass goes.
-const MEASURED: [(&str, u32, u32, &str); 4] = [
+const MEASURED: [(&str, u32, u32, &str); 5] = [
     ("one_pf_8_vfs", 1, 8, "one"),
     ("one_pf_64_vfs", 1, 64, "one"),
     ("one_of_8_pfs_8_vfs", 8, 8, "one"),
     ("all_of_8_pfs_8_vfs", 8, 8, "all"),
+    ("one_of_8_twins_8_vfs", 8, 8, "twin"),
 ];
 
 fn budget_file() -> PathBuf {
@@ -87,6 +88,11 @@ fn a_pass_costs_no_more_than_it_may() {
     let of = |name| counted.iter().find(|it| it.0 == name).unwrap().1 as f64;
     let others = of("one_of_8_pfs_8_vfs") / of("one_pf_8_vfs");
     assert!(others < 1.1, "seven other PFs cost {others}");
+    let twins = of("one_of_8_twins_8_vfs") / of("one_pf_8_vfs");
+    assert!(
+        twins < 1.25,
+        "seven PFs with the same permanent address cost {twins}"
+    );
     let all = of("all_of_8_pfs_8_vfs") / of("one_of_8_pfs_8_vfs");
     assert!(all < 8.0 * 1.1, "8 PFs cost {all} times what one does");
 }

@@ -38,7 +38,8 @@ use outputs::Reader;
 use proptest::prelude::*;
 use proptest::test_runner::FileFailurePersistence;
 use run::Run;
-use sriovd_core::model::{Node, PciAddress};
+use sriovd_core::host::Host as _;
+use sriovd_core::model::{Node, PciAddress, PfSnapshot};
 use sriovd_core::policy::resolve::{Resolution, resolve};
 use sriovd_core::policy::{Policy, PolicySet};
 use sriovd_core::reconcile::{End, Ledger as _, Outcome};
@@ -79,6 +80,36 @@ proptest! {
     ) {
         let events: Vec<_> = events.into_iter().map(|event| addressing.event(event)).collect();
         promises::check(&addressing.world(world), &events)?;
+    }
+
+    /// Which VF gets an address that several are to have does not depend on the order in which passes
+    /// over their PFs come when the agent starts.
+    #[test]
+    fn the_order_of_passes_gives_no_address(
+        world in generate::world(),
+        addressing in addresses::addressing(),
+        turns in 0..world::SLOTS,
+        is_reversed in any::<bool>(),
+    ) {
+        let world = addressing.world(world);
+        let boot = |order| {
+            let mut run = Run::new(&world);
+            let pfs = run.agent.host.pfs().unwrap();
+            pfs.iter().for_each(|&pf| run.agent.addresses.expect(pf));
+            run.settle_in(order).expect("still at work after several passes");
+            let macs = |pf: PfSnapshot| {
+                let vfs = check::essence(pf).vfs.into_iter();
+                vfs.map(|(vf, it)| (vf, it.settings.mac)).collect::<Vec<_>>()
+            };
+            let all = pfs.into_iter().map(|pf| run.agent.host.pf(pf).map(macs));
+            check::no_address_was_given_twice(&run).map(|()| all.collect::<Vec<_>>())
+        };
+        let mut order = [0, 1, 2];
+        order.rotate_left(turns);
+        if is_reversed {
+            order.reverse();
+        }
+        prop_assert_eq!(boot(order)?, boot([0, 1, 2])?);
     }
 
     /// Faults of one PF change nothing for another.

@@ -41,7 +41,7 @@ pub use pools::{NotPools, PoolPf, PoolsFile};
 pub use problem::{PfState, Problem, ProblemKind};
 pub use step::{BindTarget, PfStep, Step, VfStep};
 pub use step_facts::{DependsOn, Part, StepFacts, Takes};
-pub use taken_addresses::{Function, TakenAddresses};
+pub use taken_addresses::{Addressed, Function, TakenAddresses};
 pub use timestamp::Timestamp;
 pub use vf::{LinkState, Mtu, TxRate, VfStatistics, Vlan, VlanProto};
 pub use vf_index::{VfIndex, VfRange};

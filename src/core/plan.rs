@@ -42,6 +42,8 @@ pub struct Plan {
     pub needs_holders: bool,
     /// The planner must know which addresses other PFs and their VFs have before it can say more.
     pub needs_others: bool,
+    /// A VF goes without its address because of another PF.
+    pub lacks_address: bool,
     /// VFs whose driver has made no netdev yet.
     pub without_netdev: BTreeSet<VfIndex>,
     /// VFs in use that the steps take away all the same, because somebody said so.
@@ -60,8 +62,8 @@ pub struct Input<'a> {
     pub pf: &'a PfSnapshot,
     /// What sriovd has set on it and may undo; `None`: nothing.
     pub owned: Option<&'a OwnedPf>,
-    /// The addresses of the other PFs and their VFs; `None` as long as nobody looked.
-    pub others: Option<&'a TakenAddresses>,
+    /// The addresses of the other PFs and their VFs.
+    pub others: Others<'a>,
     /// Steps that failed and are not tried again as things are.
     pub blocked: &'a Blocked,
     /// The administrator's word that VFs in use may be taken away.
@@ -70,6 +72,15 @@ pub struct Input<'a> {
     pub paused: Option<&'a Pause>,
     /// The PF's driver has had time enough to make an interface.
     pub interface_is_overdue: bool,
+}
+
+/// Where the addresses of other PFs and their VFs are known from.
+#[derive(Debug, Clone, Copy)]
+pub enum Others<'a> {
+    /// From passes over those PFs: enough to say why a VF goes without its address.
+    Known(&'a TakenAddresses),
+    /// From a look at them just now: enough to give it one.
+    Seen(&'a TakenAddresses),
 }
 
 /// The steps that are due now. The next look decides about those after them.

@@ -1,18 +1,20 @@
 //! The pass over one PF: look, resolve, plan, apply, until the plan is empty. Order, no decisions.
 #![warn(missing_docs)]
 
+mod addresses;
 mod effect;
 
 use crate::host::{Host, HostError, Look};
 use crate::model::{
-    Action, Binding, Node, PciAddress, Persistence, PfSnapshot, Step, TakenAddresses, VfStep,
+    Action, Node, PciAddress, Persistence, PfSnapshot, Step, TakenAddresses, VfStep,
 };
 use crate::plan::presumed::presumed;
-use crate::plan::{self, Blocked, Capability, Input, OwnedPf, Plan, Taken, owned};
+use crate::plan::{self, Blocked, Capability, Input, Others, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
 use crate::policy::resolve::{Resolution, resolve_held};
 use crate::report::{Pause, Performed, Problem};
-use effect::{comes_too_early, other_count, taken_by, with_met, without_effect};
+pub use addresses::Addresses;
+use effect::{binding, comes_too_early, other_count, taken_by, with_met, without_effect};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
@@ -57,6 +59,8 @@ pub struct Pass<'a> {
     pub node: &'a Node,
     /// What is owned.
     pub ledger: &'a dyn Ledger,
+    /// Of all PFs. It is told what the pass finds.
+    pub addresses: &'a Addresses,
     /// What is told of it while it runs.
     pub progress: &'a dyn Progress,
     /// VFs in use may be taken away: an override for this PF.
@@ -78,6 +82,9 @@ pub struct Outcome {
     pub undone: BTreeSet<Step>,
     /// The steps that are not tried again until something changes, for the next pass.
     pub blocked: Blocked,
+    /// It ends with a VF that goes without its address because of another PF, as `Addresses` was after
+    /// so many changes.
+    pub lacks_address: Option<u64>,
     /// How it ended.
     pub end: End,
 }
@@ -105,6 +112,8 @@ struct Round {
     resolution: Resolution,
     plan: Plan,
     others: Option<TakenAddresses>,
+    /// See `Outcome::lacks_address`.
+    lacks_address: Option<u64>,
 }
 
 impl Pass<'_> {
@@ -120,6 +129,7 @@ impl Pass<'_> {
         let mut met = Taken::new();
         let mut before = None;
         let mut rounds = 0;
+        let mut lacks_address = None;
         let end = loop {
             let mut round = match self.look_and_plan(address, &blocked, &met) {
                 Ok(Some(round)) => round,
@@ -164,6 +174,7 @@ impl Pass<'_> {
                     plan,
                     ..
                 } = round;
+                lacks_address = round.lacks_address;
                 break End::Seen {
                     pf: Box::new(pf),
                     resolution,
@@ -183,6 +194,7 @@ impl Pass<'_> {
             taken,
             undone,
             blocked,
+            lacks_address,
             end,
         }
     }
@@ -199,6 +211,7 @@ impl Pass<'_> {
             if self.ledger.owned(address).is_some() {
                 self.ledger.set_owned(address, None);
             }
+            self.addresses.forget(address);
             return Ok(None);
         };
         let mut round = self.plan(pf, None, blocked);
@@ -220,12 +233,6 @@ impl Pass<'_> {
         Ok(Some(round))
     }
 
-    fn taken_addresses(&self, but: PciAddress) -> Result<TakenAddresses, HostError> {
-        let mut taken = self.host.taken_addresses(but)?;
-        self.ledger.note_addresses(but, &mut taken);
-        Ok(taken)
-    }
-
     fn plan(&self, pf: PfSnapshot, others: Option<TakenAddresses>, blocked: &Blocked) -> Round {
         let remembered = self.ledger.owned(pf.address);
         let hold = remembered.as_ref().and_then(|owned| owned.hold_on(&pf));
@@ -244,19 +251,25 @@ impl Pass<'_> {
         if owned != remembered {
             self.ledger.set_owned(pf.address, owned.clone());
         }
+        self.addresses.note(&pf, owned.as_ref(), &resolution);
+        // Before what is known is read: what changes meanwhile is not missed.
+        let changes = self.addresses.changes();
+        let known = self.addresses.read();
         let plan = plan::plan(&Input {
             resolution: &resolution,
             pf: &pf,
             owned: owned.as_ref(),
-            others: others.as_ref(),
+            others: others.as_ref().map_or(Others::Known(&known), Others::Seen),
             blocked,
             force: self.force,
             paused: self.paused,
             interface_is_overdue: self.interface_is_overdue,
         });
+        drop(known);
         Round {
             pf,
             resolution,
+            lacks_address: plan.lacks_address.then_some(changes),
             plan,
             others,
         }
@@ -327,18 +340,6 @@ impl Pass<'_> {
         (done, failed)
     }
 
-    /// False: an address is another's by now, and there is another plan to be made.
-    fn own(&self, owned: Option<OwnedPf>, round: &Round) -> bool {
-        let pf = round.pf.address;
-        match (owned, &round.others) {
-            (Some(owned), Some(others)) => self.ledger.claim(pf, owned, others),
-            (owned, _) => {
-                self.ledger.set_owned(pf, owned);
-                true
-            }
-        }
-    }
-
     /// Of what a driver takes and does not tell nothing can be read back. Whether there was any.
     fn remember_untold(&self, done: &[Step], pf: &PfSnapshot) -> bool {
         if done.is_empty() || !pf.vf_list_complete {
@@ -383,17 +384,6 @@ impl Pass<'_> {
             self.ledger.set_owned(pf.address, Some(owned));
         }
     }
-}
-
-fn binding(step: &Step, pf: &PfSnapshot) -> Option<Binding> {
-    let Step::Vf(vf, VfStep::Bind { .. }) = step else {
-        return None;
-    };
-    let vf = pf.vfs.get(vf)?;
-    Some(Binding {
-        driver: vf.driver.clone(),
-        driver_override: vf.driver_override.clone(),
-    })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use sriovd_core::host::Host;
 use sriovd_core::model::PciAddress;
 use sriovd_core::plan::Blocked;
 use sriovd_core::policy::PolicySet;
-use sriovd_core::reconcile::{Outcome, Pass, Progress};
+use sriovd_core::reconcile::{Addresses, Outcome, Pass, Progress};
 use std::collections::BTreeMap;
 
 /// Passes over a simulated host, without events, threads and outputs.
@@ -15,6 +15,8 @@ pub struct SimAgent {
     pub host: SimHost,
     /// What is remembered, as a state file would.
     pub ledger: MemoryLedger,
+    /// Which function has which address, as passes found it.
+    pub addresses: Addresses,
     /// What is wanted.
     pub policies: PolicySet,
     /// Drivers have had their time.
@@ -28,6 +30,7 @@ impl SimAgent {
         Self {
             host,
             ledger: MemoryLedger::default(),
+            addresses: Addresses::default(),
             policies,
             interfaces_are_overdue: false,
             blocked: BTreeMap::new(),
@@ -42,11 +45,15 @@ impl SimAgent {
     /// One pass that `progress` watches and may end; `force`: VFs in use may be taken away.
     pub fn pass_with(&mut self, pf: PciAddress, progress: &dyn Progress, force: bool) -> Outcome {
         let node = self.host.node().unwrap_or_default();
+        // Of what is unplugged the kernel tells.
+        let gone = self.blocked.keys().filter(|&&pf| !self.host.has(pf));
+        gone.for_each(|&pf| self.addresses.forget(pf));
         let pass = Pass {
             host: &self.host,
             policies: &self.policies,
             node: &node,
             ledger: &self.ledger,
+            addresses: &self.addresses,
             progress,
             force,
             paused: None,
@@ -73,6 +80,7 @@ impl SimAgent {
     /// Only what was written down survives.
     pub fn restart(&mut self) {
         self.blocked.clear();
+        self.addresses = Addresses::default();
         self.ledger = MemoryLedger::from(self.ledger.memory());
     }
 }

@@ -18,7 +18,7 @@ use sriovd_core::model::{HostSnapshot, PciAddress, PfSnapshot, PfStep, PolicyNam
 use sriovd_core::plan::{Blocked, Memory};
 use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::resolve::{Resolution, Shadowed};
-use sriovd_core::reconcile::{End, Pass};
+use sriovd_core::reconcile::{Addresses, End, Pass};
 use sriovd_core::report::{Pause, Performed, PfReport, PfState, Problem, ProblemKind, TakenVf};
 
 /// What passes over all PFs of a host would do.
@@ -126,6 +126,7 @@ fn forecast_with(
         policies,
         node: &snapshot.node,
         ledger: &ledger,
+        addresses: &Addresses::default(),
         progress: &Quiet,
         force,
         // What waits is what somebody who asks wants to know.

@@ -147,6 +147,11 @@ impl SimHost {
         Some(pf)
     }
 
+    /// Whether there is such a PF, without a look.
+    pub fn has(&self, pf: PciAddress) -> bool {
+        self.state().pfs.contains_key(&pf)
+    }
+
     /// The host as a look finds it, without holders.
     pub fn snapshot(&self) -> HostSnapshot {
         let state = self.state();
@@ -342,7 +347,7 @@ fn double_of(pfs: &BTreeMap<PciAddress, SimPf>, action: &Action) -> Option<Doubl
         }
         taken.note_pf(&seen);
     }
-    let holder = taken.holder(mac)?.clone();
+    let holder = taken.any_holder(mac)?.clone();
     let action = action.clone();
     Some(Double { action, holder })
 }

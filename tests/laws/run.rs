@@ -318,18 +318,32 @@ impl Run {
 
     /// Retries and passes until nothing is done any more; `None`: it does not come to rest.
     pub(crate) fn settle(&mut self) -> Option<BTreeMap<PciAddress, Outcome>> {
+        self.settle_in([0, 1, 2])
+    }
+
+    /// With passes in this order of slots.
+    pub(crate) fn settle_in(
+        &mut self,
+        order: [usize; SLOTS],
+    ) -> Option<BTreeMap<PciAddress, Outcome>> {
         // A netdev that does not come is awaited for a while.
         for _ in 0..20 {
             self.agent.retry();
-            let pfs = self.agent.host.pfs().unwrap();
+            let there = self.agent.host.pfs().unwrap();
+            let pfs = order.map(super::world::slot).into_iter();
+            let pfs: Vec<_> = pfs.filter(|pf| there.contains(pf)).collect();
             pfs.iter()
                 .for_each(|&pf| self.agent.host.finish_probing(pf));
             let outcomes: BTreeMap<PciAddress, Outcome> = pfs
                 .into_iter()
                 .filter_map(|pf| Some((pf, self.pass(pf)?)))
                 .collect();
-            let at_rest =
-                |outcome: &Outcome| outcome.performed.is_empty() && !outcome.blocked.awaits_retry();
+            let changes = self.agent.addresses.changes();
+            let at_rest = |outcome: &Outcome| {
+                outcome.performed.is_empty()
+                    && !outcome.blocked.awaits_retry()
+                    && outcome.lacks_address.is_none_or(|at| at == changes)
+            };
             if outcomes.values().all(at_rest) {
                 return Some(outcomes);
             }

@@ -44,6 +44,7 @@ pub(super) fn start(
             policies: &shared.policies,
             node: &shared.node,
             ledger: &shared.ledger,
+            addresses: &shared.addresses,
             progress: &*progress,
             force: work.force,
             paused: work.paused.as_ref(),

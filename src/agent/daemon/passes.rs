@@ -22,7 +22,10 @@ const ONLY_LOOKING: Pause = Pause {
 
 /// See to it that a pass begins after now.
 pub(super) fn ask(daemon: &mut Daemon, pf: PciAddress, mut waiting: Waiting) {
-    let slot = daemon.slots.entry(pf).or_default();
+    let slot = daemon.slots.entry(pf).or_insert_with(|| {
+        daemon.shared.addresses.expect(pf);
+        Slot::default()
+    });
     if slot.is_hung() {
         for tell in waiting.tell.drain(..) {
             tell_done(tell, Vec::new());
@@ -89,6 +92,7 @@ pub(super) fn on_pass(
         return;
     };
     slot.blocked = outcome.blocked;
+    slot.lacks_address = outcome.lacks_address;
     let each = outcome.taken.into_iter();
     let taken: Vec<_> = each
         .map(|(vf, holders)| TakenVf { pf, vf, holders })
@@ -97,7 +101,6 @@ pub(super) fn on_pass(
         return;
     }
     let is_wish = running.cause.is_wish();
-    let has_acted = !outcome.performed.is_empty();
     let is_new = match outcome.end {
         End::Gone => {
             forget(daemon, pf);
@@ -105,6 +108,7 @@ pub(super) fn on_pass(
         }
         End::Unobservable(error) => {
             could_not_look(slot, pf, &error, &daemon.shared.feed);
+            daemon.shared.addresses.expect_no_more(pf);
             false
         }
         End::Seen {
@@ -138,9 +142,7 @@ pub(super) fn on_pass(
             )
         }
     };
-    if is_new || has_acted {
-        look_for_free_addresses(daemon, pf);
-    }
+    look_for_free_addresses(daemon, pf);
     note_first_pass(daemon, pf);
     let tell = running.tell;
     let tell_all = move || {
@@ -173,15 +175,16 @@ pub(super) fn on_pass(
     daemon.has_news = true;
 }
 
-/// A VF goes without its address as long as a function of another PF has it.
-fn look_for_free_addresses(daemon: &mut Daemon, changed: PciAddress) {
-    let lacks = |slot: &Slot| {
-        let mut problems = slot.seen.iter().flat_map(|seen| &seen.problems);
-        problems.any(|it| it.kind == ProblemKind::AddressTaken)
-    };
-    let lacking = daemon.slots.iter().filter(|(_, slot)| lacks(slot));
-    let others = lacking.map(|(&pf, _)| pf).filter(|pf| *pf != changed);
-    for pf in others.collect::<Vec<_>>() {
+/// A VF goes without its address as long as a function of another PF has it or is to have it. Also
+/// asks for the PF itself, where others changed after its last look at what they have.
+pub(super) fn look_for_free_addresses(daemon: &mut Daemon, changed: PciAddress) {
+    let changes = daemon.shared.addresses.changes();
+    let slots = daemon.slots.iter_mut();
+    let lacking = slots.filter_map(|(&pf, slot)| {
+        let is_behind = slot.lacks_address.take_if(|at| *at != changes);
+        is_behind.map(|_| pf)
+    });
+    for pf in lacking.collect::<Vec<_>>() {
         ask(daemon, pf, Waiting::new(Cause::OtherPf { pf: changed }));
     }
 }

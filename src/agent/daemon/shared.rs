@@ -11,6 +11,7 @@ use sriovd_core::host::Host;
 use sriovd_core::model::Node;
 use sriovd_core::plan::Memory;
 use sriovd_core::policy::PolicySet;
+use sriovd_core::reconcile::Addresses;
 use sriovd_host::file;
 use sriovd_host::linux::LinuxHost;
 use sriovd_plugins::attach::Lender;
@@ -26,6 +27,7 @@ pub(super) struct Shared {
     pub(super) ledger: StateLedger,
     /// Where outputs lie.
     pub(super) apart: Apart,
+    pub(super) addresses: Arc<Addresses>,
     pub(super) settings: Arc<Settings>,
     pub(super) root: Arc<PathBuf>,
     pub(super) node: Arc<Node>,
@@ -74,6 +76,7 @@ pub(super) fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared
         store,
         ledger,
         apart: Apart::default(),
+        addresses: Arc::default(),
         settings: Arc::new(settings),
         root: Arc::new(root),
         node: Arc::new(node),

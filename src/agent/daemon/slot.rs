@@ -25,6 +25,8 @@ pub(super) struct Slot {
     pub(super) running: Option<Running>,
     pub(super) waiting: Option<Waiting>,
     pub(super) blocked: Blocked,
+    /// See `Outcome::lacks_address`.
+    pub(super) lacks_address: Option<u64>,
     pub(super) contests: Contests,
     pub(super) bereft: Bereft,
     pub(super) backoff: Backoff,

@@ -32,6 +32,7 @@ pub(super) fn coordinator(root: &Path, host: &Arc<SimHost>) -> (Value, Receiver<
         apart: Apart::with_patience(Duration::from_millis(500)),
         ledger: StateLedger::new(Arc::clone(&store), root, lost.is_some()),
         store,
+        addresses: Arc::default(),
         settings: Arc::new(Settings::default()),
         root: Arc::new(root.to_owned()),
         node: Arc::default(),

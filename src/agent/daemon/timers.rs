@@ -4,7 +4,7 @@ use super::list::list_again;
 use super::load::load_policies;
 use super::node::look_again;
 use super::outputs::publish;
-use super::passes::{ask, begin};
+use super::passes::{ask, begin, look_for_free_addresses};
 use super::pausing::{end_pauses, next_end_of_pause};
 use super::seen::tell_also;
 use super::slot::{Retry, Slot, Waiting, tell_done};
@@ -131,6 +131,8 @@ fn report_hung(daemon: &mut Daemon, pf: PciAddress) {
     if let Some(first_look) = &mut daemon.first_look {
         first_look.remove(&pf);
     }
+    daemon.shared.addresses.expect_no_more(pf);
+    look_for_free_addresses(daemon, pf);
 }
 
 fn is_due(at: Option<Instant>, now: Instant) -> bool {

@@ -1,12 +1,15 @@
 //! One address for one function: which VFs may be given theirs now, and why others go without.
 //!
-//! Who has an address keeps it. Of those that are to get it the first one does.
+//! Who has an address keeps it, and so does who was given it before. Of those that are to get it the
+//! first one does, by the PCI addresses of their PFs and the indexes of the VFs: in whatever order
+//! passes come.
 
-use super::{Input, Plan};
+use super::{Input, Others, Plan};
 use crate::model::{Function, MacAddress, PfSnapshot, VfAttribute, VfIndex, VfSetting};
+use crate::policy::resolve::Resolution;
 use crate::policy::stable_mac::stable_mac;
 use crate::report::{Problem, ProblemKind};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is done about the address that a VF is to have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,6 +18,13 @@ pub(super) enum Verdict {
     Denied(Box<Problem>),
     /// Each of several VFs has what another is to get: this one gives its address up first.
     GivesUp,
+}
+
+impl Verdict {
+    /// Whether it may be set as soon as more is known.
+    pub(super) fn comes_later(&self) -> bool {
+        matches!(self, Self::Denied(problem) if problem.kind == ProblemKind::Awaits)
+    }
 }
 
 /// Addresses that VFs are to be given, or to go back to.
@@ -27,17 +37,28 @@ pub(super) fn judge(
     targets: &Targets,
     plan: &mut Plan,
 ) -> BTreeMap<VfIndex, Verdict> {
-    let judge = Judge { input, targets };
+    let mut judge = Judge {
+        input,
+        targets,
+        holders: BTreeSet::new(),
+    };
     let mut verdicts = BTreeMap::new();
-    for (&vf, &mac) in targets {
-        if mac == MacAddress::ZERO || judge.has(vf) == Some(mac) {
-            continue;
-        }
+    let lacks = |vf, mac| mac != MacAddress::ZERO && judge.has(vf) != Some(mac);
+    let lacking = targets.iter().filter(|(vf, mac)| lacks(**vf, **mac));
+    let lacking: Vec<_> = lacking.collect();
+    if !lacking.is_empty() {
+        let vfs = input.pf.vfs.keys();
+        judge.holders = vfs.filter_map(|vf| Some((judge.has(*vf)?, *vf))).collect();
+    }
+    for (&vf, &mac) in lacking {
         let within = judge.within_pf(vf, mac);
-        plan.needs_others |= within.is_none() && input.others.is_none();
-        let verdict = within
-            .or_else(|| judge.elsewhere(vf, mac))
-            .or_else(|| judge.comes_first(vf, mac));
+        let verdict = within.or_else(|| {
+            let denied = judge.elsewhere(vf, mac);
+            plan.lacks_address |= denied.is_some();
+            // What was free when its PF was looked at last may be taken since.
+            plan.needs_others |= denied.is_none() && !matches!(input.others, Others::Seen(_));
+            denied.or_else(|| judge.comes_first(vf, mac))
+        });
         verdicts.extend(verdict.map(|it| (vf, it)));
     }
     verdicts
@@ -46,6 +67,8 @@ pub(super) fn judge(
 struct Judge<'a> {
     input: &'a Input<'a>,
     targets: &'a Targets,
+    /// Which VFs of the PF have which address.
+    holders: BTreeSet<(MacAddress, VfIndex)>,
 }
 
 impl Judge<'_> {
@@ -62,8 +85,9 @@ impl Judge<'_> {
     }
 
     fn holder(&self, but: VfIndex, mac: MacAddress) -> Option<VfIndex> {
-        let mut others = self.input.pf.vfs.keys().filter(|vf| **vf != but);
-        others.find(|vf| self.has(**vf) == Some(mac)).copied()
+        let with_it = (mac, VfIndex(0))..=(mac, VfIndex(u16::MAX));
+        let mut with_it = self.holders.range(with_it).map(|(_, vf)| *vf);
+        with_it.find(|vf| *vf != but)
     }
 
     fn within_pf(&self, vf: VfIndex, mac: MacAddress) -> Option<Verdict> {
@@ -101,10 +125,11 @@ impl Judge<'_> {
     }
 
     fn elsewhere(&self, vf: VfIndex, mac: MacAddress) -> Option<Verdict> {
-        let others = self.input.others?;
+        let (Others::Known(others) | Others::Seen(others)) = self.input.others;
+        let this = self.input.pf.address;
         let own = self.input.pf.permanent_mac();
-        let twin = own.and_then(|own| Some((own, others.with_permanent(own)?)));
-        if let Some((own, twin)) = twin.filter(|(own, _)| stable_mac(*own, vf) == mac) {
+        let twin = own.and_then(|own| Some((own, others.with_permanent(own, this)?)));
+        if let Some((own, twin)) = twin.filter(|(own, _)| self.is_stable(vf, mac, *own)) {
             let reason = format!(
                 "mac = \"stable\" gives no address, because {twin} has the same permanent address, {own}"
             );
@@ -113,8 +138,30 @@ impl Judge<'_> {
                 ..problem(reason)
             })));
         }
-        let holder: &Function = others.holder(mac)?;
-        Some(denied(vf, mac, &format!("{holder} has it")))
+        if let Some(holder) = others.holder(mac, this) {
+            return Some(denied(vf, mac, &format!("{holder} has it")));
+        }
+        if self.was_given(vf, mac) {
+            return None;
+        }
+        let first = others.wanted_before(mac, this);
+        let told = first.map(|first| denied(vf, mac, &format!("{first} is to have it")));
+        told.or_else(|| Some(waits(vf, mac, others.possible_before(mac, this)?)))
+    }
+
+    fn is_stable(&self, vf: VfIndex, mac: MacAddress, own: MacAddress) -> bool {
+        match self.input.resolution {
+            Resolution::Desired(desired) => {
+                let wanted = desired.vfs.get(&vf);
+                wanted.is_some_and(|wanted| wanted.mac_is_stable)
+            }
+            Resolution::Unmatched | Resolution::AwaitsName => stable_mac(own, vf) == mac,
+        }
+    }
+
+    fn was_given(&self, vf: VfIndex, mac: MacAddress) -> bool {
+        let owned = self.input.owned.and_then(|owned| owned.vfs.get(&vf));
+        owned.is_some_and(|owned| owned.mac == Some(mac))
     }
 }
 
@@ -127,6 +174,17 @@ fn denied(vf: VfIndex, mac: MacAddress, why: &str) -> Verdict {
     Verdict::Denied(Box::new(Problem {
         vf: Some(vf),
         ..problem(format!("it is not given the address {mac}: {why}"))
+    }))
+}
+
+fn waits(vf: VfIndex, mac: MacAddress, first: &Function) -> Verdict {
+    let reason = format!(
+        "it is not given the address {mac} yet: whether {first} is to have it is known after a look at that PF"
+    );
+    Verdict::Denied(Box::new(Problem {
+        kind: ProblemKind::Awaits,
+        vf: Some(vf),
+        ..problem(reason)
     }))
 }
 

@@ -74,7 +74,7 @@ impl Case {
             pf: &self.pf,
             paused: self.paused.as_ref(),
             owned: self.owned.as_ref(),
-            others: Some(&self.others),
+            others: Others::Seen(&self.others),
             blocked: &self.blocked,
             force: self.force,
             interface_is_overdue: self.interface_is_overdue,

@@ -52,6 +52,7 @@ struct Vf<'a> {
 impl Vf<'_> {
     fn plan(&self, verdict: Option<Verdict>, plan: &mut Plan) {
         let mut mine = Plan::default();
+        let comes_later = verdict.as_ref().is_some_and(Verdict::comes_later);
         let mut settings = self.settings(verdict, &mut mine);
         let new_mac = settings.iter().any(|&setting| self.is_new_mac(setting));
         let others = self.is_of_others();
@@ -59,7 +60,7 @@ impl Vf<'_> {
         if let Some(others) = others.filter(|_| self.wanted.claim.is_some()) {
             plan.problems.push(others);
         }
-        let bind = bind.filter(|_| !self.awaits_mac(&settings));
+        let bind = bind.filter(|_| !self.awaits_mac(comes_later, &settings));
         let mtu = self.mtu().filter(|_| bind.is_none());
         if settings.is_empty() && bind.is_none() && mtu.is_none() {
             plan.problems.append(&mut mine.problems);
@@ -109,7 +110,7 @@ impl Vf<'_> {
 
     /// An address comes too late for a VF that is bound, where no VF is bound again: its first
     /// driver waits for an address that is refused only for now.
-    fn awaits_mac(&self, settings: &[VfSetting]) -> bool {
+    fn awaits_mac(&self, comes_later: bool, settings: &[VfSetting]) -> bool {
         let is_refused_for_now = |&setting: &VfSetting| {
             let step = self.set(setting);
             setting.attribute() == VfAttribute::Mac
@@ -117,7 +118,7 @@ impl Vf<'_> {
         };
         self.snapshot.driver.is_none()
             && self.desired.binds_only_once(self.index)
-            && settings.iter().any(is_refused_for_now)
+            && (comes_later || settings.iter().any(is_refused_for_now))
     }
 
     fn may_disturb(&self, new_mac: bool, plan: &mut Plan) -> bool {

@@ -115,6 +115,9 @@ pub struct DesiredVf {
     /// `mac = "stable"`, and the PF has no permanent address to make one from: what the VF has stays.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lacks_mac: bool,
+    /// Its address is one that `mac = "stable"` makes. For the plan alone.
+    #[serde(skip)]
+    pub mac_is_stable: bool,
 }
 
 impl Resolution {
@@ -373,6 +376,7 @@ fn desired_vf(
             mtu: None,
             settings: VfSettings::default(),
             lacks_mac: false,
+            mac_is_stable: false,
         };
     };
     let special = policy.overrides.get(&vf);
@@ -392,6 +396,7 @@ fn desired_vf(
         names_driver: policy.names_driver,
         mtu: policy.mtu,
         lacks_mac: choice == MacChoice::Stable && settings.mac.is_none(),
+        mac_is_stable: choice == MacChoice::Stable && settings.mac.is_some(),
         settings,
     }
 }

@@ -8,7 +8,7 @@
 use super::Round;
 use crate::host::{Host, HostError, Look};
 use crate::model::{
-    DriverName, Holder, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSnapshot, VfStep,
+    Binding, DriverName, Holder, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSnapshot, VfStep,
 };
 use crate::plan::{Plan, Taken};
 use crate::policy::resolve::Resolution;
@@ -49,6 +49,18 @@ pub(super) fn bound_in_vain(
         }
     }
     in_vain
+}
+
+/// What a step that binds a VF was planned from.
+pub(super) fn binding(step: &Step, pf: &PfSnapshot) -> Option<Binding> {
+    let Step::Vf(vf, VfStep::Bind { .. }) = step else {
+        return None;
+    };
+    let vf = pf.vfs.get(vf)?;
+    Some(Binding {
+        driver: vf.driver.clone(),
+        driver_override: vf.driver_override.clone(),
+    })
 }
 
 /// How often a step is done for a VF before it counts as without effect.

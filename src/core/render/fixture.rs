@@ -137,6 +137,7 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
         let device_type = claim.map(|claim| claims[claim].device_type.clone());
         let wanted = DesiredVf {
             lacks_mac: false,
+            mac_is_stable: false,
             claim,
             device_type: device_type.unwrap_or_default(),
             names_driver: false,

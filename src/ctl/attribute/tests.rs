@@ -35,6 +35,7 @@ fn what_nobody_wants_does_not_differ() {
 fn a_vf_that_is_not_there_lacks_its_driver_and_no_mtu() {
     let wanted = DesiredVf {
         lacks_mac: false,
+        mac_is_stable: false,
         claim: Some(0),
         device_type: DeviceType::Netdevice,
         names_driver: false,
@@ -48,6 +49,7 @@ fn a_vf_that_is_not_there_lacks_its_driver_and_no_mtu() {
     // Left to others, its driver is nobody's business here.
     let unclaimed = DesiredVf {
         lacks_mac: false,
+        mac_is_stable: false,
         claim: None,
         ..wanted
     };

@@ -302,10 +302,10 @@ pub(super) fn taken_addresses(
             let Ok(Some(link)) = links.link(port.index) else {
                 continue;
             };
-            taken.note_permanent(&link.name, link.permanent_mac);
-            taken.note(link.mac, &link.name, None);
+            taken.note_permanent(pf, &link.name, link.permanent_mac);
+            taken.note(pf, &link.name, link.mac, None);
             for (index, settings) in link.vfs.iter().flatten() {
-                taken.note(settings.mac, &link.name, Some(*index));
+                taken.note(pf, &link.name, settings.mac, Some(*index));
             }
         }
     }

@@ -12,7 +12,7 @@ use sriovd_core::model::{
 };
 use sriovd_core::plan::{Blocked, Memory, OwnedPf};
 use sriovd_core::policy::{NumVfs, Policy, PolicySet};
-use sriovd_core::reconcile::{End, Pass};
+use sriovd_core::reconcile::{Addresses, End, Pass};
 use sriovd_sim::{MemoryLedger, Quiet, sample};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::BorrowedFd;
@@ -304,6 +304,7 @@ fn a_pass_takes_nothing_for_gone() {
             policies,
             node: &Node::default(),
             ledger: &ledger,
+            addresses: &Addresses::default(),
             progress: &Quiet,
             force: false,
             paused: None,
@@ -353,13 +354,14 @@ fn the_addresses_of_other_pfs_are_told_by_their_interfaces_alone() {
     let mut taken = |but| observe::taken_addresses(&host.tree, &mut answers, but).unwrap();
     let others = taken("0000:02:00.0".parse().unwrap());
     let permanent = MacAddress([2, 0, 0, 0, 0, 1]);
-    let holder = |mac| others.holder(mac).map(ToString::to_string);
+    let nobody = "0000:02:00.0".parse().unwrap();
+    let holder = |mac| others.holder(mac, nobody).map(ToString::to_string);
     assert_eq!(holder(permanent).as_deref(), Some("ens1"));
     assert_eq!(holder(bond).as_deref(), Some("ens1"));
     let of_vf = MacAddress([2, 0, 0, 0, 1, 1]);
     assert_eq!(holder(of_vf).as_deref(), Some("VF 1 of ens1"));
-    assert_eq!(others.with_permanent(permanent), Some("ens1"));
-    assert_eq!(others.with_permanent(bond), None);
+    assert_eq!(others.with_permanent(permanent, nobody), Some("ens1"));
+    assert_eq!(others.with_permanent(bond, nobody), None);
     assert!(others.is_present(pf()));
     assert_eq!(taken(pf()), TakenAddresses::default());
 }

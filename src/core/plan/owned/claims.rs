@@ -1,13 +1,20 @@
 //! Addresses that VFs of several PFs were given: what one has is not given to another.
 
 use super::OwnedPf;
-use crate::model::{MacAddress, PciAddress, TakenAddresses};
+use crate::model::{MacAddress, PciAddress, TakenAddresses, VfIndex};
 use crate::plan::Memory;
 use std::collections::BTreeSet;
 
 impl OwnedPf {
-    fn addresses(&self) -> impl Iterator<Item = MacAddress> {
-        self.vfs.values().filter_map(|vf| vf.mac)
+    /// What VFs were given, or are just being given.
+    pub fn addresses(&self) -> impl Iterator<Item = (MacAddress, VfIndex)> {
+        let vfs = self.vfs.iter();
+        let given = vfs.filter_map(|(&index, vf)| Some((vf.mac?, index)));
+        given.filter(|(mac, _)| *mac != MacAddress::ZERO)
+    }
+
+    fn macs(&self) -> impl Iterator<Item = MacAddress> {
+        self.addresses().map(|(mac, _)| mac)
     }
 }
 
@@ -20,8 +27,8 @@ impl Memory {
             }
             let interface = owned.hold.as_ref().and_then(|it| it.interface.as_ref());
             let name = interface.map_or_else(|| pf.to_string(), |it| it.name.to_string());
-            for (&vf, mine) in &owned.vfs {
-                taken.note(mine.mac, &name, Some(vf));
+            for (mac, vf) in owned.addresses() {
+                taken.note(pf, &name, Some(mac), Some(vf));
             }
         }
     }
@@ -30,11 +37,11 @@ impl Memory {
     /// that is new in it. Whether it is remembered.
     pub fn claim(&mut self, pf: PciAddress, owned: OwnedPf, taken: &TakenAddresses) -> bool {
         let known = self.pfs.get(&pf).into_iter();
-        let known: BTreeSet<_> = known.flat_map(OwnedPf::addresses).collect();
-        let new: BTreeSet<_> = owned.addresses().filter(|it| !known.contains(it)).collect();
+        let known: BTreeSet<_> = known.flat_map(OwnedPf::macs).collect();
+        let new: BTreeSet<_> = owned.macs().filter(|it| !known.contains(it)).collect();
         let is_another = |it: PciAddress| it != pf && taken.is_present(it);
         let is_free = !self.pfs.iter().any(|(&other, theirs)| {
-            is_another(other) && theirs.addresses().any(|mac| new.contains(&mac))
+            is_another(other) && theirs.macs().any(|mac| new.contains(&mac))
         });
         if is_free {
             self.pfs.insert(pf, owned);

@@ -13,7 +13,7 @@ fn waits_at(case: &Case) -> Option<Stage> {
         pf: &case.pf,
         paused: None,
         owned: case.owned.as_ref(),
-        others: None,
+        others: Others::Known(&TakenAddresses::default()),
         blocked: &case.blocked,
         force: false,
         interface_is_overdue: false,

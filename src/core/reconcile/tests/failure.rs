@@ -332,6 +332,7 @@ fn an_opponent_is_not_fought_without_end() {
         policies: &agent.policies,
         node: &node,
         ledger: &agent.ledger,
+        addresses: &agent.addresses,
         progress: &Opponent(&agent.host),
         force: false,
         paused: None,

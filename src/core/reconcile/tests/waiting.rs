@@ -105,6 +105,7 @@ fn a_driver_that_comes_during_the_pass_is_neither_unbound_nor_a_failure() {
         policies: &agent.policies,
         node: &node,
         ledger: &agent.ledger,
+        addresses: &agent.addresses,
         progress: &LoadsTheDriver(&agent.host),
         force: false,
         paused: None,

@@ -9,6 +9,7 @@ use std::path::Path;
 fn wanted(device_type: DeviceType) -> DesiredVf {
     DesiredVf {
         lacks_mac: false,
+        mac_is_stable: false,
         claim: Some(0),
         device_type,
         names_driver: false,
