@@ -244,6 +244,11 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
         &["axum", "hyper", "rustls", "tokio", "tonic", "tracing"],
     ),
     (
+        "sriovd-wire",
+        &["sriovd-core"],
+        &["libudev-sys", "netlink-sys", "rtnetlink", "tonic", "udev"],
+    ),
+    (
         "sriovd-plugins",
         &["sriovd-core", "sriovd-host"],
         &[
@@ -260,13 +265,30 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "sriovd-agent",
-        &["sriovd-core", "sriovd-host", "sriovd-plugins", "sriovd-sim"],
-        &["kube"],
+        &[
+            "sriovd-core",
+            "sriovd-host",
+            "sriovd-plugins",
+            "sriovd-sim",
+            "sriovd-wire",
+        ],
+        &["kube", "tonic"],
     ),
     (
         "sriovd-ctl",
-        &["sriovd-agent", "sriovd-core", "sriovd-host", "sriovd-sim"],
-        &["kube"],
+        &[
+            "sriovd-agent",
+            "sriovd-core",
+            "sriovd-host",
+            "sriovd-sim",
+            "sriovd-wire",
+        ],
+        &["kube", "tonic"],
+    ),
+    (
+        "sriovd-vf-operator",
+        &["sriovd-core", "sriovd-wire"],
+        &["kube", "libudev-sys", "netlink-sys", "rtnetlink", "udev"],
     ),
     ("sriovd-tests", &[], &[]),
 ];

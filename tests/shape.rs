@@ -13,8 +13,9 @@ use std::path::{Path, PathBuf};
 const MODULES: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("policy", &["model"]),
+    ("wire", &["policy"]),
     ("load", &["model", "policy"]),
-    ("settings", &["model", "policy", "load"]),
+    ("settings", &["model", "policy", "wire", "load"]),
     ("report", &["model", "policy"]),
     ("plan", &["model", "policy", "report"]),
     ("render", &["model", "policy", "report", "plan"]),
@@ -34,10 +35,10 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "api",
         &[
-            "model", "policy", "report", "plan", "render", "host", "state", "sim",
+            "model", "policy", "wire", "report", "plan", "render", "host", "state", "sim",
         ],
     ),
-    ("vf_operator", &["model", "policy", "report", "file", "api"]),
+    ("vf_operator", &["model", "policy", "wire"]),
     (
         "daemon",
         &[
@@ -56,14 +57,13 @@ const MODULES: &[(&str, &[&str])] = &[
             "reconcile",
             "attach",
             "api",
-            "vf_operator",
         ],
     ),
     (
         "ctl",
         &[
-            "model", "policy", "load", "settings", "report", "plan", "render", "host", "file",
-            "publish", "state", "sim", "api", "daemon",
+            "model", "policy", "wire", "load", "settings", "report", "plan", "render", "host",
+            "file", "publish", "state", "sim", "api", "daemon",
         ],
     ),
 ];
@@ -119,7 +119,13 @@ fn code(text: &str) -> String {
 }
 
 /// Members that are one module each.
-const OF_ONE_MODULE: &[&str] = &["src/ctl/", "src/sim/", "src/host/"];
+const OF_ONE_MODULE: &[&str] = &[
+    "src/ctl/",
+    "src/sim/",
+    "src/host/",
+    "src/vf_operator/",
+    "src/wire/",
+];
 
 /// The module that a file belongs to, in whatever member; `None` for what stands above all modules of its member.
 fn module_of(file: &str) -> Option<&str> {
@@ -149,6 +155,7 @@ fn used<'c>(file: &str, code: &'c str) -> BTreeSet<&'c str> {
         .chain(named("sriovd_agent::", |_| None))
         .chain(named("sriovd_plugins::", |_| None))
         .chain(named("sriovd_sim::", |_| Some("sim")))
+        .chain(named("sriovd_wire::", |_| Some("wire")))
         .chain(named("sriovd_host::", |it| {
             (it != "file").then_some("host")
         }))

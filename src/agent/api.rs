@@ -12,6 +12,7 @@
 //! | `GET /v1/sources`, `/v1/sources/{name}` | [`SourceSummary`], [`SourceReport`]: what programs put |
 //! | `PUT /v1/sources/{name}` | replaces all that a program wants; then its [`SourceReport`] |
 //! | `DELETE /v1/sources/{name}` | removes it; then the [`SourceSummary`] of the others |
+//! | `POST /v1/sources/{name}/plan` | [`Forecast`](sriovd_sim::forecast::Forecast): what would follow from it |
 //! | `GET /v1/events` | [`Event`](sriovd_core::report::Event)s as server-sent events |
 //! | `POST /v1/apply` | [`Applied`]: a pass over some PFs or all, then the status |
 //! | `POST /v1/pause`, `/v1/resume` | changes held, or no longer; then the status |
@@ -29,14 +30,10 @@ mod detail;
 mod feed;
 mod foresight;
 mod handlers;
-mod input;
 mod metrics;
 mod page;
-mod peer;
 mod picture;
-mod problem;
 mod server;
-mod socket;
 mod sources;
 mod stream;
 mod tls;
@@ -44,14 +41,9 @@ mod tls;
 pub use clock::since_1970;
 pub use detail::{NetworkDetail, PfDetail, PolicyDetail};
 pub use feed::Feed;
-pub use foresight::Refusals;
-pub use input::read as read_body;
-pub use peer::{MayOnlyRead, Peer, is_for_this_host};
-pub use problem::ProblemDetails;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-pub use server::{LIMITS, Limits, Tcp, serve, serve_stream, serve_tcp, serve_unix};
-pub use socket::{bind, listen};
+pub use server::{Tcp, serve, serve_stream};
 pub use sources::{SOURCE_LIMIT, SourceSummary, Sources};
 use sriovd_core::host::Host;
 use sriovd_core::model::world::World;
@@ -60,6 +52,11 @@ use sriovd_core::plan::Memory;
 use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::source::SourceReport;
 use sriovd_core::report::{KnownPf, Pause, Seen, Status, TakenVf};
+pub use sriovd_wire::peer::Peer;
+pub use sriovd_wire::problem::ProblemDetails;
+pub use sriovd_wire::serve::{LIMITS, Limits};
+pub use sriovd_wire::socket::{bind, listen};
+use sriovd_wire::{input, peer, problem};
 use std::fmt;
 use std::sync::Arc;
 pub use tls::{Tls, TlsError, TlsFiles};

@@ -32,6 +32,5 @@ pub mod events;
 
 // Who calls all this.
 pub mod api;
-pub mod vf_operator;
 
 pub mod daemon;

@@ -13,7 +13,7 @@ use read::Tree;
 pub use read::Trust;
 use sriovd_core::policy::diagnostic::Diagnostic;
 pub use sriovd_core::policy::loaded::{
-    DIRECTORIES, FileState, LastGood, Loaded, LoadedFile, POSTED, SOURCES,
+    DIRECTORIES, FileState, LastGood, Loaded, LoadedFile, POSTED, SOURCES, WEAKEST,
 };
 use std::path::{Path, PathBuf};
 

@@ -18,17 +18,15 @@ use serde_json::Value;
 use sriovd_core::model::Node;
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::policy::reader::{Document, Fault, schema_of};
+use sriovd_wire::settings::SOCKET;
+pub use sriovd_wire::settings::{FILE, Place, VfOperator};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// What systemd-udevd and systemd-networkd take, because one PF with many queues makes thousands of
 /// events. A limit, not an allocation.
 const RECEIVE_BUFFER: usize = 128 << 20;
-
-/// Where the settings are, under the root.
-pub const FILE: &str = "/etc/sriovd.toml";
 
 /// Paths are absolute and without `..`; the root is not yet in them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,26 +162,6 @@ pub struct Api {
     pub listen: Option<Listen>,
 }
 
-/// The API of vf-operator, for programs that were written for it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VfOperator {
-    /// Whether it is there at all.
-    pub enabled: bool,
-    /// REST with JSON.
-    pub rest: Place,
-    /// gRPC, also without TLS.
-    pub grpc: Place,
-}
-
-/// Where vf-operator's API is. Which users may change VFs through it depends on this.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Place {
-    /// A loopback address: every user of this host.
-    Local(SocketAddr),
-    /// A Unix socket: the users that may do so through the agent's own socket.
-    Socket(PathBuf),
-}
-
 /// How much goes to the journal, by severity.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum LogLevel {
@@ -263,20 +241,9 @@ impl Default for Limits {
 impl Default for Api {
     fn default() -> Self {
         Self {
-            socket: "/run/sriovd/sriovd.sock".into(),
+            socket: SOCKET.into(),
             admin_group: None,
             listen: None,
-        }
-    }
-}
-
-impl Default for VfOperator {
-    fn default() -> Self {
-        let local = |port| Place::Local(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
-        Self {
-            enabled: false,
-            rest: local(15001),
-            grpc: local(5001),
         }
     }
 }

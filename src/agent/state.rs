@@ -1,6 +1,7 @@
 //! What survives a restart: `Memory` in one file.
 #![warn(missing_docs)]
 
+pub mod posted;
 pub mod sources;
 
 use serde::de::Error as _;

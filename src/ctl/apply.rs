@@ -1,6 +1,5 @@
 //! `sriovctl apply`: a pass now, through the daemon or, where none runs, by itself.
 
-use super::client::{Client, Conversation};
 use super::monitor::Names;
 use super::status::{self, selected, settled};
 use super::{
@@ -13,6 +12,7 @@ use sriovd_agent::api::{Applied, ApplyRequest};
 use sriovd_agent::daemon;
 use sriovd_core::report::{Happening, PfReport, PfState, Status};
 use sriovd_sim::forecast::{Forecast, PfForecast};
+use sriovd_wire::client::{Client, Conversation};
 use std::io::{IsTerminal, Write, stderr, stdin};
 
 #[derive(Debug, Args)]

@@ -7,7 +7,6 @@ mod apply;
 mod arguments;
 mod attribute;
 mod check;
-mod client;
 mod colour;
 mod completions;
 mod device;
@@ -32,7 +31,6 @@ mod table;
 
 pub use arguments::Arguments;
 use arguments::Command;
-use client::{Client, Unreachable};
 pub use completions::complete_if_asked;
 use outputs::Output;
 use own::Own;
@@ -41,6 +39,7 @@ use sriovd_core::model::HostSnapshot;
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::report::Status;
 use sriovd_sim::forecast::Forecast;
+use sriovd_wire::client::{Client, Unreachable};
 
 /// How a command ended; the exit codes are 0, 1 and 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! `sriovctl monitor`: what the daemon does, as it does it.
 
-use super::client::Conversation;
 use super::{Arguments, Verdict, daemon, output};
 use anyhow::{Context, bail};
 use sriovd_core::model::PciAddress;
 use sriovd_core::report::{Event, Happening, Status};
+use sriovd_wire::client::Conversation;
 use std::collections::BTreeMap;
 
 pub(super) fn monitor(arguments: &Arguments) -> anyhow::Result<Verdict> {

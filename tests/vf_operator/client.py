@@ -1,11 +1,10 @@
-"""A client of vf-operator's gRPC API: client.py ADDRESS DIRECTORY. Whatever is not as expected ends it.
-DIRECTORY is where what is posted becomes files."""
+"""A client of vf-operator's gRPC API: client.py ADDRESS FILE. Whatever is not as expected ends it.
+FILE is the source that what is posted becomes."""
 
 import json
 import pathlib
 import sys
 import tempfile
-import tomllib
 
 import grpc
 import grpc_tools
@@ -93,7 +92,7 @@ assert len(given) == 4 and devices == {vf.device for vf in made.status[0].vfs}, 
 one = client_pb2.NetworkAttachmentName(name="net0")
 assert attachments.GetNetworkAttachment(one).config["plugins"][0]["trust"] == "on"
 # All numbers come as doubles, and whole ones are written whole.
-(written,) = tomllib.loads((pathlib.Path(sys.argv[2]) / "network-net0.toml").read_text())["network"]
+(written,) = (it for it in json.loads(pathlib.Path(sys.argv[2]).read_text())["network"] if it["name"] == "net0")
 (first,) = json.loads(written["config"])["plugins"]
 assert first == plugin and [type(first[key]) for key in ("vlan", "ratio")] == [int, float], written
 assert type(first["list"][0]) is int, written

@@ -14,7 +14,7 @@ pub fn all_as_expected(host: &Host, address: &str) {
     // Debian's own, which has what tests/setup installs.
     let client = Command::new("/usr/bin/python3")
         .arg(format!("{directory}/client.py"))
-        .args([address, &host.posted_dir().display().to_string()])
+        .args([address, &host.source_file().display().to_string()])
         .output()
         .expect("python3 is needed: tests/setup installs it");
     let said = String::from_utf8_lossy(&client.stdout);

@@ -1,9 +1,9 @@
-//! A simulated host behind the API: policies are read and passed as the daemon does.
+//! A simulated host behind the agent's API, and the bridge on its socket: policies are read and passed as the daemon
+//! does.
 
 use serde_json::Value;
 use sriovd_agent::api::{Feed, Remembers, Request, Sources, State, View};
 use sriovd_agent::load::{self, LastGood, Loaded, Trust};
-use sriovd_agent::vf_operator::{Listener, Listeners};
 use sriovd_core::model::world::World;
 use sriovd_core::model::{HostSnapshot, NetworkName, PciAddress};
 use sriovd_core::plan::Assignment;
@@ -14,6 +14,7 @@ use sriovd_core::render::{self, assign, pools};
 use sriovd_core::report::{FileReport, KnownPf, NetworkReport, Seen, Status};
 use sriovd_sim::agent::SimAgent;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
+use sriovd_vf_operator::{Listener, Listeners};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
@@ -80,7 +81,10 @@ impl Host {
     }
 
     fn with(policy: &str, door: Door) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap(), policy, door)
+    }
+
+    fn within(directory: TempDir, policy: &str, door: Door) -> Self {
         let written = directory.path().join("sriov.d");
         fs::create_dir(&written).unwrap();
         fs::write(written.join("10-own.toml"), policy).unwrap();
@@ -124,17 +128,50 @@ impl Host {
         self.directory.path().join(name)
     }
 
+    /// The kind and name of each item of the source, in its order; networks come last.
     pub fn posted(&self) -> Vec<String> {
-        let entries = fs::read_dir(self.posted_dir()).into_iter().flatten();
-        let mut names: Vec<_> = entries
-            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .collect();
-        names.sort();
-        names
+        let source = self.source();
+        let named = |kind: &str| {
+            let items = source[kind].as_array().into_iter().flatten();
+            let names = items.map(|item| item["name"].as_str().unwrap().to_owned());
+            names
+                .map(|name| format!("{kind} {name}"))
+                .collect::<Vec<_>>()
+        };
+        [named("policy"), named("network")].concat()
     }
 
-    pub fn posted_dir(&self) -> PathBuf {
-        self.directory.path().join(load::POSTED)
+    /// What the agent keeps of it; null where it keeps nothing.
+    pub fn source(&self) -> Value {
+        let text = fs::read_to_string(self.source_file());
+        text.map_or(Value::Null, |text| serde_json::from_str(&text).unwrap())
+    }
+
+    pub fn source_file(&self) -> PathBuf {
+        self.sources_dir().join("vf-operator.json")
+    }
+
+    pub fn sources_dir(&self) -> PathBuf {
+        self.directory.path().join(load::SOURCES)
+    }
+
+    /// Another file of the administrator.
+    pub fn write_policy(&self, text: &str) {
+        let path = self.directory.path().join("sriov.d/20-more.toml");
+        fs::write(path, text).unwrap();
+    }
+
+    /// As an agent of an earlier version left it, and as the next one finds it.
+    pub fn with_files_of_before(files: &[(&str, &str)]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let posted = directory.path().join(load::POSTED);
+        fs::create_dir(&posted).unwrap();
+        for (name, text) in files {
+            fs::write(posted.join(name), text).unwrap();
+        }
+        let taken = sriovd_agent::state::posted::take_over(directory.path()).unwrap();
+        assert_eq!(taken, files.len());
+        Self::within(directory, "", Door::Tcp)
     }
 
     pub fn ask(&self, method: &str, path: &str, body: &str) -> (u16, Value) {
@@ -193,10 +230,15 @@ async fn serve(
             sources: Sources::new(directory.join(load::SOURCES)),
         }
     };
+    let agent = directory.join("agent.sock");
+    let answered = sriovd_agent::api::serve(sriovd_agent::api::bind(&agent).unwrap(), None, state);
     addresses.send((at_rest, at_grpc)).unwrap();
-    let posted = directory.join(load::POSTED);
-    let served = Listeners { rest, grpc }.serve(posted, state);
-    tokio::join!(served, coordinate(sim, asked)).0.unwrap();
+    let served = Listeners { rest, grpc }.serve(agent, None);
+    tokio::select! {
+        ended = served => drop(ended.unwrap()),
+        ended = answered => drop(ended.unwrap()),
+        () = coordinate(sim, asked) => {}
+    }
 }
 
 async fn coordinate(sim: Shared, mut asked: mpsc::Receiver<Request>) {
@@ -217,7 +259,7 @@ impl Simulated {
     fn new(directory: &Path) -> Self {
         let host = SimHost::default();
         plug(&host);
-        let dirs = vec![directory.join("sriov.d"), directory.join(load::POSTED)];
+        let dirs = vec![directory.join("sriov.d"), directory.join(load::SOURCES)];
         let loaded = load(&dirs);
         let mut sim = Self {
             agent: SimAgent::new(host, Default::default()),
@@ -246,7 +288,7 @@ impl Simulated {
             status: Arc::new(self.now()),
             node: Arc::default(),
             policies: Arc::new(self.agent.policies.clone()),
-            sources: Arc::default(),
+            sources: Arc::new(self.loaded.sources.clone()),
         };
         self.view.send_replace(Arc::new(view));
     }

@@ -5,8 +5,6 @@ use serde_json::{Value, json};
 use sriovd_agent::load::{self, LastGood, Trust};
 use sriovd_core::model::PciAddress;
 use sriovd_core::render::cni::{Device, conflist};
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 const ATTACHMENTS: &str = "/api/v1/config/networkattachments";
@@ -34,7 +32,7 @@ fn config() -> Value {
 fn published(host: &Host, name: &str) -> Value {
     let loaded = load::load(
         Path::new("/"),
-        &[host.posted_dir()],
+        &[host.sources_dir()],
         Trust::Enforce,
         &LastGood::default(),
     );
@@ -70,21 +68,20 @@ fn whole_numbers_come_out_whole_however_they_were_written() {
 
 #[test]
 fn what_an_earlier_version_wrote_comes_out_whole_and_stays_what_it_was() {
-    let host = Host::start();
-    fs::create_dir_all(host.posted_dir()).unwrap();
-    let write = |name: &str, text: &str| {
-        let path = host.posted_dir().join(name);
-        fs::write(&path, text).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    };
-    write(
-        "network-a.toml",
-        "[[network]]\nname = \"a\"\nconfig = '{\"type\":\"bridge\",\"vlan\":5.0}'\n",
-    );
     let old =
         "[[policy]]\nname = \"old\"\nresource = \"old\"\nnum_vfs = 2\nmatch.pf_name = [\"eth3\"]\n";
-    write("resource-old.toml", old);
-    host.happens(|_| ());
+    let host = Host::with_files_of_before(&[
+        (
+            "network-a.toml",
+            "[[network]]\nname = \"a\"\nconfig = '{\"type\":\"bridge\",\"vlan\":5.0}'\n",
+        ),
+        ("resource-old.toml", old),
+        (
+            "resource.0000000001.b.toml",
+            &old.replace("old", "b").replace("= 2", "= 1"),
+        ),
+    ]);
+    assert_eq!(host.pools(), ["b"]);
     let (_, answered) = host.ask("GET", "/api/v1/networkattachments/a", "");
     assert_eq!(answered["config"]["vlan"], json!(5));
     assert_eq!(
@@ -98,10 +95,7 @@ fn what_an_earlier_version_wrote_comes_out_whole_and_stays_what_it_was() {
     assert_eq!(host.ask("POST", resources, &new).0, 200);
     assert_eq!(host.pools(), ["a-new"]);
     assert_eq!(host.ask("DELETE", &format!("{resources}/old"), "").0, 200);
-    assert_eq!(
-        host.posted(),
-        ["network-a.toml", "resource.0000000001.a-new.toml"]
-    );
+    assert_eq!(host.posted(), ["policy b", "policy a-new", "network a"]);
 }
 
 #[test]

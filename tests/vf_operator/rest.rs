@@ -2,7 +2,6 @@
 
 use crate::host::{Host, PF};
 use serde_json::{Value, json};
-use std::fs;
 
 const RESOURCE: &str = r#"{
     "name": "eth3-vfs",
@@ -77,9 +76,7 @@ fn a_resource_is_made_read_and_removed() {
         (200, json!({"resources": [made]}))
     );
 
-    let text =
-        fs::read_to_string(host.posted_dir().join("resource.0000000001.eth3-vfs.toml")).unwrap();
-    assert!(text.contains("[[policy]]\nname = \"eth3-vfs\""), "{text}");
+    assert_eq!(host.source()["policy"][0]["name"], "eth3-vfs");
     let again = host.ask("POST", RESOURCES, RESOURCE);
     let message = "resource id=eth3-vfs already exists";
     assert_eq!(

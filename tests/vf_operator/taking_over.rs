@@ -123,3 +123,58 @@ fn an_attachment_waits_for_a_nic_that_is_not_there_yet() {
     assert_eq!(host.ask("POST", RESOURCES, &resource("none", 0)).0, 200);
     assert_eq!(attachment("b", "none").0, 429);
 }
+
+/// What an administrator writes later under a name that was posted: the posted one gives way, and everything else goes on.
+#[test]
+fn a_name_that_an_administrator_takes_later_is_no_obstacle_for_others() {
+    let host = Host::start();
+    assert_eq!(host.ask("POST", RESOURCES, &resource("a", 2)).0, 200);
+    host.write_policy(
+        "[[policy]]\nname = \"a\"\nresource = \"own\"\nnum_vfs = 1\nmatch.pf_name = \"eth3\"\n",
+    );
+    host.happens(|_| ());
+    assert_eq!(host.pools(), ["own"]);
+    let bridge = json!({"name": "tn", "config": {"type": "bridge"}}).to_string();
+    assert_eq!(host.ask("POST", ATTACHMENTS, &bridge), (200, json!({})));
+    assert_eq!(host.posted(), ["policy a", "network tn"]);
+    assert_eq!(host.ask("DELETE", &format!("{RESOURCES}/a"), "").0, 200);
+    assert_eq!(host.posted(), ["network tn"]);
+}
+
+/// Of two programs the one that posts here is the weaker, whatever the other is called.
+#[test]
+fn every_other_source_is_stronger_and_keeps_its_names() {
+    let host = Host::start();
+    assert_eq!(host.ask("POST", RESOURCES, &resource("mine", 3)).0, 200);
+    for source in ["a-cluster", "z-cluster"] {
+        let policy = json!({
+            "name": "mine", "resource": "cluster", "num_vfs": 2, "match": {"pf_name": "eth3"}
+        });
+        let file = host.sources_dir().join(format!("{source}.json"));
+        std::fs::write(
+            &file,
+            json!({"policy": [policy], "network": []}).to_string(),
+        )
+        .unwrap();
+        host.happens(|_| ());
+        assert_eq!(host.pools(), ["cluster"], "{source}");
+        std::fs::remove_file(&file).unwrap();
+        host.happens(|_| ());
+        assert_eq!(host.pools(), ["mine"], "{source}");
+    }
+}
+
+/// What is kept and cannot be read is there all the same: nothing is posted over it.
+#[test]
+fn a_source_that_cannot_be_read_is_not_written_over() {
+    let host = Host::start();
+    assert_eq!(host.ask("POST", RESOURCES, &resource("a", 2)).0, 200);
+    let broken = "{\"policy\": [";
+    std::fs::write(host.source_file(), broken).unwrap();
+    host.happens(|_| ());
+    let (status, refusal) = host.ask("POST", RESOURCES, &resource("b", 2));
+    assert_eq!((status, &refusal["code"]), (500, &json!(13)), "{refusal}");
+    assert_eq!(host.ask("GET", RESOURCES, "").0, 500);
+    let kept = std::fs::read_to_string(host.source_file()).unwrap();
+    assert_eq!(kept, broken);
+}

@@ -13,22 +13,27 @@ trust = true
 match.vendor = "8086"
 "#;
 
+/// Those that go on.
+const UNITS: [&str; 2] = ["sriovd.service", "sriovd-vf-operator.service"];
+
 #[test]
 fn systemd_and_udev_find_nothing_wrong_with_what_is_shipped() -> Result<()> {
     let host = Host::installed()?;
     // No manual pages in this guest.
-    let found =
-        host.try_run("systemd-analyze verify --man=no --recursive-errors=yes sriovd.service")?;
-    assert_eq!((found.status, found.stderr.as_str()), (0, ""));
+    for unit in UNITS {
+        let verify = "systemd-analyze verify --man=no --recursive-errors=yes";
+        let found = host.try_run(&format!("{verify} {unit}"))?;
+        assert_eq!((found.status, found.stderr.as_str()), (0, ""), "{unit}");
+    }
     host.run("udevadm verify --no-summary /usr/lib/udev/rules.d/90-sriovd.rules")?;
 
-    let found = host.run_for(
-        "systemd-analyze security --no-pager --threshold=15 sriovd.service",
-        PATIENCE,
-    )?;
-    let exposure = found.lines().last().unwrap_or_default();
-    assert!(exposure.contains("Overall exposure level"), "{found}");
-    println!("{exposure}");
+    for unit in UNITS {
+        let security = "systemd-analyze security --no-pager --threshold=15";
+        let found = host.run_for(&format!("{security} {unit}"), PATIENCE)?;
+        let exposure = found.lines().last().unwrap_or_default();
+        assert!(exposure.contains("Overall exposure level"), "{found}");
+        println!("{unit} {exposure}");
+    }
 
     // Users and directories are there as the package's declarations say.
     let made = host.run(

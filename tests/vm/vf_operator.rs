@@ -1,4 +1,4 @@
-//! vf-operator's README, with curl, on a real NIC.
+//! vf-operator's README, with curl, on a real NIC: the bridge and the agent, each in its unit.
 
 use crate::host::{Host, PATIENCE};
 use crate::lab::Nic;
@@ -7,12 +7,11 @@ use serde_json::{Value, json};
 
 const PF: &str = "0000:01:00.0";
 const SETTINGS: &str = "[vf_operator]\nenabled = true\n";
-/// As the comment in the unit says.
-const UNIT: &str = "\
-[Service]
-RestrictAddressFamilies=AF_INET AF_INET6
-IPAddressAllow=localhost
-";
+const BRIDGE: &str = "sriovd-vf-operator.service";
+/// It is started after the agent, which does not wait for it.
+fn is_up(host: &Host) -> Result<()> {
+    host.wait(&format!("systemctl --quiet is-active {BRIDGE}"))
+}
 
 fn get(host: &Host, path: &str) -> Result<Value> {
     let text = host.run(&format!(
@@ -49,10 +48,16 @@ fn post_by(
 #[test]
 fn the_readme_of_vf_operator_does_what_it_says() -> Result<()> {
     let host = Host::installed()?;
-    host.put(SETTINGS, "/etc/sriovd.toml", 0o644)?;
-    host.put(UNIT, "/etc/systemd/system/sriovd.service.d/tcp.conf", 0o644)?;
-    host.run("systemctl daemon-reload")?;
+    // Off, as it is shipped, it does not run, and nobody calls that a failure.
     host.start()?;
+    host.wait(&format!("[ $(systemctl show -P ConditionResult {BRIDGE}) = yes ] && [ $(systemctl show -P ActiveState {BRIDGE}) = inactive ]"))?;
+    host.run(
+        "! systemctl --quiet is-failed sriovd-vf-operator && ! ss -Hltn | grep -E ':(15001|5001) '",
+    )?;
+    host.put(SETTINGS, "/etc/sriovd.toml", 0o644)?;
+    host.run_for("systemctl restart sriovd", PATIENCE)?;
+    is_up(&host)?;
+    host.run("journalctl -u sriovd -o cat | grep -F 'sriovd-vf-operator.service serves the API'")?;
     let nic = host.plug_and_wait_until_unmanaged(Nic::igb(0), PF)?;
 
     let config = json!({
@@ -105,14 +110,19 @@ fn the_readme_of_vf_operator_does_what_it_says() -> Result<()> {
     let conflist = host.json("/etc/cni/net.d/99-sriovd-f1-u.conflist")?;
     assert_eq!(&conflist["plugins"][0]["deviceID"], device);
 
-    // They are ordinary policies, with an origin, and they stay.
+    // They are ordinary policies of a source, and they stay.
     let policies =
         host.run("curl -sS --unix-socket /run/sriovd/sriovd.sock http://sriovd/v1/policies")?;
     let policies: Value = serde_json::from_str(&policies)?;
-    let file = "/var/lib/sriovd/vf-operator.d/resource.0000000001.eth3-vfs.toml";
-    assert_eq!(policies[0]["source"]["file"], file, "{policies:#}");
-    host.run("sriovctl check")?;
+    assert_eq!(
+        policies[0]["source"]["source"], "vf-operator",
+        "{policies:#}"
+    );
+    host.run(
+        "sriovctl check && sriovctl sources show vf-operator | grep 'policy *eth3-vfs *in force'",
+    )?;
     host.run_for("systemctl restart sriovd", PATIENCE)?;
+    is_up(&host)?;
     assert_eq!(get(&host, "networkattachments")?, attachments);
     let again = post(&host, "resources", &config)?;
     let exists =
@@ -154,8 +164,16 @@ fn on_sockets_admins_post_and_what_is_in_use_or_not_there_yet_is_minded() -> Res
         "ip netns add blue; groupadd netadmin
          useradd -G sriovd reader; useradd -G sriovd,netadmin admin; useradd stranger",
     )?;
-    // The unit as it is shipped.
+    // What an earlier version kept is taken over, and is the older one.
+    host.run("install -d -o sriovd -g sriovd -m 750 /var/lib/sriovd && install -d -o sriovd -g sriovd /var/lib/sriovd/vf-operator.d")?;
+    let before = "[[policy]]\nname = \"before\"\nresource = \"before\"\nnum_vfs = 1\nmatch.pf_name = [\"enp9s0\"]\n";
+    let file = "/var/lib/sriovd/vf-operator.d/resource.0000000001.before.toml";
+    host.put(before, file, 0o600)?;
+    host.run(&format!("chown sriovd: {file}"))?;
+    // The units as they are shipped.
     host.start()?;
+    is_up(&host)?;
+    host.run(&format!("test -e {file}.taken-over && ! test -e {file}"))?;
     let curl = |user: &str| {
         let user = format!("setpriv --reuid {user} --regid {user} --init-groups");
         format!("{user} curl --unix-socket {REST}")
@@ -168,6 +186,18 @@ fn on_sockets_admins_post_and_what_is_in_use_or_not_there_yet_is_minded() -> Res
         ))?;
         Ok(serde_json::from_str(&text)?)
     };
+
+    assert_eq!(
+        get("config/resources")?["resourceConfigs"][0]["name"],
+        "before"
+    );
+    // It runs with the least: no capability, and no way to the agent's memory.
+    let pid = host.run(&format!("systemctl show -P MainPID {BRIDGE}"))?;
+    let pid = pid.trim();
+    host.run(&format!(
+        "grep -x 'CapEff:.0000000000000000' /proc/{pid}/status && ! nsenter -m -t {pid} ls /var/lib/sriovd/sources.d
+         [ $(stat -c %U /proc/{pid}) = sriovd ]"
+    ))?;
 
     // The NIC comes later.
     let (status, made) = post("resources", &resource("first", 2))?;
@@ -222,7 +252,7 @@ fn on_sockets_admins_post_and_what_is_in_use_or_not_there_yet_is_minded() -> Res
     );
     assert_eq!(host.run(&format!("stat -c '%i %y' {CONFLIST}"))?, before);
     host.wait_for(PF, "ready", 2)?;
-    host.run("sriovctl check && ! grep -r second /var/lib/sriovd/vf-operator.d")?;
+    host.run("sriovctl check && ! grep -r second /var/lib/sriovd/sources.d")?;
 
     // The VFs stay, for one is in use, and none of them is the attachment's any more.
     let delete = format!(
@@ -240,18 +270,59 @@ fn on_sockets_admins_post_and_what_is_in_use_or_not_there_yet_is_minded() -> Res
     host.wait_for(PF, "unmanaged", 0)?;
 
     // Without descriptors nobody new is served, and nothing ends.
-    let process = host.run("systemctl show -P MainPID sriovd")?;
+    let process = host.run("systemctl show -P MainPID sriovd-vf-operator")?;
     host.run(&format!(
-        "process=$(systemctl show -P MainPID sriovd)
+        "process=$(systemctl show -P MainPID sriovd-vf-operator)
          prlimit --pid $process --nofile=$(ls /proc/$process/fd | wc -l):
          timeout 3 curl -sS --unix-socket {GRPC} http://sriovd/ || true
          prlimit --pid $process --nofile=1024:"
     ))?;
     let (status, made) = post("resources", &resource("third", 1))?;
     ensure!(status == "200", "{made:#}");
-    assert_eq!(host.run("systemctl show -P MainPID sriovd")?, process);
+    assert_eq!(
+        host.run("systemctl show -P MainPID sriovd-vf-operator")?,
+        process
+    );
+    // While the agent is away its clients are told, and nothing ends.
+    host.run_for(
+        "systemctl stop --job-mode=ignore-dependencies sriovd",
+        PATIENCE,
+    )?;
+    let (status, away) = post("resources", &resource("fourth", 1))?;
+    let why = away["message"].as_str().unwrap_or_default();
+    ensure!(
+        status == "503" && why.starts_with("sriovd is not running"),
+        "{status} {away:#}"
+    );
+    host.start()?;
     host.run(&format!(
         "curl -sS --max-time 20 --http2-prior-knowledge -o /dev/null --unix-socket {GRPC} http://sriovd/"
     ))?;
     host.assert_second_pass_is_empty()
+}
+
+/// As docs/api.md says.
+const UNIT: &str = "\
+[Service]
+RestrictAddressFamilies=AF_INET AF_INET6
+IPAddressAllow=localhost
+";
+
+/// The agent's own API over TCP.
+#[test]
+fn the_lines_for_tcp_open_the_agents_own_api_to_readers() -> Result<()> {
+    let host = Host::installed()?;
+    host.put(
+        "[api]\nlisten = \"127.0.0.1:8080\"\n",
+        "/etc/sriovd.toml",
+        0o644,
+    )?;
+    host.put(UNIT, "/etc/systemd/system/sriovd.service.d/tcp.conf", 0o644)?;
+    host.run("systemctl daemon-reload")?;
+    host.start()?;
+    host.run("curl -sS --fail http://localhost:8080/v1/status | grep summary")?;
+    let put =
+        "curl -sS -o /dev/null -w '%{http_code}' -X PUT -d '{}' http://localhost:8080/v1/sources/x";
+    assert_eq!(host.run(put)?, "403");
+    Ok(())
 }

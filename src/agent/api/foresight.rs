@@ -1,25 +1,53 @@
-//! What would become of other policies, told before they are in force.
+//! What would become of a source, told before it is put.
 
-use super::handlers::{Api, hung, look_at};
-use super::{LIMITS, ProblemDetails, State};
+use super::handlers::{Answer, Api, hung, look_at};
+use super::{ProblemDetails, sources};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State as Extract};
+use axum::http::{HeaderMap, StatusCode};
 use sriovd_core::host::Look;
-use sriovd_core::model::PciAddress;
 use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::resolve::resolve;
-use sriovd_core::report::{PfState, Problem};
-use sriovd_sim::forecast;
-use std::collections::BTreeMap;
+use sriovd_core::policy::source::{self, Content, ItemFault};
+use sriovd_sim::forecast::{self, Forecast};
 use std::sync::Arc;
 
-/// The refusals that a pass would end in, by PF.
-pub type Refusals = BTreeMap<PciAddress, Vec<Problem>>;
+/// Changes nothing, so that whoever may read may ask.
+pub(super) async fn plan(
+    Extract(api): Extract<Api>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Answer<Forecast> {
+    let name = sources::parse(&name)?;
+    let body = sources::body(&headers, body, &api).await?;
+    let unusable = |faults: Vec<ItemFault>| {
+        let detail = format!("source {name}: {}", sources::first(&faults));
+        ProblemDetails::new(StatusCode::UNPROCESSABLE_ENTITY, detail).with_faults(faults)
+    };
+    let document = source::read(&name, &body).map_err(unusable)?;
+    let faults: Vec<ItemFault> = document.faults().cloned().collect();
+    if faults.iter().any(ItemFault::is_error) {
+        return Err(unusable(faults));
+    }
+    let contents = document.items.into_iter().filter_map(|item| item.content);
+    let policies = contents.filter_map(|content| match content {
+        Content::Policy(policy) => Some(*policy),
+        Content::Network(_) => None,
+    });
+    let policies = api
+        .view()
+        .policies
+        .with_policies_of(&name, policies.collect());
+    api.foresee(policies).await.map(Json)
+}
 
-impl State {
-    /// What would be refused with `policies` on the PFs for which they mean another thing than
-    /// those in force. An error where the host cannot be looked at.
-    pub async fn foresee(&self, policies: PolicySet) -> Result<Refusals, ProblemDetails> {
-        let api = Api::new(self.clone(), LIMITS);
-        let view = api.view();
+impl Api {
+    /// What passes would do with `policies`, over the PFs for which they mean another thing than those in force.
+    /// An error where the host cannot be looked at.
+    async fn foresee(&self, policies: PolicySet) -> Result<Forecast, ProblemDetails> {
+        let view = self.view();
         let hung = hung(&view.status);
         let concerned = view.seen().filter(|(address, seen)| {
             let now = resolve(&view.policies, &view.node, &seen.pf);
@@ -27,19 +55,14 @@ impl State {
         });
         let concerned: Vec<_> = concerned.map(|(address, _)| address).collect();
         if concerned.is_empty() {
-            return Ok(Refusals::new());
+            return Ok(Forecast::default());
         }
-        let (host, memory) = (Arc::clone(&self.host), Arc::clone(&self.memory));
-        let foresee = move || {
+        let (host, memory) = (Arc::clone(&self.state.host), Arc::clone(&self.state.memory));
+        self.look(move || {
             let snapshot = look_at(&*host, &view, Look::WithHolders, concerned)?;
             let ask = |pf| host.observe(pf, Look::Asking);
             forecast::forecast_asking(snapshot, &policies, &memory.memory(), false, ask)
-        };
-        let pfs = api.look(foresee).await?.pfs.into_iter();
-        let refused = pfs.map(|mut pf| {
-            pf.problems.retain(|it| it.kind.state() == PfState::Refused);
-            (pf.address, pf.problems)
-        });
-        Ok(refused.collect())
+        })
+        .await
     }
 }

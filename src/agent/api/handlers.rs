@@ -1,7 +1,7 @@
 //! One function per request.
 
+use super::Limits;
 use super::picture::Drawn;
-use super::server::Limits;
 use super::{NetworkDetail, PfDetail, PolicyDetail, ProblemDetails, Request, State, View, stream};
 use axum::Json;
 use axum::extract::rejection::QueryRejection;

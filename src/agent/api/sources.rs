@@ -4,23 +4,24 @@ use super::handlers::{Answer, Api, Written};
 use super::peer::Peer;
 use super::{ProblemDetails, Request, input};
 use crate::state::sources::SourceFiles;
-use axum::body::Body;
-use axum::extract::{Path, State as Extract};
+use axum::body::{Body, Bytes};
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State as Extract};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sriovd_core::model::SourceName;
+pub use sriovd_core::policy::source::SOURCE_LIMIT;
 use sriovd_core::policy::source::{self, ItemFault, ItemKind, SourceReport};
 use std::error::Error;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
-
-/// A larger source is refused, as a larger policy file is.
-pub const SOURCE_LIMIT: usize = 1 << 20;
+use tokio::time::timeout;
 
 /// Where sources are kept, and one change of them at a time.
 #[derive(Debug, Clone)]
@@ -85,17 +86,30 @@ pub(super) async fn show(
         .ok_or_else(|| no_such_source(&name))
 }
 
+/// The query of `PUT /v1/sources/{name}`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PutQuery {
+    /// Answer when everything that follows from it is done, or after so many seconds.
+    #[schemars(range(max = 60))]
+    #[serde(default)]
+    wait: u64,
+}
+
+const LONGEST_WAIT: u64 = 60;
+
 pub(super) async fn put(
     Extract(api): Extract<Api>,
     Extension(peer): Extension<Peer>,
     Path(name): Path<String>,
+    query: Result<Query<PutQuery>, QueryRejection>,
     headers: HeaderMap,
     body: Body,
 ) -> Written {
     api.may_change(&peer).await?;
     let name = parse(&name)?;
-    is_json(&headers)?;
-    let body = input::collect(body, SOURCE_LIMIT, api.limits.patience).await?;
+    let wait = wait_of(query)?;
+    let body = self::body(&headers, body, &api).await?;
     let read = source::read(&name, &body);
     let text = match read.map(|document| document.to_text()) {
         Ok(text) if text.len() <= SOURCE_LIMIT => text,
@@ -123,6 +137,11 @@ pub(super) async fn put(
             Ok(report.filter(is_of_this))
         })
         .await?;
+    if !wait.is_zero() {
+        let settled = api.ask(|done| Request::Settle { done });
+        // In time or not, what was asked for is in force.
+        drop(timeout(wait, settled).await);
+    }
     let Some(report) = report else {
         let detail = "the source is kept, and takes effect when the policies can be read";
         return Err(ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail));
@@ -195,11 +214,32 @@ async fn on_disk<T: Send + 'static, E: Error + Send + 'static>(
     })
 }
 
-fn parse(name: &str) -> Result<SourceName, ProblemDetails> {
+pub(super) fn parse(name: &str) -> Result<SourceName, ProblemDetails> {
     name.parse().map_err(|malformed| {
         let detail = format!("no source can have this name: {malformed}");
         ProblemDetails::new(StatusCode::BAD_REQUEST, detail)
     })
+}
+
+fn wait_of(query: Result<Query<PutQuery>, QueryRejection>) -> Result<Duration, ProblemDetails> {
+    let bad = |detail| ProblemDetails::new(StatusCode::BAD_REQUEST, detail);
+    let Query(PutQuery { wait }) = query.map_err(|rejection| bad(rejection.body_text()))?;
+    match wait <= LONGEST_WAIT {
+        true => Ok(Duration::from_secs(wait)),
+        false => Err(bad(format!(
+            "wait={wait}: expected a number of seconds from 0 to {LONGEST_WAIT}"
+        ))),
+    }
+}
+
+/// The text of a source, from the body of a request.
+pub(super) async fn body(
+    headers: &HeaderMap,
+    body: Body,
+    api: &Api,
+) -> Result<Bytes, ProblemDetails> {
+    is_json(headers)?;
+    input::collect(body, SOURCE_LIMIT, api.limits.patience).await
 }
 
 fn is_json(headers: &HeaderMap) -> Result<(), ProblemDetails> {
@@ -219,7 +259,7 @@ fn is_json(headers: &HeaderMap) -> Result<(), ProblemDetails> {
 }
 
 /// The first error in words, and that there are more.
-fn first(faults: &[ItemFault]) -> String {
+pub(super) fn first(faults: &[ItemFault]) -> String {
     let mut errors = faults.iter().filter(|fault| fault.is_error());
     let first = errors.next().map(ToString::to_string).unwrap_or_default();
     match errors.count() {

@@ -9,6 +9,7 @@ use futures::stream::{Stream, StreamExt, unfold};
 use serde::Serialize;
 use sriovd_core::model::world::World;
 use sriovd_core::report::{Event, KnownPf};
+use sriovd_wire::serve::Ended;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, broadcast, mpsc, watch};
@@ -24,10 +25,6 @@ pub(super) const EVENTS: &str = "text/event-stream";
 
 /// How long nothing is sent.
 const PATIENCES_OF_SILENCE: u32 = 6;
-
-/// Goes with the answer: told when the client has lost its place.
-#[derive(Debug, Clone)]
-pub(super) struct Ended(pub(super) Arc<Notify>);
 
 /// Everything that happens from here on. Ends for a follower that falls behind: it would have to
 /// guess what it missed.

@@ -9,10 +9,10 @@ mod pause;
 mod tls;
 mod world;
 
+use super::bind;
 use super::handlers::Api;
 use super::peer::Peer;
 use super::server::serve_with;
-use super::socket::bind;
 use super::*;
 use daemon::*;
 use serde_json::json;

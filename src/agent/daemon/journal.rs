@@ -8,6 +8,7 @@ pub mod message_id;
 mod node;
 mod output;
 mod source;
+mod vf_operator;
 mod watching;
 
 use crate::events::Cause;
@@ -23,6 +24,7 @@ use std::fmt::Display;
 use std::path::Path;
 use std::time::Duration;
 use tracing::{debug, error, info, warn};
+pub use vf_operator::{posted_not_taken_over, posted_taken_over, vf_operator_elsewhere};
 pub use watching::{not_watched, watched_again};
 
 /// The agent has begun; the first entry of its life.

@@ -1,14 +1,11 @@
-//! Where the daemon can be asked besides its own socket: TCP, TLS, and the API of vf-operator.
+//! Where the daemon can be asked besides its own socket: TCP and TLS.
 
 use super::shared::Shared;
-use crate::api::{self, Tcp, Tls, TlsFiles};
-use crate::settings::{Listen, Place, Settings, VfOperator};
-use crate::vf_operator::{self, Listener};
+use crate::api::{Tcp, Tls, TlsFiles};
+use crate::settings::Listen;
 use anyhow::Context;
 use sriovd_host::file;
-use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
 use tokio::net::TcpListener;
 
 pub(super) fn tls(shared: &Shared) -> anyhow::Result<Option<Tls>> {
@@ -40,40 +37,4 @@ pub(super) async fn on_tcp(shared: &Shared) -> anyhow::Result<Option<Tcp>> {
         Some(tls) => Tcp::Tls(listener, tls.clone()),
         None => Tcp::Local(listener),
     }))
-}
-
-pub(super) async fn for_vf_operator(
-    settings: &Settings,
-    root: &Path,
-) -> anyhow::Result<Option<vf_operator::Listeners>> {
-    let VfOperator {
-        enabled,
-        rest,
-        grpc,
-    } = &settings.vf_operator;
-    let bind = async |place: &Place| match place {
-        Place::Socket(path) => api::bind(&file::under(root, path)).map(Listener::Unix),
-        Place::Local(address) => {
-            let listener = TcpListener::bind(address).await;
-            listener
-                .map(Listener::Tcp)
-                .with_context(|| format!("cannot listen on {address} for vf-operator's API"))
-        }
-    };
-    if !enabled {
-        return Ok(None);
-    }
-    let (rest, grpc) = (bind(rest).await?, bind(grpc).await?);
-    Ok(Some(vf_operator::Listeners { rest, grpc }))
-}
-
-pub(super) async fn serve_vf_operator(
-    listeners: Option<vf_operator::Listeners>,
-    directory: PathBuf,
-    state: api::State,
-) -> anyhow::Result<Infallible> {
-    match listeners {
-        Some(listeners) => listeners.serve(directory, state).await,
-        None => std::future::pending().await,
-    }
 }

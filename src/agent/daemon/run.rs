@@ -3,7 +3,7 @@
 use super::message::{MESSAGE_QUEUE, Message};
 use super::notify;
 use super::readiness::Readiness;
-use super::shared::shared;
+use super::shared::{Shared, shared};
 use super::sole::SoleAgent;
 use super::timers::{next_time, until};
 use super::turn::{Event, turn};
@@ -12,7 +12,7 @@ use super::{journal, listen, neighbours};
 use crate::api::{self, Request};
 use crate::events::{Neighbour, Sources, Trigger};
 use crate::settings::Settings;
-use crate::state::Store;
+use crate::state::{Store, posted};
 use anyhow::Context;
 use sriovd_core::model::allocation::ALLOCATIONS;
 use sriovd_host::file;
@@ -53,6 +53,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     )
     .await?;
     let mut shared = shared(settings, root)?;
+    take_over(&shared);
     shared.tls = listen::tls(&shared)?;
     let listener = api::listen(&file::under(&shared.root, &shared.settings.api.socket))?;
 
@@ -62,10 +63,6 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let (requests, mut requested) = mpsc::channel(REQUEST_QUEUE);
     let mut daemon = Daemon::new(shared, messages);
     let state = api_state(&daemon, requests);
-    let settings = Arc::clone(&daemon.shared.settings);
-    let posted = file::under(&daemon.shared.root, &settings.posted_dir());
-    let for_vf_operator = listen::for_vf_operator(&settings, &daemon.shared.root).await?;
-    let vf_operator = listen::serve_vf_operator(for_vf_operator, posted, state.clone());
     let tcp = listen::on_tcp(&daemon.shared).await?;
     let serve = api::serve(listener, tcp, state);
     let work = work_on(
@@ -82,7 +79,6 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
         ended = work => match ended {},
         ended = sources.run(triggers, neighbours) => return Err(error_of(ended)),
         ended = serve => return Err(error_of(ended).context("the API ended")),
-        ended = vf_operator => return Err(error_of(ended)),
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
@@ -93,6 +89,18 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     // A step that is still at work then is the kernel's to finish.
     drop(tokio::time::timeout(STOP_PATIENCE, ending).await);
     Ok(())
+}
+
+/// Where vf-operator's API is now, for those who have it, or had.
+fn take_over(shared: &Shared) {
+    match posted::take_over(&shared.state_dir()) {
+        Ok(0) => {}
+        Ok(files) => journal::posted_taken_over(files),
+        Err(error) => journal::posted_not_taken_over(&error),
+    }
+    if shared.settings.vf_operator.enabled {
+        journal::vf_operator_elsewhere();
+    }
 }
 
 fn api_state(daemon: &Daemon, requests: mpsc::Sender<Request>) -> api::State {

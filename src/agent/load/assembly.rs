@@ -2,7 +2,7 @@
 
 use super::directory::{Closed, is_policy_file, list};
 use super::read::{Content, Tree, Trust, read};
-use super::sources::{is_source, is_source_file};
+use super::sources::{WEAKEST_FILE, is_source, is_source_file};
 use super::{FileState, LastGood, Loaded, LoadedFile, POSTED, SOURCES};
 use sriovd_core::model::{NetworkName, PolicyName, ResourceName};
 use sriovd_core::policy::diagnostic::{Diagnostic, SourceText};
@@ -47,7 +47,10 @@ impl Rank {
     }
 
     fn of_file(path: &Path) -> Self {
-        path.parent().map_or(Self::Written, Self::of_directory)
+        match path.parent().map_or(Self::Written, Self::of_directory) {
+            Self::Source if path.file_name() == Some(WEAKEST_FILE.as_ref()) => Self::Posted,
+            rank => rank,
+        }
     }
 }
 
@@ -107,7 +110,8 @@ impl<'l> Assembly<'l> {
                 paths.entry(name).or_default().push(path);
             }
         }
-        for paths in paths.into_values() {
+        let weakest = paths.remove(OsStr::new(WEAKEST_FILE));
+        for paths in paths.into_values().chain(weakest) {
             let mut paths = paths.into_iter();
             let Some(first) = paths.next() else { continue };
             if first.parent().is_some_and(|dir| closed.contains(dir)) {

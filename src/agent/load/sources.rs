@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 const SUFFIX: &str = ".json";
 
+/// That of the source that gives way to all others.
+pub(super) const WEAKEST_FILE: &str = "vf-operator.json";
+
 /// The source that a file of this name is of.
 fn name_of(file: &OsStr) -> Option<SourceName> {
     file.to_str()?.strip_suffix(SUFFIX)?.parse().ok()

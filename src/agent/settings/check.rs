@@ -1,9 +1,10 @@
 //! From the settings as they are written to the settings that hold, and what contradicts in them.
 
-use super::draft::{LimitsDraft, NodeDraft, OutputsDraft, SettingsDraft, VfOperatorDraft};
-use super::{Api, Limits, NodeSettings, Outputs, Place, Settings, VfOperator, listen};
+use super::draft::{LimitsDraft, NodeDraft, OutputsDraft, SettingsDraft};
+use super::{Api, Limits, NodeSettings, Outputs, Settings, listen};
 use sriovd_core::model::pools::POOLS;
 use sriovd_core::policy::reader::{Fault, within};
+use sriovd_wire::settings::check_vf_operator;
 use std::path::Path;
 
 pub(super) fn settings(draft: &SettingsDraft, faults: &mut Vec<Fault>) -> Settings {
@@ -76,36 +77,5 @@ fn limits(draft: &LimitsDraft) -> Limits {
         numvfs_deadline: draft.numvfs_deadline.or(default.numvfs_deadline),
         start_deadline: draft.start_deadline.or(default.start_deadline),
         receive_buffer: draft.receive_buffer.or(default.receive_buffer),
-    }
-}
-
-/// `own`: the agent's socket.
-fn check_vf_operator(draft: &VfOperatorDraft, own: &Path, faults: &mut Vec<Fault>) -> VfOperator {
-    let default = VfOperator::default();
-    let enabled = draft.enabled.or(default.enabled);
-    let rest = draft.rest.or(default.rest);
-    let grpc = draft.grpc.or(default.grpc);
-    // The later one would take the place of the other.
-    for (key, place) in [("rest", &rest), ("grpc", &grpc)] {
-        if matches!(place, Place::Socket(path) if path == own) {
-            let fault = Fault::new("this is the agent's own socket").at(key);
-            faults.push(fault.expecting("another path"));
-        }
-    }
-    if rest == grpc {
-        let fault = Fault::new("\"rest\" is in the same place").at("grpc");
-        faults.push(fault.expecting("another address or path"));
-    }
-    let is_open = matches!(&rest, Place::Local(_)) || matches!(&grpc, Place::Local(_));
-    if enabled && is_open {
-        let fault = Fault::new("every user of this host may change VFs through this API");
-        faults.push(fault.at("enabled").warning().suggesting(
-            "give \"rest\" and \"grpc\" the path of a Unix socket each where that is not meant",
-        ));
-    }
-    VfOperator {
-        enabled,
-        rest,
-        grpc,
     }
 }

@@ -1,10 +1,9 @@
 //! The settings as they are written: every key may be missing.
 
-use super::value::{
-    AbsolutePath, Buffer, Client, Group, HostName, Listener, LocalPlace, PathOrNone, Seconds, Unit,
-};
+use super::value::{Buffer, Client, HostName, Listener, PathOrNone, Seconds, Unit};
 use super::{CniPlugin, LogLevel, WhenInstalled};
 use sriovd_core::policy::reader::{Boolean, Many, MapOf, OneOf, Text, table};
+use sriovd_wire::settings::{AbsolutePath, Group, VfOperatorDraft};
 
 table! {
     /// `/etc/sriovd.toml`.
@@ -103,17 +102,5 @@ table! {
         tls_client_ca: PathOrNone,
         /// The clients that may change things, by a name in their certificates
         tls_admins: Many<Client>,
-    }
-}
-
-table! {
-    /// `[vf_operator]`.
-    pub(super) VfOperatorDraft: "[vf_operator]" {
-        /// Whether it answers
-        enabled: Boolean,
-        /// Where REST is
-        rest: LocalPlace,
-        /// Where gRPC is
-        grpc: LocalPlace,
     }
 }

@@ -1,44 +1,13 @@
 //! What keys of the agent's settings take that have no type of their own.
 
-use super::{CniPlugin, LogLevel, Place, WhenInstalled};
+use super::{CniPlugin, LogLevel, WhenInstalled};
 use rustls_pki_types::ServerName;
 use serde_json::json;
 use sriovd_core::policy::reader::{Words, integer, scalar};
+use sriovd_wire::settings::{PATH, name, or_none, path};
 use std::net::SocketAddr;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
-
-/// Nothing that leads out of the root.
-fn path(text: &str) -> Option<PathBuf> {
-    let mut components = Path::new(text).components();
-    let valid = components.next() == Some(Component::RootDir)
-        && components.clone().next().is_some()
-        && components.all(|component| matches!(component, Component::Normal(_)))
-        && !text.contains(char::is_control);
-    valid.then(|| text.into())
-}
-
-/// The empty text is none.
-fn or_none<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<Option<T>> {
-    match text {
-        "" => Some(None),
-        text => read(text).map(Some),
-    }
-}
-
-/// A name of such characters, which no program takes for an option.
-fn name(text: &str, longest: usize, others: &str) -> Option<String> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || others.contains(c);
-    let valid = text.len() <= longest && !text.starts_with('-') && text.chars().all(plain);
-    valid.then(|| text.to_owned())
-}
-
-const PATH: &str = "an absolute path without \"..\"";
-
-scalar! {
-    /// A file or directory under the root.
-    pub(super) AbsolutePath(PathBuf): text, PATH, path
-}
 
 scalar! {
     /// A file under the root, or none.
@@ -80,12 +49,6 @@ scalar! {
 }
 
 scalar! {
-    /// A group of users, or none.
-    pub(super) Group(Option<String>): text, "the name of a group, or \"\" for none",
-    |text| or_none(text, |text| name(text, 255, "-._"))
-}
-
-scalar! {
     /// Where to listen, or nowhere.
     pub(super) Listener(Option<SocketAddr>): text,
     "an address with a port, such as \"127.0.0.1:8080\", or \"\" for none",
@@ -97,18 +60,6 @@ scalar! {
     pub(super) Client(Option<ServerName<'static>>): text,
     "a name as certificates have them, such as \"admin.example.org\", or \"\"",
     |text| or_none(text, |text| ServerName::try_from(text.to_owned()).ok())
-}
-
-scalar! {
-    /// Over TCP it is not known who asks: nobody from outside.
-    pub(super) LocalPlace(Place): text,
-    "an address of this host for itself with a port, such as \"127.0.0.1:15001\", \
-     or the path of a Unix socket",
-    |text| {
-        let address = text.parse().ok();
-        let local = address.filter(|address: &SocketAddr| address.ip().is_loopback());
-        local.map(Place::Local).or_else(|| path(text).map(Place::Socket))
-    }
 }
 
 impl Words for LogLevel {

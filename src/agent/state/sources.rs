@@ -23,6 +23,11 @@ impl SourceFiles {
         self.directory.join(format!("{source}.json"))
     }
 
+    /// What is kept of a source; none where there is no such source.
+    pub fn text(&self, source: &SourceName) -> Result<Option<Vec<u8>>, FileError> {
+        read(&self.path(source))
+    }
+
     /// Replaces what a source wants, lastingly. False: it was the same already, and nothing is
     /// written. After an error what was there before is there.
     pub fn put(&self, source: &SourceName, text: &str) -> Result<bool, FileError> {

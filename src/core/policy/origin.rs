@@ -1,5 +1,7 @@
 //! Where a policy or a network comes from, as messages and outputs name it.
 
+use super::loaded::WEAKEST;
+use super::{Policy, PolicySet};
 use crate::model::SourceName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -29,12 +31,44 @@ pub enum Origin {
 }
 
 impl Origin {
+    /// What is read later is stronger at equal priority, and this is read later where it is greater.
+    fn standing(&self) -> (u8, Option<&SourceName>) {
+        match self {
+            Self::Source { source, .. } if source.as_str() == WEAKEST => (0, None),
+            Self::Source { source, .. } => (1, Some(source)),
+            Self::File { .. } => (2, None),
+        }
+    }
+
+    /// Whether it is of this source.
+    pub fn is_of(&self, name: &SourceName) -> bool {
+        matches!(self, Self::Source { source, .. } if source == name)
+    }
+
     /// The policy file, if it was written in one.
     pub fn file(&self) -> Option<&Path> {
         match self {
             Self::File { file, .. } => Some(file),
             Self::Source { .. } => None,
         }
+    }
+}
+
+impl PolicySet {
+    /// The same, where a source wants these policies and no others.
+    #[must_use]
+    pub fn with_policies_of(&self, source: &SourceName, wanted: Vec<Policy>) -> Self {
+        let mut set = self.clone();
+        set.policies.retain(|policy| !policy.origin.is_of(source));
+        let its = Origin::Source {
+            source: source.clone(),
+            origin: None,
+        };
+        let mut others = set.policies.iter();
+        let at = others.position(|policy| policy.origin.standing() > its.standing());
+        let at = at.unwrap_or(set.policies.len());
+        set.policies.splice(at..at, wanted);
+        set
     }
 }
 

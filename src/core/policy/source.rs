@@ -21,6 +21,9 @@ use std::path::Path;
 /// The version of what a source is written as, the only one there is.
 pub const VERSION: u64 = 1;
 
+/// A larger source is refused, as a larger policy file is.
+pub const SOURCE_LIMIT: usize = 1 << 20;
+
 /// What an item of a source is.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,

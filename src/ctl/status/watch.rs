@@ -1,10 +1,10 @@
 //! `status --watch`: what there is to say, said again whenever it changes.
 
-use super::super::client::{Conversation, Follower, Lost, Unreachable};
 use super::super::{Verdict, output};
 use super::{among, selected, text};
 use anyhow::Context;
 use sriovd_core::report::{Event, Happening, PfName, Status, sentence};
+use sriovd_wire::client::{Conversation, Follower, Lost, Unreachable};
 use std::collections::BTreeMap;
 use std::io::{IsTerminal, stdout};
 

@@ -36,6 +36,7 @@ impl Files {
         let mut files = Self::new()?;
         files.binary("sriovd", "/usr/sbin/sriovd")?;
         files.binary("sriovctl", "/usr/bin/sriovctl")?;
+        files.binary("sriovd-vf-operator", "/usr/sbin/sriovd-vf-operator")?;
         let units = sriovd_tests::root().join("systemd");
         if units.exists() {
             for entry in fs::read_dir(&units)? {

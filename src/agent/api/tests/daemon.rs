@@ -1,9 +1,10 @@
 //! A coordinator that only writes down what it is asked for, with the API over a real socket.
 
+use crate::api::Limits;
+use crate::api::bind;
 use crate::api::handlers::Api;
 use crate::api::peer::Peer;
-use crate::api::server::{Limits, serve_with};
-use crate::api::socket::bind;
+use crate::api::server::serve_with;
 use crate::api::{Feed, Request, Sources, State, View};
 use crate::load::FileState;
 use serde_json::Value;

@@ -1,8 +1,9 @@
 //! Other hosts: who has which certificate may do what.
 
 use super::daemon::*;
+use crate::api::Limits;
 use crate::api::handlers::Api;
-use crate::api::server::{Limits, serve_tls};
+use crate::api::server::serve_tls;
 use crate::api::{Feed, Sources, State, Tls, TlsFiles, View};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sriovd_core::plan::Memory;

@@ -2,6 +2,7 @@
 
 use super::document::Operation;
 use crate::api::handlers::PlanQuery;
+use crate::api::sources::PutQuery;
 use crate::api::{
     Applied, ApplyRequest, NetworkDetail, PauseRequest, PfDetail, PolicyDetail, SourceSummary,
 };
@@ -63,8 +64,16 @@ pub(super) fn all() -> Vec<Operation> {
              the answer is 422 with `faults`: the others are in force, and of these what was good last",
         )
         .path("name", NAME)
+        .query::<PutQuery>()
         .takes::<SourceBody<'_>>()
         .answers::<SourceReport>(),
+        post(
+            "/v1/sources/{name}/plan",
+            "What passes would do if the source were put, over the PFs for which that changes something",
+        )
+        .path("name", NAME)
+        .takes::<SourceBody<'_>>()
+        .answers::<Forecast>(),
         Operation::new(
             "delete",
             "/v1/sources/{name}",

@@ -22,7 +22,8 @@ pub struct ProblemDetails {
 }
 
 impl ProblemDetails {
-    pub(super) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+    /// With the status in words as its title.
+    pub fn new(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("error").to_owned();
         Self {
             title,
@@ -32,7 +33,8 @@ impl ProblemDetails {
         }
     }
 
-    pub(super) fn with_faults(mut self, faults: Vec<ItemFault>) -> Self {
+    /// The same, with what is wrong place by place.
+    pub fn with_faults(mut self, faults: Vec<ItemFault>) -> Self {
         self.faults = faults;
         self
     }

@@ -4,7 +4,7 @@ use prost::Message;
 use std::path::PathBuf;
 use std::{env, error, fs};
 
-const DIRECTORY: &str = "vf_operator";
+const DIRECTORY: &str = ".";
 const FILE: &str = "networkservice.proto";
 
 fn main() -> Result<(), Box<dyn error::Error>> {

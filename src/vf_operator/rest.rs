@@ -5,7 +5,6 @@ use super::attachment::Attachment;
 use super::proto::ResourceConfig;
 use super::refusal::Refusal;
 use super::service::Service;
-use crate::api::{self, Peer, ProblemDetails};
 use axum::body::Body;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
@@ -15,6 +14,9 @@ use axum::{Extension, Json, Router};
 use pbjson_types::Empty;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sriovd_wire::peer::is_for_this_host;
+use sriovd_wire::serve::{LIMITS, serve_tcp, serve_unix};
+use sriovd_wire::{Peer, ProblemDetails, input};
 use std::convert::Infallible;
 use tonic::Code;
 
@@ -23,9 +25,9 @@ pub(super) async fn serve(listener: Listener, service: Service) -> anyhow::Resul
     match listener {
         Listener::Tcp(listener) => {
             let router = router.layer(Extension(Peer::Local));
-            api::serve_tcp(listener, router, api::LIMITS).await
+            serve_tcp(listener, router, LIMITS).await
         }
-        Listener::Unix(listener) => api::serve_unix(listener, router, api::LIMITS).await,
+        Listener::Unix(listener) => serve_unix(listener, router, LIMITS).await,
     }
 }
 
@@ -129,7 +131,7 @@ async fn attachment(
 
 /// A body that is not there is as good as an empty message, whose name is missing.
 async fn read<T: DeserializeOwned + Default>(body: Body) -> Result<T, Refusal> {
-    let read = api::read_body(body, api::LIMITS.patience).await;
+    let read = input::read(body, LIMITS.patience).await;
     read.map_err(|problem: ProblemDetails| Refusal::invalid(problem.detail))
 }
 
@@ -152,7 +154,7 @@ impl FromRequestParts<Service> for MayChange {
 /// A page in a browser on this host can be made to send requests here: under a name that leads
 /// here, or without having to ask. Nobody else names us like that.
 fn is_meant_for_us(headers: &HeaderMap) -> Result<(), Refusal> {
-    if api::is_for_this_host(headers) && !headers.contains_key(header::ORIGIN) {
+    if is_for_this_host(headers) && !headers.contains_key(header::ORIGIN) {
         return Ok(());
     }
     let message = "changes are for programs on this host, not for pages in a browser";

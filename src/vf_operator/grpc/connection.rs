@@ -1,7 +1,7 @@
 //! A connection that keeps its place as long as it lives, and knows who is at the other end.
 
-use crate::api::Peer;
-use crate::vf_operator::Listener;
+use crate::Listener;
+use sriovd_wire::Peer;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};

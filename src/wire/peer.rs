@@ -66,7 +66,8 @@ impl Peer {
         }
     }
 
-    pub(super) async fn may_change(&self, admin_group: Option<&str>) -> bool {
+    /// The same, without a reason.
+    pub async fn may_change(&self, admin_group: Option<&str>) -> bool {
         let (uid, gid) = match *self {
             Self::User { uid, gid } => (uid, gid),
             Self::Admin(_) => return true,

@@ -1,5 +1,6 @@
 //! Asks the daemon over its socket.
 
+use super::ProblemDetails;
 use anyhow::{Context, anyhow};
 use futures::StreamExt as _;
 use http_body_util::{BodyExt, Full};
@@ -10,7 +11,6 @@ use hyper_util::rt::TokioIo;
 use inotify::{EventStream, Inotify, WatchMask};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use sriovd_agent::api::ProblemDetails;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
@@ -18,17 +18,28 @@ use tokio::runtime::Runtime;
 
 /// Why the daemon cannot be asked.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unreachable {
+pub enum Unreachable {
+    /// Nothing listens there.
     #[error("sriovd is not running: nothing listens on {}", socket.display())]
-    NotRunning { socket: PathBuf },
+    NotRunning {
+        /// Where it should be.
+        socket: PathBuf,
+    },
+    /// The socket is for others.
     #[error(
         "you may not talk to sriovd: {} is for root and the group sriovd",
         socket.display()
     )]
-    Forbidden { socket: PathBuf },
+    Forbidden {
+        /// Which it is.
+        socket: PathBuf,
+    },
+    /// Another reason.
     #[error("cannot reach sriovd on {}", socket.display())]
     Failed {
+        /// Where it should be.
         socket: PathBuf,
+        /// What the kernel says.
         source: anyhow::Error,
     },
 }
@@ -48,14 +59,15 @@ impl Unreachable {
     }
 }
 
-pub(super) struct Client {
+/// The agent, for a program that does one thing at a time.
+pub struct Client {
     runtime: Runtime,
     socket: PathBuf,
 }
 
 impl Client {
     /// Somebody listens there; each request has a connection of its own.
-    pub(super) fn new(socket: &Path) -> Result<Self, Unreachable> {
+    pub fn new(socket: &Path) -> Result<Self, Unreachable> {
         let connected = || {
             let runtime = tokio::runtime::Builder::new_current_thread()
                 .enable_all()
@@ -68,11 +80,13 @@ impl Client {
         Ok(Self { runtime, socket })
     }
 
-    pub(super) fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+    /// What is at a path.
+    pub fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         self.runtime.block_on(self.conversation().get(path))
     }
 
-    pub(super) fn post<T: DeserializeOwned>(
+    /// Asks for something.
+    pub fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &impl Serialize,
@@ -80,33 +94,38 @@ impl Client {
         self.runtime.block_on(self.conversation().post(path, body))
     }
 
-    pub(super) fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+    /// Removes something.
+    pub fn delete<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         let asked = self.conversation();
         let answered = asked.ask(Method::DELETE, path, Vec::new());
         self.runtime.block_on(answered)
     }
 
     /// Several things at a time.
-    pub(super) fn converse<F: Future>(&self, talk: impl FnOnce(Conversation) -> F) -> F::Output {
+    pub fn converse<F: Future>(&self, talk: impl FnOnce(Conversation) -> F) -> F::Output {
         self.runtime.block_on(talk(self.conversation()))
     }
 
     fn conversation(&self) -> Conversation {
-        Conversation {
-            socket: self.socket.clone(),
-        }
+        Conversation::new(self.socket.clone())
     }
 }
 
-#[derive(Clone)]
-pub(super) struct Conversation {
+/// The agent; each request has a connection of its own.
+#[derive(Debug, Clone)]
+pub struct Conversation {
     socket: PathBuf,
 }
+
+/// The agent's answer is that it does not do it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}", .0.detail)]
+pub struct Refused(pub ProblemDetails);
 
 /// It was there before, and may be again.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("sriovd has ended the connection")]
-pub(super) struct Lost;
+pub struct Lost;
 
 /// Whoever makes, mends or removes a socket is told of in its directory, and in those above.
 const MAKING: WatchMask = WatchMask::CREATE
@@ -115,11 +134,27 @@ const MAKING: WatchMask = WatchMask::CREATE
     .union(WatchMask::DELETE_SELF);
 
 impl Conversation {
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+    /// Nothing is sent yet.
+    pub fn new(socket: PathBuf) -> Self {
+        Self { socket }
+    }
+
+    /// What is at a path.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         self.ask(Method::GET, path, Vec::new()).await
     }
 
-    pub(super) async fn post<T: DeserializeOwned>(
+    /// Replaces what is at a path.
+    pub async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.ask(Method::PUT, path, serde_json::to_vec(body)?).await
+    }
+
+    /// Asks for something.
+    pub async fn post<T: DeserializeOwned>(
         &self,
         path: &str,
         body: &impl Serialize,
@@ -129,14 +164,14 @@ impl Conversation {
     }
 
     /// Everything that happens from now on.
-    pub(super) async fn follow(&self) -> anyhow::Result<Follower> {
+    pub async fn follow(&self) -> anyhow::Result<Follower> {
         let body = self.send(Method::GET, "/v1/events", Vec::new()).await?;
         let pending = Vec::new();
         Ok(Follower { body, pending })
     }
 
     /// Returns when somebody listens there again, and may be talked to.
-    pub(super) async fn is_back(&self) -> anyhow::Result<()> {
+    pub async fn is_back(&self) -> anyhow::Result<()> {
         loop {
             let mut changes = self.changes().context("cannot wait for sriovd")?;
             let error = match UnixStream::connect(&self.socket).await {
@@ -201,14 +236,14 @@ impl Conversation {
 }
 
 /// Reads server-sent events.
-pub(super) struct Follower {
+pub struct Follower {
     body: Incoming,
     pending: Vec<u8>,
 }
 
 impl Follower {
     /// The next event as JSON; none where the daemon has ended the stream.
-    pub(super) async fn next(&mut self) -> anyhow::Result<Option<String>> {
+    pub async fn next(&mut self) -> anyhow::Result<Option<String>> {
         loop {
             while let Some(end) = self.pending.iter().position(|&byte| byte == b'\n') {
                 let line: Vec<u8> = self.pending.drain(..=end).collect();
@@ -231,7 +266,7 @@ impl Follower {
 
 fn refusal(status: StatusCode, body: &[u8]) -> anyhow::Error {
     match serde_json::from_slice::<ProblemDetails>(body) {
-        Ok(problem) => anyhow!("{}", problem.detail),
+        Ok(problem) => Refused(problem).into(),
         Err(_) => anyhow!("sriovd answered {status}"),
     }
 }

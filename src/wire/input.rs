@@ -32,7 +32,7 @@ pub async fn read<T: DeserializeOwned + Default>(
 }
 
 /// The whole body, or why it cannot be had.
-pub(super) async fn collect(
+pub async fn collect(
     body: Body,
     limit: usize,
     patience: Duration,

@@ -1,4 +1,4 @@
-//! What is posted as the policy file that it becomes, and back. Pure.
+//! What is posted as the item of a source that it becomes, and back. Pure.
 #![deny(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -16,14 +16,12 @@ use sriovd_core::policy::draft::Draft;
 use sriovd_core::policy::reader::{Fault, KeyPath, all_with_whole_numbers};
 use std::path::PathBuf;
 
-const HEADER: &str = "# Asked for through the API of vf-operator, which also removes it.\n\n";
-
-/// A policy file that holds one of both.
-#[derive(Debug, Default, Serialize, Deserialize)]
+/// A document that holds one of both.
+#[derive(Debug, Default, Serialize)]
 struct Document {
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     policy: Vec<Policy>,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     network: Vec<Network>,
 }
 
@@ -58,14 +56,14 @@ struct Network {
     name: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     resource: String,
-    /// JSON as text: TOML has no null.
+    /// JSON as text, as it was posted.
     config: String,
 }
 
 /// A selector that selects nothing in particular means every NIC.
 const EVERY: &str = "*";
 
-pub(super) fn resource_to_toml(config: &ResourceConfig) -> Result<String, Refusal> {
+pub(super) fn resource_to_item(config: &ResourceConfig) -> Result<Value, Refusal> {
     let selector = config.nic_selector.clone().unwrap_or_default();
     let NicSelector {
         vendors,
@@ -99,16 +97,17 @@ pub(super) fn resource_to_toml(config: &ResourceConfig) -> Result<String, Refusa
             },
         },
     };
-    written(&Document {
+    let item = json!(policy);
+    checked(&Document {
         policy: vec![policy],
         ..Document::default()
-    })
+    })?;
+    Ok(item)
 }
 
-/// None for a file that holds something else.
-pub(super) fn resource_from_toml(text: &str) -> Option<ResourceConfig> {
-    let document: Document = toml::from_str(text).ok()?;
-    let policy = document.policy.into_iter().next()?;
+/// None for a policy that was not posted.
+pub(super) fn resource_of(item: &Value) -> Option<ResourceConfig> {
+    let policy = Policy::deserialize(item).ok()?;
     let pf_names = policy.r#match.pf_name;
     Some(ResourceConfig {
         name: policy.resource,
@@ -129,7 +128,7 @@ pub(super) fn resource_from_toml(text: &str) -> Option<ResourceConfig> {
     })
 }
 
-pub(super) fn attachment_to_toml(attachment: &Attachment) -> Result<String, Refusal> {
+pub(super) fn attachment_to_item(attachment: &Attachment) -> Result<Value, Refusal> {
     let config = attachment.config.clone().unwrap_or_default();
     let config = Value::Object(all_with_whole_numbers(config)).to_string();
     let network = Network {
@@ -137,16 +136,17 @@ pub(super) fn attachment_to_toml(attachment: &Attachment) -> Result<String, Refu
         resource: attachment.resource_name.clone(),
         config,
     };
-    written(&Document {
+    let item = json!(network);
+    checked(&Document {
         network: vec![network],
         ..Document::default()
-    })
+    })?;
+    Ok(item)
 }
 
-/// None for a file that holds something else.
-pub(super) fn attachment_from_toml(text: &str) -> Option<Attachment> {
-    let document: Document = toml::from_str(text).ok()?;
-    let network = document.network.into_iter().next()?;
+/// None for a network that was not posted.
+pub(super) fn attachment_of(item: &Value) -> Option<Attachment> {
+    let network = Network::deserialize(item).ok()?;
     let config = serde_json::from_str(&network.config).ok()?;
     Some(Attachment {
         name: network.name,
@@ -157,7 +157,7 @@ pub(super) fn attachment_from_toml(text: &str) -> Option<Attachment> {
 }
 
 /// Held to what holds for every policy file.
-fn written(document: &Document) -> Result<String, Refusal> {
+fn checked(document: &Document) -> Result<(), Refusal> {
     let invalid = |faults: Vec<Fault>| {
         let errors = faults.iter().filter(|fault| fault.is_error());
         let sentences: Vec<String> = errors.map(Fault::to_string).collect();
@@ -171,8 +171,7 @@ fn written(document: &Document) -> Result<String, Refusal> {
         line: 0,
     };
     check(read, nowhere).map_err(invalid)?;
-    let text = toml::to_string(document).map_err(|error| Refusal::invalid(error.to_string()))?;
-    Ok(HEADER.to_owned() + &text)
+    Ok(())
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for it")]

@@ -13,11 +13,11 @@ use super::proto::{
 };
 use super::service::Service;
 use super::{Listener, proto};
-use crate::api::Peer;
 use anyhow::Context;
 use connection::Connection;
 use futures::Stream;
 use pbjson_types::Empty;
+use sriovd_wire::Peer;
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
