@@ -1,6 +1,6 @@
 //! The addresses that interfaces carry.
 
-use super::attributes::{attributes, u32_at};
+use super::attributes::{find, u32_at};
 use super::{Malformed, Netlink, NetlinkError};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::address::AddressMessage;
@@ -27,9 +27,7 @@ impl InterfaceAddress {
         let interface = u32_at(message, 4).ok_or(Malformed("an address's header"))?;
         let body = message.get(ADDRESS_HEADER..).unwrap_or_default();
         let ip = |kind| {
-            let bytes = attributes(body)
-                .find(|attribute| attribute.kind == kind)?
-                .value;
+            let bytes = find(body, kind)?.value;
             let v4 = <[u8; 4]>::try_from(bytes).map(IpAddr::from);
             v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from))
                 .ok()
@@ -52,7 +50,7 @@ impl Netlink {
     /// All addresses in this network namespace.
     pub fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {
         let request = RouteNetlinkMessage::GetAddress(AddressMessage::default());
-        self.dump(&request, InterfaceAddress::parse)
+        self.exchange.dump(&request, InterfaceAddress::parse)
     }
 }
 

@@ -51,6 +51,11 @@ pub(super) fn attributes(mut bytes: &[u8]) -> impl Iterator<Item = Attribute<'_>
     })
 }
 
+/// The first attribute of that kind.
+pub(super) fn find(bytes: &[u8], kind: u16) -> Option<Attribute<'_>> {
+    attributes(bytes).find(|attribute| attribute.kind == kind)
+}
+
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     let bytes = bytes.get(at..at.checked_add(4)?)?;
     Some(u32::from_ne_bytes(bytes.try_into().ok()?))

@@ -65,7 +65,8 @@ impl Netlink {
     /// All links in this network namespace, without their VFs.
     pub fn links(&mut self) -> Result<Vec<Link>, NetlinkError> {
         let request = RouteNetlinkMessage::GetLink(message(0));
-        self.dump(&request, |body| Link::parse(body).map(Some))
+        self.exchange
+            .dump(&request, |body| Link::parse(body).map(Some))
     }
 
     /// Into another namespace and under another name. Where the name is taken there the link may
@@ -119,7 +120,7 @@ impl Netlink {
         let names = vec![Prop::AltIfName(name.to_owned())];
         request.attributes.push(LinkAttribute::PropList(names));
         let request = RouteNetlinkMessage::DelLinkProp(request);
-        self.exchange(request, NLM_F_ACK, |_| Ok(())).map(drop)
+        self.exchange.ask(&request, NLM_F_ACK, |_| Ok(()))
     }
 
     /// Sets the link's present address; the permanent one stays.
@@ -169,9 +170,9 @@ impl Netlink {
     /// What is not there is fine.
     pub fn remove_route(&mut self, index: u32, route: &Route) -> Result<(), NetlinkError> {
         let request = RouteNetlinkMessage::DelRoute(route.message(index));
-        match self.exchange(request, NLM_F_ACK, |_| Ok(())) {
+        match self.exchange.ask(&request, NLM_F_ACK, |_| Ok(())) {
             Err(error) if error.errno() == Some(Errno::SRCH) => Ok(()),
-            result => result.map(drop),
+            result => result,
         }
     }
 
@@ -189,9 +190,9 @@ impl Netlink {
 
     fn add(&mut self, request: RouteNetlinkMessage) -> Result<(), NetlinkError> {
         let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-        match self.exchange(request, flags, |_| Ok(())) {
+        match self.exchange.ask(&request, flags, |_| Ok(())) {
             Err(error) if error.errno() == Some(Errno::EXIST) => Ok(()),
-            result => result.map(drop),
+            result => result,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The queueing disciplines of interfaces, on which tc's filters stand.
 
-use super::attributes::{attributes, u32_at};
+use super::attributes::{find, u32_at};
 use super::{Malformed, Netlink, NetlinkError};
 use crate::printable;
 use netlink_packet_route::RouteNetlinkMessage;
@@ -26,7 +26,7 @@ impl QueueDiscipline {
     pub fn parse(message: &[u8]) -> Result<Option<Self>, Malformed> {
         const HEADER: Malformed = Malformed("a queueing discipline's header");
         let body = message.get(TC_HEADER..).ok_or(HEADER)?;
-        let kind = attributes(body).find(|attribute| attribute.kind == TCA_KIND);
+        let kind = find(body, TCA_KIND);
         Ok(Some(Self {
             interface: u32_at(message, 4).ok_or(HEADER)?,
             handle: u32_at(message, 8).ok_or(HEADER)?,
@@ -44,7 +44,7 @@ impl Netlink {
     /// Those of all interfaces in this network namespace.
     pub fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError> {
         let request = RouteNetlinkMessage::GetQueueDiscipline(TcMessage::default());
-        self.dump(&request, QueueDiscipline::parse)
+        self.exchange.dump(&request, QueueDiscipline::parse)
     }
 }
 

@@ -1,7 +1,7 @@
 //! A link as the kernel describes it in `RTM_NEWLINK`.
 
 use super::Malformed;
-use super::attributes::{Attribute, attributes, header, u32_at};
+use super::attributes::{Attribute, attributes, find, header, u32_at};
 use super::vf::{parse_entry, parse_list};
 use crate::hardware_address;
 use crate::printable;
@@ -96,8 +96,7 @@ impl Link {
                 IFLA_PERM_ADDRESS => link.permanent_mac = hardware_address(attribute.value),
                 IFLA_CARRIER => link.carrier = attribute.u8() == Some(1),
                 IFLA_XDP => {
-                    let mut within = attributes(attribute.value);
-                    let attached = within.find(|it| it.kind == IFLA_XDP_ATTACHED);
+                    let attached = find(attribute.value, IFLA_XDP_ATTACHED);
                     link.xdp = attached.and_then(|it| it.u8()).is_some_and(|how| how != 0);
                 }
                 IFLA_NUM_VF => link.num_vf = attribute.u32(),

@@ -1,6 +1,6 @@
 //! Other network namespaces, seen from this one.
 
-use super::attributes::attributes;
+use super::attributes::find;
 use super::{Link, Malformed, Netlink, NetlinkError, message};
 use netlink_packet_route::RouteNetlinkMessage;
 use netlink_packet_route::link::{LinkAttribute, LinkExtentMask};
@@ -27,12 +27,13 @@ impl Netlink {
         let fd = u32::try_from(namespace.as_raw_fd()).unwrap_or(u32::MAX);
         request.attributes.push(NsidAttribute::Fd(fd));
         let mut found = None;
-        self.exchange(RouteNetlinkMessage::GetNsId(request), 0, |body| {
-            let body = body.get(NSID_HEADER..).ok_or(Malformed("a namespace id"))?;
-            let id = attributes(body).find(|attribute| attribute.kind == NETNSA_NSID);
-            found = id.and_then(|id| id.u32());
-            Ok(())
-        })?;
+        self.exchange
+            .ask(&RouteNetlinkMessage::GetNsId(request), 0, |body| {
+                let body = body.get(NSID_HEADER..).ok_or(Malformed("a namespace id"))?;
+                let id = find(body, NETNSA_NSID);
+                found = id.and_then(|id| id.u32());
+                Ok(())
+            })?;
         // -1: not assigned.
         Ok(found
             .map(u32::cast_signed)
@@ -48,8 +49,9 @@ impl Netlink {
             .push(LinkAttribute::IfNetnsId(namespace.0));
         let mask = vec![LinkExtentMask::SkipStats];
         request.attributes.push(LinkAttribute::ExtMask(mask));
-        self.dump(&RouteNetlinkMessage::GetLink(request), |body| {
-            Link::parse(body).map(Some)
-        })
+        self.exchange
+            .dump(&RouteNetlinkMessage::GetLink(request), |body| {
+                Link::parse(body).map(Some)
+            })
     }
 }

@@ -1,6 +1,6 @@
 //! Routes over an interface that somebody has made.
 
-use super::attributes::{Attribute, attributes};
+use super::attributes::{Attribute, attributes, find};
 use super::{Malformed, Netlink, NetlinkError};
 use netlink_packet_route::route::{RouteAttribute, RouteMessage};
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
@@ -36,7 +36,7 @@ fn parse(message: &[u8], interface: u32) -> Result<Option<String>, Malformed> {
     if !attributes(body).any(leads_there) {
         return Ok(None);
     }
-    let to = attributes(body).find(|attribute| attribute.kind == RTA_DST);
+    let to = find(body, RTA_DST);
     let ip = to.and_then(|to| {
         let v4 = <[u8; 4]>::try_from(to.value).map(IpAddr::from);
         v4.or_else(|_| <[u8; 16]>::try_from(to.value).map(IpAddr::from))
@@ -51,9 +51,11 @@ fn parse(message: &[u8], interface: u32) -> Result<Option<String>, Malformed> {
 fn nexthops(mut bytes: &[u8]) -> impl Iterator<Item = u32> {
     std::iter::from_fn(move || {
         let length = u16::from_ne_bytes(bytes.get(..2)?.try_into().ok()?);
-        let index = super::u32_at(bytes, 4)?;
+        let index = super::attributes::u32_at(bytes, 4)?;
         let length = usize::from(length).max(NEXTHOP_HEADER);
-        bytes = bytes.get(super::align(length)..).unwrap_or_default();
+        bytes = bytes
+            .get(super::attributes::align(length)..)
+            .unwrap_or_default();
         Some(index)
     })
 }
@@ -62,10 +64,14 @@ impl Netlink {
     /// Where they lead, of both families.
     pub fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {
         // So that the kernel leaves out the others itself. One older than 4.20 cannot.
-        let strict = self.socket.set_netlink_get_strict_chk(true).is_ok();
+        let strict = self
+            .exchange
+            .socket
+            .set_netlink_get_strict_chk(true)
+            .is_ok();
         let found = self.dump_routes(interface);
         if strict {
-            self.socket.set_netlink_get_strict_chk(false)?;
+            self.exchange.socket.set_netlink_get_strict_chk(false)?;
         }
         found
     }
@@ -77,7 +83,10 @@ impl Netlink {
             request.header.address_family = family;
             request.attributes.push(RouteAttribute::Oif(interface));
             let request = RouteNetlinkMessage::GetRoute(request);
-            found.extend(self.dump(&request, |body| parse(body, interface))?);
+            found.extend(
+                self.exchange
+                    .dump(&request, |body| parse(body, interface))?,
+            );
         }
         Ok(found)
     }

@@ -1,6 +1,6 @@
 //! What a PF has counted for its VFs.
 
-use super::attributes::{Attribute, attributes, header, u32_at};
+use super::attributes::{Attribute, attributes, find, header, u32_at};
 use super::link::LINK_HEADER;
 use super::vf::parse_list;
 use super::{Malformed, Netlink, NetlinkError, message};
@@ -25,7 +25,7 @@ impl Netlink {
         request.attributes.push(mask);
         let request = RouteNetlinkMessage::GetLink(request);
         let mut found = Statistics::new();
-        let answer = self.exchange(request.clone(), 0, |body| {
+        let answer = self.exchange.ask(&request, 0, |body| {
             found = parse(body)?;
             Ok(())
         });
@@ -35,7 +35,7 @@ impl Netlink {
             // As for `link`.
             Err(error) if error.errno() == Some(Errno::MSGSIZE) => {
                 let is_it = |body: &[u8]| u32_at(body, 4) == Some(index);
-                let found = self.dump(&request, |body| {
+                let found = self.exchange.dump(&request, |body| {
                     is_it(body).then(|| parse(body)).transpose()
                 })?;
                 Ok(found.into_iter().next().unwrap_or_default())
@@ -65,10 +65,10 @@ fn parse(message: &[u8]) -> Result<Statistics, Malformed> {
 }
 
 fn parse_entry(entry: &[u8]) -> Option<(VfIndex, VfStatistics)> {
-    let mac = attributes(entry).find(|attribute| attribute.kind == IFLA_VF_MAC)?;
+    let mac = find(entry, IFLA_VF_MAC)?;
     let index = u32_at(mac.value, 0)?.try_into().ok().map(VfIndex)?;
     let mut statistics = VfStatistics::default();
-    let counters = attributes(entry).find(|attribute| attribute.kind == IFLA_VF_STATS);
+    let counters = find(entry, IFLA_VF_STATS);
     for counter in counters.iter().flat_map(|list| attributes(list.value)) {
         let value = counter.value.get(..8).and_then(|it| it.try_into().ok());
         let value = value.map_or(0, u64::from_ne_bytes);

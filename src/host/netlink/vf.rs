@@ -4,7 +4,7 @@
 //! and every VF past the 334th (221st with statistics), where the 16 bits of the list's length
 //! wrap while the message still carries all entries.
 
-use super::attributes::{Attribute, HEADER, align, attributes, header, u32_at};
+use super::attributes::{Attribute, HEADER, align, attributes, find, header, u32_at};
 use netlink_packet_core::DefaultNla;
 use netlink_packet_route::link::{
     LinkAttribute, LinkVfInfo, VfInfo, VfInfoLinkState, VfInfoMac, VfInfoRate, VfLinkState, VfVlan,
@@ -82,7 +82,7 @@ pub(super) fn parse_entry(entry: &[u8]) -> Option<(VfIndex, VfSettings)> {
                 settings.vlan = vlan(word(1)?, word(2)?, ETH_P_8021Q);
             }
             IFLA_VF_VLAN_LIST => {
-                let tag = attributes(attribute.value).find(|tag| tag.kind == IFLA_VF_VLAN_INFO);
+                let tag = find(attribute.value, IFLA_VF_VLAN_INFO);
                 settings.vlan = tag.and_then(|tag| {
                     let proto = tag.value.get(12..14)?.try_into().ok()?;
                     vlan(

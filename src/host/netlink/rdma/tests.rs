@@ -1,13 +1,10 @@
 //! RDMA devices as the kernel tells of them.
 
+use super::super::request::bytes;
 use super::*;
 
 fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-    let length = u16::try_from(4 + value.len()).unwrap();
-    let mut bytes = [length.to_ne_bytes(), kind.to_ne_bytes()].concat();
-    bytes.extend(value);
-    bytes.resize(align(bytes.len()), 0);
-    bytes
+    bytes(&[DefaultNla::new(kind, value.to_vec())])
 }
 
 fn entry(name: &str, current: u64) -> Vec<u8> {
