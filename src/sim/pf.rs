@@ -302,9 +302,15 @@ impl SimPf {
         }
     }
 
+    /// After the PF where it has a netdev in sight, else after its place: that of a VF is its driver's affair.
     fn vf_name(&self, index: VfIndex) -> Option<InterfaceName> {
-        let pf = self.snapshot.interface.as_ref()?.name.as_str();
-        let pf: String = pf.chars().take(8).collect();
+        let pf: String = match &self.snapshot.interface {
+            Some(interface) => interface.name.as_str().chars().take(8).collect(),
+            None => {
+                let place = self.snapshot.address.to_string();
+                place.chars().filter(char::is_ascii_hexdigit).collect()
+            }
+        };
         format!("{pf}v{index}").parse().ok()
     }
 

@@ -288,6 +288,18 @@ fn a_netdev_taken_into_a_namespace_is_out_of_sight_and_comes_back() {
 }
 
 #[test]
+fn a_vf_driver_makes_its_netdev_wherever_that_of_the_pf_is() {
+    let host = host(DriverModel::IGB);
+    host.edit(at(PF), |pf| pf.snapshot.interface = None);
+    count(&host, 0, 2).unwrap();
+    let names = [0, 1].map(|index| vf(&host, index).interface.map(|nic| nic.name.to_string()));
+    assert!(
+        names[0].is_some() && names[1].is_some() && names[0] != names[1],
+        "{names:?}"
+    );
+}
+
+#[test]
 fn taking_a_vf_from_its_user_is_written_down() {
     let host = host(DriverModel::IGB);
     count(&host, 0, 3).unwrap();
