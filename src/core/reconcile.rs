@@ -11,7 +11,7 @@ use crate::model::{
 use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, Others, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
-use crate::policy::resolve::{Resolution, resolve_held};
+use crate::policy::resolve::{Resolution, resolve_with};
 use crate::report::{Pause, Performed, Problem};
 pub use addresses::Addresses;
 use effect::{binding, comes_too_early, other_count, taken_by, with_met, without_effect};
@@ -236,7 +236,8 @@ impl Pass<'_> {
     fn plan(&self, pf: PfSnapshot, others: Option<TakenAddresses>, blocked: &Blocked) -> Round {
         let remembered = self.ledger.owned(pf.address);
         let hold = remembered.as_ref().and_then(|owned| owned.hold_on(&pf));
-        let resolution = resolve_held(self.policies, self.node, &pf, hold);
+        let stable = self.addresses.stable_of(&pf);
+        let resolution = resolve_with(self.policies, self.node, &pf, hold, &stable);
         let mut owned = match &remembered {
             None if self.ledger.is_lost(pf.address) => {
                 let presumed = presumed(&resolution, &pf);

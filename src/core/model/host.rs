@@ -244,9 +244,9 @@ impl VfSnapshot {
     /// Bound to a driver that makes netdevs, and without one, here or elsewhere.
     pub fn lacks_netdev(&self) -> bool {
         let driver = self.driver.as_ref();
-        driver.is_some_and(|driver| !driver.is_userspace())
-            && self.interface.is_none()
+        self.interface.is_none()
             && !self.interface_elsewhere
+            && driver.is_some_and(|driver| !driver.is_userspace())
     }
 }
 

@@ -135,7 +135,7 @@ impl DriverName {
 
     /// `vfio-pci` and its vendors' variants such as `mlx5_vfio_pci`.
     pub fn is_vfio(&self) -> bool {
-        self.0.replace('_', "-").ends_with("vfio-pci")
+        self.0.ends_with("vfio-pci") || self.0.ends_with("vfio_pci")
     }
 
     /// Such as `uio_pci_generic` and `igb_uio`.

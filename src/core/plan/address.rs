@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 pub(super) enum Verdict {
     /// It is not set, which is told.
     Denied(Box<Problem>),
+    /// It is not set, which is told once of all VFs of the PF.
+    Withheld,
     /// Each of several VFs has what another is to get: this one gives its address up first.
     GivesUp,
 }
@@ -41,6 +43,7 @@ pub(super) fn judge(
         input,
         targets,
         holders: BTreeSet::new(),
+        twin: None,
     };
     let mut verdicts = BTreeMap::new();
     let lacks = |vf, mac| mac != MacAddress::ZERO && judge.has(vf) != Some(mac);
@@ -49,6 +52,7 @@ pub(super) fn judge(
     if !lacking.is_empty() {
         let vfs = input.pf.vfs.keys();
         judge.holders = vfs.filter_map(|vf| Some((judge.has(*vf)?, *vf))).collect();
+        judge.twin = judge.find_twin();
     }
     for (&vf, &mac) in lacking {
         let within = judge.within_pf(vf, mac);
@@ -61,6 +65,13 @@ pub(super) fn judge(
         });
         verdicts.extend(verdict.map(|it| (vf, it)));
     }
+    if let Some((own, twin)) = judge.twin
+        && verdicts.values().any(|it| *it == Verdict::Withheld)
+    {
+        plan.problems.push(problem(format!(
+            "mac = \"stable\" gives no address, because {twin} has the same permanent address, {own}"
+        )));
+    }
     verdicts
 }
 
@@ -69,9 +80,17 @@ struct Judge<'a> {
     targets: &'a Targets,
     /// Which VFs of the PF have which address.
     holders: BTreeSet<(MacAddress, VfIndex)>,
+    /// The permanent address of the PF, and another PF that came with the same.
+    twin: Option<(MacAddress, &'a str)>,
 }
 
-impl Judge<'_> {
+impl<'a> Judge<'a> {
+    fn find_twin(&self) -> Option<(MacAddress, &'a str)> {
+        let (Others::Known(others) | Others::Seen(others)) = self.input.others;
+        let own = self.input.pf.permanent_mac()?;
+        Some((own, others.with_permanent(own, self.input.pf.address)?))
+    }
+
     /// What a VF has, as the driver tells it; of what it does not tell, as it was set.
     fn has(&self, vf: VfIndex) -> Option<MacAddress> {
         let told = self.input.pf.vfs.get(&vf)?.settings.mac;
@@ -127,16 +146,11 @@ impl Judge<'_> {
     fn elsewhere(&self, vf: VfIndex, mac: MacAddress) -> Option<Verdict> {
         let (Others::Known(others) | Others::Seen(others)) = self.input.others;
         let this = self.input.pf.address;
-        let own = self.input.pf.permanent_mac();
-        let twin = own.and_then(|own| Some((own, others.with_permanent(own, this)?)));
-        if let Some((own, twin)) = twin.filter(|(own, _)| self.is_stable(vf, mac, *own)) {
-            let reason = format!(
-                "mac = \"stable\" gives no address, because {twin} has the same permanent address, {own}"
-            );
-            return Some(Verdict::Denied(Box::new(Problem {
-                vf: None,
-                ..problem(reason)
-            })));
+        if self
+            .twin
+            .is_some_and(|(own, _)| self.is_stable(vf, mac, own))
+        {
+            return Some(Verdict::Withheld);
         }
         if let Some(holder) = others.holder(mac, this) {
             return Some(denied(vf, mac, &format!("{holder} has it")));

@@ -184,7 +184,9 @@ pub fn still_owned(
         let wanted = desired.and_then(|desired| desired.vfs.get(index));
         pf.vfs.get(index).is_some_and(|vf| {
             mine.settings.retain(|&attribute, before| {
-                let asked = wanted.is_some_and(|wanted| wanted.asks_for(attribute));
+                if wanted.is_some_and(|wanted| wanted.asks_for(attribute)) {
+                    return true;
+                }
                 let back = value_before(attribute, *before);
                 let is = vf.settings.get(attribute);
                 // What the driver never tells could not be seen to go back either. Without the PF's
@@ -198,7 +200,7 @@ pub fn still_owned(
                     }
                     _ => back.is_some_and(|back| is.is_none_or(|is| !pf.is_same(back, is))),
                 };
-                asked || !hidden && away
+                !hidden && away
             });
             let OwnedVf {
                 settings, untold, ..

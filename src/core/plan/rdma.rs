@@ -12,11 +12,11 @@ pub(super) fn plan_missing(input: &Input, desired: &DesiredPf, plan: &mut Plan) 
     };
     let lacking = input.pf.vfs.iter().filter(|(index, vf)| {
         let wanted = desired.vfs.get(index);
-        let for_user_space = vf.driver.as_ref().is_some_and(|it| it.is_userspace());
+        let for_user_space = || vf.driver.as_ref().is_some_and(|it| it.is_userspace());
         // In a container its RDMA device may be out of sight with it.
         is_offered(**index)
             && wanted.is_some_and(|wanted| wanted.is_ready(vf))
-            && !for_user_space
+            && !for_user_space()
             && !vf.interface_elsewhere
             && vf.rdma.is_empty()
     });

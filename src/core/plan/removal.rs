@@ -88,7 +88,7 @@ fn undo_vf(
         (!input.pf.is_same(value, is)).then_some(value)
     });
     let mut settings: Vec<_> = before.collect();
-    let is_denied = matches!(verdict, Some(Verdict::Denied(_)));
+    let is_denied = matches!(verdict, Some(Verdict::Denied(_) | Verdict::Withheld));
     let is_address = |setting: &VfSetting| setting.attribute() == VfAttribute::Mac;
     match verdict {
         None => {}
@@ -96,6 +96,7 @@ fn undo_vf(
             settings.retain(|setting| !is_address(setting));
             plan.problems.push(*problem);
         }
+        Some(Verdict::Withheld) => settings.retain(|setting| !is_address(setting)),
         Some(Verdict::GivesUp) => {
             let addresses = settings.iter_mut().filter(|setting| is_address(setting));
             addresses.for_each(|address| *address = VfSetting::Mac(MacAddress::ZERO));

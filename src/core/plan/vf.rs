@@ -163,6 +163,7 @@ impl Vf<'_> {
             settings.remove(at);
             match verdict {
                 Verdict::Denied(problem) => plan.problems.push(*problem),
+                Verdict::Withheld => {}
                 Verdict::GivesUp => settings.insert(at, VfSetting::Mac(MacAddress::ZERO)),
             }
         }

@@ -1,10 +1,11 @@
 //! Which PF gets what: policies that match, strongest first, and what they add up to.
 
+mod combine;
 mod hold;
 mod matching;
 
-use super::stable_mac::stable_mac;
-use super::{DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, Origin, Policy, PolicySet};
+use super::stable_mac::StableMacs;
+use super::{DeviceType, Disruption, OnRemoval, Origin, Policy, PolicySet};
 use crate::model::{
     DriverName, Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix,
     VfAttribute, VfIndex, VfRange, VfSettings, VfSnapshot,
@@ -245,6 +246,17 @@ pub fn resolve_held(
     pf: &PfSnapshot,
     hold: Option<&Hold>,
 ) -> Resolution {
+    resolve_with(policies, node, pf, hold, &StableMacs::of(pf))
+}
+
+/// The same with addresses of the PF's VFs that may be known from before.
+pub fn resolve_with(
+    policies: &PolicySet,
+    node: &Node,
+    pf: &PfSnapshot,
+    hold: Option<&Hold>,
+    stable: &StableMacs,
+) -> Resolution {
     let mut order: Vec<(usize, &Policy)> = policies.policies.iter().enumerate().collect();
     order.sort_by_key(|(position, policy)| (policy.priority, Reverse(*position)));
 
@@ -286,7 +298,7 @@ pub fn resolve_held(
     if survivors.is_empty() {
         return Resolution::Unmatched;
     }
-    let mut desired = combine(&survivors, shadowed, pf);
+    let mut desired = combine::combine(&survivors, shadowed, pf, stable);
     (desired.lapsed, desired.awaits_name) = (lapsed, awaits_name);
     Resolution::Desired(Box::new(desired))
 }
@@ -295,110 +307,6 @@ pub fn resolve_held(
 fn certainly_shadowed(policy: &Policy, survivors: &[Claimant]) -> bool {
     matching::possible_shares(policy)
         .all(|share| survivors.iter().any(|taken| taken.overlaps(share)))
-}
-
-fn combine(survivors: &[Claimant], shadowed: Vec<Shadowed>, pf: &PfSnapshot) -> DesiredPf {
-    let policies = || survivors.iter().map(|claimant| claimant.policy);
-    // Who asks for VFs gets them: a weaker policy cannot say that they are somebody else's affair.
-    let external = policies()
-        .find_map(|policy| policy.external.or(policy.num_vfs.map(|_| false)))
-        .unwrap_or(false);
-    let num_vfs = policies()
-        .filter_map(|policy| policy.num_vfs)
-        .map(|wanted| match wanted {
-            NumVfs::Count(count) => count,
-            NumVfs::Max => pf.total_vfs,
-        })
-        .max()
-        .filter(|_| !external);
-    let existing = num_vfs.map_or(pf.num_vfs, |wanted| wanted.min(pf.total_vfs));
-    DesiredPf {
-        address: pf.address,
-        policies: survivors.iter().map(claim).collect(),
-        shadowed,
-        lapsed: Vec::new(),
-        awaits_name: false,
-        num_vfs,
-        max_is_none: pf.total_vfs == 0
-            && !external
-            && policies().any(|policy| policy.num_vfs == Some(NumVfs::Max)),
-        external,
-        mtu: policies().filter_map(|policy| policy.mtu).max(),
-        driver_autoprobe: policies().find_map(|policy| policy.driver_autoprobe),
-        disruption: policies()
-            .map(|policy| policy.disruption)
-            .min()
-            .unwrap_or_default(),
-        on_removal: policies()
-            .next()
-            .map(|policy| policy.on_removal)
-            .unwrap_or_default(),
-        vfs: (0..existing)
-            .map(VfIndex)
-            .map(|vf| {
-                let claim = survivors.iter().position(|claimant| claimant.claims(vf));
-                let policy = claim
-                    .and_then(|at| survivors.get(at))
-                    .map(|taken| taken.policy);
-                (vf, desired_vf(claim, policy, vf, pf))
-            })
-            .collect(),
-    }
-}
-
-fn claim(claimant: &Claimant) -> Claim {
-    let policy = claimant.policy;
-    Claim {
-        policy: policy.name.clone(),
-        origin: policy.origin.clone(),
-        resource: policy.resource.clone(),
-        resource_prefix: policy.resource_prefix.clone(),
-        vfs: claimant.share.clone(),
-        device_type: policy.device_type.clone(),
-        mtu: policy.mtu,
-        is_rdma: policy.is_rdma,
-        need_vhost_net: policy.need_vhost_net,
-        exclude_topology: policy.exclude_topology,
-    }
-}
-
-fn desired_vf(
-    claim: Option<usize>,
-    policy: Option<&Policy>,
-    vf: VfIndex,
-    pf: &PfSnapshot,
-) -> DesiredVf {
-    let Some(policy) = policy else {
-        return DesiredVf {
-            claim,
-            device_type: DeviceType::Netdevice,
-            names_driver: false,
-            mtu: None,
-            settings: VfSettings::default(),
-            lacks_mac: false,
-            mac_is_stable: false,
-        };
-    };
-    let special = policy.overrides.get(&vf);
-    let mut settings = policy.settings;
-    for setting in special.iter().flat_map(|special| special.settings.iter()) {
-        settings.set(setting);
-    }
-    let choice = special.and_then(|it| it.mac).unwrap_or(policy.mac);
-    settings.mac = match choice {
-        MacChoice::Kernel => None,
-        MacChoice::Stable => pf.permanent_mac().map(|mac| stable_mac(mac, vf)),
-        MacChoice::Fixed(mac) => Some(mac),
-    };
-    DesiredVf {
-        claim,
-        device_type: policy.device_type.clone(),
-        names_driver: policy.names_driver,
-        mtu: policy.mtu,
-        lacks_mac: choice == MacChoice::Stable && settings.mac.is_none(),
-        mac_is_stable: choice == MacChoice::Stable && settings.mac.is_some(),
-        settings,
-    }
 }
 
 #[cfg(test)]

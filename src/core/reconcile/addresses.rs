@@ -7,14 +7,18 @@ use crate::model::{Addressed, MacAddress, PciAddress, PfSnapshot, TakenAddresses
 use crate::plan::OwnedPf;
 use crate::policy::MacChoice;
 use crate::policy::resolve::{Resolution, holds_on};
+use crate::policy::stable_mac::StableMacs;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 /// Of every PF as its last pass left it. Held for instants, and never over a look.
 #[derive(Debug, Default)]
 pub struct Addresses {
     known: RwLock<TakenAddresses>,
     changes: AtomicU64,
+    /// Each costs a hash.
+    stable: Mutex<BTreeMap<PciAddress, Arc<StableMacs>>>,
 }
 
 impl Addresses {
@@ -40,6 +44,23 @@ impl Addresses {
     /// A PF is not there any more.
     pub fn forget(&self, pf: PciAddress) {
         self.change(|known| known.forget(pf));
+        self.stable().remove(&pf);
+    }
+
+    /// Of the VFs of a PF, as `mac = "stable"` makes them.
+    pub(super) fn stable_of(&self, pf: &PfSnapshot) -> Arc<StableMacs> {
+        let mut stable = self.stable();
+        let known = stable.get(&pf.address).filter(|known| known.are_of(pf));
+        let known = known.cloned();
+        known.unwrap_or_else(|| {
+            let new = Arc::new(StableMacs::of(pf));
+            stable.insert(pf.address, Arc::clone(&new));
+            new
+        })
+    }
+
+    fn stable(&self) -> MutexGuard<'_, BTreeMap<PciAddress, Arc<StableMacs>>> {
+        self.stable.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn read(&self) -> RwLockReadGuard<'_, TakenAddresses> {

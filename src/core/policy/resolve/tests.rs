@@ -5,7 +5,8 @@ mod matching;
 
 use super::*;
 use crate::model::{LinkType, MacAddress, PciId, VfSetting};
-use crate::policy::{NodeMatch, PfNamePattern, VfOverride};
+use crate::policy::stable_mac::stable_mac;
+use crate::policy::{MacChoice, NodeMatch, NumVfs, PfNamePattern, VfOverride};
 use crate::sim::{DriverModel, SimPf, sample};
 
 fn pf() -> PfSnapshot {

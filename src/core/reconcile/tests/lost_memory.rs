@@ -68,7 +68,7 @@ fn what_is_presumed_ours_is_what_is_as_wanted() {
     let mut agent = agent(DriverModel::MLX5, vec![policy("a", dataplane)]);
     converge(&mut agent);
     let mut found = seen(&agent);
-    let resolution = resolve_held(&agent.policies, &Default::default(), &found, None);
+    let resolution = crate::policy::resolve::resolve(&agent.policies, &Default::default(), &found);
     let presumed_of = |pf: &PfSnapshot| presumed(&resolution, pf).unwrap();
     let ours = presumed_of(&found);
     assert_eq!(ours.autoprobe_before, None);
@@ -97,7 +97,8 @@ fn an_mtu_is_presumed_ours_if_it_is_as_wanted_and_not_the_usual_one() {
         for vf in found.vfs.values_mut() {
             vf.interface.as_mut().unwrap().mtu = mtu(is);
         }
-        let resolution = resolve_held(&agent.policies, &Default::default(), &found, None);
+        let resolution =
+            crate::policy::resolve::resolve(&agent.policies, &Default::default(), &found);
         let ours = presumed(&resolution, &found).unwrap();
         (ours.mtu_before, ours.vfs[&VfIndex(0)].mtu)
     };
