@@ -6,6 +6,8 @@
 
 #[path = "laws/addresses.rs"]
 mod addresses;
+#[path = "laws/bond.rs"]
+mod bond;
 #[path = "laws/check.rs"]
 mod check;
 #[path = "laws/crash.rs"]
@@ -196,6 +198,17 @@ proptest! {
         by in updown::uses(),
     ) {
         updown::check(&world, slot, was_up, by)?;
+    }
+
+    /// What a bond gives its ports is left to it.
+    #[test]
+    fn the_mtu_of_a_port_is_its_bond_s(
+        world in generate::world(),
+        events in generate::events(12),
+        slot in 0..3usize,
+        mtu in prop::sample::select(vec![1400u32, 1500, 9000]),
+    ) {
+        bond::check(&world, &events, slot, mtu.try_into().unwrap())?;
     }
 
     /// Whatever look of a pass fails: the PF is not gone, what is ours stays ours, and when looks

@@ -104,6 +104,26 @@ impl SimHost {
         });
     }
 
+    /// The PF's interface becomes a port of a bond, and takes the bond's MTU (`bond_enslave`).
+    pub fn join_bond(&self, pf: PciAddress, bond: InterfaceName, mtu: Mtu) {
+        self.edit(pf, |pf| {
+            if let Some(interface) = &mut pf.snapshot.interface {
+                pf.mtu_before_bond.get_or_insert(interface.mtu);
+                (interface.bond, interface.mtu) = (Some(bond), mtu);
+            }
+        });
+    }
+
+    /// The bond lets it go, with the MTU that it had before (`__bond_release_one`).
+    pub fn leave_bond(&self, pf: PciAddress) {
+        self.edit(pf, |pf| {
+            let before = pf.mtu_before_bond.take();
+            if let (Some(interface), Some(before)) = (&mut pf.snapshot.interface, before) {
+                (interface.bond, interface.mtu) = (None, before);
+            }
+        });
+    }
+
     /// udev gives the interface its name for good.
     pub fn finish_name(&self, pf: PciAddress, name: InterfaceName) {
         self.edit(pf, |pf| {

@@ -28,6 +28,10 @@ pub struct SimPf {
     pub users: BTreeSet<Holder>,
     /// VFs whose driver gives up making a netdev so many times that it is bound, and stays bound.
     pub mute_vfs: BTreeMap<VfIndex, u8>,
+    /// So many drivers of VFs still to be bound find the PF in a reset: each makes up an address.
+    pub resetting: u8,
+    /// What its own interface had before it became a port of a bond.
+    pub(super) mtu_before_bond: Option<Mtu>,
     /// The driver that let it go, and the netdev that it had made.
     lost: Option<(DriverName, Option<PfInterface>)>,
     pub(super) hidden: BTreeMap<VfIndex, Hidden>,
@@ -89,6 +93,7 @@ impl SimPf {
             carrier: false,
             speed: None,
             link_type: LinkType::Ether,
+            bond: None,
         });
         let snapshot = PfSnapshot {
             address,
@@ -119,6 +124,7 @@ impl SimPf {
 
     pub(super) fn lose_driver(&mut self) {
         self.destroy_vfs();
+        self.mtu_before_bond = None;
         if let Some(driver) = self.snapshot.driver.take() {
             self.lost = Some((driver, self.snapshot.interface.take()));
             self.users.clear();
@@ -140,6 +146,7 @@ impl SimPf {
                 up: false,
                 carrier: false,
                 speed: None,
+                bond: None,
                 ..interface
             });
         }
@@ -377,6 +384,8 @@ impl From<PfSnapshot> for SimPf {
             dead_vfs: BTreeSet::new(),
             users: snapshot.users.take().unwrap_or_default(),
             mute_vfs: BTreeMap::new(),
+            resetting: 0,
+            mtu_before_bond: None,
             lost: None,
             hidden,
             busy: 0,

@@ -50,7 +50,11 @@ impl SimPf {
             }
             Step::Pf(PfStep::SetMtu { interface, mtu }) => {
                 self.check_mtu(*mtu, step)?;
-                self.netdev(*interface)?.mtu = *mtu;
+                let netdev = self.netdev(*interface)?;
+                // Whoever manages a bond gives its ports the bond's at once.
+                if netdev.bond.is_none() {
+                    netdev.mtu = *mtu;
+                }
                 Ok(())
             }
             Step::Vf(vf, VfStep::SetAttribute { interface, setting }) => {

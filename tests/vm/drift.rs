@@ -301,6 +301,40 @@ fn a_pf_becomes_a_port_of_a_bond_as_ifenslave_makes_it_one_and_is_left_alone() -
 }
 
 #[test]
+fn the_mtu_that_a_bond_gives_its_ports_is_left_to_it_and_told_once() -> Result<()> {
+    let host = Host::with_policy(POLICY)?;
+    host.plug_and_wait(Nic::igb(0), PF, 3)?;
+    let vfs = host.vf_interfaces(PF)?;
+    host.run(
+        "modprobe bonding && ip link add bond0 type bond mode active-backup miimon 100
+         ip link set enp1s0 down && ip link set enp1s0 master bond0 && ip link set bond0 up",
+    )?;
+    host.wait_for(PF, "refused", 3)?;
+    host.run("for i in 1 2 3; do sriovctl apply enp1s0; [ $? = 3 ] || exit 1; done")?;
+    let told = "its MTU is 1500, as bond0 gives it to its ports, and 2000 is wanted";
+    ensure!(host.count_in_journal(told)? == 1, "{}", host.journal()?);
+    let mtu = |of: &str| -> Result<u64> { Ok(host.link(of)?["mtu"].as_u64().unwrap_or_default()) };
+    ensure!((mtu("bond0")?, mtu("enp1s0")?) == (1500, 1500));
+
+    host.run("ip link set bond0 mtu 2000")?;
+    host.wait_for(PF, "ready", 3)?;
+    host.assert_second_pass_is_empty()?;
+    // The bond lets it go with what it had before.
+    host.run("ip link set bond0 mtu 1500")?;
+    host.wait_for(PF, "refused", 3)?;
+    host.run("ip link delete bond0")?;
+    host.wait_for(PF, "ready", 3)?;
+    ensure!(mtu("enp1s0")? == 2000);
+    ensure!(host.vf_interfaces(PF)? == vfs, "{}", host.journal()?);
+    let said = host.journal()?;
+    ensure!(
+        !said.contains("contested") && !said.contains("failed"),
+        "{said}"
+    );
+    Ok(())
+}
+
+#[test]
 fn what_drifted_does_not_come_back_when_no_policy_asks_for_the_attribute_any_more() -> Result<()> {
     let policy = |attributes: &str| {
         format!("[[policy]]\nname = \"p\"\nnum_vfs = 2\n{attributes}\nmatch.vendor = \"8086\"\n")

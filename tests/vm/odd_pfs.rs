@@ -36,9 +36,12 @@ fn a_pf_whose_driver_makes_no_interface_has_its_vfs_and_what_needs_one_is_told()
         "10-test.toml",
         &policy(3, "device_type = \"vfio-pci\"\nvlan = 100"),
     )?;
-    host.wait(&format!(
-        "sriovctl status {PF} | grep -qF 'the PF has no network interface'"
-    ))?;
+    let told = "network interface, and pci-pf-stub has made none";
+    host.wait_for_journal(told)?;
+    host.wait_for(PF, "ready", 3)?;
+    host.run("sriovctl apply")?;
+    host.assert_second_pass_is_empty()?;
+    ensure!(host.count_in_journal(told)? == 1, "{}", host.journal()?);
     assert_eq!(host.num_vfs(&Nic::igb(0))?, 3);
     // They go with the policy, and come back under a driver that makes an interface.
     host.run("mv /etc/sriov.d/10-test.toml /run")?;

@@ -131,5 +131,6 @@ pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
         ProblemKind::OfOthers => "of_others",
         ProblemKind::Awaits => "awaits",
         ProblemKind::PfDown => "pf_down",
+        ProblemKind::PortOfBond => "port_of_bond",
     }
 }

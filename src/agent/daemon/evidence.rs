@@ -74,9 +74,9 @@ fn had_done(seen: &Seen, step: &Step) -> bool {
     let is_desired = matches!(seen.resolution, Resolution::Desired(_));
     // Others may be the reason why less was planned.
     let leaves_the_step_alone = |problem: &Problem| {
-        use ProblemKind::{Awaits, Contested, Failed, OfOthers, PfDown, Unsupported};
+        use ProblemKind::{Awaits, Contested, Failed, OfOthers, PfDown, PortOfBond, Unsupported};
         let is_of_a_step = match problem.kind {
-            Contested | Failed | PfDown | Unsupported => true,
+            Contested | Failed | PfDown | PortOfBond | Unsupported => true,
             Awaits => problem.step.is_some(),
             OfOthers => return problem.vf != step.vf(),
             _ => false,

@@ -184,6 +184,7 @@ pub fn problem_appeared(pf: &PfReport, trouble: &Trouble) {
         | ProblemKind::TooManyVfs
         | ProblemKind::AddressTaken
         | ProblemKind::ShortVfList
+        | ProblemKind::PortOfBond
         | ProblemKind::Unsupported => entry!(warn, id::REFUSED),
     }
 }

@@ -172,6 +172,9 @@ pub struct PfInterface {
     pub speed: Option<u32>,
     /// Ethernet or InfiniBand.
     pub link_type: LinkType,
+    /// The bond or team of which it is a port, and which gives its ports its own MTU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bond: Option<InterfaceName>,
 }
 
 impl PfInterface {

@@ -95,6 +95,8 @@ pub enum ProblemKind {
     AddressTaken,
     /// The kernel's list of VFs is shorter than it announces: nothing is repaired from it.
     ShortVfList,
+    /// The PF is a port of a bond, which gives its ports its own MTU, and a policy wants another.
+    PortOfBond,
     /// The PF has no driver bound.
     NoDriver,
     /// Something has to happen first: a link that comes up, a driver, the final name of an interface.
@@ -119,7 +121,8 @@ impl ProblemKind {
             | Self::NoLongerMatches
             | Self::TooManyVfs
             | Self::AddressTaken
-            | Self::ShortVfList => PfState::Refused,
+            | Self::ShortVfList
+            | Self::PortOfBond => PfState::Refused,
             Self::NoDriver | Self::Awaits => PfState::Changing,
             // All that the driver can do is done.
             Self::Unsupported | Self::PfDown => PfState::Ready,

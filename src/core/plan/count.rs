@@ -2,10 +2,11 @@
 
 use super::stage::Next;
 use super::{Input, Plan, in_use};
-use crate::model::{BindTarget, Mtu, PfStep, Step, VfStep};
+use crate::model::{BindTarget, Mtu, PfInterface, PfSnapshot, PfStep, Step, VfStep};
 use crate::policy::DeviceType;
 use crate::policy::resolve::DesiredPf;
 use crate::report::{Problem, ProblemKind};
+use std::fmt::Display;
 
 /// While the driver still probes, how the PF is to be known and reached
 /// comes with its interface; VFs can be made where there is none, and never will be.
@@ -24,9 +25,20 @@ pub(super) fn await_interface(input: &Input, plan: &mut Plan) -> Next {
     Next::Continue
 }
 
-/// Raised for the VFs' sake, never lowered below what was there before us.
+/// Told of the PF: its driver makes no interface, or has had its time to make one.
+pub(super) fn needs_interface(pf: &PfSnapshot, what: impl Display, plan: &mut Plan) {
+    let driver = pf.driver.as_ref().map_or("its driver", |it| it.as_str());
+    let reason =
+        format!("{what} is set through the PF's network interface, and {driver} has made none");
+    plan.problem(ProblemKind::Unsupported, reason);
+}
+
+/// Raised for the VFs' sake, never lowered below what was there before us. A bond's is its ports'.
 pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
     let Some(interface) = &input.pf.interface else {
+        if desired.mtu.is_some() {
+            needs_interface(input.pf, "the mtu of the PF", plan);
+        }
         return;
     };
     let before = input.owned.and_then(|owned| owned.mtu_before);
@@ -36,7 +48,23 @@ pub(super) fn plan_mtu(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
         (None, Some(before)) => before,
         (None, None) => interface.mtu,
     };
-    set_mtu(plan, interface.index, interface.mtu, wanted);
+    set_mtu(plan, interface, wanted);
+    if let Some(bond) = &interface.bond
+        && desired.mtu > Some(interface.mtu)
+    {
+        plan.problems.push(Problem {
+            kind: ProblemKind::PortOfBond,
+            vf: None,
+            step: None,
+            reason: format!(
+                "its MTU is {}, as {bond} gives it to its ports, and {wanted} is wanted",
+                interface.mtu
+            ),
+            hint: Some(format!(
+                "to give it to all ports: `ip link set {bond} mtu {wanted}`"
+            )),
+        });
+    }
 }
 
 /// On some drivers (igb) a new MTU takes the link down for a moment, and rates are refused without one.
@@ -50,8 +78,9 @@ pub(super) fn await_link(input: &Input, plan: &mut Plan) -> Next {
     }
 }
 
-pub(super) fn set_mtu(plan: &mut Plan, interface: u32, from: Mtu, mtu: Mtu) {
-    if from != mtu {
+pub(super) fn set_mtu(plan: &mut Plan, interface: &PfInterface, mtu: Mtu) {
+    if interface.mtu != mtu && interface.bond.is_none() {
+        let interface = interface.index;
         plan.steps.push(Step::Pf(PfStep::SetMtu { interface, mtu }));
     }
 }

@@ -228,11 +228,14 @@ pub fn still_owned(
         // With the driver went the netdev: the next one starts with an MTU of its own.
         owned.mtu_before = None;
     }
-    let mtu = pf.interface.as_ref().map(|interface| interface.mtu);
+    let interface = pf.interface.as_ref();
+    let mtu = interface.map(|interface| interface.mtu);
     let mtu_wanted = desired.is_some_and(|desired| desired.mtu.is_some());
+    // A bond gives its ports back what they had before they became its ports.
+    let is_port = interface.is_some_and(|interface| interface.bond.is_some());
     owned.mtu_before = owned
         .mtu_before
-        .filter(|&before| mtu_wanted || mtu != Some(before));
+        .filter(|&before| mtu_wanted || is_port || mtu != Some(before));
     owned.autoprobe_before = owned
         .autoprobe_before
         .filter(|&before| pf.autoprobe != before);

@@ -47,7 +47,7 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
         undo_vf(input, index, mine, vf, verdicts.remove(&index), plan);
     }
     if let (Some(before), Some(interface)) = (owned.mtu_before, &pf.interface) {
-        count::set_mtu(plan, interface.index, interface.mtu, before);
+        count::set_mtu(plan, interface, before);
     }
     set_down(pf, owned, plan);
 }

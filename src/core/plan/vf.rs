@@ -154,9 +154,12 @@ impl Vf<'_> {
             .filter_map(|setting| self.possible(setting, plan))
             .filter(|&setting| !self.is_so(setting))
             .collect();
-        if self.wanted.lacks_mac && self.input.pf.interface.is_some() {
+        if self.wanted.lacks_mac {
             let reason = "mac = \"stable\" gives no address, because the PF has no permanent one";
-            plan.problem(ProblemKind::Unsupported, reason);
+            match self.input.pf.interface {
+                Some(_) => plan.problem(ProblemKind::Unsupported, reason),
+                None => count::needs_interface(self.input.pf, VfAttribute::Mac, plan),
+            }
         }
         let address = |it: &VfSetting| it.attribute() == VfAttribute::Mac;
         if let (Some(verdict), Some(at)) = (verdict, settings.iter().position(address)) {
@@ -215,7 +218,7 @@ impl Vf<'_> {
     /// same.
     fn possible(&self, setting: VfSetting, plan: &mut Plan) -> Option<VfSetting> {
         let Some(interface) = &self.input.pf.interface else {
-            plan.problem(ProblemKind::Awaits, "the PF has no network interface");
+            count::needs_interface(self.input.pf, setting.attribute(), plan);
             return None;
         };
         let attribute = setting.attribute();

@@ -69,6 +69,7 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
             carrier: true,
             speed: Some(25000),
             link_type: LinkType::Ether,
+            bond: None,
         }),
         vf_list_complete: true,
         count_is_changing: false,

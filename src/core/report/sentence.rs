@@ -240,7 +240,8 @@ pub(super) fn problem_word(kind: ProblemKind) -> &'static str {
         | ProblemKind::NoLongerMatches
         | ProblemKind::TooManyVfs
         | ProblemKind::AddressTaken
-        | ProblemKind::ShortVfList => "refused",
+        | ProblemKind::ShortVfList
+        | ProblemKind::PortOfBond => "refused",
         ProblemKind::Unsupported => "limited",
         ProblemKind::PfDown => "down",
         ProblemKind::OfOthers => "left alone",

@@ -11,7 +11,7 @@ use super::{
 use crate::netlink::Link;
 use sriovd_core::host::{HostError, Look};
 use sriovd_core::model::{
-    DriverName, Errno, Holder, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot,
+    DriverName, Errno, Holder, InterfaceName, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot,
     TakenAddresses, VfIndex, VfSettings, VfSnapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,8 +116,13 @@ fn observe_present(
         (Some(own), Some(link)) => pf_interface(tree, own, link, is_named)?,
         _ => None,
     };
+    let bond = link.as_ref().and_then(|link| link.bond);
     if let Some(interface) = &mut interface {
         interface.other_ports = names(links, &others)?;
+        interface.bond = match bond {
+            Some(bond) => bond_name(links, bond)?,
+            None => None,
+        };
     }
 
     let indexes = vf_indexes(tree, device)?;
@@ -266,7 +271,15 @@ fn pf_interface(
         carrier: link.carrier,
         speed,
         link_type,
+        bond: None,
     }))
+}
+
+/// `None`: it is gone by now, and its ports are free.
+fn bond_name(links: &mut dyn Links, bond: u32) -> Result<Option<InterfaceName>, HostError> {
+    let link = links.link(bond);
+    let link = link.map_err(|error| error.while_doing(format!("reading interface {bond}")))?;
+    Ok(link.and_then(|link| link.name.parse().ok()))
 }
 
 /// -1 or EINVAL where it is not known; -1 also as a negative number.

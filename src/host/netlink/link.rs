@@ -14,6 +14,8 @@ pub(super) const LINK_HEADER: usize = 16;
 const IFLA_ADDRESS: u16 = 1;
 const IFLA_IFNAME: u16 = 3;
 const IFLA_MTU: u16 = 4;
+const IFLA_MASTER: u16 = 10;
+const IFLA_LINKINFO: u16 = 18;
 const IFLA_NUM_VF: u16 = 21;
 const IFLA_VFINFO_LIST: u16 = 22;
 const IFLA_CARRIER: u16 = 33;
@@ -25,6 +27,9 @@ const IFLA_PARENT_DEV_NAME: u16 = 56;
 
 /// Within `IFLA_XDP`: 0 for none.
 const IFLA_XDP_ATTACHED: u16 = 2;
+
+/// Within `IFLA_LINKINFO`: what kind of interface the master is.
+const IFLA_INFO_SLAVE_KIND: u16 = 4;
 
 const ARPHRD_ETHER: u16 = 1;
 const ARPHRD_INFINIBAND: u16 = 32;
@@ -55,6 +60,8 @@ pub struct Link {
     pub xdp: bool,
     /// The device that the link stands on: a PCI address, or such as `virtio3`.
     pub parent_device: Option<String>,
+    /// `IFLA_MASTER` of a port of a bond or team.
+    pub bond: Option<u32>,
     /// How many VFs the kernel announced.
     pub num_vf: Option<u32>,
     /// What the driver reports of its VFs; `None` where it reports on none.
@@ -78,6 +85,7 @@ impl Link {
             },
             ..Self::default()
         };
+        let (mut master, mut is_of_bond) = (None, false);
         let mut rest = body;
         while let Some((_, kind)) = header(rest) {
             if kind == IFLA_VFINFO_LIST {
@@ -99,6 +107,12 @@ impl Link {
                     let attached = find(attribute.value, IFLA_XDP_ATTACHED);
                     link.xdp = attached.and_then(|it| it.u8()).is_some_and(|how| how != 0);
                 }
+                IFLA_MASTER => master = attribute.u32(),
+                IFLA_LINKINFO => {
+                    let mut within = attributes(attribute.value);
+                    let kind = within.find(|it| it.kind == IFLA_INFO_SLAVE_KIND);
+                    is_of_bond = kind.is_some_and(|it| matches!(it.text(), b"bond" | b"team"));
+                }
                 IFLA_NUM_VF => link.num_vf = attribute.u32(),
                 IFLA_PARENT_DEV_NAME => link.parent_device = Some(printable(attribute.text())),
                 IFLA_PROP_LIST => link.altnames.extend(
@@ -109,6 +123,7 @@ impl Link {
                 _ => {}
             }
         }
+        link.bond = master.filter(|_| is_of_bond);
         Ok(link)
     }
 

@@ -43,6 +43,39 @@ fn plan_raises_the_mtu_before_everything_else() {
 }
 
 #[test]
+fn plan_leaves_the_mtu_of_a_port_to_its_bond_and_says_so() {
+    let mut case = Case::new(1, count(1));
+    case.policies[0].mtu = Some(mtu(9000));
+    case.vf(0).interface.as_mut().unwrap().mtu = mtu(9000);
+    case.interface().bond = "bond0".parse().ok();
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::PortOfBond, None)]);
+    let problem = &case.plan().problems[0];
+    assert_eq!(
+        problem.reason,
+        "its MTU is 1500, as bond0 gives it to its ports, and 9000 is wanted"
+    );
+    let hint = problem.hint.as_deref();
+    assert_eq!(
+        hint,
+        Some("to give it to all ports: `ip link set bond0 mtu 9000`")
+    );
+    case.interface().mtu = mtu(9000);
+    case.reports(&[]);
+    // What no policy asks for any more goes back when the bond lets the port go.
+    case.policies[0].mtu = None;
+    case.vf(0).interface.as_mut().unwrap().mtu = mtu(1500);
+    case.owned = Some(OwnedPf {
+        mtu_before: Some(mtu(1500)),
+        ..OwnedPf::default()
+    });
+    case.plans(&[]);
+    case.reports(&[]);
+    case.interface().bond = None;
+    case.plans(&["PF mtu 1500"]);
+}
+
+#[test]
 fn plan_sets_vfs_after_the_mtu_because_the_link_restarts_with_it() {
     let mut case = Case::new(1, |policy| {
         policy.mtu = Some(mtu(9000));
@@ -136,22 +169,35 @@ fn plan_waits_for_an_interface_that_is_in_another_namespace_and_says_so() {
 }
 
 #[test]
-fn plan_tells_what_a_pf_without_interface_cannot_set() {
-    let mut case = Case::new(3, |policy| {
-        count(3)(policy);
-        policy.settings.vlan = Some(vlan(7));
-    });
-    case.pf.interface = None;
-    case.interface_is_overdue = true;
-    for vf in case.pf.vfs.values_mut() {
-        vf.settings = VfSettings::default();
+fn plan_tells_once_and_for_all_what_a_pf_without_interface_cannot_set() {
+    for (driver, overdue) in [("igb", true), ("pci-pf-stub", false)] {
+        let mut case = Case::new(3, |policy| {
+            count(3)(policy);
+            policy.settings.vlan = Some(vlan(7));
+            policy.mac = MacChoice::Stable;
+            policy.mtu = Some(mtu(1500));
+        });
+        case.pf.driver = driver.parse().ok();
+        case.pf.interface = None;
+        case.interface_is_overdue = overdue;
+        for vf in case.pf.vfs.values_mut() {
+            vf.settings = VfSettings::default();
+        }
+        case.plans(&[]);
+        let problems = case.plan().problems;
+        let told = ["mac", "the mtu of the PF", "vlan"].map(|what| {
+            format!("{what} is set through the PF's network interface, and {driver} has made none")
+        });
+        assert!(
+            problems.iter().map(|problem| &problem.reason).eq(&told),
+            "{problems:?}"
+        );
+        case.reports(&[(ProblemKind::Unsupported, None); 3]);
+        assert_eq!(
+            ProblemKind::Unsupported.state(),
+            crate::report::PfState::Ready
+        );
     }
-    case.plans(&[]);
-    case.reports(&[(ProblemKind::Awaits, None)]);
-    assert_eq!(
-        case.plan().problems[0].reason,
-        "the PF has no network interface"
-    );
 }
 
 #[test]

@@ -130,6 +130,17 @@ fn plan_binds_a_vf_again_only_for_an_address_that_is_ours() {
 }
 
 #[test]
+fn plan_leaves_the_mtu_of_a_port_of_a_bond_that_no_policy_names_any_more() {
+    let mut case = abandoned(|owned| owned.mtu_before = Some(mtu(1500)));
+    case.interface().mtu = mtu(9000);
+    case.interface().bond = "bond0".parse().ok();
+    case.plans(&[]);
+    case.reports(&[]);
+    case.interface().bond = None;
+    case.plans(&["PF mtu 1500"]);
+}
+
+#[test]
 fn plan_gives_vfs_their_mtu_back() {
     let mut case = abandoned(own_vf(|vf| vf.mtu = true));
     case.plans(&[]);

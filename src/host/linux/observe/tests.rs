@@ -233,6 +233,22 @@ fn of_several_ports_the_first_is_the_pf_s_whatever_their_indexes_and_it_goes_by_
 }
 
 #[test]
+fn a_port_of_a_bond_goes_with_the_bond_s_name() {
+    let host = Prepared::with_pf();
+    let mut answers = Answers::with_vfs(0);
+    answers.link.as_mut().unwrap().bond = Some(9);
+    let bond = |answers: &mut Answers| observe(&host, answers).unwrap().interface.unwrap().bond;
+    assert_eq!(bond(&mut answers), None, "it is gone by now");
+    let link = Link {
+        index: 9,
+        name: "bond0".to_owned(),
+        ..Link::default()
+    };
+    answers.links.insert(9, link);
+    assert_eq!(bond(&mut answers), "bond0".parse().ok());
+}
+
+#[test]
 fn a_pf_whose_interface_is_in_another_namespace_is_told_from_one_that_has_none() {
     let host = Prepared::with_pf();
     let at = pci(PF);

@@ -167,6 +167,22 @@ fn without_an_announcement_the_length_decides() {
     assert_eq!((link.vfs.unwrap().len(), link.name.as_str()), (2, "ens1"));
 }
 
+#[test]
+fn a_port_of_a_bond_or_team_is_told_from_one_of_a_bridge() {
+    for (kind, bond) in [
+        ("bond", Some(9)),
+        ("team", Some(9)),
+        ("bridge", None),
+        ("vrf", None),
+    ] {
+        let kind = attribute(4, format!("{kind}\0").as_bytes());
+        let port = message(&[attribute(10, &words(&[9])), attribute(0x8000 | 18, &kind)]);
+        assert_eq!(Link::parse(&port).unwrap().bond, bond, "{kind:?}");
+    }
+    let alone = message(&[attribute(18, &attribute(1, b"bond\0"))]);
+    assert_eq!(Link::parse(&alone).unwrap().bond, None);
+}
+
 /// The kernel tells the operational state up to a second late.
 #[test]
 fn the_carrier_is_not_the_operational_state() {
