@@ -302,6 +302,8 @@ impl SimPf {
         let given = vf.settings.mac.filter(|&mac| mac != MacAddress::ZERO);
         let own = hidden.own_mac;
         let mac = if keeps_own { own.or(given) } else { given };
+        let mac = mac.filter(|_| self.resetting == 0);
+        self.resetting = self.resetting.saturating_sub(1);
         interface.mac = mac.unwrap_or_else(|| supply.random_mac());
         hidden.own_mac = Some(interface.mac);
         if self.model.reports_own_mac {

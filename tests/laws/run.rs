@@ -292,8 +292,12 @@ impl Run {
             let user_space = vf.driver.as_ref().is_some_and(DriverName::is_userspace);
             let is_chosen = vf.driver_override.is_some() || user_space;
             let of_another = is_chosen && !wanted.names_driver && !ours(index);
+            // Only the address that sriovd gave it is still to come to it.
+            let given = owned.vfs.get(index).and_then(|vf| vf.mac);
+            let missed =
+                owned.unprobed.contains(index) && given.is_some_and(|mac| vf.has_missed(mac));
             match wanted.device_type {
-                DeviceType::Any => vf.driver.is_some(),
+                DeviceType::Any => vf.driver.is_some() && !missed,
                 DeviceType::Netdevice => of_another,
                 DeviceType::Driver(_) => false,
             }

@@ -239,6 +239,12 @@ impl VfSnapshot {
         mac.is_some() && (self.settings.mac == mac || own == mac)
     }
 
+    /// Whether the kernel's driver goes by another address than this one.
+    pub fn has_missed(&self, mac: MacAddress) -> bool {
+        let own = self.interface.as_ref().map(|interface| interface.mac);
+        own.is_some_and(|own| own != mac) && self.driver_override.is_none()
+    }
+
     /// Its netdev, here or elsewhere, is gone or was not there yet, and nothing else has taken it.
     pub fn awaits_netdev(&self) -> bool {
         self.driver.is_none() || self.lacks_netdev()

@@ -41,7 +41,7 @@ pub struct OwnedPf {
     /// of its switch, which changes only without VFs.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unsupported: BTreeSet<Capability>,
-    /// VFs that we made and that had no driver since.
+    /// VFs that we made and that had no driver since, or whose first one missed their address.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub unprobed: BTreeSet<VfIndex>,
     /// What VFs that we made had when they were new; empty before they were seen. `None`: others
@@ -176,9 +176,11 @@ pub fn still_owned(
         owned.brought_up = None;
     }
     owned.note_fresh(pf);
+    let given = |index: &VfIndex| owned.vfs.get(index).and_then(|vf| vf.mac);
     owned.unprobed.retain(|index| {
-        let is_bound = pf.vfs.get(index).is_some_and(|vf| vf.driver.is_some());
-        index.0 < pf.num_vfs && !is_bound
+        let vf = pf.vfs.get(index);
+        let missed = |vf: &VfSnapshot| given(index).is_some_and(|mac| vf.has_missed(mac));
+        index.0 < pf.num_vfs && vf.is_none_or(|vf| vf.driver.is_none() || missed(vf))
     });
     owned.vfs.retain(|index, mine| {
         let wanted = desired.and_then(|desired| desired.vfs.get(index));

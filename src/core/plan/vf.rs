@@ -271,7 +271,9 @@ impl Vf<'_> {
             DeviceType::Driver(driver) if bound == Some(driver) => return None,
             DeviceType::Driver(driver) => BindTarget::Driver(driver.clone()),
             DeviceType::Netdevice if self.needs_default_driver(new_mac) => BindTarget::Default,
-            DeviceType::Any if self.needs_first_driver() => BindTarget::Default,
+            DeviceType::Any if self.needs_first_driver() || self.missed_its_address(new_mac) => {
+                BindTarget::Default
+            }
             DeviceType::Netdevice | DeviceType::Any => return None,
         };
         Some(Step::Vf(
@@ -291,8 +293,7 @@ impl Vf<'_> {
             return None;
         }
         let snapshot = self.snapshot;
-        let is_new = (self.input.owned).is_some_and(|owned| owned.unprobed.contains(&self.index));
-        let may_be_between = snapshot.driver.is_none() && !is_new;
+        let may_be_between = snapshot.driver.is_none() && !self.is_unprobed();
         let bound = snapshot.driver.as_ref();
         let chosen = snapshot.driver_override.as_ref();
         let (kind, reason) = match chosen.or(bound.filter(|driver| driver.is_userspace())) {
@@ -331,11 +332,20 @@ impl Vf<'_> {
         bound.is_some_and(DriverName::is_userspace) || self.snapshot.driver_override.is_some()
     }
 
+    fn is_unprobed(&self) -> bool {
+        let owned = self.input.owned;
+        owned.is_some_and(|owned| owned.unprobed.contains(&self.index))
+    }
+
+    /// Its first driver was bound while the PF was in a reset, in which nothing tells it an address.
+    fn missed_its_address(&self, new_mac: bool) -> bool {
+        self.is_unprobed() && self.snapshot.driver.is_some() && self.has_stale_mac(new_mac)
+    }
+
     /// What another gave it since then, or took from it, is that one's affair.
     fn needs_first_driver(&self) -> bool {
-        let is_new = (self.input.owned).is_some_and(|owned| owned.unprobed.contains(&self.index));
         let wanted = count::wanted_autoprobe(self.input, self.desired);
-        is_new
+        self.is_unprobed()
             && self.snapshot.driver.is_none()
             && self.snapshot.driver_override.is_none()
             && wanted.unwrap_or(self.input.pf.autoprobe)

@@ -165,6 +165,20 @@ fn plan_gives_new_vfs_their_first_driver_where_drivers_are_not_its_affair() {
 }
 
 #[test]
+fn plan_binds_a_new_vf_again_whose_first_driver_missed_its_address_unless_it_is_in_use() {
+    let mut case = Case::new(1, fixed);
+    case.policies[0].device_type = DeviceType::Any;
+    with_our_mac(&mut case, MacAddress::ZERO);
+    case.vf(0).interface.as_mut().unwrap().mac = mac(9);
+    case.plans(&[]);
+    case.owned.as_mut().unwrap().unprobed = [VfIndex(0)].into();
+    case.plans(&["VF 0 driver default"]);
+    case.hold(0, blue());
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::InUse, Some(0))]);
+}
+
+#[test]
 fn plan_has_autoprobe_on_while_default_drivers_are_bound() {
     let mut case = Case::new(2, |_| ());
     case.pf.autoprobe = false;

@@ -80,6 +80,32 @@ fn a_vf_that_a_late_driver_got_with_another_address_is_bound_again() {
     }
 }
 
+/// Drivers are nobody's affair once the VF has had its first one, with the address that is its own.
+#[test]
+fn a_vf_whose_first_driver_missed_its_address_is_bound_again_whatever_its_device_type() {
+    let mut agent = agent(
+        DriverModel::IGB,
+        vec![policy("a", |policy| {
+            dataplane(policy);
+            policy.device_type = DeviceType::Any;
+        })],
+    );
+    agent.host.edit(pf(), |pf| pf.resetting = 2);
+    converge(&mut agent);
+    assert_bound(&agent);
+    for index in 0..4 {
+        let vf = vf(&agent, index);
+        assert_eq!(vf.interface.map(|nic| nic.mac), vf.settings.mac);
+    }
+    // Another's hand later is left alone.
+    let other = MacAddress([2, 0xff, 0, 0, 0, 1]);
+    agent.host.edit(pf(), |pf| {
+        let vf = pf.snapshot.vfs.get_mut(&VfIndex(0)).unwrap();
+        vf.interface.as_mut().unwrap().mac = other;
+    });
+    assert_eq!(converge(&mut agent), [""; 0]);
+}
+
 /// Between the look and the step udev loads the driver, and the kernel binds it.
 struct LoadsTheDriver<'a>(&'a SimHost);
 
