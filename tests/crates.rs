@@ -290,6 +290,11 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
         &["sriovd-core", "sriovd-wire"],
         &["kube", "libudev-sys", "netlink-sys", "rtnetlink", "udev"],
     ),
+    (
+        "sriovd-kube",
+        &["sriovd-core"],
+        &["libudev-sys", "netlink-sys", "rtnetlink", "udev"],
+    ),
     ("sriovd-tests", &[], &[]),
 ];
 

@@ -59,6 +59,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "api",
         ],
     ),
+    ("kube", &["policy"]),
     (
         "ctl",
         &[
@@ -121,6 +122,7 @@ fn code(text: &str) -> String {
 /// Members that are one module each.
 const OF_ONE_MODULE: &[&str] = &[
     "src/ctl/",
+    "src/kube/",
     "src/sim/",
     "src/host/",
     "src/vf_operator/",
