@@ -23,4 +23,4 @@ pub use api::{Answer, Api, Watch};
 pub use control_plane::{ADMIN, ControlPlane, Setup};
 pub use keeper::Program;
 pub use network::Network;
-pub use programs::{program, programs};
+pub use programs::{node_disk, program, programs};

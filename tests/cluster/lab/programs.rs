@@ -19,6 +19,11 @@ pub fn program(name: &str) -> Result<PathBuf> {
     Ok(programs()?.join(name))
 }
 
+/// The disk that makes a guest of the VM lab a node.
+pub fn node_disk() -> Result<PathBuf> {
+    build("tests/cluster/node/build")
+}
+
 /// What a script prints once it has built it, or found it built.
 fn build(script: &str) -> Result<PathBuf> {
     let script = sriovd_tests::root().join(script);

@@ -1,6 +1,7 @@
 //! A running guest, and what a scenario does in it.
 
 use std::collections::HashSet;
+use std::os::fd::OwnedFd;
 use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -63,9 +64,10 @@ impl Guest {
         image: &Image,
         arguments: &[String],
         hotplug: Hotplug,
+        network: Option<OwnedFd>,
         permit: Permit,
     ) -> Result<Self> {
-        let (qemu, connections) = Qemu::start(image, arguments)?;
+        let (qemu, connections) = Qemu::start(image, arguments, network)?;
         let qmp = Qmp::new(connections.qmp)
             .map_err(|error| anyhow!("{error:#}\n{}", qemu.diagnosis()))?;
         Ok(Self {

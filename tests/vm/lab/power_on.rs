@@ -8,6 +8,7 @@ use super::image::{Debian, Image};
 use super::install::Files;
 use super::machine::{self, Hotplug};
 use super::nic::Nic;
+use super::node::Node;
 use super::permit::Permit;
 
 /// What is there at power-on.
@@ -17,6 +18,7 @@ pub struct PowerOn<'a> {
     files: Option<&'a Files>,
     debian: Debian,
     hotplug: Hotplug,
+    node: Option<&'a Node>,
 }
 
 impl<'a> PowerOn<'a> {
@@ -48,6 +50,13 @@ impl<'a> PowerOn<'a> {
         self
     }
 
+    /// With the hardware that makes it a node of a cluster.
+    #[must_use]
+    pub fn node(mut self, node: &'a Node) -> Self {
+        self.node = Some(node);
+        self
+    }
+
     /// Returns when the boot is over, whether all units came up or not.
     pub fn boot(self) -> Result<Guest> {
         let guest = self.start()?;
@@ -75,7 +84,10 @@ impl<'a> PowerOn<'a> {
                 )
                 .device("virtio-blk-pci,drive=files,addr=0x4");
         }
-        let guest = Guest::launch(image, &arguments.0, self.hotplug, Permit::wait())?;
+        let network = self.node.map(|node| node.add_to(&mut arguments));
+        let network = network.transpose()?;
+        let permit = Permit::wait();
+        let guest = Guest::launch(image, &arguments.0, self.hotplug, network, permit)?;
         for nic in &self.nics {
             guest.remember(nic);
         }

@@ -1,6 +1,7 @@
 //! The QEMU process: started, watched, ended, and asked why.
 
 use std::fs::{self, File};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -10,6 +11,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 use tempfile::TempDir;
 
 use super::image::Image;
@@ -40,7 +42,12 @@ pub struct Connections {
 }
 
 impl Qemu {
-    pub fn start(image: &Image, arguments: &[String]) -> Result<(Self, Connections)> {
+    /// In the network namespace, if one is given.
+    pub fn start(
+        image: &Image,
+        arguments: &[String],
+        network: Option<OwnedFd>,
+    ) -> Result<(Self, Connections)> {
         let directory = tempfile::Builder::new().prefix("sriovd-vm-").tempdir()?;
         let qmp = UnixListener::bind(directory.path().join(QMP_SOCKET))?;
         let agent = UnixListener::bind(directory.path().join(AGENT_SOCKET))?;
@@ -49,7 +56,7 @@ impl Qemu {
         let (started, pid) = mpsc::channel();
         let watcher = thread::spawn({
             let (ended, directory) = (Arc::clone(&ended), directory.path().to_owned());
-            move || watch(command, &started, &ended, &directory)
+            move || watch(command, network, &started, &ended, &directory)
         });
         let pid = pid
             .recv()
@@ -145,11 +152,18 @@ fn command(image: &Image, arguments: &[String], directory: &Path) -> Result<Comm
 /// Runs in a thread of its own, which has to live as long as QEMU: the death signal is bound to it.
 fn watch(
     mut command: Command,
+    network: Option<OwnedFd>,
     started: &mpsc::Sender<std::io::Result<i32>>,
     ended: &Ended,
     directory: &Path,
 ) {
-    let child = command.spawn();
+    let entered = network.map_or(Ok(()), |network| {
+        move_into_link_name_space(network.as_fd(), Some(LinkNameSpaceType::Network))
+    });
+    let child = match entered {
+        Ok(()) => command.spawn(),
+        Err(error) => Err(error.into()),
+    };
     drop(command);
     let child: Option<Child> = match child {
         Ok(child) => {

@@ -1,6 +1,7 @@
 //! A booted guest, saved once and resumed many times.
 
 use std::fs::{self, File};
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ const PREPARED: &str = "prepared-";
 pub fn resume(debian: Debian, hotplug: Hotplug) -> Result<Guest> {
     let image = Image::get(debian)?;
     let (snapshot, arguments) = get(debian, hotplug)?;
-    resume_from(image, hotplug, &snapshot, arguments)
+    resume_from(image, hotplug, &snapshot, arguments, None)
 }
 
 /// The default one, as it was after something was done to it. The key says what; it is done once and saved.
@@ -50,17 +51,18 @@ pub fn resume_after(
             keep(&guest, &after)?;
         }
     }
-    resume_from(image, hotplug, &after, arguments)
+    resume_from(image, hotplug, &after, arguments, None)
 }
 
-fn resume_from(
+pub fn resume_from(
     image: &Image,
     hotplug: Hotplug,
     snapshot: &Path,
     mut arguments: Arguments,
+    network: Option<OwnedFd>,
 ) -> Result<Guest> {
     arguments.add("-incoming", "defer");
-    let guest = Guest::launch(image, &arguments.0, hotplug, Permit::wait())?;
+    let guest = Guest::launch(image, &arguments.0, hotplug, network, Permit::wait())?;
     guest.explain(load(&guest, snapshot).context("cannot resume the guest"))?;
     Ok(guest)
 }
@@ -89,7 +91,7 @@ fn load(guest: &Guest, snapshot: &Path) -> Result<()> {
 }
 
 /// Where the snapshot is, and the arguments it belongs to. Made on first use, by one process at a time.
-fn get(debian: Debian, hotplug: Hotplug) -> Result<(PathBuf, Arguments)> {
+pub fn get(debian: Debian, hotplug: Hotplug) -> Result<(PathBuf, Arguments)> {
     let image = Image::get(debian)?;
     if let Some(found) = find(image, hotplug)? {
         return Ok(found);
@@ -138,7 +140,7 @@ fn make(debian: Debian, hotplug: Hotplug) -> Result<()> {
     keep(&guest, &saved)
 }
 
-fn keep(guest: &Guest, saved: &Path) -> Result<()> {
+pub fn keep(guest: &Guest, saved: &Path) -> Result<()> {
     let unfinished = saved.with_extension("unfinished");
     guest.explain(save(guest, &unfinished).context("cannot save the guest"))?;
     fs::rename(&unfinished, saved)?;
