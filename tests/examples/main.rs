@@ -10,6 +10,7 @@ mod document;
 mod house;
 mod lists;
 mod manual;
+mod policy_page;
 mod reference;
 mod switches;
 

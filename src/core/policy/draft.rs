@@ -1,7 +1,7 @@
 //! What is wanted as it was written: every key may be missing, and none has been held against
 //! another. Whatever policies come from becomes this, and `check` judges it.
 //!
-//! The doc comment of a key is what its schema and `docs/policy.md` say of it.
+//! The doc comment of a key is what its schema, `docs/policy.md` and sriov.d(5) say of it.
 
 pub mod switches;
 pub mod value;
