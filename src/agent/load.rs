@@ -15,12 +15,24 @@ use sriovd_core::policy::diagnostic::Diagnostic;
 pub use sriovd_core::policy::loaded::{
     DIRECTORIES, FileState, LastGood, Loaded, LoadedFile, POSTED, SOURCES, WEAKEST,
 };
+use sriovd_host::file::apart::Apart;
 use std::path::{Path, PathBuf};
 
 /// Reads the policies of `dirs` (absolute paths, the strongest first) under `root`.
 /// Paths in the result begin with `root`.
 pub fn load<D: AsRef<Path>>(root: &Path, dirs: &[D], trust: Trust, last_good: &LastGood) -> Loaded {
-    let mut assembly = Assembly::new(trust, last_good);
+    load_apart(&Apart::default(), root, dirs, trust, last_good)
+}
+
+/// As `load`, and waits no longer than this does for a directory whose file system does not answer: it cannot be read.
+pub fn load_apart<D: AsRef<Path>>(
+    apart: &Apart,
+    root: &Path,
+    dirs: &[D],
+    trust: Trust,
+    last_good: &LastGood,
+) -> Loaded {
+    let mut assembly = Assembly::new(apart.clone(), trust, last_good);
     match Tree::under(root) {
         Ok(tree) => {
             let dirs: Vec<PathBuf> = dirs.iter().map(|dir| tree.path(dir.as_ref())).collect();
@@ -38,7 +50,7 @@ pub fn load<D: AsRef<Path>>(root: &Path, dirs: &[D], trust: Trust, last_good: &L
 /// Policy files, and files in policy directories, taken together, to see what is wrong with them.
 pub fn examine(paths: &[PathBuf]) -> Loaded {
     let nothing = LastGood::default();
-    let mut assembly = Assembly::new(Trust::WarnOnly, &nothing);
+    let mut assembly = Assembly::new(Apart::default(), Trust::WarnOnly, &nothing);
     let (dirs, files): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| path.is_dir());
     assembly.add_directories(&Tree::host(), &dirs);
     for file in files {

@@ -4,7 +4,6 @@
 //! after a crash in between, a file that is there is known to be ours.
 #![warn(missing_docs)]
 
-pub mod apart;
 pub mod cni_directory;
 pub mod parts;
 pub mod plugins;

@@ -1,14 +1,19 @@
 //! What survives a restart: `Memory` in one file.
 #![warn(missing_docs)]
 
+pub mod last_seen;
+mod lost;
 pub mod posted;
 pub mod sources;
 
+pub use lost::{Lost, LostReason};
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sriovd_core::model::lenient::{self, Foreign};
 use sriovd_core::plan::Memory;
+use sriovd_core::report::NotUnderstood;
+use sriovd_host::file::apart::Apart;
 use sriovd_host::file::{self, FileError};
 use std::fs;
 use std::io::ErrorKind;
@@ -19,6 +24,8 @@ use std::thread;
 use std::time::Duration;
 
 const FILE: &str = "state.json";
+/// One that cannot be read, or is damaged, beside it.
+const BROKEN: &str = "state.json.broken";
 const VERSION: u64 = 1;
 
 #[derive(Serialize)]
@@ -36,13 +43,22 @@ struct Header {
 }
 
 /// What is remembered, at hand as a value that is replaced and never changed in place, and on disk.
-/// Whoever reads waits for no disk; whoever changes it waits for his own change to be written. It
-/// stays at hand when the disk refuses.
+/// Whoever reads waits for no disk; whoever changes it waits for his own change to be written, as
+/// long as the file system answers. It stays at hand when the disk refuses.
 #[derive(Debug)]
 pub struct Store {
+    apart: Apart,
+    inner: Arc<Inner>,
+}
+
+/// What threads share that write.
+#[derive(Debug)]
+struct Inner {
     directory: PathBuf,
     current: Mutex<Current>,
     file: Mutex<StateFile>,
+    /// How many generations are in the file, of the first on.
+    written: AtomicU64,
     /// The generation that the disk has for certain.
     synced: AtomicU64,
     refused: Foreign,
@@ -66,56 +82,26 @@ struct StateFile {
     in_the_way: Option<String>,
 }
 
-/// Why there is no memory, though there was a file. It was moved aside if `kept` says where.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{} {reason}; going on without it{}",
-    path.display(),
-    kept.as_ref().map(|kept| format!(", kept as {}", kept.display())).unwrap_or_default()
-)]
-pub struct Lost {
-    /// The state file.
-    pub path: PathBuf,
-    /// What is wrong with it.
-    pub reason: LostReason,
-    /// Where it is now; `None` where it could not be moved.
-    pub kept: Option<PathBuf>,
-}
-
-/// Why a state file is of no use.
-#[derive(Debug, thiserror::Error)]
-pub enum LostReason {
-    /// It cannot be read.
-    #[error("cannot be read ({0})")]
-    Unreadable(std::io::Error),
-    /// It is not JSON, or not that of a state file.
-    #[error("is damaged ({0})")]
-    Damaged(serde_json::Error),
-    /// It has this version, and says that older ones cannot understand it.
-    #[error("was written by a newer sriovd (version {0}, known is {VERSION})")]
-    Newer(u64),
-}
-
 impl Store {
-    /// A file that is not there is nothing to speak of: the host is new.
-    pub fn open(directory: &Path) -> (Self, Option<Lost>) {
-        sweep(directory);
-        let path = directory.join(FILE);
-        let mut in_the_way = None;
-        let (saved, lost) = match read_patiently(&path) {
-            Ok(saved) => (saved, None),
-            Err(reason) => {
-                let aside = match reason {
-                    LostReason::Newer(version) => format!("{FILE}.version-{version}"),
-                    LostReason::Unreadable(_) | LostReason::Damaged(_) => format!("{FILE}.broken"),
-                };
-                let kept = file::set_aside(&path, &directory.join(&aside)).ok();
-                in_the_way = kept.is_none().then_some(aside);
-                let lost = Lost { path, reason, kept };
-                (Saved::default(), Some(lost))
-            }
-        };
-        let store = Self {
+    /// A file that is not there is nothing to speak of: the host is new. One whose file system does not answer may be there.
+    pub fn open(directory: &Path, apart: Apart) -> (Self, Option<Lost>) {
+        let place = directory.to_owned();
+        let found = apart.run(directory, move || find(&place));
+        let found = found.unwrap_or_else(|unanswered| Found {
+            saved: Saved::default(),
+            lost: Some(Lost {
+                path: directory.join(FILE),
+                reason: LostReason::Unreadable(unanswered.source),
+                kept: None,
+            }),
+            in_the_way: Some(BROKEN.to_owned()),
+        });
+        let Found {
+            saved,
+            lost,
+            in_the_way,
+        } = found;
+        let inner = Inner {
             directory: directory.to_owned(),
             current: Mutex::new(Current {
                 memory: Arc::new(saved.memory),
@@ -126,45 +112,55 @@ impl Store {
                 generation: 0,
                 in_the_way,
             }),
+            written: AtomicU64::new(0),
             synced: AtomicU64::new(0),
             refused: saved.refused,
         };
-        (store, lost)
+        let inner = Arc::new(inner);
+        (Self { apart, inner }, lost)
     }
 
-    /// The values that were there at the start and are not understood: they are kept as they stand.
-    pub fn refused(&self) -> &Foreign {
-        &self.refused
-    }
-
-    /// Where it is kept.
-    pub fn path(&self) -> PathBuf {
-        self.directory.join(FILE)
+    /// The values that are not understood and kept as they stand, until something is learnt in their place.
+    pub fn not_understood(&self) -> Vec<NotUnderstood> {
+        let refused = &self.inner.refused;
+        if refused.is_empty() {
+            return Vec::new();
+        }
+        let memory = self.memory();
+        // What cannot be written could not have been read either.
+        let document = serde_json::to_value(&*memory).unwrap_or_default();
+        let left = refused.unresolved(&memory.foreign, &document);
+        let told = left.shown().map(|shown| NotUnderstood {
+            file: self.inner.path(),
+            place: shown.place,
+            value: shown.value,
+        });
+        told.collect()
     }
 
     /// As it is now. Waits for no disk.
     pub fn memory(&self) -> Arc<Memory> {
-        Arc::clone(&lock(&self.current).memory)
+        Arc::clone(&lock(&self.inner.current).memory)
     }
 
     /// Changes, and saves so that it lasts. On an error the change holds in memory, and the next
     /// update tries to save it again.
     pub fn update(&self, change: impl FnOnce(&mut Memory)) -> Result<(), FileError> {
-        self.change(change);
-        self.write()?;
-        self.sync()
+        let generation = self.inner.change(change);
+        self.write(generation)?;
+        self.sync(generation)
     }
 
     /// Like `update`, for what a host that loses its power loses with it, such as its VFs: it lasts
     /// over a crash of the program, and is synced with the next `update`, for which it never waits.
     pub fn note(&self, change: impl FnOnce(&mut Memory)) -> Result<(), FileError> {
-        self.change(change);
-        self.write()
+        let generation = self.inner.change(change);
+        self.write(generation)
     }
 
     /// Something was noted, or could not be saved: the next update sees to it.
     pub fn is_unsaved(&self) -> bool {
-        lock(&self.current).generation > self.synced.load(Ordering::Relaxed)
+        lock(&self.inner.current).generation > self.inner.synced.load(Ordering::Relaxed)
     }
 
     /// Replaces all that is remembered, and saves it.
@@ -172,7 +168,28 @@ impl Store {
         self.update(|own| own.clone_from(memory))
     }
 
-    fn change(&self, change: impl FnOnce(&mut Memory)) {
+    fn write(&self, generation: u64) -> Result<(), FileError> {
+        if self.inner.written.load(Ordering::Relaxed) > generation {
+            return Ok(());
+        }
+        let inner = Arc::clone(&self.inner);
+        self.apart
+            .run(&self.inner.directory, move || inner.write())?
+    }
+
+    /// Apart from what is written, which does not wait for it.
+    fn sync(&self, generation: u64) -> Result<(), FileError> {
+        if self.inner.synced.load(Ordering::Relaxed) >= generation {
+            return Ok(());
+        }
+        let inner = Arc::clone(&self.inner);
+        self.apart.run(&self.inner.path(), move || inner.sync())?
+    }
+}
+
+impl Inner {
+    /// The generation that has it.
+    fn change(&self, change: impl FnOnce(&mut Memory)) -> u64 {
         let mut current = lock(&self.current);
         let before = Arc::clone(&current.memory);
         let memory = Arc::make_mut(&mut current.memory);
@@ -185,14 +202,21 @@ impl Store {
         if current.memory != before {
             current.generation += 1;
         }
+        current.generation
+    }
+
+    fn path(&self) -> PathBuf {
+        self.directory.join(FILE)
     }
 
     fn write(&self) -> Result<(), FileError> {
-        let path = self.directory.join(FILE);
+        let path = self.path();
         let mut file = lock(&self.file);
         if let Some(aside) = &file.in_the_way {
-            file::set_aside(&path, &self.directory.join(aside))?;
-            file.in_the_way = None;
+            match file::set_aside(&path, &self.directory.join(aside)) {
+                Err(error) if !file::is_absence(&error.source) => return Err(error),
+                _ => file.in_the_way = None,
+            }
         }
         // What is newest by now, so that nothing older is ever written over it.
         let (memory, generation) = {
@@ -206,6 +230,7 @@ impl Store {
             file.text = Some(text);
         }
         file.generation = generation;
+        self.written.fetch_max(generation + 1, Ordering::Relaxed);
         Ok(())
     }
 
@@ -213,7 +238,7 @@ impl Store {
         let written = lock(&self.file).generation;
         if self.synced.load(Ordering::Relaxed) < written {
             // Of what is written meanwhile it may sync more, and never less.
-            file::sync(&self.directory.join(FILE))?;
+            file::sync(&self.path())?;
             self.synced.fetch_max(written, Ordering::Relaxed);
         }
         Ok(())
@@ -238,7 +263,39 @@ fn sweep(directory: &Path) {
     }
 }
 
-/// What was found.
+/// What a start finds.
+struct Found {
+    saved: Saved,
+    lost: Option<Lost>,
+    in_the_way: Option<String>,
+}
+
+fn find(directory: &Path) -> Found {
+    sweep(directory);
+    let path = directory.join(FILE);
+    let reason = match read_patiently(&path) {
+        Ok(saved) => {
+            return Found {
+                saved,
+                lost: None,
+                in_the_way: None,
+            };
+        }
+        Err(reason) => reason,
+    };
+    let aside = match reason {
+        LostReason::Newer(version) => format!("{FILE}.version-{version}"),
+        LostReason::Unreadable(_) | LostReason::Damaged(_) => BROKEN.to_owned(),
+    };
+    let kept = file::set_aside(&path, &directory.join(&aside)).ok();
+    Found {
+        saved: Saved::default(),
+        in_the_way: kept.is_none().then_some(aside),
+        lost: Some(Lost { path, reason, kept }),
+    }
+}
+
+/// What is in the file.
 #[derive(Debug, Default)]
 struct Saved {
     memory: Memory,

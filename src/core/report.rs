@@ -25,7 +25,7 @@ pub use progress::Progress;
 use schemars::JsonSchema;
 pub use seen::Seen;
 use serde::{Deserialize, Serialize};
-pub use status::{FileReport, NetworkReport, Status};
+pub use status::{FileReport, NetworkReport, NotUnderstood, Status};
 use std::collections::BTreeSet;
 use std::time::Duration;
 pub use world::KnownPf;

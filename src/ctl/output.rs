@@ -66,11 +66,13 @@ pub(super) fn status(status: &Status) -> String {
     });
     let reasons = reasons.chain(status.absent.iter().map(why_absent));
     let broken = status.files.iter().any(|file| file.state.is_broken());
+    let not_understood = status.not_understood.iter();
     paragraphs([
         pf_table(status),
         reasons.collect(),
         network_table(status),
         if broken { files(status) } else { String::new() },
+        not_understood.map(|entry| format!("{entry}\n")).collect(),
     ])
 }
 

@@ -142,6 +142,7 @@ impl Scene {
             absent: report::absent(&self.policies, &self.host.node, &present),
             networks: networks.collect(),
             files: Vec::new(),
+            not_understood: Vec::new(),
             pauses: self.memory.pauses.clone(),
         }
     }

@@ -1,6 +1,8 @@
 //! Files that are whole or not there: written beside their place, then moved into it.
 #![warn(missing_docs)]
 
+pub mod apart;
+
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 use std::fs::{self, DirBuilder, File, FileType, OpenOptions, Permissions};

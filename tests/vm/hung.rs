@@ -163,14 +163,24 @@ fn a_nic_that_hangs_for_good_delays_no_other_nor_the_end_nor_the_next_start() ->
     )?;
     host.run("systemctl daemon-reload")?;
     host.start()?;
-    // It hangs before it was seen: files that tell of several PFs keep what they said of it.
+    // It hangs before it was seen: files that tell of several PFs say of it what was seen last, and go on.
     host.wait_for(PF, "hung", 0)?;
     host.wait_for(OTHER_PF, "ready", 2)?;
+    let more = policies(2, "vfio-pci", 10).replace("num_vfs = 2\nvlan", "num_vfs = 3\nvlan");
+    host.policy("10-test.toml", &more)?;
+    host.wait_for(OTHER_PF, "ready", 3)?;
+    let vfs_of = |pf: &str, count: usize| {
+        host.wait(&format!(
+            "jq -e '.status.interfaces[] | select(.pciAddress == \"{pf}\") | .Vfs | length == {count}' /run/sriovd/state.json"
+        ))
+    };
+    vfs_of(OTHER_PF, 3)?;
+    vfs_of(PF, 2)?;
     host.wait(&format!(
         "jq -e '[.status.interfaces[].pciAddress] == [\"{PF}\", \"{OTHER_PF}\"]' /run/sriovd/state.json"
     ))?;
     host.run("ip link set enp2s0 vf 1 vlan 7")?;
-    wait_for_vlan_of_second(&host, 10)?;
+    host.wait("[ $(ip link show enp2s0 | grep -c 'vlan 10,') = 3 ]")?;
     host.assert_second_pass_is_empty()
 }
 

@@ -1,5 +1,6 @@
 //! What is new since it was last said: nothing is told twice.
 
+use super::backoff::{Backoff, jitter};
 use super::journal;
 use super::publisher::Published;
 use crate::api::Feed;
@@ -15,7 +16,7 @@ use sriovd_plugins::attach::{AttachError, Collected};
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// With what caused it.
 pub(super) fn in_full(error: &(dyn Error + 'static)) -> String {
@@ -198,6 +199,15 @@ impl Outputs {
             }
             reasons.insert(file.clone(), reason);
         }
+        // Where nothing could be done in a directory, what was said of its files may still be so.
+        let before = std::mem::take(&mut self.reasons).into_iter();
+        let is_hidden = |file: &Path| {
+            let directory = file.parent();
+            (report.failed.iter()).any(|(failed, _)| Some(failed.as_path()) == directory)
+        };
+        for (file, reason) in before.filter(|(file, _)| is_hidden(file)) {
+            reasons.entry(file).or_insert(reason);
+        }
         self.reasons = reasons;
     }
 
@@ -229,22 +239,40 @@ impl Outputs {
 
 /// What came back from containers that ended without a word, and what has not.
 #[derive(Default)]
-pub(super) struct Collection(BTreeSet<String>);
+pub(super) struct Collection {
+    said: BTreeSet<String>,
+    backoff: Backoff,
+    /// That a record can be read again gives no event.
+    pub(super) retry_at: Option<Instant>,
+}
 
 impl Collection {
-    pub(super) fn announce(&mut self, collected: &[Result<Collected, AttachError>]) {
-        let said = std::mem::take(&mut self.0);
+    /// `of_all`: of every PF.
+    pub(super) fn announce(&mut self, collected: &[Result<Collected, AttachError>], of_all: bool) {
+        let mut wrong = BTreeSet::new();
         for result in collected {
             match result {
                 Ok(collected) => journal::vf_collected(collected),
                 Err(error) => {
-                    let text = in_full(error);
-                    if !said.contains(&text) {
-                        journal::not_collected(&text);
-                    }
-                    self.0.insert(text);
+                    wrong.insert(in_full(error));
                 }
             }
         }
+        let new = wrong.difference(&self.said);
+        new.for_each(|text| journal::not_collected(text));
+        if of_all {
+            // What was read of one PF says nothing of the others.
+            self.said.clear();
+        }
+        self.said.append(&mut wrong);
+        if self.said.is_empty() {
+            self.backoff.reset();
+            self.retry_at = None;
+        } else if self.retry_at.is_none() {
+            self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

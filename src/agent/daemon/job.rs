@@ -9,10 +9,14 @@ use crate::api::Tls;
 use crate::events::Cause;
 use crate::load::{self, LastGood, LastGoodError, Trust, last_good};
 use sriovd_core::model::PciAddress;
+use sriovd_core::model::allocation::ALLOCATIONS;
 use sriovd_core::plan::Blocked;
 use sriovd_core::reconcile::{End, Pass};
 use sriovd_core::report::{Happening, Pause};
 use sriovd_host::file;
+use sriovd_host::file::apart::Apart;
+use sriovd_plugins::attach::{AttachError, Collected};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::sync::mpsc::Sender;
@@ -38,7 +42,7 @@ pub(super) fn start(
     spawn_blocking(move || {
         let shared = work.shared;
         // Before the look: what nobody has any more is not in use.
-        let collected = shared.lender.collect(Some(pf));
+        let collected = collect(&shared, Some(pf));
         let pass = Pass {
             host: &*shared.host,
             policies: &shared.policies,
@@ -52,7 +56,12 @@ pub(super) fn start(
         };
         let outcome = pass.run(pf, work.blocked);
         let allocated = match &outcome.end {
-            End::Seen { pf, .. } => shared.host.allocated(pf).ok(),
+            End::Seen { pf: seen, .. } => {
+                let (host, seen) = (Arc::clone(&shared.host), seen.clone());
+                let place = records_of(&shared, Some(pf));
+                let read = shared.apart.run(&place, move || host.allocated(&seen));
+                read.ok().and_then(Result::ok)
+            }
             End::Gone | End::Unobservable(_) => None,
         };
         drop(messages.blocking_send(Message::Pass {
@@ -90,13 +99,26 @@ pub(super) fn list(shared: &Shared, messages: &Sender<Message>, waiting: Waiting
     spawn_blocking(move || {
         let listed = shared.host.pfs();
         // Also of PFs that are not there any more.
-        let collected = shared.lender.collect(None);
+        let collected = collect(&shared, None);
         drop(messages.blocking_send(Message::Listed {
             listed,
             collected,
             waiting,
         }));
     });
+}
+
+/// What nobody has any more, where the file system of the records answers.
+fn collect(shared: &Shared, pf: Option<PciAddress>) -> Vec<Result<Collected, AttachError>> {
+    let lender = shared.lender.clone();
+    let collected = (shared.apart).run(&records_of(shared, pf), move || lender.collect(pf));
+    collected.unwrap_or_else(|unanswered| vec![Err(unanswered.into())])
+}
+
+/// Where there is work on records of one PF, or of all. That of one does not wait for that of another.
+fn records_of(shared: &Shared, pf: Option<PciAddress>) -> PathBuf {
+    let records = file::under(&shared.root, Path::new(ALLOCATIONS));
+    pf.map_or_else(|| records.clone(), |pf| records.join(pf.to_string()))
 }
 
 /// Which host this is now, as policies see it.
@@ -120,27 +142,17 @@ pub(super) fn load(
     let (shared, messages) = (shared.clone(), messages.clone());
     spawn_blocking(move || {
         let directory = shared.state_dir();
-        let known = known.map_or_else(|| last_good::read(&directory), Ok);
+        let known = known.map_or_else(|| read_last_good(&shared.apart, &directory), Ok);
         let (known, unread) = match known {
             Ok(known) => (known, None),
-            Err(error) => {
-                if let LastGoodError::Damaged { path, .. } = &error {
-                    // Where it cannot be moved it is written anew: nothing in it is of use.
-                    let _ = file::set_aside(path, &path.with_extension("json.broken"));
-                }
-                (LastGood::default(), Some(error))
-            }
+            Err(error) => (LastGood::default(), Some(error)),
         };
         let dirs = &shared.settings.all_policy_dirs();
-        let loaded = load::load(&shared.root, dirs, Trust::Enforce, &known);
+        let loaded = load::load_apart(&shared.apart, &shared.root, dirs, Trust::Enforce, &known);
         // Written over what cannot be read just now, it would lose what is in there.
         let unsaved = match unread {
-            Some(LastGoodError::Read { path, source }) if loaded.has_broken() => {
-                Some(LastGoodError::Read { path, source })
-            }
-            unread => last_good::write(&loaded.last_good, &directory)
-                .err()
-                .or(unread),
+            Some(unread) if unread.leaves_in_doubt(&loaded) => Some(unread),
+            unread => write_last_good(&shared.apart, &loaded.last_good, directory, unread),
         };
         let tls = shared.tls.as_ref().filter(|_| cause.is_asked_for());
         let tls = tls.map(Tls::reload);
@@ -153,4 +165,39 @@ pub(super) fn load(
             node,
         }));
     });
+}
+
+fn read_last_good(apart: &Apart, directory: &Path) -> Result<LastGood, LastGoodError> {
+    let place = directory.to_owned();
+    let read = apart.run(directory, move || last_good::read(&place));
+    read.map_err(|unanswered| {
+        let (path, source) = (unanswered.path, unanswered.source);
+        LastGoodError::Read { path, source }
+    })?
+}
+
+/// What is wrong after it: that it cannot be written, or else what was wrong with what was there.
+fn write_last_good(
+    apart: &Apart,
+    last_good: &LastGood,
+    directory: PathBuf,
+    unread: Option<LastGoodError>,
+) -> Option<LastGoodError> {
+    let damaged = match &unread {
+        Some(LastGoodError::Damaged { path, .. }) => Some(path.clone()),
+        _ => None,
+    };
+    let (last_good, place) = (last_good.clone(), directory.clone());
+    let write = move || {
+        if let Some(path) = damaged {
+            // Where it cannot be moved it is written anew: nothing in it is of use.
+            let _ = file::set_aside(&path, &path.with_extension("json.broken"));
+        }
+        last_good::write(&last_good, &place)
+    };
+    let written = apart.run(&directory, write).unwrap_or_else(|unanswered| {
+        let (path, source) = (unanswered.path, unanswered.source);
+        Err(LastGoodError::Write { path, source })
+    });
+    written.err().or(unread)
 }

@@ -17,7 +17,9 @@ pub use node::{node_read, node_unread};
 pub use output::{flush, start};
 pub use source::item_broken;
 use sriovd_core::model::{PciAddress, VfIndex};
-use sriovd_core::report::{Performed, PfReport, ProblemKind, TakenVf, Trouble, sentence};
+use sriovd_core::report::{
+    NotUnderstood, Performed, PfReport, ProblemKind, TakenVf, Trouble, sentence,
+};
 use sriovd_plugins::attach::Collected;
 use std::collections::BTreeSet;
 use std::fmt::Display;
@@ -349,12 +351,11 @@ pub fn state_lost(file: &Path, error: &dyn Display) {
 }
 
 /// A value of the state file is not understood, and kept as it stands.
-pub fn state_entry_refused(file: &Path, entry: &str) {
-    let shown = file.display();
+pub fn state_entry_refused(entry: &NotUnderstood) {
     warn!(
         MESSAGE_ID = id::STATE_ENTRY_REFUSED,
-        SRIOV_FILE = %shown,
-        "{shown}: {entry}, which this version does not understand: it is kept as it is, and what it is about is left alone",
+        SRIOV_FILE = %entry.file.display(),
+        "{entry}",
     );
 }
 

@@ -67,13 +67,15 @@ pub(super) fn on_loaded(
     if *daemon.sources != loaded.sources {
         daemon.sources = Arc::new(loaded.sources.clone());
     }
+    // The reading at the start may have left it in doubt what was in force.
+    let is_first = daemon.loaded.is_none();
     daemon.loaded = Some(loaded);
     let before = std::mem::replace(&mut daemon.shared.policies, policies);
     if cause.is_asked_for() {
         // Also what no event told of.
         daemon.publisher.mark_all_by_wish();
     }
-    if matches!(cause, Cause::Start) {
+    if is_first || matches!(cause, Cause::Start) {
         let waiting = Waiting::new(Cause::Start);
         list(daemon, waiting);
     } else if before != daemon.shared.policies {

@@ -97,9 +97,8 @@ impl Loading {
     /// Tried again by reading again. Until then the last good texts are at hand only.
     pub(super) fn note_unsaved(&mut self, unsaved: Option<&LastGoodError>, loaded: &Loaded) {
         self.unsaved.announce(unsaved.map(|error| error as _));
-        let is_unread = matches!(unsaved, Some(LastGoodError::Read { .. }));
         self.in_doubt = unsaved
-            .filter(|_| is_unread && loaded.has_broken())
+            .filter(|error| error.leaves_in_doubt(loaded))
             .map(|error| in_full(error));
         if unsaved.is_some() || loaded.is_incomplete {
             self.retry_at = Some(Instant::now() + self.backoff.next(jitter()));

@@ -19,7 +19,7 @@ pub(super) fn on_message(daemon: &mut Daemon, message: Message) {
             allocated,
             collected,
         } => {
-            daemon.collection.announce(&collected);
+            daemon.collection.announce(&collected, false);
             on_pass(daemon, pf, *outcome, allocated);
         }
         Message::Listed {
@@ -27,7 +27,7 @@ pub(super) fn on_message(daemon: &mut Daemon, message: Message) {
             collected,
             waiting,
         } => {
-            daemon.collection.announce(&collected);
+            daemon.collection.announce(&collected, true);
             on_listed(daemon, listed, &waiting);
         }
         Message::Node { node, cause } => on_node(daemon, node, &cause),

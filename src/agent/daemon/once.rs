@@ -12,6 +12,7 @@ use crate::api::{Applied, Request};
 use crate::settings::Settings;
 use anyhow::Context;
 use sriovd_core::model::PciAddress;
+use sriovd_host::file::apart::Apart;
 use std::path::PathBuf;
 use std::time::Instant;
 use tokio::sync::mpsc::{self, Receiver};
@@ -30,7 +31,7 @@ pub fn apply(
         .build()?;
     let result = runtime.block_on(async {
         let (messages, mut finished) = mpsc::channel(MESSAGE_QUEUE);
-        let mut daemon = Daemon::new(shared(settings, root)?, messages);
+        let mut daemon = Daemon::new(shared(settings, root, Apart::default())?, messages);
         daemon.only_looks = true;
         turn(&mut daemon, Event::Start);
         work(&mut daemon, &mut finished, has_looked).await?;

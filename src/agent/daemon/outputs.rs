@@ -15,8 +15,9 @@ use kept::Kept;
 use sriovd_core::model::PciAddress;
 use sriovd_core::model::pools::POOLS;
 use sriovd_core::plan::Memory;
+use sriovd_core::policy::resolve::resolve_held;
 use sriovd_core::render::{self, CniDirectory, OutputSettings, View};
-use sriovd_core::report::Seen;
+use sriovd_core::report::{Problem, Seen};
 use sriovd_host::file::{self, FileError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -59,7 +60,8 @@ pub(super) fn publish_if_wanted(daemon: &mut Daemon) {
         unseen: daemon
             .slots
             .iter()
-            .filter_map(|(&pf, slot)| slot.seen.is_none().then_some(pf))
+            .filter(|(_, slot)| slot.seen.is_none())
+            .map(|(&pf, slot)| (pf, slot.told.clone()))
             .collect(),
         shared: daemon.shared.clone(),
         last: publisher.last.clone(),
@@ -74,7 +76,8 @@ pub(super) fn publish_if_wanted(daemon: &mut Daemon) {
 
 struct Publication {
     seen: BTreeMap<PciAddress, Arc<Seen>>,
-    unseen: BTreeSet<PciAddress>,
+    /// What is told of those that are there and that nobody has seen since the agent started.
+    unseen: BTreeMap<PciAddress, Vec<Problem>>,
     shared: Shared,
     last: Option<Digests>,
     /// With the disk, whether or not something else is to be written.
@@ -88,18 +91,18 @@ impl Publication {
         let begun = Instant::now();
         let shared = &self.shared;
         let memory = shared.store.memory();
-        let mut kept = Kept::unseen(&self.unseen, &told_of(&memory));
+        let (described, unseen) = self.described(&memory);
+        let mut kept = Kept::unseen(&unseen, &told_of(&memory));
         let (outputs, cni_directory) = &self.outputs(&mut kept);
         let (networks, not_now) = kept.without(&shared.policies.networks, &memory.assignments);
-        let seen = self.seen.iter();
+        let seen = described.iter();
         let host = View {
             hostname: &shared.node.hostname,
             pfs: seen
                 .map(|(&pf, seen)| (pf, (&seen.pf, &seen.resolution)))
                 .collect(),
         };
-        let reports = self
-            .seen
+        let reports = described
             .iter()
             .map(|(&pf, seen)| (pf, seen.report(seen.problems.clone())))
             .collect();
@@ -171,8 +174,35 @@ impl Publication {
             memory.assignments = assignments;
             memory.files = owned;
         });
-        published.unsaved = saved.err().or(unmarked);
+        let there = self.unseen.keys().copied().collect();
+        let unnoted = shared.last_seen.note(&self.seen, &there).err();
+        published.unsaved = saved.err().or(unmarked).or(unnoted);
         published
+    }
+
+    /// What there is to tell of, and of which PFs nothing is known. One that has not been seen since the agent started is
+    /// as an agent before it saw it.
+    fn described(
+        &self,
+        memory: &Memory,
+    ) -> (BTreeMap<PciAddress, Arc<Seen>>, BTreeSet<PciAddress>) {
+        let shared = &self.shared;
+        let mut described = self.seen.clone();
+        let mut unknown = BTreeSet::new();
+        for (&address, problems) in &self.unseen {
+            let Some(pf) = shared.last_seen.of(address) else {
+                unknown.insert(address);
+                continue;
+            };
+            let hold = memory.hold_on(&pf);
+            let seen = Seen {
+                resolution: resolve_held(&shared.policies, &shared.node, &pf, hold),
+                problems: problems.clone(),
+                pf,
+            };
+            described.insert(address, Arc::new(seen));
+        }
+        (described, unknown)
     }
 
     /// A look at what a directory has, where its file system answers.

@@ -16,6 +16,7 @@ use crate::state::{Store, posted};
 use anyhow::Context;
 use sriovd_core::model::allocation::ALLOCATIONS;
 use sriovd_host::file;
+use sriovd_host::file::apart::Apart;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -42,9 +43,12 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let _sole = SoleAgent::of(&root, "sriovd")?;
     journal::started(env!("CARGO_PKG_VERSION"));
     // A directory that is missing is awaited where it will appear, and there our own files are heard.
+    let apart = Apart::default();
     let (sources, posted) = (settings.sources_dir(), settings.posted_dir());
     for watched in [Path::new(ALLOCATIONS), &sources, &posted] {
-        drop(file::create_directories(&file::under(&root, watched)));
+        let watched = file::under(&root, watched);
+        let place = watched.parent().unwrap_or(&watched).to_owned();
+        drop(apart.run(&place, move || file::create_directories(&watched)));
     }
     // Before the first look: what happens in between is looked at again.
     let sources = Sources::subscribe(
@@ -52,7 +56,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
         settings.limits.receive_buffer,
     )
     .await?;
-    let mut shared = shared(settings, root)?;
+    let mut shared = shared(settings, root, apart)?;
     take_over(&shared);
     shared.tls = listen::tls(&shared)?;
     let listener = api::listen(&file::under(&shared.root, &shared.settings.api.socket))?;
@@ -93,7 +97,10 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
 
 /// Where vf-operator's API is now, for those who have it, or had.
 fn take_over(shared: &Shared) {
-    match posted::take_over(&shared.state_dir()) {
+    let directory = shared.state_dir();
+    let place = directory.clone();
+    let taken = (shared.apart).run(&place, move || posted::take_over(&directory));
+    match taken.unwrap_or_else(|unanswered| Err(unanswered.into())) {
         Ok(0) => {}
         Ok(files) => journal::posted_taken_over(files),
         Err(error) => journal::posted_not_taken_over(&error),

@@ -3,9 +3,9 @@
 use super::journal;
 use super::ledger::StateLedger;
 use crate::api::{Feed, Remembers, Tls};
-use crate::publish::apart::Apart;
 use crate::settings::Settings;
 use crate::state::Store;
+use crate::state::last_seen::LastSeen;
 use anyhow::Context;
 use sriovd_core::host::Host;
 use sriovd_core::model::Node;
@@ -13,6 +13,7 @@ use sriovd_core::plan::Memory;
 use sriovd_core::policy::PolicySet;
 use sriovd_core::reconcile::Addresses;
 use sriovd_host::file;
+use sriovd_host::file::apart::Apart;
 use sriovd_host::linux::LinuxHost;
 use sriovd_plugins::attach::Lender;
 use std::path::PathBuf;
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     pub(super) lender: Lender,
     pub(super) store: Arc<Store>,
     pub(super) ledger: StateLedger,
+    pub(super) last_seen: Arc<LastSeen>,
     /// Where outputs lie.
     pub(super) apart: Apart,
     pub(super) addresses: Arc<Addresses>,
@@ -50,16 +52,16 @@ impl Remembers for Store {
 }
 
 /// As the settings say, on this host.
-pub(super) fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared> {
+pub(super) fn shared(settings: Settings, root: PathBuf, apart: Apart) -> anyhow::Result<Shared> {
     let host: Arc<dyn Host> = Arc::new(LinuxHost::new(root.clone()));
     let found = host.node().context("cannot tell which host this is")?;
     let node = settings.node.of(found);
-    let (store, lost) = Store::open(&file::under(&root, &settings.state_dir));
+    let (store, lost) = Store::open(&file::under(&root, &settings.state_dir), apart.clone());
     if let Some(lost) = &lost {
         journal::state_lost(&lost.path, lost);
     }
-    for entry in store.refused().shown() {
-        journal::state_entry_refused(&store.path(), &entry);
+    for entry in &store.not_understood() {
+        journal::state_entry_refused(entry);
     }
     let store = Arc::new(store);
     let ledger = StateLedger::new(Arc::clone(&store), &root, lost.is_some());
@@ -73,9 +75,10 @@ pub(super) fn shared(settings: Settings, root: PathBuf) -> anyhow::Result<Shared
         tls: None,
         feed: Feed::new().context("cannot set up counters")?,
         host,
+        last_seen: Arc::new(LastSeen::below(&root)),
         store,
         ledger,
-        apart: Apart::default(),
+        apart,
         addresses: Arc::default(),
         settings: Arc::new(settings),
         root: Arc::new(root),

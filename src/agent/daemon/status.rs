@@ -51,6 +51,7 @@ pub(super) fn tell_news(daemon: &mut Daemon) {
         summary: sentence::status_line(&pfs),
         starting: daemon.is_starting(),
         pauses: daemon.pauses(),
+        not_understood: daemon.shared.store.not_understood(),
         absent: absent(daemon),
         networks: network_reports(daemon),
         files: files

@@ -1,6 +1,6 @@
 //! What is due: retries, passes that were put off, kernel calls that have not come back.
 
-use super::list::list_again;
+use super::list::{list, list_again};
 use super::load::load_policies;
 use super::node::look_again;
 use super::outputs::publish;
@@ -42,6 +42,10 @@ pub(super) fn on_time(daemon: &mut Daemon, now: Instant) {
     if is_due(daemon.listing.retry_at(), now) {
         list_again(daemon);
     }
+    if is_due(daemon.collection.retry_at, now) {
+        daemon.collection.retry_at = None;
+        list(daemon, Waiting::new(Cause::Retry));
+    }
     if is_due(daemon.node.retry_at(), now) {
         look_again(daemon);
     }
@@ -74,6 +78,7 @@ pub(super) fn next_time(daemon: &Daemon) -> Option<Instant> {
     let readings = [
         daemon.loading.retry_at,
         daemon.listing.retry_at(),
+        daemon.collection.retry_at,
         daemon.node.retry_at(),
         pause,
     ];

@@ -1,6 +1,6 @@
 //! Puts files together, in reading order, into one set in which every name is unique.
 
-use super::directory::{Closed, is_policy_file, list};
+use super::directory::{Closed, Listing, is_policy_file, list};
 use super::read::{Content, Tree, Trust, read};
 use super::sources::{WEAKEST_FILE, is_source, is_source_file};
 use super::{FileState, LastGood, Loaded, LoadedFile, POSTED, SOURCES};
@@ -9,12 +9,16 @@ use sriovd_core::policy::diagnostic::{Diagnostic, SourceText};
 use sriovd_core::policy::file::{FileContent, ItemSpans, parse};
 use sriovd_core::policy::reader::nearest;
 use sriovd_core::policy::{Network, Origin, Policy};
+use sriovd_host::file::apart::Apart;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 pub(super) struct Assembly<'l> {
+    apart: Apart,
+    /// What was read of files whose directories were listed.
+    contents: BTreeMap<PathBuf, Content>,
     pub(super) trust: Trust,
     pub(super) last_good: &'l LastGood,
     pub(super) loaded: Loaded,
@@ -55,8 +59,10 @@ impl Rank {
 }
 
 impl<'l> Assembly<'l> {
-    pub(super) fn new(trust: Trust, last_good: &'l LastGood) -> Self {
+    pub(super) fn new(apart: Apart, trust: Trust, last_good: &'l LastGood) -> Self {
         Self {
+            apart,
+            contents: BTreeMap::new(),
             trust,
             last_good,
             loaded: Loaded::default(),
@@ -90,8 +96,9 @@ impl<'l> Assembly<'l> {
         let mut paths: BTreeMap<OsString, Vec<PathBuf>> = BTreeMap::new();
         let mut closed = BTreeSet::new();
         for dir in dirs {
-            let names = match list(tree, dir, self.trust, is_wanted) {
-                Ok(listing) => {
+            let names = match self.look_into(tree, dir, is_wanted) {
+                Ok((listing, contents)) => {
+                    self.contents.extend(contents);
                     let is_ours = Rank::of_directory(dir) == Rank::Source;
                     let warning = listing.warning.filter(|_| !is_ours);
                     self.loaded.diagnostics.extend(warning);
@@ -127,6 +134,37 @@ impl<'l> Assembly<'l> {
         }
     }
 
+    /// All at once: a file system that stops answering in between holds nobody up.
+    fn look_into(
+        &self,
+        tree: &Tree,
+        dir: &Path,
+        is_wanted: fn(&OsStr) -> bool,
+    ) -> Result<(Listing, BTreeMap<PathBuf, Content>), Closed> {
+        // What the agent keeps is in one place.
+        let place = match Rank::of_directory(dir) {
+            Rank::Written => dir,
+            Rank::Posted | Rank::Source => dir.parent().unwrap_or(dir),
+        };
+        let (tree, trust, directory) = (tree.clone(), self.trust, dir.to_owned());
+        let look = move || {
+            let listing = list(&tree, &directory, trust, is_wanted)?;
+            let paths = listing.names.iter().map(|name| directory.join(name));
+            let contents = paths.map(|path| (path.clone(), read(&tree, &path, trust)));
+            let contents = contents.collect();
+            Ok((listing, contents))
+        };
+        self.apart.run(place, look).unwrap_or_else(|unanswered| {
+            let message = format!("this directory cannot be read: {}", unanswered.source);
+            Err(Closed::Unread(Box::new(Diagnostic::error(dir, message))))
+        })
+    }
+
+    pub(super) fn content(&mut self, tree: &Tree, path: &Path) -> Content {
+        let listed = self.contents.remove(path);
+        listed.unwrap_or_else(|| read(tree, path, self.trust))
+    }
+
     /// A file that somebody asked for by name.
     pub(super) fn add_named_file(&mut self, path: PathBuf) {
         match path.symlink_metadata() {
@@ -142,7 +180,7 @@ impl<'l> Assembly<'l> {
         if is_source(&path) {
             return self.add_source(tree, path);
         }
-        let state = match read(tree, &path, self.trust) {
+        let state = match self.content(tree, &path) {
             Content::Gone => return,
             Content::Masked => FileState::Masked,
             Content::Text { text, warnings } => {

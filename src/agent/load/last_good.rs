@@ -1,6 +1,7 @@
 //! What each file said when it was last in order, kept across restarts.
 
-use super::LastGood;
+use super::{LastGood, Loaded};
+use sriovd_host::file;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -38,10 +39,22 @@ pub enum LastGoodError {
     },
 }
 
+impl LastGoodError {
+    /// Whether policies may be missing in what was loaded without what was good last: nothing says what was in a directory
+    /// that cannot be read.
+    pub fn leaves_in_doubt(&self, loaded: &Loaded) -> bool {
+        match self {
+            Self::Read { .. } => loaded.has_broken() || loaded.is_incomplete,
+            Self::Damaged { .. } => loaded.is_incomplete,
+            Self::Write { .. } => false,
+        }
+    }
+}
+
 /// Nothing where nothing was written yet.
 pub fn read(dir: &Path) -> Result<LastGood, LastGoodError> {
     let path = dir.join(FILE);
-    match fs::read(&path) {
+    match file::access(&path).and_then(|()| fs::read(&path)) {
         Ok(bytes) => {
             serde_json::from_slice(&bytes).map_err(|source| LastGoodError::Damaged { path, source })
         }
@@ -50,7 +63,7 @@ pub fn read(dir: &Path) -> Result<LastGood, LastGoodError> {
     }
 }
 
-/// As a whole or not at all. The directory must exist.
+/// As a whole or not at all.
 pub fn write(last_good: &LastGood, dir: &Path) -> Result<(), LastGoodError> {
     let path = dir.join(FILE);
     let write = || -> io::Result<()> {
@@ -58,14 +71,19 @@ pub fn write(last_good: &LastGood, dir: &Path) -> Result<(), LastGoodError> {
         if fs::read(&path).is_ok_and(|present| present == bytes) {
             return Ok(());
         }
+        file::create_directories(dir).map_err(|error| error.source)?;
         let temporary = dir.join(TEMPORARY);
+        file::access(&temporary)?;
         // Files that only root may read can be in it.
         let private = &mut OpenOptions::new();
         private.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = private.open(&temporary)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
+        let mut new = private.open(&temporary)?;
+        file::access(&temporary)?;
+        new.write_all(&bytes)?;
+        new.sync_all()?;
+        file::access(&path)?;
         fs::rename(&temporary, &path)?;
+        file::access(dir)?;
         File::open(dir)?.sync_all()
     };
     write().map_err(|source| {

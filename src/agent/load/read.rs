@@ -6,10 +6,12 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 use sriovd_core::policy::diagnostic::{Diagnostic, SourceText};
+use sriovd_host::file;
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Larger files are not what was meant.
 const SIZE_LIMIT: u64 = 1 << 20;
@@ -39,9 +41,10 @@ pub(crate) enum Content {
 }
 
 /// The files under a root; symbolic links stay within it.
+#[derive(Debug, Clone)]
 pub(crate) struct Tree {
     /// `None` is the host's own root.
-    root: Option<(PathBuf, OwnedFd)>,
+    root: Option<(PathBuf, Arc<OwnedFd>)>,
 }
 
 impl Tree {
@@ -56,7 +59,7 @@ impl Tree {
         let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let fd = openat(CWD, root, flags, Mode::empty())?;
         Ok(Self {
-            root: Some((root.to_owned(), fd)),
+            root: Some((root.to_owned(), Arc::new(fd))),
         })
     }
 
@@ -71,6 +74,7 @@ impl Tree {
     /// `path` is as `Tree::path` gives it.
     pub(super) fn open(&self, path: &Path, flags: OFlags) -> rustix::io::Result<OwnedFd> {
         let flags = flags | OFlags::CLOEXEC;
+        file::access(path).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
         match &self.root {
             Some((root, fd)) => {
                 let path = path.strip_prefix(root).unwrap_or(path);

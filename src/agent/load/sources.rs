@@ -1,7 +1,7 @@
 //! Sources among the files: a bad item keeps what was good of it last, and the others hold.
 
 use super::assembly::Assembly;
-use super::read::{Content, Tree, read};
+use super::read::{Content, Tree};
 use super::{FileState, SOURCES};
 use sriovd_core::model::SourceName;
 use sriovd_core::policy::Origin;
@@ -53,7 +53,7 @@ impl Assembly<'_> {
             return;
         };
         let mut stored = None;
-        let read = match read(tree, &path, self.trust) {
+        let read = match self.content(tree, &path) {
             Content::Gone => return,
             Content::Text { text, .. } => {
                 let document = source::read(&name, text.as_bytes());

@@ -1,7 +1,7 @@
 //! A publication in parts, one for each directory: one that does not answer delays no other.
 
-use super::apart::Apart;
 use super::{Prepared, PublishReport, prepare};
+use sriovd_host::file::apart::Apart;
 use sriovd_host::file::{FileError, under};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

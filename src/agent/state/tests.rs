@@ -8,10 +8,12 @@ use sriovd_core::plan::Assignment;
 use sriovd_core::plan::owned::{Capability, OwnedPf, OwnedVf};
 use sriovd_core::policy::OnRemoval;
 use sriovd_core::report::{Pause, Pauses};
+use sriovd_host::file::faults::below;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn parse<T: std::str::FromStr<Err = Malformed>>(text: &str) -> T {
     text.parse().unwrap()
@@ -85,7 +87,7 @@ fn full() -> Memory {
 }
 
 fn opened(directory: &Path) -> Store {
-    let (store, lost) = Store::open(directory);
+    let (store, lost) = Store::open(directory, Apart::default());
     assert!(lost.is_none(), "{lost:?}");
     store
 }
@@ -186,7 +188,7 @@ fn a_damaged_file_is_set_aside() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(FILE);
         fs::write(&path, text).unwrap();
-        let (store, lost) = Store::open(directory.path());
+        let (store, lost) = Store::open(directory.path(), Apart::default());
         assert_eq!(*store.memory(), Memory::default());
         let lost = lost.unwrap();
         let sentence = lost.to_string();
@@ -204,7 +206,7 @@ fn a_newer_version_is_kept_for_the_day_of_the_next_update() {
     let path = directory.path().join(FILE);
     let newer = "{\"version\": 2, \"pfs\": \"in another form\"}";
     fs::write(&path, newer).unwrap();
-    let (store, lost) = Store::open(directory.path());
+    let (store, lost) = Store::open(directory.path(), Apart::default());
     let lost = lost.unwrap().to_string();
     assert!(
         lost.contains("newer sriovd (version 2, known is 1)"),
@@ -265,10 +267,13 @@ fn nothing_of_the_next_version_is_lost() {
     let next = of_the_next_version();
     fs::write(&path, next.to_string()).unwrap();
     let store = opened(directory.path());
-    let told: Vec<_> = store.refused().shown().collect();
-    let told_of = |place: &str| told.iter().any(|it| it.starts_with(place));
-    assert!(told_of("/pfs/0000:5e:00.0 is {"), "{told:?}");
-    assert!(told_of("/pfs/by-serial-number is {"), "{told:?}");
+    let told = store.not_understood();
+    let told_of = |place: &str| {
+        let is_it = |it: &NotUnderstood| it.place == place && it.value.starts_with('{');
+        told.iter().any(is_it)
+    };
+    assert!(told_of("/pfs/0000:5e:00.0"), "{told:?}");
+    assert!(told_of("/pfs/by-serial-number"), "{told:?}");
     assert!(
         !told_of("/leases"),
         "keys of other versions are no news: {told:?}"
@@ -302,6 +307,12 @@ fn nothing_of_the_next_version_is_lost() {
 
     // With what a key belonged to, it goes.
     again.update(|memory| drop(memory.pfs.remove(&pf))).unwrap();
+    let within = format!("/pfs/{pf}/");
+    let told = again.not_understood();
+    assert!(
+        told.iter().all(|it| !it.place.starts_with(&within)),
+        "{told:?}"
+    );
     let left = saved(&path);
     assert_eq!(left["pfs"].get("0000:3b:00.0"), None);
     assert_eq!(left["pfs"]["0000:5e:00.0"], next["pfs"]["0000:5e:00.0"]);
@@ -314,9 +325,114 @@ fn what_was_set_aside_is_never_lost() {
     let path = directory.path().join(FILE);
     for text in ["first", "second"] {
         fs::write(&path, text).unwrap();
-        Store::open(directory.path());
+        Store::open(directory.path(), Apart::default());
     }
     let aside = |name| fs::read_to_string(directory.path().join(name)).unwrap();
     assert_eq!(aside("state.json.broken"), "first");
     assert_eq!(aside("state.json.broken.2"), "second");
+}
+
+#[test]
+fn what_is_not_understood_is_told_until_something_is_known_in_its_place() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(FILE);
+    let pf: PciAddress = "0000:5e:00.0".parse().unwrap();
+    let document = json!({
+        "version": 1,
+        "files": [{"path": "/x"}],
+        "pfs": {"0000:5e:00.0": {"on_removal": "ask"}},
+    });
+    fs::write(&path, document.to_string()).unwrap();
+    let store = opened(directory.path());
+    let told = |store: &Store| -> Vec<String> {
+        let told = store.not_understood().into_iter();
+        told.map(|it| it.place).collect()
+    };
+    assert_eq!(told(&store), ["/files/0", "/pfs/0000:5e:00.0"]);
+    assert_eq!(
+        store.not_understood()[0].to_string(),
+        format!(
+            "{}: /files/0 is {{\"path\":\"/x\"}}, which this version does not understand: it is kept as it is, and what it is about is left alone",
+            path.display()
+        )
+    );
+    store
+        .update(|memory| drop(memory.pfs.insert(pf, OwnedPf::default())))
+        .unwrap();
+    assert_eq!(told(&store), ["/files/0"]);
+    assert_eq!(told(&opened(directory.path())), ["/files/0"]);
+}
+
+/// As of a server that is away.
+#[test]
+fn a_file_system_that_does_not_answer_delays_a_change_once() {
+    let patience = Duration::from_secs(1);
+    let directory = tempfile::tempdir().unwrap();
+    let is_away = Arc::new(AtomicBool::new(true));
+    let away = Arc::clone(&is_away);
+    below(directory.path(), move |_| {
+        while away.load(Ordering::Relaxed) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    });
+    opened_for(&is_away, || opened(directory.path()).save(&full()).unwrap());
+    let apart = Apart::with_patience(patience);
+    let (store, _) = opened_for(&is_away, || Store::open(directory.path(), apart));
+    let note = |kernel: &str| {
+        let begun = Instant::now();
+        let noted = store.note(|memory| kernel.clone_into(&mut memory.kernel));
+        (begun.elapsed(), noted.unwrap_err().source.to_string())
+    };
+    let (took, why) = note("6.13");
+    assert!(took >= patience);
+    assert_eq!(why, "its file system does not answer");
+    for number in 0..5 {
+        let (took, _) = note(&format!("6.14.{number}"));
+        assert!(took < patience, "{took:?}");
+    }
+    assert_eq!(store.memory().kernel, "6.14.4");
+    assert!(store.is_unsaved());
+
+    is_away.store(false, Ordering::Relaxed);
+    let begun = Instant::now();
+    while store.update(|_| {}).is_err() {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+    assert!(!store.is_unsaved());
+    assert_eq!(opened(directory.path()).memory().kernel, "6.14.4");
+}
+
+fn opened_for<T>(is_away: &AtomicBool, work: impl FnOnce() -> T) -> T {
+    is_away.store(false, Ordering::Relaxed);
+    let done = work();
+    is_away.store(true, Ordering::Relaxed);
+    done
+}
+
+/// It may be in order.
+#[test]
+fn what_does_not_answer_at_the_start_is_never_written_over() {
+    let directory = tempfile::tempdir().unwrap();
+    opened(directory.path()).save(&full()).unwrap();
+    let apart = Apart::with_patience(Duration::from_millis(100));
+    let busy = apart.clone();
+    let (release, released) = mpsc::channel::<()>();
+    let place = directory.path().to_owned();
+    busy.run(&place, move || released.recv()).unwrap_err();
+    let (store, lost) = Store::open(directory.path(), apart);
+    let lost = lost.unwrap().to_string();
+    assert!(lost.contains("its file system does not answer"), "{lost}");
+    store.update(|_| {}).unwrap_err();
+    drop(release);
+    let begun = Instant::now();
+    while store
+        .update(|memory| "6.13".clone_into(&mut memory.kernel))
+        .is_err()
+    {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+    assert_eq!(opened(directory.path()).memory().kernel, "6.13");
+    let aside = fs::read_to_string(directory.path().join(BROKEN)).unwrap();
+    assert_eq!(super::parse(&aside).unwrap(), full());
 }

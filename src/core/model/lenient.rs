@@ -23,6 +23,16 @@ enum Step {
     Element(usize),
 }
 
+/// A value that is not understood, for people: `/pfs/0000:01:00.0/vfs/3/settings/link_state` is
+/// `{"link_state":"blinking"}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// The keys that lead to it.
+    pub place: String,
+    /// The beginning of what stands there, as JSON.
+    pub value: String,
+}
+
 /// A document, as far as it is understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Read<T> {
@@ -150,16 +160,28 @@ impl Foreign {
         self.0.is_empty()
     }
 
-    /// Where each stands in the document, and what stands there: `/pfs/0000:01:00.0/vfs/3/settings/link_state is {"link_state":"blinking"}`.
-    pub fn shown(&self) -> impl Iterator<Item = String> {
+    /// Where each stands in the document, and what stands there.
+    pub fn shown(&self) -> impl Iterator<Item = Shown> {
         self.0.iter().map(|item| {
             let place = item.place.iter().map(|step| match step {
                 Step::Key(key) => format!("/{key}"),
                 Step::Element(index) => format!("/{index}"),
             });
-            let value: String = item.value.to_string().chars().take(80).collect();
-            format!("{} is {value}", place.collect::<String>())
+            Shown {
+                place: place.collect(),
+                value: item.value.to_string().chars().take(80).collect(),
+            }
         })
+    }
+
+    /// Those that are also among `kept`, and in whose place nothing else has been learnt since.
+    pub fn unresolved(&self, kept: &Self, document: &Value) -> Self {
+        let is_unresolved = |item: &&Item| {
+            let is_element = matches!(item.place.last(), Some(Step::Element(_)));
+            let is_learnt = !is_element && at(document, &item.place) != item.instead.as_ref();
+            kept.0.contains(item) && !is_learnt
+        };
+        Self(self.0.iter().filter(is_unresolved).cloned().collect())
     }
 
     /// Whether the value with these keys, one in the other, is wholly not understood.

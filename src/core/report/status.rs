@@ -7,6 +7,7 @@ use crate::policy::loaded::FileState;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
 
 /// All that the daemon tells of itself.
@@ -28,6 +29,9 @@ pub struct Status {
     pub networks: Vec<NetworkReport>,
     /// Every policy file that is read or hidden.
     pub files: Vec<FileReport>,
+    /// What of the agent's memory is not understood.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_understood: Vec<NotUnderstood>,
     /// The pauses in force.
     #[serde(default, skip_serializing_if = "Pauses::is_empty")]
     pub pauses: Pauses,
@@ -75,4 +79,27 @@ pub struct FileReport {
     /// Whether it was read, is hidden or is broken.
     #[serde(flatten)]
     pub state: FileState,
+}
+
+/// A value of the state file that this version does not understand. It is kept as it stands, and the
+/// VF or PF that it is about is left alone.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct NotUnderstood {
+    /// The state file.
+    pub file: PathBuf,
+    /// The keys that lead to the value: `/pfs/0000:01:00.0`.
+    pub place: String,
+    /// The beginning of the value, as JSON.
+    pub value: String,
+}
+
+impl fmt::Display for NotUnderstood {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { file, place, value } = self;
+        let file = file.display();
+        write!(
+            f,
+            "{file}: {place} is {value}, which this version does not understand: it is kept as it is, and what it is about is left alone"
+        )
+    }
 }

@@ -5,7 +5,7 @@ use sriovd_agent::load::FileState;
 use sriovd_core::model::{PfStep, Step, VfIndex};
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::policy::resolve::Shadowed;
-use sriovd_core::report::{FileReport, NetworkReport, ProblemKind};
+use sriovd_core::report::{FileReport, NetworkReport, NotUnderstood, ProblemKind};
 use sriovd_sim::forecast::ForecastStep;
 use std::path::Path;
 
@@ -159,6 +159,16 @@ FILE                    STATE
 /etc/sriov.d/20-b.toml  broken, its last good content is in force
 ";
     assert_eq!(status(&whole), format!("{fine}{broken}"));
+
+    whole.not_understood.push(NotUnderstood {
+        file: "/var/lib/sriovd/state.json".into(),
+        place: "/pfs/0000:5e:00.0".to_owned(),
+        value: "{\"on_removal\":\"ask\"}".to_owned(),
+    });
+    let not_understood = "
+/var/lib/sriovd/state.json: /pfs/0000:5e:00.0 is {\"on_removal\":\"ask\"}, which this version does not understand: it is kept as it is, and what it is about is left alone
+";
+    assert_eq!(status(&whole), format!("{fine}{broken}{not_understood}"));
 }
 
 #[test]

@@ -63,6 +63,7 @@ impl Records {
     pub(super) fn vfs(&self) -> Result<Vec<PciAddress>, FileError> {
         let list = || -> io::Result<Vec<PciAddress>> {
             let mut vfs = Vec::new();
+            file::access(&self.directory)?;
             for entry in fs::read_dir(&self.directory)? {
                 let name = entry?.file_name();
                 vfs.extend(
@@ -173,7 +174,7 @@ impl Records {
 }
 
 fn read(path: &Path) -> Result<Record, FileError> {
-    let text = match fs::read(path) {
+    let text = match file::access(path).and_then(|()| fs::read(path)) {
         Ok(text) => text,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Record::None),
         Err(error) => return Err(FileError::new("read", path)(error)),

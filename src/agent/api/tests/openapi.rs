@@ -86,6 +86,11 @@ fn a_host_with_everything() -> (Arc<SimHost>, Status) {
             name: sriovd_core::report::PfName::Interface("ens9f0".to_owned()),
             policies: ["few".parse().unwrap()].into(),
         }],
+        not_understood: vec![sriovd_core::report::NotUnderstood {
+            file: "/var/lib/sriovd/state.json".into(),
+            place: "/files/0".to_owned(),
+            value: "{}".to_owned(),
+        }],
         pauses: Pauses {
             all: Some(pause.clone()),
             pfs: [(pf(), pause)].into(),

@@ -65,8 +65,12 @@ impl Lab {
     }
 
     fn restart(&self) -> Daemon {
+        self.restart_with(POLICIES)
+    }
+
+    fn restart_with(&self, policies: &str) -> Daemon {
         let (mut coordinator, finished) = coordinator(self.root.path(), &self.host);
-        start(&mut coordinator, POLICIES);
+        start(&mut coordinator, policies);
         (coordinator, finished)
     }
 
@@ -140,7 +144,18 @@ async fn a_device_that_cannot_be_told_to_be_a_pf_is_looked_for() {
 
 #[tokio::test]
 async fn a_pf_that_nobody_could_see_yet_keeps_its_outputs() {
+    keeps_its_outputs(&Lab::new().await).await;
+}
+
+/// Nor is it known what was seen of it last.
+#[tokio::test]
+async fn a_pf_that_nobody_has_seen_since_the_boot_keeps_its_outputs() {
     let lab = Lab::new().await;
+    fs::remove_dir_all(lab.place("/run/sriovd/seen")).unwrap();
+    keeps_its_outputs(&lab).await;
+}
+
+async fn keeps_its_outputs(lab: &Lab) {
     let before = lab.files();
     let (first, second) = (FIRST.parse().unwrap(), SECOND.parse().unwrap());
     lab.host.blind(first, Some(Errno::IO));
@@ -177,6 +192,31 @@ async fn a_pf_that_nobody_could_see_yet_keeps_its_outputs() {
     })
     .await;
     assert_eq!(lab.files(), before);
+}
+
+/// What the agent before saw of it is what there is to tell of it.
+#[tokio::test]
+async fn a_pf_that_nobody_could_see_yet_holds_up_the_outputs_of_no_other() {
+    let lab = Lab::new().await;
+    let vfs = |pf: &str| {
+        let text = fs::read_to_string(lab.place(PLUGIN)).unwrap();
+        text.matches(pf).count()
+    };
+    let (of_first, of_second) = ("\"0000:01:", "\"0000:02:");
+    assert_eq!((vfs(of_first), vfs(of_second)), (2, 2));
+    lab.host.blind(FIRST.parse().unwrap(), Some(Errno::IO));
+    let policies = POLICIES.replace("second\"\nnum_vfs = 2", "second\"\nnum_vfs = 3");
+    let mut daemon = lab.restart_with(&policies);
+    lab.ready(&mut daemon).await;
+    assert_eq!((vfs(of_first), vfs(of_second)), (2, 3));
+    let node = fs::read_to_string(lab.place("/run/sriovd/state.json")).unwrap();
+    assert!(node.contains(FIRST) && node.contains(SECOND), "{node}");
+
+    // Only what is wanted takes something of it away.
+    let mut daemon =
+        lab.restart_with(&policies.replacen("num_vfs = 2", "num_vfs = 2\nvfs = \"0\"", 1));
+    lab.ready(&mut daemon).await;
+    assert_eq!((vfs(of_first), vfs(of_second)), (1, 3));
 }
 
 /// A link to itself can be followed by nobody.

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    /// PFs that are there, and that nobody has seen since the agent started.
+    /// PFs that are there, and that nobody has seen since the boot.
     pub(super) unseen: BTreeSet<PciAddress>,
     /// Nothing in them is written or removed.
     directories: Vec<PathBuf>,

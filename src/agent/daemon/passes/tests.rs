@@ -9,7 +9,7 @@ use crate::daemon::turn::{Event, turn};
 use crate::daemon::value::Daemon as Value;
 use crate::events::{Cause, Scope, Trigger};
 use crate::load::FileState;
-use sriovd_core::model::VfIndex;
+use sriovd_core::model::{DriverName, VfIndex};
 use sriovd_core::report::FileReport;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::sync::Arc;
@@ -187,7 +187,7 @@ async fn a_pf_without_interface_is_looked_at_again_when_its_driver_had_its_time(
     bare.snapshot.interface = None;
     host.plug(bare);
     let (mut coordinator, mut finished) = coordinator(root.path(), &host);
-    let policies = "[[policy]]\nname = \"a\"\nnum_vfs = 2\nmatch.vendor = \"8086\"\n";
+    let policies = "[[policy]]\nname = \"a\"\nnum_vfs = 2\ndevice_type = \"vfio-pci\"\nmatch.vendor = \"8086\"\n";
     start(&mut coordinator, policies);
     while coordinator
         .slots
@@ -209,15 +209,24 @@ async fn a_pf_without_interface_is_looked_at_again_when_its_driver_had_its_time(
     slot.overdue_at = Some(Instant::now());
     slot.retry_at = slot.overdue_at;
     turn(&mut coordinator, Event::Time(Instant::now()));
-    while coordinator.slots[&pf].seen.as_ref().unwrap().pf.num_vfs == 0 {
-        turn(
-            &mut coordinator,
-            Event::Message(finished.recv().await.unwrap()),
-        );
-    }
-    let overdue_at = coordinator.slots[&pf].overdue_at;
+    until(&mut coordinator, &mut finished, |it| !it.is_busy()).await;
+    let slot = &coordinator.slots[&pf];
+    let seen = &slot.seen.as_ref().unwrap().pf;
+    let drivers = seen.vfs.values().map(|vf| vf.driver.as_ref().unwrap());
+    assert!(drivers.clone().count() == 2 && drivers.into_iter().all(DriverName::is_vfio));
     assert!(
-        overdue_at.is_some_and(|at| at < Instant::now()),
+        slot.overdue_at.is_some_and(|at| at < Instant::now()),
         "it had it once"
     );
+    assert_eq!(slot.retry_at, None, "{:?} {:?}", slot.told, slot.blocked);
+    // Nor does it get it again with a later look.
+    turn(
+        &mut coordinator,
+        Event::Trigger(Trigger {
+            scope: Scope::Device(pf),
+            cause: Cause::Retry,
+        }),
+    );
+    until(&mut coordinator, &mut finished, |it| !it.is_busy()).await;
+    assert_eq!(coordinator.slots[&pf].retry_at, None);
 }

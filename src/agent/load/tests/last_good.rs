@@ -1,7 +1,13 @@
 //! A policy that cannot be read is not a policy that was removed.
 
 use super::*;
-use crate::load::last_good;
+use crate::load::{last_good, load_apart};
+use sriovd_host::file::apart::Apart;
+use sriovd_host::file::faults::below;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 const KEPT: bool = true;
 
@@ -196,7 +202,13 @@ fn it_survives_a_restart() {
         error,
         format!("{} does not hold what was written there", file.display())
     );
-    assert!(last_good::write(&good.last_good, &state.path().join("nowhere")).is_err());
+    assert!(
+        last_good::write(
+            &good.last_good,
+            &state.path().join("last-good.json/nowhere")
+        )
+        .is_err()
+    );
 }
 
 #[test]
@@ -209,4 +221,39 @@ fn a_writing_that_fails_leaves_nothing_half_done() {
     let left = fs::read_dir(state.path()).unwrap();
     let left: Vec<_> = left.map(|entry| entry.unwrap().path()).collect();
     assert_eq!(left, [taken]);
+}
+
+#[test]
+fn a_directory_whose_file_system_does_not_answer_keeps_what_it_said_and_delays_no_other() {
+    let mut host = Host::new();
+    host.write("etc/sriov.d/10-a.toml", policy("a"));
+    host.write("run/sriov.d/20-b.toml", policy("b"));
+    host.load();
+    let is_away = Arc::new(AtomicBool::new(true));
+    let (away, place) = (Arc::clone(&is_away), host.path("run/sriov.d"));
+    below(host.root.path(), move |path| {
+        while path.starts_with(&place) && away.load(Ordering::Relaxed) {
+            sleep(Duration::from_millis(10));
+        }
+        Ok(())
+    });
+    host.write("etc/sriov.d/10-a.toml", policy("c"));
+    let apart = Apart::with_patience(Duration::from_secs(1));
+    let root = host.root.path();
+    let load = || load_apart(&apart, root, &DIRECTORIES, Trust::Enforce, &host.last_good);
+    for _ in 0..2 {
+        let loaded = load();
+        assert_eq!(names(&loaded), ["c", "b"]);
+        assert!(loaded.is_incomplete);
+        assert_eq!(
+            host.messages(&loaded),
+            ["/run/sriov.d: this directory cannot be read: its file system does not answer"]
+        );
+    }
+    is_away.store(false, Ordering::Relaxed);
+    let begun = Instant::now();
+    while load().is_incomplete {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+    }
+    assert_eq!(names(&load()), ["c", "b"]);
 }
