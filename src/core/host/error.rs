@@ -102,9 +102,8 @@ impl HostError {
     pub fn persistence(&self) -> Persistence {
         match self {
             // Nothing tells when it can be read again.
-            Self::Gone { .. } | Self::Unread { .. } | Self::NoDescriptor { .. } => {
-                Persistence::Transient
-            }
+            Self::Gone { .. } | Self::Unread { .. } => Persistence::Transient,
+            Self::NoDescriptor { .. } => Persistence::Shortage,
             Self::Locked { .. } | Self::Rebound { .. } | Self::Lent { .. } | Self::InUse { .. } => {
                 Persistence::Busy
             }
@@ -119,11 +118,10 @@ impl HostError {
                 // That these end, nothing tells either.
                 | Errno::ACCESS
                 | Errno::IO
-                | Errno::MFILE
-                | Errno::NFILE
                 | Errno::NOBUFS
                 | Errno::NOMEM
                 | Errno::TIMEDOUT => Persistence::Transient,
+                Errno::MFILE | Errno::NFILE => Persistence::Shortage,
                 // Drivers answer so to a VF or PF that is not set up yet, and to what they do not
                 // take ever.
                 Errno::INVAL | Errno::NOTSUPP => Persistence::Doubtful,

@@ -33,6 +33,9 @@ pub struct Binding {
 pub enum Persistence {
     /// Soon, as the kernel says: back off and try again. A failure once it lasts.
     Transient,
+    /// When the agent has what it lacks: back off and try again. A failure from the first try on, because the device has
+    /// no part in it.
+    Shortage,
     /// Perhaps soon: some drivers give this answer while they are not ready. A failure after a few
     /// tries, and then as `UntilChange`.
     Doubtful,
@@ -51,7 +54,7 @@ impl Persistence {
     /// many tries that did not.
     pub fn is_passing(self, tries: u8) -> bool {
         match self {
-            Self::Transient | Self::Busy | Self::Coming => true,
+            Self::Transient | Self::Shortage | Self::Busy | Self::Coming => true,
             Self::Doubtful => tries < TRIES_IN_DOUBT,
             Self::UntilChange | Self::Unsupported => false,
         }
@@ -63,7 +66,7 @@ impl Persistence {
             Self::Busy | Self::Coming => true,
             Self::Transient => tries < TRIES_IN_DISTRESS,
             Self::Doubtful => tries < TRIES_IN_DOUBT,
-            Self::UntilChange | Self::Unsupported => false,
+            Self::Shortage | Self::UntilChange | Self::Unsupported => false,
         }
     }
 }

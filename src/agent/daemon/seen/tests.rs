@@ -2,7 +2,7 @@
 
 use crate::daemon::passes::ask;
 use crate::daemon::slot::{Retry, Waiting};
-use crate::daemon::tests::{coordinator, start, until};
+use crate::daemon::tests::{Told, coordinator, start, until};
 use crate::daemon::turn::{Event, turn};
 use crate::daemon::value::Daemon as Value;
 use crate::events::Cause;
@@ -19,6 +19,8 @@ const POLICY: &str =
 #[tokio::test]
 async fn a_lack_of_descriptors_is_told_once_while_looks_and_steps_fail_of_it_in_turn() {
     let root = tempfile::tempdir().unwrap();
+    let sentences = Told::default();
+    let _guard = sentences.listen();
     let pf: PciAddress = "0000:3b:00.0".parse().unwrap();
     let host = Arc::new(SimHost::default());
     host.plug(SimPf::new(pf, DriverModel::IGB));
@@ -36,6 +38,12 @@ async fn a_lack_of_descriptors_is_told_once_while_looks_and_steps_fail_of_it_in_
     let reasons: Vec<_> = told.iter().map(|it| it.reason.as_str()).collect();
     assert_eq!(reasons.len(), 1);
     assert!(reasons[0].starts_with("no more files can be opened"));
+    // At once, because nothing else is to be waited for.
+    let said = || {
+        let sentences = sentences.sentences().into_iter();
+        sentences.filter(|it| it.contains("no more files")).count()
+    };
+    assert_eq!((told[0].kind, said()), (ProblemKind::Failed, 1));
     for errno in [Some(Errno::MFILE), None, Some(Errno::MFILE), None] {
         host.blind(pf, errno);
         let again = Waiting {
@@ -46,6 +54,7 @@ async fn a_lack_of_descriptors_is_told_once_while_looks_and_steps_fail_of_it_in_
         until(&mut daemon, &mut finished, |it| !it.is_busy()).await;
         assert_eq!(daemon.slots[&pf].told, told, "{errno:?}");
         assert!(daemon.slots[&pf].retry_at.is_some());
+        assert_eq!(said(), 1);
     }
     // Another fault of a look is another trouble.
     host.blind(pf, Some(Errno::IO));
