@@ -113,8 +113,13 @@ impl Kind {
     }
 
     /// Whether the file that alone matters is another now. Without a name the event is of the file itself.
-    async fn concerns_file(self, directory: &Path, name: Option<&OsStr>, mask: EventMask) -> bool {
-        match (self.file(), name) {
+    async fn concerns_file(
+        file: Option<&OsStr>,
+        directory: &Path,
+        name: Option<&OsStr>,
+        mask: EventMask,
+    ) -> bool {
+        match (file, name) {
             (None, _) => false,
             (Some(_), None) => true,
             (Some(file), Some(name)) => file == name && is_finished(directory, name, mask).await,
@@ -287,10 +292,10 @@ impl Source {
                     event.mask.bits() & tree::WAY.bits() != 0 && event.name.as_ref() == Some(&next)
                 }
                 Role::Step => false,
-                Role::Content { directory } => {
+                Role::Content { directory, file } => {
                     let name = event.name.as_deref();
                     all.extend(kind.heard(&directory, name, event.mask).await);
-                    kind.concerns_file(&directory, name, event.mask).await
+                    Kind::concerns_file(file.as_deref(), &directory, name, event.mask).await
                 }
             };
             if on_the_way {

@@ -162,6 +162,52 @@ async fn settings_that_are_written_replaced_or_removed_are_a_change_and_their_ne
 }
 
 #[tokio::test]
+async fn settings_behind_symbolic_links_are_heard_where_they_are() {
+    on_host(true, async |mut host| {
+        host.mkdir("srv/first");
+        host.mkdir("srv/second");
+        host.write("srv/first/a.toml", "x");
+        host.write("srv/second/b.toml", "x");
+        host.heard().await;
+        host.link("../srv/first/a.toml", "etc/sriovd.toml");
+        assert!(host.settings_changed().await);
+        let edited = async |host: &mut Host, file: &str| {
+            host.write(file, "y");
+            assert!(host.settings_changed().await, "{file} is written");
+            host.write("srv/new", "z");
+            host.rename("srv/new", file);
+            assert!(host.settings_changed().await, "{file} is replaced");
+            fs::remove_file(host.path(file)).unwrap();
+            assert!(host.settings_changed().await, "{file} is removed");
+            host.write(file, "z");
+            assert!(host.settings_changed().await, "{file} is there again");
+        };
+        edited(&mut host, "srv/first/a.toml").await;
+        host.write("srv/first/other.toml", "x");
+        host.write("etc/hosts", "x");
+        assert_eq!(host.heard().await, []);
+
+        // Another link, and one behind another.
+        let absolute = host.path("srv/second/b.toml");
+        host.link(absolute.to_str().unwrap(), "srv/first/link");
+        host.link("../srv/first/link", "etc/sriovd.toml");
+        assert!(host.settings_changed().await);
+        edited(&mut host, "srv/second/b.toml").await;
+        host.write("srv/first/a.toml", "x");
+        assert_eq!(host.heard().await, []);
+        host.link("a.toml", "srv/first/link");
+        assert!(host.settings_changed().await);
+        edited(&mut host, "srv/first/a.toml").await;
+        fs::remove_file(host.path("etc/sriovd.toml")).unwrap();
+        assert!(host.settings_changed().await);
+        host.write("etc/sriovd.toml", "x");
+        assert!(host.settings_changed().await);
+        edited(&mut host, "etc/sriovd.toml").await;
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn what_editors_and_packages_leave_behind_is_no_change() {
     on_host(true, async |mut host| {
         for name in [

@@ -35,8 +35,11 @@ pub(super) enum Role {
     Way { next: OsString },
     /// The way goes through this directory.
     Step,
-    /// This is the directory.
-    Content { directory: PathBuf },
+    /// This is the directory. The file is what alone matters in it.
+    Content {
+        directory: PathBuf,
+        file: Option<OsString>,
+    },
 }
 
 /// The watches for one directory. One watch has several roles where its way meets itself.
@@ -89,8 +92,31 @@ impl Branch {
         let start = if path.is_absolute() { "/" } else { "." };
         let mut here = PathBuf::from(start);
         let mut ahead = steps(path);
+        let mut file = kind.file().map(OsString::from);
         let mut links = 0;
-        while let Some(next) = ahead.pop_front() {
+        loop {
+            let Some(next) = ahead.pop_front() else {
+                let Some(name) = file.clone().filter(|_| links < LINKS) else {
+                    break;
+                };
+                let entry = here.join(name);
+                if !found(entry.symlink_metadata())?.is_some_and(|found| found.is_symlink()) {
+                    break;
+                }
+                links += 1;
+                // Another link in its place is another inode: the end of this one is told.
+                if let Some(watch) = found(watches.add(&entry, STEP | WatchMask::MASK_ADD))? {
+                    self.note(watch, Role::Step);
+                }
+                if let Some(target) = found(entry.read_link())? {
+                    if target.is_absolute() {
+                        here = PathBuf::from("/");
+                    }
+                    ahead = steps(&target);
+                    file = ahead.pop_back();
+                }
+                continue;
+            };
             if next == ".." {
                 here.pop();
                 continue;
@@ -127,10 +153,10 @@ impl Branch {
             }
         }
         let directory = here.clone();
-        let role = Role::Content { directory };
-        let file = kind.file().map(|name| here.join(name));
-        let mask = match file {
-            Some(file) if self.watch_file(watches, &file, role.clone())? => WatchMask::DELETE,
+        let path = file.as_ref().map(|name| here.join(name));
+        let role = Role::Content { directory, file };
+        let mask = match path {
+            Some(path) if self.watch_file(watches, &path, role.clone())? => WatchMask::DELETE,
             _ => kind.mask(),
         };
         self.watch(watches, &here, mask, role)?;
