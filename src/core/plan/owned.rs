@@ -176,12 +176,6 @@ pub fn still_owned(
         owned.brought_up = None;
     }
     owned.note_fresh(pf);
-    let given = |index: &VfIndex| owned.vfs.get(index).and_then(|vf| vf.mac);
-    owned.unprobed.retain(|index| {
-        let vf = pf.vfs.get(index);
-        let missed = |vf: &VfSnapshot| given(index).is_some_and(|mac| vf.has_missed(mac));
-        index.0 < pf.num_vfs && vf.is_none_or(|vf| vf.driver.is_none() || missed(vf))
-    });
     owned.vfs.retain(|index, mine| {
         let wanted = desired.and_then(|desired| desired.vfs.get(index));
         pf.vfs.get(index).is_some_and(|vf| {
@@ -222,6 +216,13 @@ pub fn still_owned(
             mine.mtu = mine.mtu && (mtu_wanted || mtu_off);
             !mine.settings.is_empty() || mine.driver || mine.mtu
         })
+    });
+    // Of those addresses that are ours still.
+    let given = |index: &VfIndex| owned.vfs.get(index).and_then(|vf| vf.mac);
+    owned.unprobed.retain(|index| {
+        let vf = pf.vfs.get(index);
+        let missed = |vf: &VfSnapshot| given(index).is_some_and(|mac| vf.has_missed(mac));
+        index.0 < pf.num_vfs && vf.is_none_or(|vf| vf.driver.is_none() || missed(vf))
     });
     if let Some(desired) = desired {
         owned.note_before(desired, pf);
