@@ -89,7 +89,7 @@ fn fields(schema: &Value) -> BTreeMap<String, BTreeSet<String>> {
         }
         if schema["additionalProperties"].is_object() {
             walk(
-                format!("{path}{{}}"),
+                &format!("{path}{{}}"),
                 &schema["additionalProperties"],
                 found,
             );
