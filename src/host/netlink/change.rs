@@ -159,12 +159,12 @@ impl Netlink {
             AddressAttribute::Local(address),
             AddressAttribute::Address(address),
         ]);
-        self.add(RouteNetlinkMessage::NewAddress(request))
+        self.add(&RouteNetlinkMessage::NewAddress(request))
     }
 
     /// What is there already is fine.
     pub fn add_route(&mut self, index: u32, route: &Route) -> Result<(), NetlinkError> {
-        self.add(RouteNetlinkMessage::NewRoute(route.message(index)))
+        self.add(&RouteNetlinkMessage::NewRoute(route.message(index)))
     }
 
     /// What is not there is fine.
@@ -185,12 +185,12 @@ impl Netlink {
         request.header.flags = NeighbourFlags::Use;
         let destination = NeighbourAttribute::Destination(neighbour.into());
         request.attributes.push(destination);
-        self.add(RouteNetlinkMessage::NewNeighbour(request))
+        self.add(&RouteNetlinkMessage::NewNeighbour(request))
     }
 
-    fn add(&mut self, request: RouteNetlinkMessage) -> Result<(), NetlinkError> {
+    fn add(&mut self, request: &RouteNetlinkMessage) -> Result<(), NetlinkError> {
         let flags = NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
-        match self.exchange.ask(&request, flags, |_| Ok(())) {
+        match self.exchange.ask(request, flags, |_| Ok(())) {
             Err(error) if error.errno() == Some(Errno::EXIST) => Ok(()),
             result => result,
         }
