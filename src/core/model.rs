@@ -12,6 +12,7 @@ pub mod allocation;
 pub mod attribute;
 pub mod driver;
 pub mod errno;
+pub mod eswitch;
 pub mod holder;
 pub mod host;
 pub mod lenient;
@@ -32,6 +33,7 @@ pub use allocation::{Allocation, Borrower};
 pub use attribute::{VfAttribute, VfSetting, VfSettings};
 pub use driver::DriverFacts;
 pub use errno::Errno;
+pub use eswitch::EswitchMode;
 pub use holder::Holder;
 pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterface, VfSnapshot};
 pub use name::{

@@ -12,6 +12,7 @@
 mod address;
 pub mod blocked;
 mod count;
+mod eswitch;
 mod in_use;
 mod kept;
 pub mod memory;
@@ -133,6 +134,13 @@ impl Plan {
         let is_theirs =
             |problem: &Problem| problem.kind == ProblemKind::OfOthers && problem.vf == Some(index);
         self.problems.iter().any(is_theirs)
+    }
+
+    /// Whether something may not be done to the PF as a whole.
+    fn is_refused(&self) -> bool {
+        let refused = [ProblemKind::InUse, ProblemKind::DisruptionForbidden];
+        let mut of_pf = self.problems.iter().filter(|problem| problem.vf.is_none());
+        of_pf.any(|problem| refused.contains(&problem.kind))
     }
 
     /// Everything that there is to do waits.

@@ -25,8 +25,8 @@ pub mod source;
 pub mod stable_mac;
 
 use crate::model::{
-    DriverName, LinkType, MacAddress, Mtu, PciAddress, PciId, PolicyName, ResourceName,
-    ResourcePrefix, VfIndex, VfRange, VfSettings,
+    DriverName, EswitchMode, LinkType, MacAddress, Mtu, PciAddress, PciId, PolicyName,
+    ResourceName, ResourcePrefix, VfIndex, VfRange, VfSettings,
 };
 pub use network::Network;
 pub use origin::Origin;
@@ -87,6 +87,8 @@ pub struct Policy {
     pub names_driver: bool,
     /// `sriov_drivers_autoprobe` of the PF. `None` leaves it as it is.
     pub driver_autoprobe: Option<bool>,
+    /// How the NIC's own switch works. `None` leaves it as it is.
+    pub eswitch_mode: Option<EswitchMode>,
     /// Somebody else creates the VFs: never change their number. `None` is "not set".
     pub external: Option<bool>,
     /// The device plugin leaves out VFs without an RDMA device.

@@ -5,9 +5,7 @@ mod addresses;
 mod effect;
 
 use crate::host::{Host, HostError, Look};
-use crate::model::{
-    Action, Node, PciAddress, Persistence, PfSnapshot, Step, TakenAddresses, VfStep,
-};
+use crate::model::{Action, Node, PciAddress, PfSnapshot, Step, TakenAddresses, VfStep};
 use crate::plan::presumed::presumed;
 use crate::plan::{self, Blocked, Capability, Input, Others, OwnedPf, Plan, Taken, owned};
 use crate::policy::PolicySet;
@@ -376,11 +374,11 @@ impl Pass<'_> {
     ) {
         let persistence = error.persistence();
         blocked.insert(step.clone(), error.to_string(), persistence, before, pf);
-        let lacks = persistence == Persistence::Unsupported
-            || error.is_unsupported_if_it_lasts() && blocked.is_final(step);
-        if let (true, Step::Vf(_, VfStep::SetAttribute { setting, .. }), Some(mut owned)) =
-            (lacks, step, self.ledger.owned(pf.address))
-            && owned.unsupported.insert(Capability::needed_by(*setting))
+        let lacks =
+            error.is_unsupported() || error.is_unsupported_if_it_lasts() && blocked.is_final(step);
+        let lacking = Capability::needed_for(step).filter(|_| lacks);
+        if let (Some(lacking), Some(mut owned)) = (lacking, self.ledger.owned(pf.address))
+            && owned.unsupported.insert(lacking)
         {
             self.ledger.set_owned(pf.address, Some(owned));
         }

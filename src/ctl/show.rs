@@ -9,7 +9,7 @@ use super::scene::Scene;
 use schemars::JsonSchema;
 use serde::Serialize;
 use sriovd_core::model::{
-    Holder, PciAddress, PciId, PfSnapshot, PolicyName, ResourceName, VfIndex,
+    EswitchMode, Holder, PciAddress, PciId, PfSnapshot, PolicyName, ResourceName, VfIndex,
 };
 use sriovd_core::report::Problem;
 pub(super) use text::text;
@@ -28,6 +28,9 @@ pub(super) struct ShownPf {
     pub(super) altnames: Vec<String>,
     pub(super) permanent_mac: Option<String>,
     pub(super) mtu: Option<u32>,
+    /// `None` where there is none to be seen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) eswitch_mode: Option<EswitchMode>,
     /// `None`: no policy says how many.
     pub(super) wanted_vfs: Option<u16>,
     pub(super) policies: Vec<InForce>,
@@ -89,6 +92,7 @@ fn show_pf(scene: &Scene, pf: &PfSnapshot) -> ShownPf {
         altnames: interface.map_or_else(Vec::new, |it| it.altnames.iter().cloned().collect()),
         permanent_mac: pf.permanent_mac().map(|mac| mac.to_string()),
         mtu: interface.map(|it| it.mtu.get()),
+        eswitch_mode: pf.eswitch_mode,
         wanted_vfs: desired.and_then(|desired| desired.num_vfs),
         policies: claims
             .map(|claim| InForce {

@@ -19,8 +19,8 @@ use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
 pub use others::OtherDevice;
 use sriovd_core::model::{
-    Action, DriverName, Errno, Holder, Node, PciAddress, PfSnapshot, TakenAddresses, VfIndex,
-    VfInterface, VfSetting, VfStatistics,
+    Action, DriverName, Errno, EswitchMode, Holder, Node, PciAddress, PfSnapshot, TakenAddresses,
+    VfIndex, VfInterface, VfSetting, VfStatistics,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::BorrowedFd;
@@ -148,6 +148,8 @@ trait Links {
     /// How many programs have this RDMA device open.
     fn rdma_contexts(&mut self, device: &str) -> Result<u64, NetlinkError>;
     fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError>;
+    /// See `netlink::eswitch_mode`.
+    fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError>;
     /// Where routes lead that somebody has made over this interface.
     fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError>;
     /// The links in another network namespace, none where none of ours ever went there.
@@ -169,6 +171,10 @@ impl Links for Netlink {
 
     fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError> {
         self.queue_disciplines()
+    }
+
+    fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError> {
+        netlink::eswitch_mode(&pf.into())
     }
 
     fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {

@@ -1,6 +1,6 @@
 //! How PF drivers differ, as data: what the simulator accepts, refuses, reports and forgets.
 
-use sriovd_core::model::{PciId, VfAttribute, VfSettings};
+use sriovd_core::model::{EswitchMode, PciId, VfAttribute, VfSettings};
 
 /// How one PF driver behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +48,32 @@ pub struct DriverModel {
     pub busy_after_creation: u32,
     /// In bytes.
     pub max_mtu: u32,
+    /// What it does about the mode of its switch.
+    pub eswitch: Eswitch,
+    /// Attributes that it refuses in switchdev mode.
+    pub not_in_switchdev: &'static [VfAttribute],
+}
+
+/// What a driver does about the mode of its switch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Eswitch {
+    /// It lets nobody ask or choose.
+    None,
+    /// It takes a mode with VFs and without, also the one that it has (mlx5_core).
+    AnyTime,
+    /// It takes a mode only without VFs (ice).
+    WithoutVfs,
+    /// It refuses the mode that it has (bnxt_en).
+    OnlyAnother,
+    /// The mode goes back to legacy with the VFs (netdevsim).
+    GoesWithVfs,
+}
+
+impl Eswitch {
+    /// The mode that the driver begins with.
+    pub fn mode(self) -> Option<EswitchMode> {
+        (self != Self::None).then_some(EswitchMode::Legacy)
+    }
 }
 
 /// What a driver does when VFs are asked for while its PF is down.
@@ -87,6 +113,8 @@ impl DriverModel {
         netdev_below_driver: false,
         busy_after_creation: 0,
         max_mtu: 9978,
+        eswitch: Eswitch::None,
+        not_in_switchdev: &[],
     };
 
     /// As emulated by QEMU (82576), measured with Linux 6.12.
@@ -160,10 +188,12 @@ impl DriverModel {
         reports_own_mac: true,
         trust_resets_vf: true,
         max_mtu: 9702,
+        eswitch: Eswitch::WithoutVfs,
+        not_in_switchdev: &[Trust],
         ..Self::GENERIC
     };
 
-    /// Mellanox ConnectX-5 with its eSwitch in legacy mode: no 802.1ad.
+    /// Mellanox ConnectX-5: no 802.1ad.
     pub const MLX5: Self = Self {
         name: "mlx5_core",
         vf_driver: "mlx5_core",
@@ -175,6 +205,8 @@ impl DriverModel {
         reported: ALL_BUT_RSS,
         settable: ALL_BUT_RSS,
         vlan_8021ad: false,
+        eswitch: Eswitch::AnyTime,
+        not_in_switchdev: &[Tag, SpoofCheck, Trust, State],
         ..Self::GENERIC
     };
 
@@ -190,6 +222,7 @@ impl DriverModel {
         reported: ALL_BUT_RSS,
         settable: ALL_BUT_RSS,
         max_mtu: 9500,
+        eswitch: Eswitch::OnlyAnother,
         ..Self::GENERIC
     };
 
@@ -246,8 +279,17 @@ impl DriverModel {
         ..Self::GENERIC
     };
 
+    /// The kernel's simulated netdevs, as if they stood on PCI devices.
+    pub const NETDEVSIM: Self = Self {
+        name: "netdevsim",
+        vf_driver: "netdevsim",
+        eswitch: Eswitch::GoesWithVfs,
+        not_in_switchdev: &[Rate],
+        ..Self::GENERIC
+    };
+
     /// Every driver that is described, without the generic one.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::IGB,
         Self::IXGBE,
         Self::I40E,
@@ -258,6 +300,7 @@ impl DriverModel {
         Self::QEDE,
         Self::BNX2X,
         Self::VIRTIO,
+        Self::NETDEVSIM,
     ];
 
     /// The model of this driver; the generic one for drivers that are not described.

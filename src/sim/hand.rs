@@ -1,7 +1,10 @@
 //! What others do to the host: administrators, containers, udev, a hand that pulls a cable.
 
+use super::driver::Eswitch;
 use super::{SimHost, SimPf};
-use sriovd_core::model::{DriverName, Holder, InterfaceName, Mtu, PciAddress, VfIndex, VfSetting};
+use sriovd_core::model::{
+    DriverName, EswitchMode, Holder, InterfaceName, Mtu, PciAddress, VfIndex, VfSetting,
+};
 
 impl SimHost {
     /// Anything that another program does to a PF. Does nothing where there is no such PF.
@@ -28,6 +31,16 @@ impl SimHost {
             pf.destroy_vfs();
             pf.create_vfs(count.min(pf.snapshot.total_vfs), &mut state.around);
         }
+    }
+
+    /// `devlink dev eswitch set`, by another program. Does nothing where the driver refuses it.
+    pub fn set_eswitch_mode(&self, pf: PciAddress, mode: EswitchMode) {
+        self.edit(pf, |pf| {
+            let denied = pf.model.eswitch == Eswitch::WithoutVfs && pf.snapshot.num_vfs != 0;
+            if let Some(is) = pf.snapshot.eswitch_mode.as_mut().filter(|_| !denied) {
+                *is = mode;
+            }
+        });
     }
 
     /// The NIC is being pulled and has only its first VFs left, until `unplug`.

@@ -17,7 +17,7 @@ mod step;
 mod users;
 
 pub use agent::SimAgent;
-pub use driver::{DriverModel, WhileDown};
+pub use driver::{DriverModel, Eswitch, WhileDown};
 use fault::{Effect, Fault};
 pub use ledger::{MemoryLedger, Quiet, StopAfter};
 pub use pf::SimPf;
@@ -361,7 +361,9 @@ fn quiet_holder(pf: &SimPf, action: &Action) -> Option<(VfIndex, Holder)> {
 /// The VFs that it takes from whoever uses them.
 fn struck(pf: &SimPf, action: &Action) -> Vec<VfIndex> {
     match &action.step {
-        Step::Pf(PfStep::SetNumVfs { to: 0, .. }) => pf.snapshot.vfs.keys().copied().collect(),
+        Step::Pf(PfStep::SetNumVfs { to: 0, .. } | PfStep::SetEswitchMode { .. }) => {
+            pf.snapshot.vfs.keys().copied().collect()
+        }
         // A VF without driver has nobody to take it from.
         Step::Vf(vf, VfStep::Bind { .. }) => {
             let bound = pf.snapshot.vfs.get(vf).filter(|vf| vf.driver.is_some());

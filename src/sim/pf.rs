@@ -1,10 +1,12 @@
 //! A simulated PF with its VFs: what its driver would remember, and what happens by itself.
 
-use super::driver::DriverModel;
+mod from_snapshot;
+
+use super::driver::{DriverModel, Eswitch};
 use super::step::Surroundings;
 use sriovd_core::model::{
-    DriverName, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PfInterface,
-    PfSnapshot, TxRate, VfIndex, VfInterface, VfSnapshot,
+    DriverName, EswitchMode, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress,
+    PfInterface, PfSnapshot, TxRate, VfIndex, VfInterface, VfSnapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,6 +109,7 @@ impl SimPf {
             total_vfs: model.total_vfs,
             num_vfs: 0,
             autoprobe: true,
+            eswitch_mode: model.eswitch.mode(),
             interface,
             interface_elsewhere: false,
             vf_list_complete: true,
@@ -125,6 +128,7 @@ impl SimPf {
     pub(super) fn lose_driver(&mut self) {
         self.destroy_vfs();
         self.mtu_before_bond = None;
+        self.snapshot.eswitch_mode = None;
         if let Some(driver) = self.snapshot.driver.take() {
             self.lost = Some((driver, self.snapshot.interface.take()));
             self.users.clear();
@@ -141,6 +145,7 @@ impl SimPf {
     pub(super) fn get_driver(&mut self, supply: &mut Supply) {
         if let Some((driver, interface)) = self.lost.take() {
             self.snapshot.driver = Some(driver);
+            self.snapshot.eswitch_mode = self.model.eswitch.mode();
             self.snapshot.interface = interface.map(|interface| PfInterface {
                 mtu: Mtu::ETHERNET,
                 up: false,
@@ -214,6 +219,9 @@ impl SimPf {
         self.snapshot.num_vfs = 0;
         self.snapshot.count_is_changing = false;
         self.hidden.clear();
+        if self.model.eswitch == Eswitch::GoesWithVfs {
+            self.snapshot.eswitch_mode = Some(EswitchMode::Legacy);
+        }
     }
 
     fn vf_address(&self, index: VfIndex) -> Option<PciAddress> {
@@ -352,46 +360,5 @@ impl SimPf {
             }
         }
         interface.speed = speed;
-    }
-}
-
-impl From<PfSnapshot> for SimPf {
-    fn from(mut snapshot: PfSnapshot) -> Self {
-        let mut holders = snapshot.holders.take().unwrap_or_default();
-        let hidden = snapshot.vfs.iter().map(|(&index, vf)| {
-            let own_mac = vf.interface.as_ref().map(|interface| interface.mac);
-            let holders = holders.remove(&index).unwrap_or_default();
-            let hidden = Hidden {
-                own_mac,
-                holders,
-                ..Hidden::default()
-            };
-            (index, hidden)
-        });
-        let hidden = hidden.collect();
-        let driver = snapshot
-            .driver
-            .as_ref()
-            .map_or("", |driver| driver.as_str());
-        let listed_vfs = (!snapshot.vf_list_complete).then_some(0);
-        snapshot.vf_list_complete = true;
-        Self {
-            model: DriverModel::of(driver),
-            cable: snapshot
-                .interface
-                .as_ref()
-                .and_then(|nic| nic.speed.or(nic.carrier.then_some(1000))),
-            listed_vfs,
-            late_netdevs: false,
-            dead_vfs: BTreeSet::new(),
-            users: snapshot.users.take().unwrap_or_default(),
-            mute_vfs: BTreeMap::new(),
-            resetting: 0,
-            mtu_before_bond: None,
-            lost: None,
-            hidden,
-            busy: 0,
-            snapshot,
-        }
     }
 }

@@ -26,6 +26,7 @@ pub fn policy(name: PolicyName) -> Policy {
         device_type: DeviceType::Netdevice,
         names_driver: false,
         driver_autoprobe: None,
+        eswitch_mode: None,
         external: None,
         is_rdma: false,
         need_vhost_net: false,

@@ -1,12 +1,12 @@
 //! One step on a simulated PF: what the kernel does, and what it refuses.
 
-use super::driver::WhileDown;
+use super::driver::{Eswitch, WhileDown};
 use super::pf::{SimPf, Supply};
 use sriovd_core::host::HostError;
 use sriovd_core::model::attribute::Value;
 use sriovd_core::model::{
-    BindTarget, DriverName, Errno, LinkState, MacAddress, Mtu, PfInterface, PfStep, Step, TxRate,
-    VfAttribute, VfIndex, VfSetting, VfSnapshot, VfStep, VlanProto,
+    BindTarget, DriverName, Errno, EswitchMode, LinkState, MacAddress, Mtu, PfInterface, PfStep,
+    Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot, VfStep, VlanProto,
 };
 use std::collections::BTreeSet;
 
@@ -38,6 +38,7 @@ impl SimPf {
                 Ok(())
             }
             Step::Pf(PfStep::SetNumVfs { to, .. }) => self.set_num_vfs(*to, step, around),
+            Step::Pf(PfStep::SetEswitchMode { to, .. }) => self.set_eswitch_mode(*to, step),
             Step::Pf(PfStep::SetUp { interface }) => {
                 self.netdev(*interface)?.up = true;
                 self.settle_link();
@@ -123,6 +124,23 @@ impl SimPf {
         Ok(())
     }
 
+    /// The host itself does not change it under VFs.
+    fn set_eswitch_mode(&mut self, to: EswitchMode, step: &Step) -> Result<(), HostError> {
+        match self.snapshot.eswitch_mode {
+            None => Err(refused(step, Errno::OPNOTSUPP)),
+            Some(_) if self.snapshot.num_vfs != 0 || self.snapshot.count_is_changing => {
+                Err(refused(step, Errno::BUSY))
+            }
+            Some(is) if is == to && self.model.eswitch == Eswitch::OnlyAnother => {
+                Err(refused(step, Errno::INVAL))
+            }
+            Some(_) => {
+                self.snapshot.eswitch_mode = Some(to);
+                Ok(())
+            }
+        }
+    }
+
     fn netdev(&mut self, index: u32) -> Result<&mut PfInterface, HostError> {
         let netdev = self.snapshot.interface.as_mut();
         netdev
@@ -145,7 +163,9 @@ impl SimPf {
         around: &mut Surroundings,
     ) -> Result<(), HostError> {
         let attribute = setting.attribute();
-        if !self.model.settable.contains(&attribute) {
+        let is_switched = self.snapshot.eswitch_mode == Some(EswitchMode::Switchdev)
+            && self.model.not_in_switchdev.contains(&attribute);
+        if !self.model.settable.contains(&attribute) || is_switched {
             return Err(self.unsupported());
         }
         if index.0 >= self.snapshot.num_vfs {

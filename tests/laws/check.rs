@@ -99,6 +99,11 @@ fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, Str
     {
         missing.push((None, "autoprobe".to_owned()));
     }
+    let is_switchdev = |mode: Option<EswitchMode>| mode == Some(EswitchMode::Switchdev);
+    let is_other = desired.eswitch_mode.is_some() && desired.eswitch_mode != pf.eswitch_mode;
+    if is_other && (is_switchdev(desired.eswitch_mode) || is_switchdev(pf.eswitch_mode)) {
+        missing.push((None, "eSwitch mode".to_owned()));
+    }
     for (&index, vf) in &pf.vfs {
         let lent = pf.holders.as_ref().and_then(|holders| holders.get(&index));
         if lent.is_some_and(|by| by.iter().any(Holder::is_allocation)) {
@@ -223,6 +228,7 @@ fn differs(step: &Step, pf: &PfSnapshot) -> bool {
     match step {
         Step::Pf(PfStep::SetAutoprobe { on }) => *on != pf.autoprobe,
         Step::Pf(PfStep::SetNumVfs { from, to }) => *from == pf.num_vfs && *to != pf.num_vfs,
+        Step::Pf(PfStep::SetEswitchMode { to, .. }) => pf.eswitch_mode != Some(*to),
         Step::Pf(PfStep::SetUp { .. }) => interface.is_some_and(|nic| !nic.up),
         Step::Pf(PfStep::SetDown { .. }) => interface.is_some_and(|nic| nic.up),
         Step::Pf(PfStep::SetMtu { mtu, .. }) => interface.is_some_and(|nic| nic.mtu != *mtu),
@@ -255,8 +261,10 @@ fn is_beyond_the_hardware(problem: &Problem) -> bool {
 
 /// Of VFs without a driver it shows only when they have one again whether they still go by our address.
 fn waits_for_drivers(owned: &OwnedPf, pf: &PfSnapshot) -> bool {
-    let of_the_pf =
-        owned.created_vfs || owned.mtu_before.is_some() || owned.autoprobe_before.is_some();
+    let of_the_pf = owned.created_vfs
+        || owned.mtu_before.is_some()
+        || owned.autoprobe_before.is_some()
+        || owned.eswitch_before.is_some();
     let unbound = |vf: &VfIndex| pf.vfs.get(vf).is_some_and(|vf| vf.driver.is_none());
     let is_only_address =
         |own: &OwnedVf| own.settings.keys().eq([&VfAttribute::Mac]) && !own.driver && !own.mtu;

@@ -86,6 +86,10 @@ fn settings() -> impl Strategy<Value = VfSettings> {
         })
 }
 
+fn eswitch_mode() -> impl Strategy<Value = EswitchMode> {
+    select(vec![EswitchMode::Legacy, EswitchMode::Switchdev])
+}
+
 fn setting() -> impl Strategy<Value = VfSetting> {
     let mac = any::<u8>().prop_map(|last| VfSetting::Mac(MacAddress([2, 0xee, 0, 0, 0, last])));
     prop_oneof![
@@ -149,7 +153,10 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
         option::weighted(0.3, select(vec![1400u32, 2000, 9000])),
         (driver, any::<bool>()),
         option::weighted(0.2, any::<bool>()),
-        option::weighted(0.2, any::<bool>()),
+        (
+            option::weighted(0.2, any::<bool>()),
+            option::weighted(0.3, eswitch_mode()),
+        ),
         settings(),
         mac,
         special,
@@ -167,7 +174,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 mtu,
                 (device_type, names_driver),
                 driver_autoprobe,
-                external,
+                (external, eswitch_mode),
                 settings,
                 mac,
                 overrides,
@@ -184,6 +191,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 names_driver,
                 driver_autoprobe,
                 external,
+                eswitch_mode,
                 settings,
                 mac,
                 overrides,
@@ -272,6 +280,7 @@ fn event() -> BoxedStrategy<Event> {
         (slot(), vf(), any::<bool>()).prop_map(|(slot, vf, bound)| Drive(slot, vf, bound)),
         (slot(), any::<bool>()).prop_map(|(slot, up)| PfUp(slot, up)),
         (slot(), select(vec![1500, 4000])).prop_map(|(slot, mtu)| PfMtu(slot, mtu)),
+        (slot(), eswitch_mode()).prop_map(|(slot, mode)| EswitchMode(slot, mode)),
         (slot(), option::of(select(vec![100, 1000]))).prop_map(|(slot, to)| Cable(slot, to)),
         (slot(), any::<bool>()).prop_map(|(slot, on)| Autoprobe(slot, on)),
         (slot(), any::<bool>()).prop_map(|(slot, named)| NameIsFinal(slot, named)),

@@ -94,6 +94,7 @@ impl Run {
                 }
             }
             Event::PfUp(_, up) => host.set_pf_up(pf, *up),
+            Event::EswitchMode(_, mode) => host.set_eswitch_mode(pf, *mode),
             Event::PfMtu(_, mtu) => host.set_pf_mtu(pf, (*mtu).try_into().unwrap()),
             Event::Cable(_, speed) => host.set_cable(pf, *speed),
             Event::Autoprobe(_, on) => host.edit(pf, |pf| pf.snapshot.autoprobe = *on),

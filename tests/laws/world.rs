@@ -127,6 +127,7 @@ pub(crate) enum Event {
     Drive(usize, u16, bool),
     PfUp(usize, bool),
     PfMtu(usize, u32),
+    EswitchMode(usize, EswitchMode),
     Cable(usize, Option<u32>),
     Autoprobe(usize, bool),
     NameIsFinal(usize, bool),
@@ -178,6 +179,7 @@ impl Event {
             | Drive(slot, ..)
             | PfUp(slot, _)
             | PfMtu(slot, _)
+            | EswitchMode(slot, _)
             | Cable(slot, _)
             | Autoprobe(slot, _)
             | NameIsFinal(slot, _)

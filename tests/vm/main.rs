@@ -23,6 +23,7 @@ mod document;
 mod drift;
 mod drivers_of_others;
 mod driving;
+mod eswitch;
 mod file_systems;
 mod forecast;
 mod host;

@@ -54,7 +54,9 @@ fn had_done(seen: &Seen, step: &Step) -> bool {
     let pf = &seen.pf;
     let is_same = |index: u32| pf.interface.as_ref().is_some_and(|nic| nic.index == index);
     let possible = match step {
-        Step::Pf(PfStep::SetAutoprobe { .. } | PfStep::SetNumVfs { .. }) => pf.interface.is_some(),
+        Step::Pf(
+            PfStep::SetAutoprobe { .. } | PfStep::SetNumVfs { .. } | PfStep::SetEswitchMode { .. },
+        ) => pf.interface.is_some(),
         Step::Pf(
             PfStep::SetUp { interface }
             | PfStep::SetDown { interface }

@@ -53,6 +53,7 @@ fn full() -> Memory {
         created_vfs: true,
         mtu_before: Some(Mtu::ETHERNET),
         autoprobe_before: Some(true),
+        eswitch_before: Some(EswitchMode::Legacy),
         unsupported: BTreeSet::from([
             Capability::Attribute(VfAttribute::TxRate),
             Capability::Vlan8021ad,

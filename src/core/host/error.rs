@@ -132,6 +132,15 @@ impl HostError {
 }
 
 impl HostError {
+    /// Whether the driver lacks it, in its own words too.
+    pub fn is_unsupported(&self) -> bool {
+        let errno = match self {
+            Self::Kernel { errno, .. } => Some(*errno),
+            _ => None,
+        };
+        self.persistence() == Persistence::Unsupported || errno == Some(Errno::OPNOTSUPP)
+    }
+
     /// What is no news of the device if it lasts: the driver lacks it.
     pub fn is_unsupported_if_it_lasts(&self) -> bool {
         matches!(self, Self::Kernel { errno, .. } if *errno == Errno::NOTSUPP)

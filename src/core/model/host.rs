@@ -1,7 +1,8 @@
 //! The host as it was seen: owned, serialisable, without handles to anything.
 
 use super::{
-    DriverName, Holder, InterfaceName, MacAddress, Mtu, PciAddress, PciId, VfIndex, VfSettings,
+    DriverName, EswitchMode, Holder, InterfaceName, MacAddress, Mtu, PciAddress, PciId, VfIndex,
+    VfSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -84,6 +85,9 @@ pub struct PfSnapshot {
     pub num_vfs: u16,
     /// `sriov_drivers_autoprobe`: whether new VFs meet the kernel's default driver.
     pub autoprobe: bool,
+    /// How the NIC's own switch works; `None` where the driver lets nobody ask or choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eswitch_mode: Option<EswitchMode>,
     /// The PF's netdev, if it is in our network namespace.
     pub interface: Option<PfInterface>,
     /// The driver made an interface, and it was moved to another network namespace.

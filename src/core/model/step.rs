@@ -2,7 +2,7 @@
 
 mod written;
 
-use super::{DriverName, Mtu, PciAddress, VfIndex, VfSetting};
+use super::{DriverName, EswitchMode, Mtu, PciAddress, VfIndex, VfSetting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -35,6 +35,13 @@ pub enum PfStep {
         from: u16,
         /// The number of VFs afterwards.
         to: u16,
+    },
+    /// The mode of the NIC's own switch, through devlink. It is set while there are no VFs.
+    SetEswitchMode {
+        /// The mode before.
+        from: EswitchMode,
+        /// The mode afterwards.
+        to: EswitchMode,
     },
     /// The PF's administrative state up.
     SetUp {
@@ -139,6 +146,7 @@ impl fmt::Display for PfStep {
             Self::SetAutoprobe { on: true } => f.write_str("sriov_drivers_autoprobe on"),
             Self::SetAutoprobe { on: false } => f.write_str("sriov_drivers_autoprobe off"),
             Self::SetNumVfs { from, to } => write!(f, "numvfs {from} -> {to}"),
+            Self::SetEswitchMode { from, to } => write!(f, "eswitch mode {from} -> {to}"),
             Self::SetUp { .. } => f.write_str("PF up"),
             Self::SetDown { .. } => f.write_str("PF down"),
             Self::SetMtu { mtu, .. } => write!(f, "PF mtu {mtu}"),

@@ -28,6 +28,8 @@ pub enum Takes {
 /// another try is worth it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DependsOn {
+    /// Nothing else, and not even the number of VFs.
+    PfDriver,
     /// Nothing else.
     Drivers,
     /// Whether the PF is up.
@@ -81,6 +83,15 @@ impl StepFacts {
         disturbs: true,
         ..Self::MAKE_VFS
     };
+    /// Without VFs nobody loses one.
+    const ESWITCH_MODE: Self = Self {
+        word: "set-eswitch-mode",
+        part: Part::Pf,
+        disturbs: false,
+        takes: Takes::AllVfs,
+        depends_on: DependsOn::PfDriver,
+        way_out: LEAVE_IT_OUT,
+    };
     const PF_UP: Self = Self {
         word: "set-pf-up",
         part: Part::Pf,
@@ -121,10 +132,11 @@ impl StepFacts {
     };
 
     /// Every kind, some under the same word.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::AUTOPROBE,
         Self::MAKE_VFS,
         Self::REMOVE_VFS,
+        Self::ESWITCH_MODE,
         Self::PF_UP,
         Self::PF_DOWN,
         Self::PF_MTU,
@@ -143,6 +155,7 @@ impl Step {
                 PfStep::SetAutoprobe { .. } => StepFacts::AUTOPROBE,
                 PfStep::SetNumVfs { to: 0, .. } => StepFacts::REMOVE_VFS,
                 PfStep::SetNumVfs { .. } => StepFacts::MAKE_VFS,
+                PfStep::SetEswitchMode { .. } => StepFacts::ESWITCH_MODE,
                 PfStep::SetUp { .. } => StepFacts::PF_UP,
                 PfStep::SetDown { .. } => StepFacts::PF_DOWN,
                 PfStep::SetMtu { .. } => StepFacts::PF_MTU,

@@ -2,8 +2,8 @@
 //! wanted. One value, which the agent replaces and never changes in place.
 
 use super::{
-    DriverName, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId, PfState,
-    PolicyName, Problem, ResourceName, ResourcePrefix, VfIndex, VfSettings,
+    DriverName, EswitchMode, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId,
+    PfState, PolicyName, Problem, ResourceName, ResourcePrefix, VfIndex, VfSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -87,6 +87,9 @@ pub struct WorldDevice {
     pub carrier: bool,
     /// The NUMA node that it is attached to.
     pub numa_node: Option<u16>,
+    /// The mode of the NIC's own switch; missing where there is none to be seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eswitch_mode: Option<EswitchMode>,
     /// How many VFs the device offers.
     pub vfs_possible: u16,
 }

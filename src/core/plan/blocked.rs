@@ -45,7 +45,7 @@ impl Block {
 /// What a failed step may have depended on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Circumstances {
-    num_vfs: u16,
+    num_vfs: Option<u16>,
     driver: Option<DriverName>,
     up: bool,
     link: Option<Link>,
@@ -63,15 +63,16 @@ impl Circumstances {
     fn of(step: &Step, pf: &PfSnapshot) -> Self {
         let vf = step.vf().and_then(|vf| pf.vfs.get(&vf));
         let is_bound = vf.is_some_and(|vf| vf.driver.is_some());
-        let (on_up, on_link) = match step.facts().depends_on {
-            DependsOn::Drivers => (false, false),
+        let depends_on = step.facts().depends_on;
+        let (on_up, on_link) = match depends_on {
+            DependsOn::PfDriver | DependsOn::Drivers => (false, false),
             DependsOn::Up => (true, false),
             DependsOn::Link => (true, true),
             DependsOn::LinkOnceBound => (is_bound, is_bound),
         };
         let interface = pf.interface.as_ref();
         Self {
-            num_vfs: pf.num_vfs,
+            num_vfs: (depends_on != DependsOn::PfDriver).then_some(pf.num_vfs),
             driver: pf.driver.clone(),
             up: on_up && interface.is_some_and(|nic| nic.up),
             link: interface.filter(|_| on_link).map(|nic| Link {

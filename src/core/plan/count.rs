@@ -120,6 +120,10 @@ pub(super) fn plan_count(input: &Input, desired: &DesiredPf, plan: &mut Plan) ->
         return Next::Continue;
     }
     if pf.num_vfs != 0 {
+        // The same VFs are in the way of another mode.
+        if plan.is_refused() {
+            return Next::Continue;
+        }
         let change = format!("changing numvfs {} -> {wanted}", pf.num_vfs);
         if in_use::may_destroy(input, desired.disruption, &change, plan) {
             plan.steps.push(step);

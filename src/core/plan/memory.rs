@@ -1,6 +1,6 @@
 //! What survives a restart, as a value.
 
-use super::owned::OwnedPf;
+use super::owned::{Capability, OwnedPf};
 use crate::model::lenient::Foreign;
 use crate::model::{MacAddress, NetworkName, PciAddress, PfSnapshot, VfIndex};
 use crate::policy::resolve::Hold;
@@ -49,6 +49,8 @@ impl Memory {
         if after_boot {
             for pf in self.pfs.values_mut() {
                 pf.brought_up = None;
+                pf.unsupported
+                    .retain(|it| !matches!(it, Capability::EswitchMode(_)));
             }
         }
         if self.kernel != kernel {

@@ -1,15 +1,17 @@
 //! What we own: which PFs we configured, what we set there, and what was there before.
 
 mod before;
+mod capability;
 mod claims;
 
 use super::Plan;
 use crate::model::{
-    BindTarget, DriverFacts, DriverName, MacAddress, Mtu, Node, PfSnapshot, PfStep, Step,
-    VfAttribute, VfIndex, VfSetting, VfSettings, VfSnapshot, VfStep, VlanProto,
+    BindTarget, EswitchMode, MacAddress, Mtu, Node, PfSnapshot, PfStep, Step, VfAttribute, VfIndex,
+    VfSetting, VfSettings, VfSnapshot, VfStep,
 };
 use crate::policy::resolve::{Hold, Resolution};
 use crate::policy::{DeviceType, OnRemoval};
+pub use capability::Capability;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +39,9 @@ pub struct OwnedPf {
     pub mtu_before: Option<Mtu>,
     /// `sriov_drivers_autoprobe` before sriovd changed it; `None`: it did not.
     pub autoprobe_before: Option<bool>,
+    /// The mode of the NIC's own switch before sriovd changed it; `None`: it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eswitch_before: Option<EswitchMode>,
     /// What its driver answered that it does not support. That may hang on the card or on the mode
     /// of its switch, which changes only without VFs.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -80,34 +85,6 @@ impl OwnedVf {
         let before = self.settings.get(&attribute)?;
         let undone = attribute == VfAttribute::Mac && !vf.goes_by(self.mac);
         value_before(attribute, *before).filter(|_| !undone)
-    }
-}
-
-/// Something that a driver can or cannot do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Capability {
-    /// One attribute of VFs.
-    Attribute(VfAttribute),
-    /// A minimum rate, on top of `Attribute(TxRate)`.
-    MinTxRate,
-    /// VLANs of the service provider kind, on top of `Attribute(Vlan)`.
-    Vlan8021ad,
-}
-
-impl Capability {
-    /// What drivers lack that answer EINVAL to it, as to any bad value.
-    pub fn is_known_missing(self, driver: &DriverName) -> bool {
-        self == Self::MinTxRate && DriverFacts::of(driver.as_str()).lacks_min_rate
-    }
-
-    /// What a driver lacks that answers "not supported" to this setting.
-    pub fn needed_by(setting: VfSetting) -> Self {
-        match setting {
-            VfSetting::Vlan(vlan) if vlan.proto == VlanProto::Dot1ad => Self::Vlan8021ad,
-            VfSetting::TxRate(rate) if rate.min != 0 => Self::MinTxRate,
-            other => Self::Attribute(other.attribute()),
-        }
     }
 }
 
@@ -168,7 +145,8 @@ pub fn still_owned(
     }
     if pf.num_vfs == 0 {
         owned.vfs.clear();
-        owned.unsupported.clear();
+        let of_switch = |it: &Capability| matches!(it, Capability::EswitchMode(_));
+        owned.unsupported.retain(of_switch);
         owned.fresh = None;
         owned.created_vfs &= desired.is_some();
     } else if desired.is_none() && !owned.created_vfs {
@@ -230,7 +208,14 @@ pub fn still_owned(
     if pf.driver.is_none() {
         // With the driver went the netdev: the next one starts with an MTU of its own.
         owned.mtu_before = None;
+        // And the mode: the driver begins with its own.
+        owned.eswitch_before = None;
+        owned.unsupported.clear();
     }
+    let mode_wanted = desired.is_some_and(|desired| desired.eswitch_mode.is_some());
+    owned.eswitch_before = owned
+        .eswitch_before
+        .filter(|&before| mode_wanted || pf.eswitch_mode != Some(before));
     let interface = pf.interface.as_ref();
     let mtu = interface.map(|interface| interface.mtu);
     let mtu_wanted = desired.is_some_and(|desired| desired.mtu.is_some());
@@ -301,6 +286,7 @@ impl OwnedPf {
         let has_anything = pf.num_vfs != 0
             || self.mtu_before.as_ref().is_some_and(is_raised)
             || self.autoprobe_before.is_some_and(|on| on != pf.autoprobe)
+            || self.eswitch_before.is_some() && self.eswitch_before != pf.eswitch_mode
             || self.brought_up.is_some_and(|index| pf.is_up_as(index));
         let hold = self.hold.as_ref().filter(|_| has_anything);
         hold.filter(|_| self.is_of(pf))
@@ -311,6 +297,7 @@ impl OwnedPf {
             && self.brought_up.is_none()
             && self.mtu_before.is_none()
             && self.autoprobe_before.is_none()
+            && self.eswitch_before.is_none()
             && self.vfs.is_empty()
     }
 
@@ -342,6 +329,9 @@ impl OwnedPf {
             }
             Step::Pf(PfStep::SetAutoprobe { .. }) => {
                 self.autoprobe_before.get_or_insert(pf.autoprobe);
+            }
+            Step::Pf(PfStep::SetEswitchMode { from, .. }) => {
+                self.eswitch_before.get_or_insert(*from);
             }
             Step::Pf(PfStep::SetMtu { .. }) => {
                 if let Some(interface) = &pf.interface {

@@ -1,7 +1,7 @@
 //! What we own when the memory of it is lost: most likely whatever is as the policies want it.
 
 use super::owned::{OwnedPf, OwnedVf};
-use crate::model::{Mtu, PfSnapshot, VfSnapshot};
+use crate::model::{EswitchMode, Mtu, PfSnapshot, VfSnapshot};
 use crate::policy::DeviceType;
 use crate::policy::resolve::{DesiredPf, DesiredVf, Resolution};
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,12 +29,18 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
         created_vfs,
         mtu_before: has_raised_mtu(desired, pf).then_some(Mtu::ETHERNET),
         autoprobe_before: (!pf.autoprobe && desired.driver_autoprobe != Some(true)).then_some(true),
+        eswitch_before: is_in_switchdev(desired, pf).then_some(EswitchMode::Legacy),
         unsupported: BTreeSet::new(),
         fresh: None,
         unprobed: unprobed.map(|(&index, _)| index).collect(),
         vfs: vfs.collect(),
     };
     (!owned.is_empty()).then_some(owned)
+}
+
+fn is_in_switchdev(desired: &DesiredPf, pf: &PfSnapshot) -> bool {
+    [desired.eswitch_mode, pf.eswitch_mode].map(|mode| mode == Some(EswitchMode::Switchdev))
+        == [true; 2]
 }
 
 fn has_raised_mtu(desired: &DesiredPf, pf: &PfSnapshot) -> bool {

@@ -1,6 +1,6 @@
 //! The stages by which a PF comes to be as its policies want it, in their order.
 
-use super::{Input, Plan, count, netdev, rdma, vf};
+use super::{Input, Plan, count, eswitch, netdev, rdma, vf};
 use crate::policy::resolve::DesiredPf;
 use crate::report::ProblemKind;
 
@@ -20,6 +20,8 @@ pub(super) enum Stage {
     Driver,
     /// The interface that attributes are set through.
     Interface,
+    /// The mode of the NIC's own switch.
+    Eswitch,
     /// The MTU of the PF.
     Mtu,
     /// As many VFs as are wanted.
@@ -41,9 +43,10 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 12] = [
         Self::Driver,
         Self::Interface,
+        Self::Eswitch,
         Self::Mtu,
         Self::Count,
         Self::Up,
@@ -59,6 +62,7 @@ impl Stage {
         match self {
             Self::Driver => return driver(input, plan),
             Self::Interface => return count::await_interface(input, plan),
+            Self::Eswitch => return eswitch::plan_mode(input, desired, plan),
             Self::Mtu => count::plan_mtu(input, desired, plan),
             Self::Count => return count::plan_count(input, desired, plan),
             Self::Up => count::plan_up(input, desired, plan),

@@ -2,6 +2,7 @@
 
 mod blocked;
 mod driver;
+mod eswitch;
 mod held;
 mod mac;
 mod numvfs;

@@ -10,7 +10,8 @@ use super::network::PluginType;
 use super::reader::{Boolean, List, Many, MapOf, Object, OneOf, Parsed, Text, table};
 use super::{Disruption, OnRemoval};
 use crate::model::{
-    DriverName, LinkState, LinkType, NetworkName, PciAddress, PciId, PolicyName, VfRange, VlanProto,
+    DriverName, EswitchMode, LinkState, LinkType, NetworkName, PciAddress, PciId, PolicyName,
+    VfRange, VlanProto,
 };
 use switches::{InNetworks, InPolicies, Switches};
 use value::{
@@ -56,6 +57,8 @@ table! {
         device_type: Purpose,
         /// `sriov_drivers_autoprobe` of the PF
         driver_autoprobe: Boolean,
+        /// The mode of the NIC's own switch. It is changed only while there are no VFs: those that are there are removed first, unless they are in use; see below
+        eswitch_mode: OneOf<EswitchMode>,
         /// For the device plugin, which then leaves out VFs that have no RDMA device; `sriovctl status` names them
         is_rdma: Boolean,
         /// For the device plugin and CDI: a container gets `/dev/vhost-net` and `/dev/net/tun` with its VF

@@ -3,15 +3,17 @@
 mod combine;
 mod hold;
 mod matching;
+mod readiness;
 
 use super::stable_mac::StableMacs;
 use super::{DeviceType, Disruption, OnRemoval, Origin, Policy, PolicySet};
 use crate::model::{
-    DriverName, Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix,
-    VfAttribute, VfIndex, VfRange, VfSettings, VfSnapshot,
+    EswitchMode, Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix,
+    VfIndex, VfRange, VfSettings,
 };
 pub use hold::{HeldInterface, Hold, Lapsed};
 pub use matching::{KeyMatch, Match, explain, holds_on};
+pub use readiness::Lack;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::cmp::Reverse;
@@ -56,6 +58,9 @@ pub struct DesiredPf {
     pub mtu: Option<Mtu>,
     /// Of the strongest policy that sets it. `None` leaves it as it is.
     pub driver_autoprobe: Option<bool>,
+    /// Of the strongest policy that sets it. `None` leaves it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eswitch_mode: Option<EswitchMode>,
     /// The most careful wish of the policies in force.
     pub disruption: Disruption,
     /// What happens when no policy names the PF any more.
@@ -156,61 +161,6 @@ impl DesiredPf {
         let wanted = self.vfs.get(&vf);
         self.disruption == Disruption::Never
             || wanted.is_some_and(|wanted| wanted.device_type == DeviceType::Any)
-    }
-}
-
-/// What keeps a VF from being used for what it is meant for.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Lack {
-    /// No driver is bound.
-    #[error("it has no driver")]
-    Driver,
-    /// A driver is bound that is not the one that is wanted.
-    #[error("it has driver {is} instead of {wanted}")]
-    OtherDriver {
-        /// The one that is bound.
-        is: DriverName,
-        /// The one that the policy names.
-        wanted: DriverName,
-    },
-    /// It is meant to have a network interface, and has a driver for user space.
-    #[error("it has driver {0}, which makes no network interface")]
-    Kernel(DriverName),
-    /// Its driver has made no network interface.
-    #[error("it has no network interface")]
-    Interface,
-}
-
-impl DesiredVf {
-    /// Whether a policy has a say in the attribute: what the VF has of it is not undone.
-    pub fn asks_for(&self, attribute: VfAttribute) -> bool {
-        let is_kept = self.lacks_mac && attribute == VfAttribute::Mac;
-        is_kept || self.settings.get(attribute).is_some()
-    }
-
-    /// Whether a VF can be used for what it is meant for. Attributes may still differ from the
-    /// policy: a driver that lacks one must not take the VF away from everybody.
-    pub fn is_ready(&self, vf: &VfSnapshot) -> bool {
-        self.lacks(vf).is_none()
-    }
-
-    /// Why a VF cannot be used for what it is meant for, where it cannot.
-    pub fn lacks(&self, vf: &VfSnapshot) -> Option<Lack> {
-        let Some(driver) = &vf.driver else {
-            return Some(Lack::Driver);
-        };
-        // Allocated to a container it is out of sight, and still what it should be.
-        let has_interface = vf.interface.is_some() || vf.interface_elsewhere;
-        match &self.device_type {
-            DeviceType::Driver(wanted) if driver == wanted => None,
-            DeviceType::Driver(wanted) => Some(Lack::OtherDriver {
-                is: driver.clone(),
-                wanted: wanted.clone(),
-            }),
-            DeviceType::Any if driver.is_userspace() => None,
-            DeviceType::Netdevice if driver.is_userspace() => Some(Lack::Kernel(driver.clone())),
-            DeviceType::Netdevice | DeviceType::Any => (!has_interface).then_some(Lack::Interface),
-        }
     }
 }
 

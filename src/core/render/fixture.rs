@@ -55,6 +55,7 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
         total_vfs: 128,
         num_vfs: vfs,
         autoprobe: true,
+        eswitch_mode: None,
         interface_elsewhere: false,
         interface: Some(PfInterface {
             other_ports: BTreeSet::new(),
@@ -157,6 +158,7 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
         external: false,
         mtu: None,
         driver_autoprobe: None,
+        eswitch_mode: None,
         disruption: Disruption::default(),
         on_removal: OnRemoval::default(),
         vfs: pf.vfs.keys().map(vf).collect(),

@@ -2,8 +2,8 @@
 
 use super::{MANAGER, MANAGER_LABEL, View, object, pretty};
 use crate::model::{
-    DriverName, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId, PfInterface,
-    PfSnapshot, VfIndex, VfSnapshot,
+    DriverName, EswitchMode, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId,
+    PfInterface, PfSnapshot, VfIndex, VfSnapshot,
 };
 use crate::policy::DeviceType;
 use crate::policy::resolve::{Claim, DesiredPf, Resolution};
@@ -81,6 +81,7 @@ fn spec_interface(desired: &DesiredPf, pf: &PfSnapshot) -> Map<String, Value> {
         ("name", interface.map(|interface| json!(interface.name))),
         ("numVfs", desired.num_vfs.map(|count| json!(count))),
         ("mtu", desired.mtu.map(|mtu| json!(mtu))),
+        ("eSwitchMode", desired.eswitch_mode.map(|mode| json!(mode))),
         ("externallyManaged", desired.external.then_some(json!(true))),
         ("vfGroups", Some(json!(groups.collect::<Vec<_>>()))),
     ])
@@ -118,6 +119,8 @@ struct StatusInterface<'a> {
     device_id: PciId,
     #[serde(skip_serializing_if = "Option::is_none")]
     driver: Option<&'a DriverName>,
+    #[serde(rename = "eSwitchMode", skip_serializing_if = "Option::is_none")]
+    e_switch_mode: Option<EswitchMode>,
     #[serde(skip_serializing_if = "Option::is_none")]
     externally_managed: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -172,6 +175,7 @@ fn status_interface<'a>(pf: &'a PfSnapshot, desired: Option<&DesiredPf>) -> Stat
         alt_names: alt_names.filter(|names| !names.is_empty()),
         device_id: pf.device,
         driver: pf.driver.as_ref(),
+        e_switch_mode: pf.eswitch_mode,
         externally_managed: desired.is_some_and(|pf| pf.external).then_some(true),
         link_admin_state: interface.map(|it| up_down(it.up)),
         link_speed: interface.and_then(|it| Some(format!("{} Mb/s", it.speed?))),

@@ -75,6 +75,7 @@ fn device(pf: &PfSnapshot) -> WorldDevice {
         up: interface.is_some_and(|it| it.up),
         carrier: interface.is_some_and(|it| it.carrier),
         numa_node: pf.numa_node,
+        eswitch_mode: pf.eswitch_mode,
         vfs_possible: pf.total_vfs,
     }
 }

@@ -7,7 +7,7 @@ use super::item::{Item, Kind};
 use super::select::{first_of_each, is_as_written, is_pf_name, resource, select};
 pub(super) use network::{ib_network, ovs_network, sriov_network};
 use serde_json::{Map, Value};
-use sriovd_core::model::{PciAddress, PciId, VfRange};
+use sriovd_core::model::{EswitchMode, PciAddress, PciId, VfRange};
 
 /// `None` for the one that the operator ignores itself.
 pub(super) fn policy(object: &mut Fields<'_>) -> anyhow::Result<Option<Item>> {
@@ -52,12 +52,20 @@ pub(super) fn policy(object: &mut Fields<'_>) -> anyhow::Result<Option<Item>> {
     ] {
         item.given(ours, spec.boolean(theirs).filter(|on| *on));
     }
-    // What a NIC is without anybody's doing.
-    for (key, usual) in [("eSwitchMode", "legacy"), ("linkType", "eth")] {
-        let value = spec.text(key).filter(|value| !value.is_empty());
-        if let Some(value) = value.filter(|value| !value.eq_ignore_ascii_case(usual)) {
-            item.note(None, format!("spec.{key} = {value:?} is not carried over"));
+    match spec.text("eSwitchMode").filter(|mode| !mode.is_empty()) {
+        Some(mode) if EswitchMode::WORDS.iter().all(|(word, _)| *word != mode) => {
+            let note = format!("spec.eSwitchMode = {mode:?} is not carried over");
+            item.note(None, note);
         }
+        mode => item.given("eswitch_mode", mode),
+    }
+    // What a NIC is without anybody's doing.
+    let link = spec.text("linkType").filter(|value| !value.is_empty());
+    if let Some(value) = link.filter(|value| !value.eq_ignore_ascii_case("eth")) {
+        item.note(
+            None,
+            format!("spec.linkType = {value:?} is not carried over"),
+        );
     }
     select_nics(&mut item, spec.table("nicSelector"), share(num_vfs));
     if let Some(mut selector) = spec.table("nodeSelector") {

@@ -44,6 +44,9 @@ fn pf_text(pf: &ShownPf) -> String {
         let more = [speed, mtu].into_iter().flatten().collect::<String>();
         facts.fact("link", format!("{}{more}", link.word()));
     }
+    if let Some(mode) = pf.eswitch_mode {
+        facts.fact("eSwitch", mode.to_string());
+    }
     let state = colour::paint(colour::of_state(nic.state), output::state(nic.state));
     facts.fact("state", state);
     facts.fact("VFs", count(pf));

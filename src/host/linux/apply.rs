@@ -8,7 +8,7 @@ use super::{Links, Tree, device, if_present, user_space, vf_indexes, virtfn};
 use crate::netlink::{self, Netlink, NetlinkError};
 use sriovd_core::host::{HostError, Look};
 use sriovd_core::model::{
-    Action, Errno, Holder, PciAddress, PfStep, Step, VfIndex, VfSetting, VfStep,
+    Action, Errno, EswitchMode, Holder, PciAddress, PfStep, Step, VfIndex, VfSetting, VfStep,
 };
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -24,6 +24,7 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
         Step::Pf(PfStep::SetNumVfs { to, .. }) => {
             with_links(|links| set_num_vfs(tree, links, action, *to))
         }
+        Step::Pf(PfStep::SetEswitchMode { to, .. }) => set_eswitch_mode(tree, pf, *to),
         Step::Pf(PfStep::SetUp { interface }) => {
             let what = "setting the PF up".to_owned();
             ask(tree, &device(pf), *interface, what, |netlink| {
@@ -203,6 +204,24 @@ pub(super) fn set_num_vfs(
     Err(HostError::NoEffect {
         what: format!("setting numvfs to {to}"),
         found: format!("the number of VFs is {there}"),
+    })
+}
+
+/// Some drivers take it under VFs, which lose their traffic then.
+fn set_eswitch_mode(tree: &Tree, pf: PciAddress, mode: EswitchMode) -> Result<(), HostError> {
+    let what = format!("setting eSwitch mode {mode}");
+    if !vf_indexes(tree, &device(pf))?.is_empty() {
+        return Err(HostError::Kernel {
+            what,
+            errno: Errno::BUSY,
+            detail: Some("VFs have just been made".to_owned()),
+        });
+    }
+    netlink::set_eswitch_mode(&pf.into(), mode).map_err(|error| match error.errno() {
+        Some(Errno::NODEV) => HostError::Gone {
+            what: format!("PF {pf}"),
+        },
+        _ => error.while_doing(what),
     })
 }
 

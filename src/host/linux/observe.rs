@@ -180,6 +180,9 @@ fn observe_present(
         Look::WithHolders | Look::Asking => Some(holders::of_pf(tree, links, pf, own.as_ref())?),
     };
 
+    let eswitch_mode = links
+        .eswitch_mode(pf)
+        .map_err(|error| error.while_doing(format!("asking for the eSwitch mode of {pf}")))?;
     let udev_device = format!("+pci:{pf}");
     let record = udev::record(tree, &udev_device)?;
     // udev is done with the device when its driver is, which it waits for.
@@ -202,6 +205,7 @@ fn observe_present(
         total_vfs,
         num_vfs: u16::try_from(vfs.len()).unwrap_or(u16::MAX),
         autoprobe: tree.read(device.join("sriov_drivers_autoprobe"))? == "1",
+        eswitch_mode,
         interface_elsewhere: elsewhere,
         interface,
         vf_list_complete: listed && !count_is_changing,

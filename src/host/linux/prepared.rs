@@ -9,7 +9,7 @@
 use super::Links;
 use crate::netlink::{InterfaceAddress, Link, NetlinkError, QueueDiscipline};
 use crate::sysfs::Tree;
-use sriovd_core::model::{LinkType, MacAddress, PciAddress, VfIndex, VfSettings};
+use sriovd_core::model::{EswitchMode, LinkType, MacAddress, PciAddress, VfIndex, VfSettings};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -156,6 +156,7 @@ pub struct Answers {
     pub links: BTreeMap<u32, Link>,
     pub rdma_contexts: BTreeMap<String, u64>,
     pub disciplines: Vec<QueueDiscipline>,
+    pub eswitch_mode: Option<EswitchMode>,
     pub routes: BTreeMap<u32, Vec<String>>,
     /// By the name of the namespace: the devices on which its links stand.
     pub elsewhere: BTreeMap<String, Vec<String>>,
@@ -200,6 +201,10 @@ impl Links for Answers {
 
     fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError> {
         Ok(self.disciplines.clone())
+    }
+
+    fn eswitch_mode(&mut self, _pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError> {
+        Ok(self.eswitch_mode)
     }
 
     fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {

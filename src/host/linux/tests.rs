@@ -8,7 +8,8 @@ use crate::sysfs::faults::Faults;
 use sriovd_core::host::{Host, HostError, Look};
 use sriovd_core::model::allocation::ALLOCATIONS;
 use sriovd_core::model::{
-    Action, Errno, Holder, MacAddress, Node, PciAddress, PfSnapshot, PfStep, Step, TakenAddresses,
+    Action, Errno, EswitchMode, Holder, MacAddress, Node, PciAddress, PfSnapshot, PfStep, Step,
+    TakenAddresses,
 };
 use sriovd_core::plan::{Blocked, Memory, OwnedPf};
 use sriovd_core::policy::{NumVfs, Policy, PolicySet};
@@ -55,6 +56,11 @@ impl Links for Failing<'_> {
     fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError> {
         self.strike()?;
         self.answers.queue_disciplines()
+    }
+
+    fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError> {
+        self.strike()?;
+        self.answers.eswitch_mode(pf)
     }
 
     fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {

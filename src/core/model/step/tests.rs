@@ -28,6 +28,14 @@ fn steps_are_written_as_flat_objects_and_read_like_sentences() {
             "numvfs 4 -> 0",
         ),
         (
+            Step::Pf(PfStep::SetEswitchMode {
+                from: EswitchMode::Legacy,
+                to: EswitchMode::Switchdev,
+            }),
+            json!({"step": "set_eswitch_mode", "from": "legacy", "to": "switchdev"}),
+            "eswitch mode legacy -> switchdev",
+        ),
+        (
             Step::Pf(PfStep::SetUp { interface }),
             json!({"step": "set_pf_up", "interface": 7}),
             "PF up",

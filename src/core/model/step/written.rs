@@ -1,7 +1,7 @@
 //! Steps in JSON. What is kept between versions and told by the API does not follow the types of the code.
 
 use super::{BindTarget, PfStep, Step, VfStep};
-use crate::model::{DriverName, Mtu, PciAddress, VfIndex, VfSetting};
+use crate::model::{DriverName, EswitchMode, Mtu, PciAddress, VfIndex, VfSetting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -21,6 +21,13 @@ pub(super) enum Written {
         from: u16,
         /// The number of VFs afterwards.
         to: u16,
+    },
+    /// The mode of the NIC's own switch, through devlink. It is set while there are no VFs.
+    SetEswitchMode {
+        /// The mode before.
+        from: EswitchMode,
+        /// The mode afterwards.
+        to: EswitchMode,
     },
     /// The PF's administrative state up.
     SetPfUp {
@@ -77,6 +84,7 @@ impl From<Written> for Step {
         match written {
             Written::SetAutoprobe { on } => Self::Pf(PfStep::SetAutoprobe { on }),
             Written::SetNumVfs { from, to } => Self::Pf(PfStep::SetNumVfs { from, to }),
+            Written::SetEswitchMode { from, to } => Self::Pf(PfStep::SetEswitchMode { from, to }),
             Written::SetPfUp { interface } => Self::Pf(PfStep::SetUp { interface }),
             Written::SetPfDown { interface } => Self::Pf(PfStep::SetDown { interface }),
             Written::SetPfMtu { interface, mtu } => Self::Pf(PfStep::SetMtu { interface, mtu }),
@@ -103,6 +111,7 @@ impl From<Step> for Written {
         match step {
             Step::Pf(PfStep::SetAutoprobe { on }) => Self::SetAutoprobe { on },
             Step::Pf(PfStep::SetNumVfs { from, to }) => Self::SetNumVfs { from, to },
+            Step::Pf(PfStep::SetEswitchMode { from, to }) => Self::SetEswitchMode { from, to },
             Step::Pf(PfStep::SetUp { interface }) => Self::SetPfUp { interface },
             Step::Pf(PfStep::SetDown { interface }) => Self::SetPfDown { interface },
             Step::Pf(PfStep::SetMtu { interface, mtu }) => Self::SetPfMtu { interface, mtu },

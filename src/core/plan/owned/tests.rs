@@ -72,6 +72,10 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
     let steps = vec![
         Step::Pf(PfStep::SetAutoprobe { on: false }),
         Step::Pf(PfStep::SetNumVfs { from: 0, to: 1 }),
+        Step::Pf(PfStep::SetEswitchMode {
+            from: EswitchMode::Legacy,
+            to: EswitchMode::Switchdev,
+        }),
         Step::Pf(PfStep::SetMtu {
             interface: 1,
             mtu: mtu(9000),
@@ -109,6 +113,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
         created_vfs: true,
         mtu_before: Some(Mtu::ETHERNET),
         autoprobe_before: Some(true),
+        eswitch_before: Some(EswitchMode::Legacy),
         unsupported: BTreeSet::new(),
         unprobed: [VfIndex(0)].into(),
         fresh: Some(VfSettings::default()),

@@ -1,7 +1,7 @@
 //! One policy: what its keys say together.
 
 use super::attributes;
-use crate::model::{DriverName, MacAddress, VfIndex, VfRange, VfSettings};
+use crate::model::{DriverName, EswitchMode, MacAddress, VfIndex, VfRange, VfSettings};
 use crate::policy::draft::{MatchDraft, NodeDraft, PolicyDraft, VfDraft};
 use crate::policy::reader::{Fault, Key, KeyPath, Table, missing, nearest};
 use crate::policy::{
@@ -36,6 +36,7 @@ pub(super) fn policy(
         names_driver: draft.device_type.get().is_some(),
         device_type: draft.device_type.or_default(),
         driver_autoprobe: draft.driver_autoprobe.cloned(),
+        eswitch_mode: draft.eswitch_mode.cloned(),
         external: draft.external.cloned(),
         is_rdma: draft.is_rdma.or(false),
         need_vhost_net: draft.need_vhost_net.or(false),
@@ -52,6 +53,7 @@ pub(super) fn policy(
     check_count(draft, faults);
     check_shares(draft, &policy, &overrides, faults);
     check_driver(&policy, faults);
+    check_eswitch(draft, &policy, faults);
     check_pool(&policy, faults);
     if policy.resource_prefix.is_some() && !draft.resource.is_given() {
         let message = "\"resource_prefix\" has no effect without \"resource\"";
@@ -231,6 +233,38 @@ fn check_pool(policy: &Policy, faults: &mut Vec<Fault>) {
     if has_devices && !is_cdi_class(pool) {
         let message = format!("podman gets no devices of the pool \"{pool}\"");
         warn(message, "a class of CDI begins with a letter");
+    }
+}
+
+/// What the eSwitch does not do for a VF in switchdev mode, where the host's flows say what becomes of its traffic:
+/// drivers answer EOPNOTSUPP.
+const NOT_IN_SWITCHDEV: [&str; 6] = [
+    "vlan",
+    "vlan_qos",
+    "vlan_proto",
+    "trust",
+    "spoof_check",
+    "link_state",
+];
+
+fn check_eswitch(draft: &PolicyDraft, policy: &Policy, faults: &mut Vec<Fault>) {
+    if policy.eswitch_mode != Some(EswitchMode::Switchdev) {
+        return;
+    }
+    let whole = (KeyPath::default(), draft.given());
+    let single = draft.vf.get().into_iter().flatten();
+    let single = single.map(|(at, vf)| (of_vf(*at), vf.given()));
+    for (place, keys) in [whole].into_iter().chain(single) {
+        for key in keys
+            .into_iter()
+            .filter(|key| NOT_IN_SWITCHDEV.contains(key))
+        {
+            let message = format!(
+                "\"{key}\" contradicts eswitch_mode = \"switchdev\": there the host's flows decide"
+            );
+            let fault = Fault::new(message).at(key).below(&place);
+            faults.push(fault.suggesting("leave one of the two out"));
+        }
     }
 }
 

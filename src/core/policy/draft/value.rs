@@ -1,8 +1,8 @@
 //! What keys of policies and networks take that have no type of their own.
 
 use crate::model::{
-    DriverName, LinkState, LinkType, MacAddress, Mtu, ResourceName, ResourcePrefix, VfIndex, Vlan,
-    VlanProto,
+    DriverName, EswitchMode, LinkState, LinkType, MacAddress, Mtu, ResourceName, ResourcePrefix,
+    VfIndex, Vlan, VlanProto,
 };
 use crate::policy::network::PluginType;
 use crate::policy::reader::{
@@ -87,6 +87,10 @@ impl Words for VlanProto {
 }
 
 impl Words for LinkState {
+    const WORDS: &'static [(&'static str, Self)] = &Self::WORDS;
+}
+
+impl Words for EswitchMode {
     const WORDS: &'static [(&'static str, Self)] = &Self::WORDS;
 }
 

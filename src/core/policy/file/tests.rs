@@ -4,7 +4,7 @@ mod faults;
 mod properties;
 
 use super::parse;
-use crate::model::{TxRate, VfIndex, VfSettings, Vlan, VlanProto};
+use crate::model::{EswitchMode, TxRate, VfIndex, VfSettings, Vlan, VlanProto};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::network::{NetworkBody, PluginType};
 use crate::policy::{
@@ -82,6 +82,7 @@ fn what_is_not_written_has_its_default() {
         device_type: DeviceType::Netdevice,
         names_driver: false,
         driver_autoprobe: None,
+        eswitch_mode: None,
         external: None,
         is_rdma: false,
         need_vhost_net: false,
@@ -111,6 +112,7 @@ vfs = "0-3, 7"
 mtu = 9000
 device_type = "vfio-pci"
 driver_autoprobe = false
+eswitch_mode = "legacy"
 is_rdma = false
 need_vhost_net = true
 exclude_topology = true
@@ -166,6 +168,7 @@ fn has_every_key(policy: &Policy) {
         DeviceType::Driver("vfio-pci".parse().unwrap())
     );
     assert_eq!(policy.driver_autoprobe, Some(false));
+    assert_eq!(policy.eswitch_mode, Some(EswitchMode::Legacy));
     assert!(!policy.is_rdma && policy.need_vhost_net && policy.exclude_topology);
     let settings: Vec<String> = policy.settings.iter().map(|s| s.to_string()).collect();
     let expected = [

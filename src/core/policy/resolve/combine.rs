@@ -38,6 +38,7 @@ pub(super) fn combine(
         external,
         mtu: policies().filter_map(|policy| policy.mtu).max(),
         driver_autoprobe: policies().find_map(|policy| policy.driver_autoprobe),
+        eswitch_mode: policies().find_map(|policy| policy.eswitch_mode),
         disruption: policies()
             .map(|policy| policy.disruption)
             .min()

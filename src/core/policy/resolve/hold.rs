@@ -137,6 +137,7 @@ impl Hold {
             total_vfs: pf.total_vfs,
             num_vfs: pf.num_vfs,
             autoprobe: pf.autoprobe,
+            eswitch_mode: pf.eswitch_mode,
             interface,
             interface_elsewhere: false,
             vf_list_complete: pf.vf_list_complete,

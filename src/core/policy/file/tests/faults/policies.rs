@@ -154,8 +154,20 @@ fn faults_of_policies() {
             ":4:1: unknown key \"resourceName\" in this policy; did you mean \"resource\"?",
         ),
         (
-            "eswitch_mode = \"switchdev\"",
-            "unknown key \"eswitch_mode\" in this policy",
+            "eswitch_mode = \"openflow\"",
+            ":4:16: bad value for \"eswitch_mode\": \"openflow\"; expected \"legacy\" or \"switchdev\"",
+        ),
+        (
+            "eswitch_mode = \"switchdev\"\nvlan = 7",
+            ":5:8: \"vlan\" contradicts eswitch_mode = \"switchdev\": there the host's flows decide; leave one of the two out",
+        ),
+        (
+            "eswitch_mode = \"switchdev\"\ntrust = false",
+            ":5:9: \"trust\" contradicts eswitch_mode = \"switchdev\"",
+        ),
+        (
+            "eswitch_mode = \"switchdev\"\nvf = [{ index = 0 }, { index = 1, spoof_check = true }]",
+            ":5:49: \"spoof_check\" contradicts eswitch_mode = \"switchdev\"",
         ),
         (
             "link_type = \"ether\"",

@@ -1,0 +1,146 @@
+//! The mode of the NIC's own switch, which is changed only while there are no VFs.
+//!
+//! Some drivers refuse a mode while there are VFs (ice), others take it under them (mlx5). Without VFs every one takes
+//! it, and nobody loses anything.
+
+use super::owned::{Capability, OwnedPf};
+use super::stage::Next;
+use super::{Input, Plan, in_use};
+use crate::model::{EswitchMode, Holder, PfSnapshot, PfStep, Step};
+use crate::policy::Disruption;
+use crate::policy::resolve::DesiredPf;
+use crate::report::{Problem, ProblemKind};
+
+/// Before VFs are made, which come as the mode says.
+pub(super) fn plan_mode(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> Next {
+    let pf = input.pf;
+    let before = || input.owned.and_then(|owned| owned.eswitch_before);
+    let Some(wanted) = desired.eswitch_mode.or_else(before) else {
+        return Next::Continue;
+    };
+    let lacks = |mode| {
+        let owned = input.owned.map(|owned| &owned.unsupported);
+        owned.is_some_and(|it| it.contains(&Capability::EswitchMode(mode)))
+    };
+    let is = match pf.eswitch_mode {
+        Some(is) if is == wanted => return Next::Continue,
+        Some(is) if !lacks(wanted) => is,
+        // What has no modes is as others are in legacy mode.
+        None if wanted == EswitchMode::Legacy => return Next::Continue,
+        // Some drivers make their devlink instance last.
+        None if !pf.initialized => {
+            let reason = "its driver has not told the eSwitch mode yet";
+            plan.problem(ProblemKind::Awaits, reason);
+            return Next::Wait;
+        }
+        _ => {
+            let driver = driver(pf);
+            let reason = format!("eswitch_mode {wanted} is not supported by driver {driver}");
+            plan.problem(ProblemKind::Unsupported, reason);
+            return Next::Continue;
+        }
+    };
+    let step = Step::Pf(PfStep::SetEswitchMode {
+        from: is,
+        to: wanted,
+    });
+    if input.blocked.stands(&step, pf) {
+        // VFs of the wrong mode would be in the way of the next try.
+        let waits = pf.num_vfs == 0 && input.blocked.may_pass(&step, pf);
+        plan.steps.push(step);
+        return if waits { Next::Wait } else { Next::Continue };
+    }
+    if pf.count_is_changing || !uplink_is_free(input, desired.disruption, plan) {
+        return Next::Continue;
+    }
+    if pf.num_vfs == 0 {
+        plan.steps.push(step);
+        return Next::Wait;
+    }
+    if desired.num_vfs.is_none() {
+        await_others(plan, wanted);
+        return Next::Continue;
+    }
+    let remove = Step::Pf(PfStep::SetNumVfs {
+        from: pf.num_vfs,
+        to: 0,
+    });
+    if input.blocked.stands(&remove, pf) {
+        plan.steps.push(remove);
+        return Next::Continue;
+    }
+    let change = format!("changing the eSwitch mode {is} -> {wanted}");
+    if in_use::may_destroy(input, desired.disruption, &change, plan) {
+        plan.steps.push(remove);
+        return Next::Wait;
+    }
+    Next::Continue
+}
+
+/// After everything else: no VF that sriovd made is left by then.
+pub(super) fn undo(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
+    let pf = input.pf;
+    let (Some(before), Some(is)) = (owned.eswitch_before, pf.eswitch_mode) else {
+        return;
+    };
+    if is == before || pf.count_is_changing {
+        return;
+    }
+    if pf.num_vfs != 0 {
+        await_others(plan, before);
+    } else if uplink_is_free(input, Disruption::WhenUnused, plan) {
+        plan.steps.push(Step::Pf(PfStep::SetEswitchMode {
+            from: is,
+            to: before,
+        }));
+    }
+}
+
+fn driver(pf: &PfSnapshot) -> &str {
+    pf.driver.as_ref().map_or("none", |driver| driver.as_str())
+}
+
+fn await_others(plan: &mut Plan, wanted: EswitchMode) {
+    plan.problems.push(Problem {
+        kind: ProblemKind::InUse,
+        vf: None,
+        step: None,
+        reason: format!(
+            "eSwitch mode {wanted} is set only while there are no VFs, and another program made those that are there"
+        ),
+        hint: Some("let that program remove its VFs".to_owned()),
+    });
+}
+
+/// A bridge loses the uplink's traffic, and drivers answer EBUSY while rules of tc stand on it and do not say which.
+fn uplink_is_free(input: &Input, disruption: Disruption, plan: &mut Plan) -> bool {
+    if input.force || disruption == Disruption::Always {
+        return true;
+    }
+    let Some(users) = &input.pf.users else {
+        plan.needs_holders = true;
+        return false;
+    };
+    let in_the_way = |user: &&Holder| {
+        matches!(
+            user,
+            Holder::Enslaved { .. } | Holder::TrafficControl { .. }
+        )
+    };
+    let Some(user) = users.iter().find(in_the_way) else {
+        return true;
+    };
+    let pf = input.pf.display_name();
+    plan.problems.push(Problem {
+        kind: ProblemKind::InUse,
+        vf: None,
+        step: None,
+        reason: format!(
+            "changing the eSwitch mode cuts its traffic, and the PF is in use by {user}"
+        ),
+        hint: Some(format!(
+            "take {pf} out of it; `sriovctl apply --force {pf}` changes the mode all the same"
+        )),
+    });
+    false
+}

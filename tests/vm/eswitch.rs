@@ -1,0 +1,139 @@
+//! The mode of the NIC's own switch. `tests/vm/kernel/eswitch` gives the emulated NICs one, which devlink tells and sets.
+
+use crate::host::Host;
+use crate::lab::Nic;
+use anyhow::{Result, ensure};
+
+const PF: &str = "0000:01:00.0";
+
+fn policy(mode: &str) -> String {
+    format!(
+        "[[policy]]\nname = \"offload\"\nresource = \"nics\"\nnum_vfs = 4\n{mode}\nmatch.vendor = \"8086\"\n"
+    )
+}
+
+const SWITCHDEV: &str = "eswitch_mode = \"switchdev\"";
+const LEGACY: &str = "eswitch_mode = \"legacy\"";
+
+/// Whose NICs have a switch, with this policy and a NIC.
+fn host(setup: &str, mode: &str, state: &str) -> Result<Host> {
+    let host = Host::with_policy(&policy(mode))?;
+    host.run(&format!("modprobe eswitch; {setup}"))?;
+    host.plug(Nic::igb(0))?;
+    host.wait_for(PF, state, 4)?;
+    host.run("udevadm settle")?;
+    Ok(host)
+}
+
+fn mode(host: &Host) -> Result<String> {
+    let shown = host.run(&format!(
+        "devlink -j dev eswitch show pci/{PF} | jq -r '.dev[].mode'"
+    ))?;
+    Ok(shown.trim().to_owned())
+}
+
+/// How often it was set.
+fn changes(host: &Host) -> Result<u32> {
+    let changes = host.run("cat /sys/module/eswitch/parameters/changes")?;
+    Ok(changes.trim().parse()?)
+}
+
+fn representors(host: &Host) -> Result<usize> {
+    let names = host.run(&format!(
+        "cat /sys/bus/pci/devices/{PF}/net/*/phys_port_name 2>/dev/null | grep -c ^pf0vf || true"
+    ))?;
+    Ok(names.trim().parse()?)
+}
+
+#[test]
+fn vfs_are_made_in_switchdev_mode_and_the_mode_before_comes_back_without_them() -> Result<()> {
+    // As with ice.
+    let host = host(
+        "echo 1 > /sys/module/eswitch/parameters/strict",
+        SWITCHDEV,
+        "ready",
+    )?;
+    ensure!(mode(&host)? == "switchdev" && changes(&host)? == 1);
+    ensure!(representors(&host)? == 4);
+    // None of them is taken for the PF.
+    let status = host.status(PF)?;
+    ensure!(status["interface"] == "enp1s0", "{status:#}");
+    let state = host.json("/run/sriovd/state.json")?;
+    ensure!(state["spec"]["interfaces"][0]["eSwitchMode"] == "switchdev");
+    ensure!(state["status"]["interfaces"][0]["eSwitchMode"] == "switchdev");
+    let shown = host.run("sriovctl show enp1s0")?;
+    ensure!(shown.contains("switchdev"), "{shown}");
+    host.assert_second_pass_is_empty()?;
+    host.run("systemctl restart sriovd")?;
+    host.wait_for(PF, "ready", 4)?;
+    ensure!(
+        changes(&host)? == 1,
+        "the mode that it has was set once more"
+    );
+
+    // Another program changes it where there are no VFs, which the kernel tells nobody.
+    let end = host.journal_end()?;
+    host.behind_the_agents_back(&format!(
+        "echo 0 > /sys/bus/pci/devices/{PF}/sriov_numvfs && devlink dev eswitch set pci/{PF} mode legacy"
+    ))?;
+    host.wait_for_news(&end, "eswitch mode legacy -> switchdev")?;
+    host.wait_for(PF, "ready", 4)?;
+    ensure!(mode(&host)? == "switchdev");
+
+    // A VF in use keeps the mode.
+    host.run("udevadm settle; ip netns add blue; ip link set enp1s0v2 netns blue")?;
+    host.policy("10-test.toml", &policy(LEGACY))?;
+    host.wait_for_journal(
+        "changing the eSwitch mode switchdev -> legacy destroys all VFs, and VF 2 is in use by network namespace blue",
+    )?;
+    host.wait_for(PF, "refused", 4)?;
+    ensure!(mode(&host)? == "switchdev");
+    host.run("ip netns del blue")?;
+    host.wait_for(PF, "ready", 4)?;
+    ensure!(mode(&host)? == "legacy" && representors(&host)? == 0);
+    host.assert_second_pass_is_empty()?;
+
+    host.policy("10-test.toml", &policy(SWITCHDEV))?;
+    host.wait(&format!(
+        "grep -sqx pf0vf3 /sys/bus/pci/devices/{PF}/net/*/phys_port_name"
+    ))?;
+    host.wait_for(PF, "ready", 4)?;
+    host.run("rm /etc/sriov.d/10-test.toml")?;
+    host.wait_for(PF, "unmanaged", 0)?;
+    ensure!(mode(&host)? == "legacy");
+    host.assert_second_pass_is_empty()
+}
+
+#[test]
+fn a_switch_that_is_busy_is_waited_for_and_a_bridge_or_a_firmware_in_the_way_is_told() -> Result<()>
+{
+    let host = host(
+        "echo 3 > /sys/module/eswitch/parameters/busy",
+        SWITCHDEV,
+        "ready",
+    )?;
+    ensure!(mode(&host)? == "switchdev" && changes(&host)? == 4);
+
+    host.run("ip link add br0 type bridge && ip link set enp1s0 master br0")?;
+    host.policy("10-test.toml", &policy(LEGACY))?;
+    host.wait_for_journal(
+        "changing the eSwitch mode cuts its traffic, and the PF is in use by interface br0, whose port it is",
+    )?;
+    host.wait_for(PF, "refused", 4)?;
+    ensure!(mode(&host)? == "switchdev");
+    host.run("ip link set enp1s0 nomaster")?;
+    host.wait_for(PF, "ready", 4)?;
+    ensure!(mode(&host)? == "legacy");
+
+    // No try is made that costs VFs for nothing, not even by a new agent.
+    host.run("echo 1 > /sys/module/eswitch/parameters/lacking")?;
+    host.policy("10-test.toml", &policy(SWITCHDEV))?;
+    host.wait_for_journal("eswitch_mode switchdev is not supported by driver igb")?;
+    host.wait_for(PF, "ready", 4)?;
+    let (vfs, before) = (host.vf_interfaces(PF)?, changes(&host)?);
+    host.run("sriovctl apply")?;
+    host.run("systemctl restart sriovd")?;
+    host.wait_for(PF, "ready", 4)?;
+    ensure!(host.vf_interfaces(PF)? == vfs && changes(&host)? == before);
+    host.assert_second_pass_is_empty()
+}
