@@ -30,11 +30,18 @@ pub struct JournalEnd(String);
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Footprint {
     files: u64,
-    /// In KiB.
+    /// In KiB; what it has of its own, without the pages of files that the kernel may drop.
     memory: u64,
 }
 
 impl Footprint {
+    pub fn with_memory(self, more: u64) -> Self {
+        Self {
+            memory: self.memory + more,
+            ..self
+        }
+    }
+
     /// The larger of each.
     pub fn or(self, other: &Self) -> Self {
         Self {
@@ -154,7 +161,7 @@ impl Host {
     pub fn footprint(&self) -> Result<Footprint> {
         let numbers = self.run(
             "process=/proc/$(systemctl show -P MainPID sriovd)
-             ls $process/fd | wc -l; awk '/VmRSS/ { print $2 }' $process/status",
+             ls $process/fd | wc -l; awk '/RssAnon/ { print $2 }' $process/status",
         )?;
         let mut numbers = numbers.split_whitespace();
         let mut next = || numbers.next().context("too few numbers");
@@ -170,7 +177,7 @@ impl Host {
         let waited = self.wait(&format!(
             "process=/proc/$(systemctl show -P MainPID sriovd)
              [ $(ls $process/fd | wc -l) -le {files} ] \\
-             && [ $(awk '/VmRSS/ {{ print $2 }}' $process/status) -le $(({memory} + 512)) ]"
+             && [ $(awk '/RssAnon/ {{ print $2 }}' $process/status) -le $(({memory} + 512)) ]"
         ));
         waited.with_context(|| format!("{then:?} became {:?}", self.footprint()))
     }
