@@ -10,36 +10,27 @@ mod check;
 mod collect;
 mod error;
 mod ipam;
+mod keys;
 mod log;
 mod netconf;
+mod plugin;
 mod result;
+mod version;
 
 use crate::attach::Lender;
 use call::{Call, Command};
-use error::{CniError, Code};
-use ipam::Ipam;
+use error::{CniError, Code, chain};
 use log::{Level, Log};
+pub use netconf::LONGEST;
 use netconf::{Header, NetConf};
+use plugin::Plugin;
 use serde_json::json;
-use sriovd_core::model::VfSettings;
 use std::ffi::OsString;
 use std::path::Path;
+use version::{VERSIONS, is_since};
 
-/// What is read of a configuration; those of runtimes have a few kilobytes.
-pub const LONGEST: u64 = 1 << 20;
-
-/// Versions of the protocol, oldest first.
-const VERSIONS: [&str; 7] = [
-    "0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0",
-];
 /// Of a refusal where the caller's version is unknown: it has all codes that are used.
 const OF_REFUSALS: &str = "1.0.0";
-
-/// Whether this version is so new. One that is unknown is not.
-fn is_since(version: &str, since: &str) -> bool {
-    let place = |version| VERSIONS.iter().position(|it| *it == version);
-    place(version) >= place(since)
-}
 
 /// What is printed, and whether it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,7 +61,7 @@ pub fn run(root: &Path, variable: impl Fn(&str) -> Option<OsString>, input: &[u8
             call,
             header,
         };
-        plugin.answer(&mut log)
+        answer(&plugin, &mut log)
     });
     match answered {
         Ok(stdout) => Answer {
@@ -87,93 +78,65 @@ pub fn run(root: &Path, variable: impl Fn(&str) -> Option<OsString>, input: &[u8
     }
 }
 
-struct Plugin {
-    lender: Lender,
-    call: Call,
-    header: Header,
-}
-
-impl Plugin {
-    fn answer(&self, log: &mut Log) -> Result<String, CniError> {
-        let command = self.call.command;
-        self.check_version(command)?;
-        *log = Log::of(&self.header.raw);
-        // Whatever became of the configuration since, what was lent must come back.
-        let conf = || NetConf::read(&self.header);
-        match command {
-            Command::Add => {
-                let conf = conf()?;
-                if let Some(remark) = &conf.remark {
-                    log.write(Level::Warning, remark);
-                }
-                self.add(&conf, log)
+fn answer(plugin: &Plugin, log: &mut Log) -> Result<String, CniError> {
+    let (command, version) = (plugin.call.command, plugin.header.version.as_str());
+    check_version(version, command)?;
+    *log = Log::of(&plugin.header.raw);
+    // Whatever became of the configuration since, what was allocated must be released.
+    let conf = || NetConf::read(&plugin.header);
+    match command {
+        Command::Add => {
+            let conf = conf()?;
+            if let Some(remark) = &conf.remark {
+                log.write(Level::Warning, remark);
             }
-            Command::Del => self.del(log),
-            Command::Check => self.check(&conf()?),
-            Command::Gc => self.collect(log),
-            Command::Status => self.status(&conf()?),
-            Command::Version => Ok(self.versions()),
+            add::add(plugin, &conf, log)
         }
-    }
-
-    fn check_version(&self, command: Command) -> Result<(), CniError> {
-        let version = self.header.version.as_str();
-        let since = match command {
-            Command::Version => return Ok(()),
-            Command::Add | Command::Del => VERSIONS[0],
-            Command::Check => "0.4.0",
-            Command::Gc | Command::Status => "1.1.0",
-        };
-        let message = if !VERSIONS.contains(&version) {
-            let versions = VERSIONS.join(", ");
-            format!("cniVersion {version:?} is not one of {versions}")
-        } else if !is_since(version, since) {
-            format!("{command:?} is a command since cniVersion {since}, not of {version}")
-        } else {
-            return Ok(());
-        };
-        Err(CniError::new(Code::IncompatibleVersion, message))
-    }
-
-    fn versions(&self) -> String {
-        let asked = self.header.version.as_str();
-        let newest = VERSIONS[VERSIONS.len() - 1];
-        let versions = json!({
-            "cniVersion": if VERSIONS.contains(&asked) { asked } else { newest },
-            "supportedVersions": VERSIONS,
-        });
-        format!("{versions}\n")
-    }
-
-    /// What the VF is to have: of the MACs, the one that was said nearest to the container.
-    fn settings(&self, conf: &NetConf) -> VfSettings {
-        let mut settings = conf.settings;
-        settings.mac = conf.runtime_mac.or(self.call.mac).or(settings.mac);
-        settings
-    }
-
-    /// Whether an ADD could succeed. Of a VF that is only named with the ADD nothing can be said.
-    fn status(&self, conf: &NetConf) -> Result<String, CniError> {
-        if let Some(choice) = &conf.choice {
-            let free = self.lender.has_free(choice, true);
-            free.map_err(|error| CniError::new(Code::NotAvailable, chain(&error)))?;
-        }
-        if let Some(ipam) = Ipam::of(&self.header.raw, &self.call.path)? {
-            ipam.forward("STATUS")?;
-        }
-        Ok(String::new())
+        Command::Del => add::del(plugin, log),
+        Command::Check => check::check(plugin, &conf()?),
+        Command::Gc => collect::collect(plugin, log),
+        Command::Status => status(plugin, &conf()?),
+        Command::Version => Ok(versions(version)),
     }
 }
 
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
+fn check_version(version: &str, command: Command) -> Result<(), CniError> {
+    let since = match command {
+        Command::Version => return Ok(()),
+        Command::Add | Command::Del => VERSIONS[0],
+        Command::Check => "0.4.0",
+        Command::Gc | Command::Status => "1.1.0",
+    };
+    let message = if !VERSIONS.contains(&version) {
+        let versions = VERSIONS.join(", ");
+        format!("cniVersion {version:?} is not one of {versions}")
+    } else if !is_since(version, since) {
+        format!("{command:?} is a command since cniVersion {since}, not of {version}")
+    } else {
+        return Ok(());
+    };
+    Err(CniError::new(Code::IncompatibleVersion, message))
+}
+
+fn versions(asked: &str) -> String {
+    let newest = VERSIONS[VERSIONS.len() - 1];
+    let versions = json!({
+        "cniVersion": if VERSIONS.contains(&asked) { asked } else { newest },
+        "supportedVersions": VERSIONS,
+    });
+    format!("{versions}\n")
+}
+
+/// Whether an ADD could succeed. Of a VF that is only named with the ADD nothing can be said.
+fn status(plugin: &Plugin, conf: &NetConf) -> Result<String, CniError> {
+    if let Some(choice) = &conf.choice {
+        let free = plugin.lender.has_free(choice, true);
+        free.map_err(|error| CniError::new(Code::NotAvailable, chain(&error)))?;
     }
-    text
+    if let Some(ipam) = plugin.ipam()? {
+        ipam.forward("STATUS")?;
+    }
+    Ok(String::new())
 }
 
 #[cfg(test)]

@@ -7,18 +7,18 @@
 
 mod options;
 mod protocol;
+mod sentence;
 
 use crate::attach::{
     Addressing, AttachError, Choice, Lender, Lent, Request, remove_routes_to_nowhere,
 };
 use options::Options;
+pub use protocol::LONGEST;
 use protocol::{Network, Setup, status};
+use sentence::Sentence;
 use serde_json::{Value, json};
 use sriovd_core::model::Borrower;
 use std::path::Path;
-
-/// What is read at most; what podman sends has a few kilobytes.
-pub const LONGEST: u64 = 1 << 20;
 
 const API_VERSION: &str = "1.0.0";
 
@@ -31,30 +31,6 @@ pub struct Answer {
     pub stderr: String,
     /// Whether the exit code is 1.
     pub is_error: bool,
-}
-
-/// A sentence for the user, who sees nothing else.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-struct Sentence(String);
-
-impl Sentence {
-    /// What one part of the program says of a container or a network.
-    fn of(error: &AttachError) -> Self {
-        let mut text = error.to_string();
-        let mut cause = std::error::Error::source(error);
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        Self(text)
-    }
-}
-
-impl From<String> for Sentence {
-    fn from(text: String) -> Self {
-        Self(text)
-    }
 }
 
 /// Answers one call. `input` is the whole standard input, or one byte more than may be.
@@ -100,7 +76,7 @@ fn answer(
 /// The network as it came, if it can work.
 fn create(input: &[u8]) -> Result<Value, Sentence> {
     let (mut value, network) = protocol::read::<Network>(input)?;
-    let options = Options::of_network(&network)?;
+    let options = Options::of_network(&network.options)?;
     options.check_complete()?;
     network.check_addressing(&options)?;
     // Without subnets podman gives no addresses, and says so only where nobody named a driver.
@@ -113,8 +89,8 @@ fn create(input: &[u8]) -> Result<Value, Sentence> {
 fn setup(lender: &Lender, namespace: &str, input: &[u8]) -> Result<Value, Sentence> {
     let (_, setup) = protocol::read::<Setup>(input)?;
     let network = &setup.network;
-    let mut options = Options::of_network(network)?;
-    options.add_of_container(&setup.network_options)?;
+    let mut options = Options::of_network(&network.options)?;
+    options.add_of_container(&setup.network_options.options)?;
     let pool = options.check_complete()?;
     let mut settings = options.settings();
     settings.mac = setup.static_mac()?.or(settings.mac);
@@ -182,7 +158,7 @@ fn teardown(
     for trouble in given_back.into_iter().flat_map(|it| it.troubles) {
         said.push_str(&format!("sriovd: {trouble}\n"));
     }
-    if let Ok(options) = Options::of_network(&setup.network)
+    if let Ok(options) = Options::of_network(&setup.network.options)
         && let Ok(addressing) = setup.addressing(&options)
         && let Err(error) = remove_routes_to_nowhere(Path::new(namespace), &addressing)
     {

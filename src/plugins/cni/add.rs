@@ -1,111 +1,110 @@
 //! ADD and DEL: a VF comes, a VF goes.
 
-use super::error::{CniError, Code};
+use super::error::{CniError, Code, chain};
 use super::ipam::Ipam;
 use super::log::{Level, Log};
 use super::netconf::NetConf;
+use super::plugin::Plugin;
 use super::result::{Given, render};
-use super::{Plugin, chain};
 use crate::attach::{AttachError, Lent, Request};
 
-impl Plugin {
-    pub(super) fn add(&self, conf: &NetConf, log: &mut Log) -> Result<String, CniError> {
-        let ipam = Ipam::of(&self.header.raw, &self.call.path)?;
-        let choice = conf.choice.clone().ok_or_else(|| {
-            let message = "neither \"pool\" nor \"deviceID\" says which VF to take";
-            let remark = conf.remark.iter().map(|remark| format!("; {remark}"));
-            CniError::new(
-                Code::InvalidConfig,
-                message.to_owned() + &remark.collect::<String>(),
-            )
-        })?;
-        let request = Request {
-            borrower: self.call.borrower(&self.header.name)?,
-            choice,
-            settings: self.settings(conf),
-            mtu: None,
-            userspace: true,
-        };
-        let lent = self.lender.lend(&request);
-        let lent = lent.map_err(|error| CniError::attaching(&error))?;
-        let vf = lent.allocation.address;
-        match self.address(&lent, ipam.as_ref()) {
-            Ok(result) => {
-                log.write(
-                    Level::Info,
-                    &format!("VF {vf} allocated to {}", self.call.container()),
-                );
-                Ok(result)
-            }
-            Err(error) => Err(match self.lender.undo(&lent) {
-                Ok(()) => error,
-                Err(trouble) => error.and(&format!("giving the VF back: {}", chain(&trouble))),
-            }),
+pub(super) fn add(plugin: &Plugin, conf: &NetConf, log: &mut Log) -> Result<String, CniError> {
+    let ipam = plugin.ipam()?;
+    let choice = conf.choice.clone().ok_or_else(|| {
+        let message = "neither \"pool\" nor \"deviceID\" says which VF to take";
+        let remark = conf.remark.iter().map(|remark| format!("; {remark}"));
+        CniError::new(
+            Code::InvalidConfig,
+            message.to_owned() + &remark.collect::<String>(),
+        )
+    })?;
+    let request = Request {
+        borrower: plugin.call.borrower(&plugin.header.name)?,
+        choice,
+        settings: plugin.settings(conf),
+        mtu: None,
+        userspace: true,
+    };
+    let lent = plugin.lender.lend(&request);
+    let lent = lent.map_err(|error| CniError::attaching(&error))?;
+    let vf = lent.allocation.address;
+    match address(plugin, &lent, ipam.as_ref()) {
+        Ok(result) => {
+            log.write(
+                Level::Info,
+                &format!("VF {vf} allocated to {}", plugin.call.container()),
+            );
+            Ok(result)
+        }
+        Err(error) => Err(match plugin.lender.undo(&lent) {
+            Ok(()) => error,
+            Err(trouble) => error.and(&format!("giving the VF back: {}", chain(&trouble))),
+        }),
+    }
+}
+
+fn address(plugin: &Plugin, lent: &Lent, ipam: Option<&Ipam>) -> Result<String, CniError> {
+    let attaching = |error| CniError::attaching(&error);
+    // It asks over the interface, and the others do without.
+    if ipam.is_some_and(|ipam| ipam.plugin == "dhcp") {
+        plugin.lender.set_up(lent).map_err(attaching)?;
+    }
+    let given = ipam.map(|ipam| ipam.run("ADD")).transpose();
+    let configured = given.and_then(|given| {
+        let given = given.map_or_else(|| Ok(Given::default()), |given| Given::read(&given))?;
+        let interface = plugin.lender.configure(lent, &given.addressing()?);
+        Ok((given, interface.map_err(attaching)?))
+    });
+    match configured {
+        Ok((given, interface)) => {
+            let version = &plugin.header.version;
+            let mac = interface.map(|interface| interface.mac).or(lent.admin_mac);
+            let mtu = interface.map(|interface| interface.mtu);
+            Ok(render(version, &lent.allocation, mac, mtu, &given))
+        }
+        Err(error) => Err(match ipam.map(|ipam| ipam.run("DEL")) {
+            Some(Err(trouble)) => error.and(&trouble.to_string()),
+            Some(Ok(_)) | None => error,
+        }),
+    }
+}
+
+/// What is gone already is fine. The addresses go first: the plugin may ask over the interface.
+pub(super) fn del(plugin: &Plugin, log: &mut Log) -> Result<String, CniError> {
+    let released = plugin
+        .ipam()
+        .and_then(|ipam| ipam.map(|ipam| ipam.run("DEL")).transpose());
+    let (container, interface) = (plugin.call.container(), plugin.call.interface());
+    let given_back = match take_over(plugin) {
+        // What cannot be understood cannot be given back, now or later.
+        Err(error @ AttachError::Theirs(_)) => {
+            log.write(Level::Warning, &chain(&error));
+            plugin.lender.give_back(container, interface)
+        }
+        Ok(()) => plugin.lender.give_back(container, interface),
+        Err(error) => Err(error),
+    };
+    match given_back {
+        Ok(given_back) => {
+            let troubles = given_back.into_iter().flat_map(|it| it.troubles);
+            troubles.for_each(|trouble| log.write(Level::Warning, &trouble));
+        }
+        Err(error) => {
+            let error = CniError::new(Code::CannotDetach, chain(&error));
+            return Err(match released {
+                Ok(_) => error,
+                Err(trouble) => error.and(&trouble.to_string()),
+            });
         }
     }
+    released.map(|_| String::new())
+}
 
-    fn address(&self, lent: &Lent, ipam: Option<&Ipam>) -> Result<String, CniError> {
-        let attaching = |error| CniError::attaching(&error);
-        // It asks over the interface, and the others do without.
-        if ipam.is_some_and(|ipam| ipam.plugin == "dhcp") {
-            self.lender.set_up(lent).map_err(attaching)?;
-        }
-        let given = ipam.map(|ipam| ipam.run("ADD")).transpose();
-        let configured = given.and_then(|given| {
-            let given = given.map_or_else(|| Ok(Given::default()), |given| Given::read(&given))?;
-            let interface = self.lender.configure(lent, &given.addressing()?);
-            Ok((given, interface.map_err(attaching)?))
-        });
-        match configured {
-            Ok((given, interface)) => {
-                let version = &self.header.version;
-                let mac = interface.map(|interface| interface.mac).or(lent.admin_mac);
-                let mtu = interface.map(|interface| interface.mtu);
-                Ok(render(version, &lent.allocation, mac, mtu, &given))
-            }
-            Err(error) => Err(match ipam.map(|ipam| ipam.run("DEL")) {
-                Some(Err(trouble)) => error.and(&trouble.to_string()),
-                Some(Ok(_)) | None => error,
-            }),
-        }
-    }
-
-    /// What is gone already is fine. The addresses go first: the plugin may ask over the interface.
-    pub(super) fn del(&self, log: &mut Log) -> Result<String, CniError> {
-        let released = Ipam::of(&self.header.raw, &self.call.path)
-            .and_then(|ipam| ipam.map(|ipam| ipam.run("DEL")).transpose());
-        let (container, interface) = (self.call.container(), self.call.interface());
-        let given_back = match self.take_over() {
-            // What cannot be understood cannot be given back, now or later.
-            Err(error @ AttachError::Theirs(_)) => {
-                log.write(Level::Warning, &chain(&error));
-                self.lender.give_back(container, interface)
-            }
-            Ok(()) => self.lender.give_back(container, interface),
-            Err(error) => Err(error),
-        };
-        match given_back {
-            Ok(given_back) => {
-                let troubles = given_back.into_iter().flat_map(|it| it.troubles);
-                troubles.for_each(|trouble| log.write(Level::Warning, &trouble));
-            }
-            Err(error) => {
-                let error = CniError::new(Code::CannotDetach, chain(&error));
-                return Err(match released {
-                    Ok(_) => error,
-                    Err(trouble) => error.and(&trouble.to_string()),
-                });
-            }
-        }
-        released.map(|_| String::new())
-    }
-
-    /// What the plugin attached in whose place this one may be.
-    fn take_over(&self) -> Result<(), AttachError> {
-        let (container, namespace) = (self.call.container(), self.call.namespace());
-        match &self.call.interface {
-            Some(interface) => self.lender.take_over(container, interface, namespace),
-            None => Ok(()),
-        }
+/// What the plugin attached in whose place this one may be.
+fn take_over(plugin: &Plugin) -> Result<(), AttachError> {
+    let (container, namespace) = (plugin.call.container(), plugin.call.namespace());
+    match &plugin.call.interface {
+        Some(interface) => plugin.lender.take_over(container, interface, namespace),
+        None => Ok(()),
     }
 }

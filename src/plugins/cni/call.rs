@@ -1,6 +1,7 @@
 //! The environment of a call: what is asked, of which container.
 
 use super::error::{CniError, Code};
+use super::keys::unicast;
 use sriovd_core::model::{Borrower, InterfaceName, MacAddress};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -190,7 +191,7 @@ impl Arguments {
                     };
                 }
                 "MAC" => {
-                    let mac = super::netconf::unicast(value);
+                    let mac = unicast(value);
                     let mac = mac.map_err(|error| invalid(format!("CNI_ARGS: MAC: {error}")))?;
                     arguments.mac = Some(mac);
                 }

@@ -1,63 +1,61 @@
 //! CHECK: whether a container still has what ADD gave it.
 
-use super::Plugin;
 use super::error::{CniError, Code};
-use super::ipam::Ipam;
-use super::netconf::{Keys, NetConf};
+use super::keys::Keys;
+use super::netconf::NetConf;
+use super::plugin::Plugin;
 use super::result::network;
 use serde_json::Value;
 use sriovd_core::model::MacAddress;
 use std::net::IpAddr;
 
-impl Plugin {
-    pub(super) fn check(&self, conf: &NetConf) -> Result<String, CniError> {
-        let before = Keys(&self.header.raw).get("prevResult");
-        let before = before.filter(|before| before.is_object()).ok_or_else(|| {
-            let message = "\"prevResult\" is missing: there is nothing to compare with";
-            CniError::new(Code::InvalidConfig, message)
-        })?;
-        let (container, interface) = (self.call.container(), self.call.interface());
-        let found = self.lender.find(container, interface);
-        let found = found.map_err(|error| CniError::attaching(&error))?;
-        let lent = match (found, &self.call.interface) {
-            (None, Some(interface)) => {
-                let namespace = self.call.namespace();
-                let theirs = self.lender.find_theirs(container, interface, namespace);
-                theirs.map_err(|error| CniError::attaching(&error))?
-            }
-            (lent, _) => lent,
-        };
-        let allocation = lent.ok_or_else(|| {
-            let message = format!("container {container} has no VF as {interface}");
-            CniError::new(Code::UnknownContainer, message)
-        })?;
-        if allocation.borrower.namespace != self.call.namespace() {
-            return Err(differs(format!(
-                "{interface} is in {}, not in {}",
-                allocation.borrower.namespace.display(),
-                self.call.namespace().display()
-            )));
+pub(super) fn check(plugin: &Plugin, conf: &NetConf) -> Result<String, CniError> {
+    let before = Keys(&plugin.header.raw).get("prevResult");
+    let before = before.filter(|before| before.is_object()).ok_or_else(|| {
+        let message = "\"prevResult\" is missing: there is nothing to compare with";
+        CniError::new(Code::InvalidConfig, message)
+    })?;
+    let (container, interface) = (plugin.call.container(), plugin.call.interface());
+    let found = plugin.lender.find(container, interface);
+    let found = found.map_err(|error| CniError::attaching(&error))?;
+    let lent = match (found, &plugin.call.interface) {
+        (None, Some(interface)) => {
+            let namespace = plugin.call.namespace();
+            let theirs = plugin.lender.find_theirs(container, interface, namespace);
+            theirs.map_err(|error| CniError::attaching(&error))?
         }
-        let seen = self.lender.inspect(&allocation, &self.settings(conf));
-        let seen = seen.map_err(|error| CniError::attaching(&error))?;
-        if let Some(difference) = seen.differences.first() {
-            return Err(differs(difference.clone()));
-        }
-        if let Some(link) = &seen.link {
-            if link.name != interface {
-                return Err(differs(format!("{interface} is called {}", link.name)));
-            }
-            if !link.up {
-                return Err(differs(format!("{interface} is down")));
-            }
-            check_mac(before, interface, link.mac)?;
-            check_addresses(before, &seen.addresses)?;
-        }
-        if let Some(ipam) = Ipam::of(&self.header.raw, &self.call.path)? {
-            ipam.run("CHECK")?;
-        }
-        Ok(String::new())
+        (lent, _) => lent,
+    };
+    let allocation = lent.ok_or_else(|| {
+        let message = format!("container {container} has no VF as {interface}");
+        CniError::new(Code::UnknownContainer, message)
+    })?;
+    if allocation.borrower.namespace != plugin.call.namespace() {
+        return Err(differs(format!(
+            "{interface} is in {}, not in {}",
+            allocation.borrower.namespace.display(),
+            plugin.call.namespace().display()
+        )));
     }
+    let seen = plugin.lender.inspect(&allocation, &plugin.settings(conf));
+    let seen = seen.map_err(|error| CniError::attaching(&error))?;
+    if let Some(difference) = seen.differences.first() {
+        return Err(differs(difference.clone()));
+    }
+    if let Some(link) = &seen.link {
+        if link.name != interface {
+            return Err(differs(format!("{interface} is called {}", link.name)));
+        }
+        if !link.up {
+            return Err(differs(format!("{interface} is down")));
+        }
+        check_mac(before, interface, link.mac)?;
+        check_addresses(before, &seen.addresses)?;
+    }
+    if let Some(ipam) = plugin.ipam()? {
+        ipam.run("CHECK")?;
+    }
+    Ok(String::new())
 }
 
 fn check_mac(before: &Value, name: &str, is: Option<MacAddress>) -> Result<(), CniError> {

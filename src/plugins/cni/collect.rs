@@ -1,9 +1,8 @@
 //! GC: what the runtime does not know any more comes back.
 
-use super::error::{CniError, Code};
-use super::ipam::Ipam;
+use super::error::{CniError, Code, chain};
 use super::log::{Level, Log};
-use super::{Plugin, chain};
+use super::plugin::Plugin;
 use crate::attach::AttachError;
 use serde::Deserialize;
 use serde_json::Value;
@@ -22,64 +21,63 @@ impl Attachment {
     }
 }
 
-impl Plugin {
-    pub(super) fn collect(&self, log: &mut Log) -> Result<String, CniError> {
-        let valid = self.header.raw.get("cni.dev/valid-attachments");
-        let valid: Vec<Attachment> = serde_json::from_value(valid.cloned().unwrap_or_default())
-            .or_else(|error| match valid.is_none_or(Value::is_null) {
-                true => Ok(Vec::new()),
-                false => Err(CniError::new(
-                    Code::InvalidConfig,
-                    format!("\"cni.dev/valid-attachments\": {error}"),
-                )),
-            })?;
-        let mut failed = Vec::new();
-        let allocations = self.lender.allocations();
-        for allocation in allocations.map_err(|error| CniError::attaching(&error))? {
-            let borrower = &allocation.borrower;
-            let attachment = Attachment {
-                container: borrower.container.clone(),
-                ifname: borrower.interface.to_string(),
-            };
-            if borrower.network != self.header.name || valid.contains(&attachment) {
-                continue;
-            }
-            match self.lender.give_back_this(&allocation) {
-                Ok(given_back) => {
-                    let troubles = given_back.into_iter().flat_map(|it| it.troubles);
-                    troubles.for_each(|trouble| log.write(Level::Warning, &trouble));
-                }
-                Err(error) => failed.push(chain(&error)),
-            }
+pub(super) fn collect(plugin: &Plugin, log: &mut Log) -> Result<String, CniError> {
+    let valid = plugin.header.raw.get("cni.dev/valid-attachments");
+    let valid: Vec<Attachment> = serde_json::from_value(valid.cloned().unwrap_or_default())
+        .or_else(|error| match valid.is_none_or(Value::is_null) {
+            true => Ok(Vec::new()),
+            false => Err(CniError::new(
+                Code::InvalidConfig,
+                format!("\"cni.dev/valid-attachments\": {error}"),
+            )),
+        })?;
+    let mut failed = Vec::new();
+    let allocations = plugin.lender.allocations();
+    for allocation in allocations.map_err(|error| CniError::attaching(&error))? {
+        let borrower = &allocation.borrower;
+        let attachment = Attachment {
+            container: borrower.container.clone(),
+            ifname: borrower.interface.to_string(),
+        };
+        if borrower.network != plugin.header.name || valid.contains(&attachment) {
+            continue;
         }
-        let names: Vec<_> = valid.iter().map(Attachment::record_of_sriov_cni).collect();
-        let is_valid = |name: &str| names.iter().any(|valid| valid == name);
-        for theirs in self.lender.collect_theirs(&self.header.name, is_valid) {
-            match theirs {
-                Ok(given_back) => {
-                    let troubles = given_back.troubles.iter();
-                    troubles.for_each(|trouble| log.write(Level::Warning, trouble));
-                }
-                // Whose it is cannot be told, now or later.
-                Err(error @ AttachError::Theirs(_)) => log.write(Level::Warning, &chain(&error)),
-                Err(error) => failed.push(chain(&error)),
+        match plugin.lender.give_back_this(&allocation) {
+            Ok(given_back) => {
+                let troubles = given_back.into_iter().flat_map(|it| it.troubles);
+                troubles.for_each(|trouble| log.write(Level::Warning, &trouble));
             }
+            Err(error) => failed.push(chain(&error)),
         }
-        let collected = self.lender.collect(None);
-        failed.extend(
-            collected
-                .iter()
-                .filter_map(|it| it.as_ref().err().map(|error| chain(error))),
-        );
-        let released = Ipam::of(&self.header.raw, &self.call.path)
-            .and_then(|ipam| ipam.map_or(Ok(()), |ipam| ipam.forward("GC")));
-        if failed.is_empty() {
-            return released.map(|()| String::new());
-        }
-        let error = CniError::new(Code::CannotDetach, failed.join("; "));
-        Err(match released {
-            Ok(()) => error,
-            Err(trouble) => error.and(&trouble.to_string()),
-        })
     }
+    let names: Vec<_> = valid.iter().map(Attachment::record_of_sriov_cni).collect();
+    let is_valid = |name: &str| names.iter().any(|valid| valid == name);
+    for theirs in plugin.lender.collect_theirs(&plugin.header.name, is_valid) {
+        match theirs {
+            Ok(given_back) => {
+                let troubles = given_back.troubles.iter();
+                troubles.for_each(|trouble| log.write(Level::Warning, trouble));
+            }
+            // Whose it is cannot be told, now or later.
+            Err(error @ AttachError::Theirs(_)) => log.write(Level::Warning, &chain(&error)),
+            Err(error) => failed.push(chain(&error)),
+        }
+    }
+    let collected = plugin.lender.collect(None);
+    failed.extend(
+        collected
+            .iter()
+            .filter_map(|it| it.as_ref().err().map(|error| chain(error))),
+    );
+    let released = plugin
+        .ipam()
+        .and_then(|ipam| ipam.map_or(Ok(()), |ipam| ipam.forward("GC")));
+    if failed.is_empty() {
+        return released.map(|()| String::new());
+    }
+    let error = CniError::new(Code::CannotDetach, failed.join("; "));
+    Err(match released {
+        Ok(()) => error,
+        Err(trouble) => error.and(&trouble.to_string()),
+    })
 }

@@ -1,6 +1,6 @@
 //! Errors as the protocol wants them: an object with a code, on standard output.
 
-use super::{chain, is_since};
+use super::version::is_since;
 use crate::attach::AttachError;
 use serde_json::json;
 use std::fmt;
@@ -96,4 +96,15 @@ impl fmt::Display for CniError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.message)
     }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

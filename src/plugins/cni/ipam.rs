@@ -1,7 +1,7 @@
 //! Address management, which another plugin does: run as the protocol says, with our environment.
 
 use super::error::{CniError, Code};
-use super::netconf::Keys;
+use super::keys::Keys;
 use serde_json::{Map, Value, json};
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -1,6 +1,6 @@
 //! What the plugin says beside its answer: to the file that the configuration names, or to the runtime.
 
-use super::netconf::Keys;
+use super::keys::Keys;
 use serde_json::{Map, Value};
 use std::fmt::Display;
 use std::fs::OpenOptions;

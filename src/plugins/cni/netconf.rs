@@ -2,16 +2,20 @@
 //! wrong value for something else, this is an error; keys that it does not know are no concern of
 //! either.
 
-use super::VERSIONS;
 use super::call::is_name;
 use super::error::{CniError, Code};
+use super::keys::{Keys, invalid, unicast, wrong};
 use super::log::Level;
+use super::version::VERSIONS;
 use crate::attach::Choice;
 use serde_json::{Map, Value};
 use sriovd_core::model::attribute::on_off;
 use sriovd_core::model::{
     LinkState, MacAddress, Malformed, PciAddress, TxRate, VfAttribute, VfSettings, Vlan, VlanProto,
 };
+
+/// What is read of a configuration; those of runtimes have a few kilobytes.
+pub const LONGEST: u64 = 1 << 20;
 
 /// What every command needs of it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -47,10 +51,9 @@ const OURS: [&str; 6] = [
 impl Header {
     pub(super) fn read(input: &[u8]) -> Result<Self, CniError> {
         let cannot = |message: String| CniError::new(Code::CannotDecode, message);
-        if u64::try_from(input.len()).is_ok_and(|length| length > super::LONGEST) {
-            let limit = super::LONGEST;
+        if u64::try_from(input.len()).is_ok_and(|length| length > LONGEST) {
             return Err(cannot(format!(
-                "the configuration is longer than {limit} bytes"
+                "the configuration is longer than {LONGEST} bytes"
             )));
         }
         let raw: Map<String, Value> = serde_json::from_slice(input)
@@ -177,73 +180,6 @@ fn vlan(conf: &Keys<'_>) -> Result<Option<Vlan>, CniError> {
     Ok(Some(vlan))
 }
 
-pub(super) fn unicast(text: &str) -> Result<MacAddress, Malformed> {
-    let mac: MacAddress = text.parse()?;
-    match mac.is_unicast() {
-        true => Ok(mac),
-        false => Err(Malformed::new(text, "the MAC address of one interface")),
-    }
-}
-
-/// An object whose keys are found whatever their case, as by Go.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Keys<'a>(pub(super) &'a Map<String, Value>);
-
-impl<'a> Keys<'a> {
-    /// Null is as good as nothing.
-    pub(super) fn get(&self, key: &str) -> Option<&'a Value> {
-        let is_it = |(name, _): &(&String, &Value)| name.eq_ignore_ascii_case(key);
-        let found = self
-            .0
-            .get(key)
-            .or_else(|| self.0.iter().find(is_it).map(|(_, value)| value));
-        found.filter(|value| !value.is_null())
-    }
-
-    /// The empty text is as good as nothing.
-    fn text(&self, key: &str) -> Result<Option<&'a str>, CniError> {
-        match self.get(key) {
-            None => Ok(None),
-            Some(Value::String(text)) => Ok(Some(text.as_str()).filter(|text| !text.is_empty())),
-            Some(other) => Err(wrong(key, &other.to_string(), "a text")),
-        }
-    }
-
-    fn parsed<T>(
-        &self,
-        key: &str,
-        parse: impl Fn(&str) -> Result<T, Malformed>,
-    ) -> Result<Option<T>, CniError> {
-        let parsed = self.text(key)?.map(parse).transpose();
-        parsed.map_err(|error| invalid(format!("{key:?}: {error}")))
-    }
-
-    fn word<T: Copy>(&self, key: &str, words: &[(&str, T)]) -> Result<Option<T>, CniError> {
-        let Some(text) = self.text(key)? else {
-            return Ok(None);
-        };
-        let found = words.iter().find(|(word, _)| *word == text);
-        found.map(|(_, value)| Some(*value)).ok_or_else(|| {
-            let words: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
-            wrong(key, &format!("{text:?}"), &words.join(" or "))
-        })
-    }
-
-    fn number(&self, key: &str, most: u64, expected: &str) -> Result<Option<u64>, CniError> {
-        let Some(value) = self.get(key) else {
-            return Ok(None);
-        };
-        let number = value.as_u64().filter(|number| *number <= most);
-        number
-            .map(Some)
-            .ok_or_else(|| wrong(key, &value.to_string(), expected))
-    }
-}
-
-fn wrong(key: &str, found: &str, expected: &str) -> CniError {
-    invalid(format!("{key:?} is {found}, not {expected}"))
-}
-
 /// The first key that looks like a slip of the pen for one of ours.
 fn misspelt(conf: &Map<String, Value>) -> Option<String> {
     let attributes = VfAttribute::ALL.into_iter();
@@ -267,8 +203,4 @@ fn misspelt(conf: &Map<String, Value>) -> Option<String> {
             near(key)?
         ))
     })
-}
-
-fn invalid(message: String) -> CniError {
-    CniError::new(Code::InvalidConfig, message)
 }

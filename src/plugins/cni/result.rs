@@ -1,7 +1,7 @@
 //! What an attachment has, in the words of each version of the protocol.
 
 use super::error::{CniError, Code};
-use super::is_since;
+use super::version::is_since;
 use crate::attach::Addressing;
 use serde_json::{Map, Value, json};
 use sriovd_core::model::{Allocation, MacAddress, Mtu};

@@ -1,7 +1,6 @@
 //! The driver's options: texts, as podman passes them on.
 
-use super::Sentence;
-use super::protocol::{Network, PerContainer};
+use super::sentence::Sentence;
 use sriovd_core::model::{
     LinkState, MacAddress, Mtu, ResourceName, TxRate, VfAttribute, VfIndex, VfSettings, Vlan,
     VlanProto,
@@ -9,6 +8,9 @@ use sriovd_core::model::{
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
+
+/// As they come, by key.
+type Texts = BTreeMap<String, String>;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Options {
@@ -39,20 +41,20 @@ const SWITCH: [(&str, bool); 4] = [
     ("off", false),
 ];
 impl Options {
-    pub(super) fn of_network(network: &Network) -> Result<Self, Sentence> {
-        let mut options = Self::default();
+    pub(super) fn of_network(options: &Texts) -> Result<Self, Sentence> {
+        let mut read = Self::default();
         let attributes = VfAttribute::ALL.into_iter();
         let keys = attributes.flat_map(|attribute| attribute.facts().keys());
         let keys = keys.filter(|it| it.networks.is_some()).map(|it| it.key);
         let known: Vec<_> = OF_A_NETWORK.into_iter().chain(keys).collect();
-        options.read(&network.options, &known)?;
-        options.check_vlan()?;
-        options.check_rates()?;
-        Ok(options)
+        read.read(options, &known)?;
+        read.check_vlan()?;
+        read.check_rates()?;
+        Ok(read)
     }
 
-    pub(super) fn add_of_container(&mut self, container: &PerContainer) -> Result<(), Sentence> {
-        self.read(&container.options, &OF_A_CONTAINER)
+    pub(super) fn add_of_container(&mut self, options: &Texts) -> Result<(), Sentence> {
+        self.read(options, &OF_A_CONTAINER)
     }
 
     /// The pool, without which there is nothing to take a VF from.
@@ -82,11 +84,7 @@ impl Options {
         }
     }
 
-    fn read(
-        &mut self,
-        options: &BTreeMap<String, String>,
-        known: &[&'static str],
-    ) -> Result<(), Sentence> {
+    fn read(&mut self, options: &Texts, known: &[&'static str]) -> Result<(), Sentence> {
         for (key, text) in options {
             match known.iter().find(|it| *it == key) {
                 Some(key) => self.set(key, text)?,

@@ -1,7 +1,7 @@
 //! What netavark sends and takes: the parts that matter here.
 
-use super::Sentence;
 use super::options::Options;
+use super::sentence::Sentence;
 use crate::attach::Addressing;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +11,9 @@ use sriovd_host::netlink::{Hop, Route};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::str::FromStr;
+
+/// What is read at most; what podman sends has a few kilobytes.
+pub const LONGEST: u64 = 1 << 20;
 
 /// Newer versions may say more than is known here. What is not there may be null.
 #[derive(Debug, Deserialize)]
@@ -152,9 +155,8 @@ impl Prefix {
 
 /// The value as it is, and what is understood of it.
 pub(super) fn read<T: DeserializeOwned>(input: &[u8]) -> Result<(Value, T), Sentence> {
-    if u64::try_from(input.len()).is_ok_and(|length| length > super::LONGEST) {
-        let limit = super::LONGEST;
-        return Err(format!("the input is longer than {limit} bytes").into());
+    if u64::try_from(input.len()).is_ok_and(|length| length > LONGEST) {
+        return Err(format!("the input is longer than {LONGEST} bytes").into());
     }
     let cannot = |error| Sentence(format!("cannot read the input: {error}"));
     let value: Value = serde_json::from_slice(input).map_err(cannot)?;

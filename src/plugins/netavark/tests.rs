@@ -187,7 +187,7 @@ fn the_gateway_is_the_default_route_unless_somebody_says_no() {
         let mut input = setup(&json!({"interface_name": "eth0", "static_ips": ["10.56.217.9"]}));
         input["network"] = network;
         let (_, setup) = protocol::read::<Setup>(input.to_string().as_bytes()).unwrap();
-        let options = Options::of_network(&setup.network).unwrap();
+        let options = Options::of_network(&setup.network.options).unwrap();
         setup.addressing(&options).unwrap()
     };
     let plain = addressing(network(&json!({"pool": "p", "metric": "7"})));
@@ -217,7 +217,7 @@ fn routes_go_through_a_gateway_or_nowhere() {
         let mut input = setup(&json!({"interface_name": "eth0"}));
         input["network"] = with(&routes);
         let (_, setup) = protocol::read::<Setup>(input.to_string().as_bytes()).unwrap();
-        let options = Options::of_network(&setup.network).unwrap();
+        let options = Options::of_network(&setup.network.options).unwrap();
         let routes = setup.addressing(&options).unwrap().routes.into_iter();
         let routes: Vec<_> = routes.map(|route| (route.hop, route.metric)).collect();
         routes

@@ -1,6 +1,6 @@
 //! Results as each version of the protocol has them.
 
-use super::super::{VERSIONS, is_since};
+use super::super::version::{VERSIONS, is_since};
 use super::*;
 
 fn rendered(version: &str, mac: Option<&str>, mtu: Option<u32>) -> Value {
