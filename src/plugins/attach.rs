@@ -1,30 +1,30 @@
-//! Lending VFs to containers, and taking them back: what the container plugins have in common.
+//! Allocating VFs to containers, and releasing them: what the container plugins have in common.
 //!
-//! A VF is lent in this order: take its lock, write down who gets it and what was there before, set
-//! its attributes through the PF, move its netdev. It is taken back the other way round, whatever
+//! A VF is allocated in this order: take its lock, write down who gets it and what was there before, set
+//! its attributes through the PF, move its netdev. It is released the other way round, whatever
 //! of it was done, and the record goes last: what is written down is never forgotten before the VF
 //! is back. Nothing of this needs the daemon, which sees the records and keeps its hands off.
 #![warn(missing_docs)]
 
+mod allocate;
 mod announce;
 mod choose;
-mod give_back;
 mod inside;
 mod inspect;
-mod lend;
 mod lock;
 mod naming;
 pub mod pools;
 mod records;
+mod release;
 mod sriov_cni;
 mod stale;
 
 pub use choose::Held;
-pub use give_back::GivenBack;
 pub use inside::{Addressing, remove_routes_to_nowhere};
 pub use inspect::Inspection;
 use pools::NoPools;
 use records::Records;
+pub use release::Released;
 use sriov_cni::Unknown;
 use sriovd_core::host::HostError;
 use sriovd_core::model::{
@@ -68,13 +68,13 @@ pub struct Request {
     pub userspace: bool,
 }
 
-/// A VF that is lent, under its lock as long as this lives.
+/// A VF that is allocated, under its lock as long as this lives.
 #[derive(Debug)]
-pub struct Lent {
+pub struct Allocated {
     /// What was written down of it.
     pub allocation: Allocation,
     /// The netdev in its new place. `None` for a VF that a user-space driver has.
-    pub interface: Option<LentInterface>,
+    pub interface: Option<AllocatedInterface>,
     /// The VF's MAC by its PF, if that gave it one.
     pub admin_mac: Option<MacAddress>,
     namespace: Namespace,
@@ -83,7 +83,7 @@ pub struct Lent {
 
 /// The netdev of an allocated VF, in the container's namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LentInterface {
+pub struct AllocatedInterface {
     /// `ifindex` there.
     pub index: u32,
     /// The address that it has.
@@ -163,15 +163,15 @@ fn known_pools(known: &[ResourceName]) -> String {
     }
 }
 
-/// Lends the VFs of one host.
+/// Allocates the VFs of one host.
 #[derive(Debug, Clone)]
-pub struct Lender {
+pub struct Allocator {
     root: PathBuf,
     host: LinuxHost,
     records: Records,
 }
 
-impl Lender {
+impl Allocator {
     /// The VFs of the host whose files are below `root`.
     pub fn new(root: PathBuf) -> Self {
         Self {
@@ -181,7 +181,7 @@ impl Lender {
         }
     }
 
-    /// What is lent now, as it is written down.
+    /// What is allocated now, as it is written down.
     pub fn allocations(&self) -> Result<Vec<Allocation>, AttachError> {
         Ok(self.records.all()?)
     }

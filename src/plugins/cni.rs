@@ -17,7 +17,7 @@ mod plugin;
 mod result;
 mod version;
 
-use crate::attach::Lender;
+use crate::attach::Allocator;
 use call::{Call, Command};
 use error::{CniError, Code, chain};
 use log::{Level, Log};
@@ -57,7 +57,7 @@ pub fn run(root: &Path, variable: impl Fn(&str) -> Option<OsString>, input: &[u8
             (header, _) => header?,
         };
         let plugin = Plugin {
-            lender: Lender::new(root.to_owned()),
+            allocator: Allocator::new(root.to_owned()),
             call,
             header,
         };
@@ -130,7 +130,7 @@ fn versions(asked: &str) -> String {
 /// Whether an ADD could succeed. Of a VF that is only named with the ADD nothing can be said.
 fn status(plugin: &Plugin, conf: &NetConf) -> Result<String, CniError> {
     if let Some(choice) = &conf.choice {
-        let free = plugin.lender.has_free(choice, true);
+        let free = plugin.allocator.has_free(choice, true);
         free.map_err(|error| CniError::new(Code::NotAvailable, chain(&error)))?;
     }
     if let Some(ipam) = plugin.ipam()? {

@@ -10,7 +10,7 @@ mod protocol;
 mod sentence;
 
 use crate::attach::{
-    Addressing, AttachError, Choice, Lender, Lent, Request, remove_routes_to_nowhere,
+    Addressing, Allocated, Allocator, AttachError, Choice, Request, remove_routes_to_nowhere,
 };
 use options::Options;
 pub use protocol::LONGEST;
@@ -56,16 +56,16 @@ fn answer(
     said: &mut String,
 ) -> Result<Value, Sentence> {
     let words: Vec<_> = arguments.iter().map(String::as_str).collect();
-    let lender = || Lender::new(root.to_owned());
+    let allocator = || Allocator::new(root.to_owned());
     match words[..] {
         [] | ["info"] => Ok(json!({
             "version": env!("CARGO_PKG_VERSION"),
             "api_version": API_VERSION,
         })),
         ["create"] => create(input),
-        ["setup", namespace] => setup(&lender(), namespace, input),
+        ["setup", namespace] => setup(&allocator(), namespace, input),
         ["teardown", namespace] => {
-            teardown(&lender(), namespace, input, said).map(|()| Value::Null)
+            teardown(&allocator(), namespace, input, said).map(|()| Value::Null)
         }
         _ => Err(Sentence(format!(
             "arguments {words:?} are not: create, setup NAMESPACE, teardown NAMESPACE or info"
@@ -86,7 +86,7 @@ fn create(input: &[u8]) -> Result<Value, Sentence> {
     Ok(value)
 }
 
-fn setup(lender: &Lender, namespace: &str, input: &[u8]) -> Result<Value, Sentence> {
+fn setup(allocator: &Allocator, namespace: &str, input: &[u8]) -> Result<Value, Sentence> {
     let (_, setup) = protocol::read::<Setup>(input)?;
     let network = &setup.network;
     let mut options = Options::of_network(&network.options)?;
@@ -112,16 +112,20 @@ fn setup(lender: &Lender, namespace: &str, input: &[u8]) -> Result<Value, Senten
         Sentence(format!("network {}: {}", network.name, Sentence::of(error)))
     };
     // One that ended without a word may be what holds the last VF.
-    drop(lender.collect(None));
-    let lent = lender.lend(&request).map_err(|error| of_network(&error))?;
-    let configured = lender.configure(&lent, &addressing);
+    drop(allocator.collect(None));
+    let allocated = allocator
+        .allocate(&request)
+        .map_err(|error| of_network(&error))?;
+    let configured = allocator.configure(&allocated, &addressing);
     match configured {
         Ok(Some(interface)) => Ok(status(&setup, &request.borrower, interface.mac)),
         Ok(None) => {
-            lender.undo(&lent).map_err(|error| of_network(&error))?;
+            allocator
+                .undo(&allocated)
+                .map_err(|error| of_network(&error))?;
             Err(Sentence(format!("pool {pool}: the VF has no interface")))
         }
-        Err(error) => Err(match undo(lender, &lent, &addressing, namespace) {
+        Err(error) => Err(match undo(allocator, &allocated, &addressing, namespace) {
             Ok(()) => of_network(&error),
             Err(trouble) => Sentence(format!(
                 "{}; {}",
@@ -134,28 +138,28 @@ fn setup(lender: &Lender, namespace: &str, input: &[u8]) -> Result<Value, Senten
 
 /// Of a setup that went wrong half-way nothing stays: netavark does not call for its teardown.
 fn undo(
-    lender: &Lender,
-    lent: &Lent,
+    allocator: &Allocator,
+    allocated: &Allocated,
     addressing: &Addressing,
     namespace: &str,
 ) -> Result<(), AttachError> {
-    lender.undo(lent)?;
+    allocator.undo(allocated)?;
     Ok(remove_routes_to_nowhere(Path::new(namespace), addressing)?)
 }
 
 /// From what was written down alone: the network may look different by now. Only routes to nowhere,
 /// which no netdev takes with it, are those that it names.
 fn teardown(
-    lender: &Lender,
+    allocator: &Allocator,
     namespace: &str,
     input: &[u8],
     said: &mut String,
 ) -> Result<(), Sentence> {
     let (_, setup) = protocol::read::<Setup>(input)?;
     let interface = setup.interface()?;
-    let given_back = lender.give_back(&setup.container_id, interface.as_str());
-    let given_back = given_back.map_err(|error| Sentence::of(&error))?;
-    for trouble in given_back.into_iter().flat_map(|it| it.troubles) {
+    let released = allocator.release(&setup.container_id, interface.as_str());
+    let released = released.map_err(|error| Sentence::of(&error))?;
+    for trouble in released.into_iter().flat_map(|it| it.troubles) {
         said.push_str(&format!("sriovd: {trouble}\n"));
     }
     if let Ok(options) = Options::of_network(&setup.network.options)

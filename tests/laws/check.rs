@@ -105,8 +105,8 @@ fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, Str
         missing.push((None, "eSwitch mode".to_owned()));
     }
     for (&index, vf) in &pf.vfs {
-        let lent = pf.holders.as_ref().and_then(|holders| holders.get(&index));
-        if lent.is_some_and(|by| by.iter().any(Holder::is_allocation)) {
+        let allocated = pf.holders.as_ref().and_then(|holders| holders.get(&index));
+        if allocated.is_some_and(|by| by.iter().any(Holder::is_allocation)) {
             continue;
         }
         if let Some(wanted) = desired.vfs.get(&index) {

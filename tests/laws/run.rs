@@ -184,13 +184,13 @@ impl Run {
         self.watched_pass(pf, &Quiet)
     }
 
-    /// A PF that no policy ever named must be left alone, and so must a VF that was lent.
+    /// A PF that no policy ever named must be left alone, and so must a VF that was allocated.
     pub(crate) fn watched_pass(
         &mut self,
         pf: PciAddress,
         progress: &dyn Progress,
     ) -> Option<Outcome> {
-        let lent = self.lent(pf);
+        let allocated = self.allocated(pf);
         let of_others = self.with_drivers_of_others(pf);
         let known = self.agent.ledger.owned(pf);
         let present = self.agent.host.pf(pf);
@@ -224,8 +224,8 @@ impl Run {
             .any(|attempt| matches!(attempt.action.step, Step::Pf(PfStep::SetNumVfs { .. })));
         for attempt in attempts {
             let step = attempt.action.step;
-            let touched = step.vf().filter(|vf| lent.contains(vf));
-            assert_eq!(touched, None, "a lent VF was touched: {step}");
+            let touched = step.vf().filter(|vf| allocated.contains(vf));
+            assert_eq!(touched, None, "an allocated VF was touched: {step}");
             let is_bind = matches!(step, Step::Vf(_, VfStep::Bind { .. })) && !new_vfs;
             let bound = step.vf().filter(|vf| is_bind && of_others.contains(vf));
             assert_eq!(bound, None, "a driver that is another's affair: {step}");
@@ -260,10 +260,10 @@ impl Run {
         &self.seen
     }
 
-    /// VFs that a CNI plugin lent to a container.
-    fn lent(&self, pf: PciAddress) -> BTreeSet<VfIndex> {
+    /// VFs that a CNI plugin allocated to a container.
+    fn allocated(&self, pf: PciAddress) -> BTreeSet<VfIndex> {
         let pf = self.agent.host.pf(pf);
-        let lent = pf.into_iter().flat_map(|pf| {
+        let allocated = pf.into_iter().flat_map(|pf| {
             let vfs = pf.vfs;
             let holders = pf.holders.unwrap_or_default().into_iter();
             holders.filter_map(move |(vf, by)| {
@@ -271,7 +271,7 @@ impl Run {
                 (bound && by.iter().any(Holder::is_allocation)).then_some(vf)
             })
         });
-        lent.collect()
+        allocated.collect()
     }
 
     /// VFs whose drivers no policy has a say in: it says so, or it names none and somebody else does.

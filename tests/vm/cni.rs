@@ -41,8 +41,8 @@ fn every_version_of_the_protocol_attaches_checks_and_gives_back() -> Result<()> 
         let address = address.as_str().context("no address")?;
         ensure!(host.run("ip -n box address show net1")?.contains(address));
         let vfs = host.vfs(&nic.netdev())?;
-        let lent = vfs.iter().filter(|vf| vf["vlan_list"][0]["vlan"] == 7);
-        assert_eq!(lent.count(), 1, "{vfs:#?}");
+        let allocated = vfs.iter().filter(|vf| vf["vlan_list"][0]["vlan"] == 7);
+        assert_eq!(allocated.count(), 1, "{vfs:#?}");
 
         let was = json!({"prevResult": result});
         if version >= "0.4.0" {
@@ -182,7 +182,7 @@ fn what_cannot_be_had_is_refused_with_a_code_and_leaves_nothing_behind() -> Resu
     host.wait_for(&nic.pci(), "ready", 2)?;
     assert_eq!(records(&host)?, "");
 
-    // As after a reboot: what was lent before it is lent no more.
+    // As after a reboot: what was allocated before it is allocated no more.
     let mut old = host.json(&format!("{RECORDS}/released/{}", nic.vf_pci(0)))?;
     old["borrower"]["container"] = json!("of-yesterday");
     host.run("systemctl stop sriovd")?;
@@ -212,12 +212,12 @@ fn a_vf_for_user_space_is_lent_without_an_interface() -> Result<()> {
     let container = Attachment::new(&host, "box", conf("1.0.0"))?;
     let result = container.add()?;
     let vfs = host.vfs(&nic.netdev())?;
-    let lent = vfs.iter().filter(|vf| vf["vlan_list"][0]["vlan"] == 7);
-    let lent: Vec<_> = lent.collect();
-    assert_eq!(lent.len(), 1, "{vfs:#?}");
+    let allocated = vfs.iter().filter(|vf| vf["vlan_list"][0]["vlan"] == 7);
+    let allocated: Vec<_> = allocated.collect();
+    assert_eq!(allocated.len(), 1, "{vfs:#?}");
     let mut interface = json!({"name": "net1", "sandbox": "/run/netns/box"});
-    if lent[0]["address"] != "00:00:00:00:00:00" {
-        interface["mac"] = lent[0]["address"].clone();
+    if allocated[0]["address"] != "00:00:00:00:00:00" {
+        interface["mac"] = allocated[0]["address"].clone();
     }
     assert_eq!(result["interfaces"], json!([interface]));
     ensure!(result["ips"][0]["address"].is_string() && result["ips"][0]["interface"] == 0);
@@ -264,7 +264,7 @@ fn a_nic_pulled_from_under_its_containers_leaves_no_record_and_comes_back_whole(
     host.wait_for_journal(" is gone")?;
     host.wait(&format!("! test -e {CONFLIST}"))?;
     host.wait(&format!("[ -z \"$(ls -p {RECORDS} | grep -v /)\" ]"))?;
-    // What is gone can be given back.
+    // What is gone can be released.
     for container in boxes.into_iter().flatten() {
         container.del()?;
     }

@@ -84,7 +84,7 @@ fn obeys(host: &Host, path: &str, rules: &str) -> Result<()> {
 
 const POLICY: &str = r#"
 [[policy]]
-name = "lent"
+name = "allocated"
 resource = "intelnics"
 num_vfs = 2
 trust = true
@@ -136,7 +136,7 @@ fn the_host_device_plugin_lends_the_published_vf_to_a_namespace_and_brings_it_ba
     host.wait_for(&nic.pci(), "ready", 2)?;
     ensure!(
         host.get(CONFLIST)? == published,
-        "the conflist changed while its VF was lent"
+        "the conflist changed while its VF was allocated"
     );
 
     // Its borrower and others do with it as they like, meanwhile.

@@ -120,8 +120,8 @@ impl Podman {
         self.podman(&format!("inspect -f {format} {names}"))
     }
 
-    /// How many VFs are lent, by their records.
-    pub(crate) fn lent(&self) -> Result<usize> {
+    /// How many VFs are allocated, by their records.
+    pub(crate) fn allocated(&self) -> Result<usize> {
         let files = self
             .host
             .run(&format!("ls -p {RECORDS} | grep -v / | wc -l"))?;
@@ -132,7 +132,7 @@ impl Podman {
     pub(crate) fn assert_as_before(&self) -> Result<()> {
         self.host.run("udevadm settle")?;
         self.host.wait_for(&self.nic.pci(), "ready", 3)?;
-        assert_eq!(self.lent()?, 0);
+        assert_eq!(self.allocated()?, 0);
         assert_eq!(as_they_are(&self.host, &self.nic)?, self.before);
         Ok(())
     }
@@ -164,7 +164,7 @@ impl Podman {
         ] {
             ensure!(error.contains(says), "{says:?} is not in: {error}");
         }
-        assert_eq!(self.lent()?, 3);
+        assert_eq!(self.allocated()?, 3);
         let left = self.podman("ps --all --format '{{.Names}}'")?;
         assert_eq!(left.split_whitespace().collect::<Vec<_>>(), ["a", "b", "c"]);
         Ok(seen)
@@ -173,9 +173,9 @@ impl Podman {
     /// Each of them ends in its own way, and all VFs are as they were.
     pub(crate) fn end_each_in_its_own_way(&self) -> Result<()> {
         self.podman("stop -t 0 a")?;
-        assert_eq!(self.lent()?, 2);
+        assert_eq!(self.allocated()?, 2);
         self.podman("start a")?;
-        assert_eq!(self.lent()?, 3);
+        assert_eq!(self.allocated()?, 3);
         self.podman("kill -s KILL b")?;
         self.wait_until_lent(2)?;
         self.podman("rm -f -t 0 a b c")?;
@@ -200,7 +200,7 @@ impl Podman {
         );
         let named = links("f1-u:interface_name=f1-u")?;
         ensure!(named.contains(" f1-u: "), "{named}");
-        assert_eq!(self.lent()?, 0);
+        assert_eq!(self.allocated()?, 0);
         Ok(())
     }
 
@@ -225,7 +225,7 @@ impl Podman {
     pub(crate) fn lose_the_power(self, debian: Debian) -> Result<Self> {
         self.podman("restart -t 0 a")?;
         self.start("b")?;
-        assert_eq!(self.lent()?, 2);
+        assert_eq!(self.allocated()?, 2);
         let mut files = Files::sriovd()?.with_plugins()?;
         self.host.run(&format!(
             "tar --create --file /run/disk.tar {DISK} 2>/dev/null"
@@ -242,7 +242,7 @@ impl Podman {
         host.wait_for_journal("taken back from container a (network f1-u)")?;
         again.wait_until_published()?;
         again.podman("start a")?;
-        assert_eq!(again.lent()?, 1);
+        assert_eq!(again.allocated()?, 1);
         again.podman("rm -f -t 0 a b")?;
         again.assert_as_before()?;
         Ok(again)

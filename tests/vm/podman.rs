@@ -97,7 +97,7 @@ fn a_namespace_ends_before_its_teardown(podman: &Podman) -> Result<()> {
         host.run("ip -n b address show eth0")?
             .contains("10.56.217.9/24")
     );
-    assert_eq!(podman.lent()?, 1);
+    assert_eq!(podman.allocated()?, 1);
     let routes = host.run("ip -n b route && ip -n b -6 route")?;
     for route in [
         "10.8.0.0/16 via 10.56.217.1 dev eth0",
@@ -109,11 +109,11 @@ fn a_namespace_ends_before_its_teardown(podman: &Podman) -> Result<()> {
     }
     // As with `podman network disconnect`: routes to nowhere have no netdev that takes them along.
     assert_eq!(call("teardown")?, "");
-    assert_eq!(podman.lent()?, 0);
+    assert_eq!(podman.allocated()?, 0);
     let routes = host.run("ip -n b route && ip -n b -6 route")?;
     ensure!(routes.trim().is_empty(), "{routes}");
     call("setup")?;
-    assert_eq!(podman.lent()?, 1);
+    assert_eq!(podman.allocated()?, 1);
     host.run("ip netns delete b")?;
     host.wait(&format!(
         "[ $(ls -d /sys/bus/pci/devices/{}/virtfn*/net/* | wc -l) = 3 ]",
@@ -122,7 +122,7 @@ fn a_namespace_ends_before_its_teardown(podman: &Podman) -> Result<()> {
     // What it is called by udev is then an alternative to the name that it had in the namespace.
     host.run("udevadm settle")?;
     assert_eq!(call("teardown")?, "");
-    assert_eq!(podman.lent()?, 0);
+    assert_eq!(podman.allocated()?, 0);
     host.start()?;
     podman.assert_as_before()
 }
@@ -213,7 +213,7 @@ fn a_container_ends_at_once_whatever_has_the_name_of_its_vf() -> Result<()> {
         let named = |text: &str| text.replace("NAME", own);
         host.run(&named(taken))?;
         podman.podman("rm -f -t 0 a").context(taken)?;
-        assert_eq!(podman.lent()?, 0, "{taken}");
+        assert_eq!(podman.allocated()?, 0, "{taken}");
         let name = host.run(&format!("udevadm settle; ls /sys/bus/pci/devices/{vf}/net"))?;
         ensure!(name == "sriov0\n", "{name}: {other} has {own}");
         host.run(&format!("{}; ip link set sriov0 name {own}", named(freed)))?;

@@ -138,14 +138,14 @@ fn a_record_of_sriov_cni_takes_a_vf_from_nobody_who_got_it_later() -> Result<()>
     host.wait_for(&nic.pci(), "ready", 3)?;
     let new = Attachment::new(&host, "new", conf(&nic, &json!({"vlan": 9})))?;
     new.add()?;
-    let lent = || -> Result<Value> {
+    let allocated = || -> Result<Value> {
         let vf = host.vf(&nic.netdev(), 0)?;
         Ok(json!([vf, host.run("ip -n new -br link show net1")?]))
     };
-    let before = lent()?;
+    let before = allocated()?;
     old.del_without_namespace()?;
     old.del()?;
-    assert_eq!(lent()?, before);
+    assert_eq!(allocated()?, before);
     ensure!(
         host.run(&format!("ls {THEIRS}"))?.trim() == "pci",
         "their record is left"

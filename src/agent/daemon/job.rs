@@ -110,8 +110,8 @@ pub(super) fn list(shared: &Shared, messages: &Sender<Message>, waiting: Waiting
 
 /// What nobody has any more, where the file system of the records answers.
 fn collect(shared: &Shared, pf: Option<PciAddress>) -> Vec<Result<Collected, AttachError>> {
-    let lender = shared.lender.clone();
-    let collected = (shared.apart).run(&records_of(shared, pf), move || lender.collect(pf));
+    let allocator = shared.allocator.clone();
+    let collected = (shared.apart).run(&records_of(shared, pf), move || allocator.collect(pf));
     collected.unwrap_or_else(|unanswered| vec![Err(unanswered.into())])
 }
 

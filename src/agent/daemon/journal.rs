@@ -130,11 +130,11 @@ pub fn vfs_taken(pf: &PfReport, taken: &[TakenVf], cause: &Cause) {
 pub fn vf_collected(collected: &Collected) {
     let Collected {
         allocation,
-        given_back,
+        released,
     } = collected;
-    let troubles = match given_back.troubles.is_empty() {
+    let troubles = match released.troubles.is_empty() {
         true => String::new(),
-        false => format!("; not restored: {given_back}"),
+        false => format!("; not restored: {released}"),
     };
     info!(
         MESSAGE_ID = id::VF_COLLECTED,

@@ -51,9 +51,9 @@ pub(super) fn saw(
     let before = slot.seen.clone();
     let is_new = show(slot, seen);
     // What could not be read has not changed.
-    let lent = allocated.filter(|allocated| *allocated != slot.allocated);
-    let is_as_before = lent.is_none() && !has_news && is_same(&before, &slot.seen);
-    slot.allocated = lent.unwrap_or_else(|| std::mem::take(&mut slot.allocated));
+    let allocated = allocated.filter(|allocated| *allocated != slot.allocated);
+    let is_as_before = allocated.is_none() && !has_news && is_same(&before, &slot.seen);
+    slot.allocated = allocated.unwrap_or_else(|| std::mem::take(&mut slot.allocated));
     if !is_as_before {
         know(slot, running.watched.pf());
     }

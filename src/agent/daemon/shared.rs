@@ -15,7 +15,7 @@ use sriovd_core::reconcile::Addresses;
 use sriovd_host::file;
 use sriovd_host::file::apart::Apart;
 use sriovd_host::linux::LinuxHost;
-use sriovd_plugins::attach::Lender;
+use sriovd_plugins::attach::Allocator;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub(super) struct Shared {
     pub(super) host: Arc<dyn Host>,
-    pub(super) lender: Lender,
+    pub(super) allocator: Allocator,
     pub(super) store: Arc<Store>,
     pub(super) ledger: StateLedger,
     pub(super) last_seen: Arc<LastSeen>,
@@ -71,7 +71,7 @@ pub(super) fn shared(settings: Settings, root: PathBuf, apart: Apart) -> anyhow:
         journal::state_not_saved(&error);
     }
     Ok(Shared {
-        lender: Lender::new(root.clone()),
+        allocator: Allocator::new(root.clone()),
         tls: None,
         feed: Feed::new().context("cannot set up counters")?,
         host,

@@ -17,7 +17,7 @@ use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::file::parse;
 use sriovd_host::file;
 use sriovd_host::file::apart::Apart;
-use sriovd_plugins::attach::Lender;
+use sriovd_plugins::attach::Allocator;
 use sriovd_sim::SimHost;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -46,7 +46,7 @@ pub(super) fn patient_coordinator(
     let shared = Shared {
         feed: Feed::new().unwrap(),
         host: Arc::clone(host) as _,
-        lender: Lender::new(root.to_owned()),
+        allocator: Allocator::new(root.to_owned()),
         apart,
         ledger: StateLedger::new(Arc::clone(&store), root, lost.is_some()),
         last_seen: Arc::new(LastSeen::below(root)),

@@ -1,4 +1,4 @@
-//! Files that matter: policies, records of lent VFs, VFIO groups that somebody closes, and what lies beside our outputs.
+//! Files that matter: policies, records of allocated VFs, VFIO groups that somebody closes, and what lies beside our outputs.
 //!
 //! None of the directories must exist: one that is made, removed or replaced later is noticed.
 
@@ -41,7 +41,7 @@ enum Kind {
     VfioGroups,
     /// `/dev/vfio/devices`: those that are opened without a group.
     VfioDevices,
-    /// Records of VFs that are lent, sriov-cni's and ours, named by the VF's PCI address.
+    /// Records of VFs that are allocated, sriov-cni's and ours, named by the VF's PCI address.
     Allocations,
     /// Where outputs of ours lie beside other files.
     Outputs,

@@ -75,7 +75,7 @@ pub enum HostError {
     },
     /// A container plugin allocated this VF after it was looked at.
     #[error("{what} has just been allocated by a container plugin")]
-    Lent {
+    Allocated {
         /// The VF.
         what: String,
     },
@@ -104,9 +104,10 @@ impl HostError {
             // Nothing tells when it can be read again.
             Self::Gone { .. } | Self::Unread { .. } => Persistence::Transient,
             Self::NoDescriptor { .. } => Persistence::Shortage,
-            Self::Locked { .. } | Self::Rebound { .. } | Self::Lent { .. } | Self::InUse { .. } => {
-                Persistence::Busy
-            }
+            Self::Locked { .. }
+            | Self::Rebound { .. }
+            | Self::Allocated { .. }
+            | Self::InUse { .. } => Persistence::Busy,
             Self::Rebinding { .. } | Self::DriverComing { .. } => Persistence::Coming,
             Self::Unsupported { .. } => Persistence::Unsupported,
             Self::NoEffect { .. } | Self::Unreadable { .. } => Persistence::UntilChange,

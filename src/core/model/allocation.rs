@@ -30,7 +30,8 @@ pub struct Allocation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub boot: Option<String>,
     /// Seconds since 1970-01-01.
-    pub lent_at: u64,
+    #[serde(rename = "lent_at")]
+    pub allocated_at: u64,
     /// What the VF's attributes go back to: those that were changed, and no others.
     #[serde(default)]
     pub before: VfSettings,
@@ -116,7 +117,7 @@ impl Allocation {
     }
 }
 
-/// What lending a VF with these attributes changes, and what each of them goes back to: what the
+/// What allocating a VF with these attributes changes, and what each of them goes back to: what the
 /// driver reports, else its usual value.
 pub fn changes(wanted: &VfSettings, is: &VfSettings) -> (VfSettings, VfSettings) {
     let (mut to_set, mut before) = (VfSettings::default(), VfSettings::default());

@@ -1,7 +1,7 @@
 //! Doing one step. No decisions here: a step says everything.
 
 use super::bind::bind;
-use super::holders::lent;
+use super::holders::allocation_of;
 use super::lock::lock;
 use super::observe::{holders_of, observe};
 use super::{Links, Tree, device, if_present, user_space, vf_indexes, virtfn};
@@ -97,7 +97,7 @@ fn lock_by_index(tree: &Tree, action: &Action, vf: VfIndex) -> Result<Option<Fil
     )
 }
 
-/// Under the lock no plugin lends a VF, and before it one may just have done so.
+/// Under the lock no plugin allocates a VF, and before it one may just have done so.
 fn lock_free(
     tree: &Tree,
     action: &Action,
@@ -105,9 +105,9 @@ fn lock_free(
     address: PciAddress,
 ) -> Result<Option<File>, HostError> {
     let lock = lock(tree, vf, address)?;
-    if !action.though_in_use && lent(tree, address)?.is_some() {
+    if !action.though_in_use && allocation_of(tree, address)?.is_some() {
         let what = format!("VF {vf} ({address})");
-        return Err(HostError::Lent { what });
+        return Err(HostError::Allocated { what });
     }
     Ok(lock)
 }

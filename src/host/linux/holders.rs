@@ -57,7 +57,7 @@ pub(super) fn find(
         if vf.driver.is_some() {
             holders.extend(quiet::rdma(tree, links, vf.address)?);
         }
-        holders.extend(lent(tree, vf.address)?);
+        holders.extend(allocation_of(tree, vf.address)?);
         holders.extend(children.get(&vf.address).into_iter().flatten().cloned());
         if holders.is_empty() && groups == Groups::Asked {
             holders.extend(user_space::open_group(tree, vf)?);
@@ -153,9 +153,9 @@ pub(super) fn pci_function(tree: &Tree, device: &str) -> Result<Option<PciAddres
     Ok(name.and_then(|name| name.parse().ok()))
 }
 
-/// Who a container plugin lent the VF to, ours or the SR-IOV one. Ours writes down for the other
-/// what it lends.
-pub(super) fn lent(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
+/// Who a container plugin allocated the VF to, ours or the SR-IOV one. Ours writes down for the other
+/// what it allocates.
+pub(super) fn allocation_of(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
     match own_allocation(tree, vf)? {
         Some(holder) => Ok(Some(holder)),
         None => cni_allocation(tree, vf),
@@ -174,7 +174,7 @@ pub(super) fn allocated(
     let mut allocated = BTreeMap::new();
     for (&index, vf) in &pf.vfs {
         if recorded.contains(OsStr::new(&vf.address.to_string())) {
-            allocated.extend(lent(tree, vf.address)?.map(|holder| (index, holder)));
+            allocated.extend(allocation_of(tree, vf.address)?.map(|holder| (index, holder)));
         }
     }
     Ok(allocated)

@@ -2,12 +2,12 @@
 
 use super::pools::{self, PoolVf};
 use super::records::Records;
-use super::{AttachError, Borrower, Choice, Lender};
+use super::{Allocator, AttachError, Borrower, Choice};
 use sriovd_core::host::{Host as _, Look};
 use sriovd_core::model::Allocation;
 use std::fmt;
 
-impl Lender {
+impl Allocator {
     pub(super) fn candidates(
         &self,
         choice: &Choice,
@@ -46,7 +46,7 @@ impl Lender {
     }
 }
 
-/// First what this container had last, then what nobody had, then what was given back longest ago:
+/// First what this container had last, then what nobody had, then what was released longest ago:
 /// so that others find theirs again too.
 fn in_order(vfs: &mut [PoolVf], records: &Records, borrower: Option<&Borrower>) {
     vfs.sort_by_cached_key(|vf| {
@@ -56,7 +56,7 @@ fn in_order(vfs: &mut [PoolVf], records: &Records, borrower: Option<&Borrower>) 
             None => 1,
             Some(_) => 2,
         };
-        (rank, last.map(|last| last.lent_at))
+        (rank, last.map(|last| last.allocated_at))
     });
 }
 

@@ -1,6 +1,6 @@
 //! What is done to a netdev in its container's network namespace.
 
-use super::{AttachError, Lender, Lent, LentInterface, announce};
+use super::{Allocated, AllocatedInterface, Allocator, AttachError, announce};
 use sriovd_core::host::HostError;
 use sriovd_core::model::{MacAddress, Mtu, PciAddress};
 use sriovd_host::linux::LinuxHost;
@@ -30,7 +30,7 @@ pub(super) fn settle(
     namespace: &Namespace,
     vf: PciAddress,
     wish: Wish,
-) -> Result<LentInterface, HostError> {
+) -> Result<AllocatedInterface, HostError> {
     namespace.within(|netlink| {
         let link = find(host, netlink, vf)?;
         if let Some(mtu) = wish.mtu.filter(|mtu| mtu.get() != link.mtu) {
@@ -72,24 +72,24 @@ pub(super) fn set_mac(netlink: &mut Netlink, index: u32, mac: MacAddress) -> Res
     })
 }
 
-impl Lender {
+impl Allocator {
     /// Takes the netdev up: some address management asks over it.
-    pub fn set_up(&self, lent: &Lent) -> Result<(), AttachError> {
-        self.configure(lent, &Addressing::default()).map(drop)
+    pub fn set_up(&self, allocated: &Allocated) -> Result<(), AttachError> {
+        self.configure(allocated, &Addressing::default()).map(drop)
     }
 
-    /// Addresses, up, routes. `None` where no netdev was lent: then there is nothing to carry them.
+    /// Addresses, up, routes. `None` where no netdev was allocated: then there is nothing to carry them.
     pub fn configure(
         &self,
-        lent: &Lent,
+        allocated: &Allocated,
         addressing: &Addressing,
-    ) -> Result<Option<LentInterface>, AttachError> {
-        let Some(interface) = lent.interface else {
+    ) -> Result<Option<AllocatedInterface>, AttachError> {
+        let Some(interface) = allocated.interface else {
             return Ok(None);
         };
-        let (vf, index) = (lent.allocation.address, interface.index);
-        let name = &lent.allocation.borrower.interface;
-        let configured = lent.namespace.within(|netlink| {
+        let (vf, index) = (allocated.allocation.address, interface.index);
+        let name = &allocated.allocation.borrower.interface;
+        let configured = allocated.namespace.within(|netlink| {
             if addressing.addresses.iter().any(|(it, _)| it.is_ipv6()) {
                 // Runtimes turn it off where they do not know of an address.
                 drop(std::fs::write(
@@ -168,12 +168,12 @@ pub(super) fn find(
     })
 }
 
-fn seen(link: &Link) -> Result<LentInterface, HostError> {
+fn seen(link: &Link) -> Result<AllocatedInterface, HostError> {
     let unreadable = |what: &str, found: String| HostError::Unreadable {
         what: format!("the {what} of {}", link.name),
         found,
     };
-    Ok(LentInterface {
+    Ok(AllocatedInterface {
         index: link.index,
         mac: link
             .mac

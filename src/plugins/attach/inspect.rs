@@ -1,7 +1,7 @@
-//! Whether a VF is still lent as it was.
+//! Whether a VF is still allocated as it was.
 
 use super::inside::find;
-use super::{AttachError, Lender};
+use super::{Allocator, AttachError};
 use sriovd_core::host::{Host as _, Look};
 use sriovd_core::model::{Allocation, VfSettings};
 use sriovd_host::namespace::Namespace;
@@ -19,7 +19,7 @@ pub struct Inspection {
     pub differences: Vec<String>,
 }
 
-impl Lender {
+impl Allocator {
     /// Looks at a VF and its netdev in the container's namespace.
     pub fn inspect(
         &self,

@@ -1,6 +1,6 @@
 //! What a netdev is called on its way: names are taken, and that keeps no VF where it is.
 
-use super::lend::opening;
+use super::allocate::opening;
 use sriovd_core::host::HostError;
 use sriovd_core::model::{Errno, InterfaceName, VfInterface};
 use sriovd_host::netlink::{Link, Netlink, NetlinkError};

@@ -1,4 +1,4 @@
-//! The records of what is lent: a file per VF, made whole and only where there is none.
+//! The records of what is allocated: a file per VF, made whole and only where there is none.
 //!
 //! Nothing is synced to the disk: a reboot takes all containers away, and the records with them.
 
@@ -12,7 +12,7 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-/// The last record of a VF that is not lent: who had it is given it again.
+/// The last record of a VF that is not allocated: who had it is given it again.
 const RELEASED: &str = "released";
 /// Records that are not understood, of VFs that are gone.
 const SET_ASIDE: &str = "set-aside";
@@ -83,7 +83,7 @@ impl Records {
         read(&self.path(vf))
     }
 
-    /// The last one of a VF that is not lent now. Only who is given which VF first hangs on it.
+    /// The last one of a VF that is not allocated now. Only who is given which VF first hangs on it.
     pub(super) fn last(&self, vf: PciAddress) -> Option<Allocation> {
         match read(&self.directory.join(RELEASED).join(vf.to_string())) {
             Ok(Record::Of(allocation)) => Some(*allocation),

@@ -7,7 +7,7 @@
 mod collect;
 
 use super::records::{Record, if_there};
-use super::{AttachError, Borrower, Choice, Lender, inside, lock};
+use super::{Allocator, AttachError, Borrower, Choice, inside, lock};
 use serde::Deserialize;
 use sriovd_core::model::{
     Allocation, InterfaceName, LinkState, MacAddress, Mtu, PciAddress, TxRate, VfInterface,
@@ -137,7 +137,7 @@ pub struct Unknown {
     source: serde_json::Error,
 }
 
-impl Lender {
+impl Allocator {
     fn theirs(&self) -> PathBuf {
         let pci = file::under(&self.root, Path::new(PLUGIN_STATE));
         pci.parent().map(Path::to_owned).unwrap_or(pci)
@@ -158,7 +158,7 @@ impl Lender {
     }
 
     /// Takes over what that plugin attached to this container under this name, so that it can be
-    /// given back like what was lent.
+    /// released like what was allocated.
     pub fn take_over(
         &self,
         container: &str,
@@ -181,7 +181,7 @@ impl Lender {
     /// Under the VF's lock.
     fn make_ours(&self, found: &Found, allocation: Option<&Allocation>) -> Result<(), AttachError> {
         if let Some(allocation) = allocation {
-            // False: it is lent, and was so before this one could be given back.
+            // False: it is allocated, and was so before this one could be released.
             self.records.create(allocation)?;
         }
         let path = &found.path;
@@ -247,7 +247,7 @@ impl Lender {
             },
             namespace_inode: None,
             boot: None,
-            lent_at: since.map_or(0, |since| since.as_secs()),
+            allocated_at: since.map_or(0, |since| since.as_secs()),
             before: found.attached.settings(),
             interface_before: found.attached.interface(now.as_ref()),
             unnamed: false,

@@ -1,7 +1,7 @@
 //! Records of containers that ended without a word: found, and their VFs taken back.
 
 use super::records::Record;
-use super::{AttachError, GivenBack, Lender, lock};
+use super::{Allocator, AttachError, Released, lock};
 use sriovd_core::model::{Allocation, PciAddress};
 use sriovd_host::file;
 use sriovd_host::linux::Whereabouts;
@@ -25,10 +25,10 @@ pub struct Collected {
     /// What was written down of it.
     pub allocation: Allocation,
     /// How it was released.
-    pub given_back: GivenBack,
+    pub released: Released,
 }
 
-impl Lender {
+impl Allocator {
     /// `None` where it cannot be seen, as from the daemon's sandbox.
     pub(super) fn boot(&self) -> Option<String> {
         let path = file::under(&self.root, Path::new(BOOT));
@@ -36,7 +36,7 @@ impl Lender {
         Some(text.trim().to_owned())
     }
 
-    /// Only under the VF's lock: while it is lent its netdev is still here.
+    /// Only under the VF's lock: while it is allocated its netdev is still here.
     pub(super) fn life(&self, allocation: &Allocation) -> Result<Life, AttachError> {
         let other_boot = allocation.boot.as_ref().zip(self.boot());
         if other_boot.is_some_and(|(then, now)| *then != now)
@@ -96,10 +96,10 @@ impl Lender {
     pub(super) fn collect_locked(&self, vf: PciAddress) -> Result<Option<Collected>, AttachError> {
         match self.records.read(vf)? {
             Record::Of(allocation) if self.is_to_be_taken_back(&allocation)? => {
-                let given_back = self.give_back_locked(&allocation)?;
-                Ok((!given_back.is_coming).then_some(Collected {
+                let released = self.give_back_locked(&allocation)?;
+                Ok((!released.is_coming).then_some(Collected {
                     allocation: *allocation,
-                    given_back,
+                    released,
                 }))
             }
             Record::NotUnderstood if !self.host.is_present(vf)? => {
@@ -110,7 +110,7 @@ impl Lender {
         }
     }
 
-    /// A VF that cannot be given all back what it had stays lent as long as it is there.
+    /// A VF that cannot be given all back what it had stays allocated as long as it is there.
     fn is_to_be_taken_back(&self, allocation: &Allocation) -> Result<bool, AttachError> {
         let can_be =
             allocation.not_understood.is_empty() || !self.host.is_present(allocation.address)?;

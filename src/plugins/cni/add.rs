@@ -6,7 +6,7 @@ use super::log::{Level, Log};
 use super::netconf::NetConf;
 use super::plugin::Plugin;
 use super::result::{Given, render};
-use crate::attach::{AttachError, Lent, Request};
+use crate::attach::{Allocated, AttachError, Request};
 
 pub(super) fn add(plugin: &Plugin, conf: &NetConf, log: &mut Log) -> Result<String, CniError> {
     let ipam = plugin.ipam()?;
@@ -25,10 +25,10 @@ pub(super) fn add(plugin: &Plugin, conf: &NetConf, log: &mut Log) -> Result<Stri
         mtu: None,
         userspace: true,
     };
-    let lent = plugin.lender.lend(&request);
-    let lent = lent.map_err(|error| CniError::attaching(&error))?;
-    let vf = lent.allocation.address;
-    match address(plugin, &lent, ipam.as_ref()) {
+    let allocated = plugin.allocator.allocate(&request);
+    let allocated = allocated.map_err(|error| CniError::attaching(&error))?;
+    let vf = allocated.allocation.address;
+    match address(plugin, &allocated, ipam.as_ref()) {
         Ok(result) => {
             log.write(
                 Level::Info,
@@ -36,31 +36,37 @@ pub(super) fn add(plugin: &Plugin, conf: &NetConf, log: &mut Log) -> Result<Stri
             );
             Ok(result)
         }
-        Err(error) => Err(match plugin.lender.undo(&lent) {
+        Err(error) => Err(match plugin.allocator.undo(&allocated) {
             Ok(()) => error,
             Err(trouble) => error.and(&format!("giving the VF back: {}", chain(&trouble))),
         }),
     }
 }
 
-fn address(plugin: &Plugin, lent: &Lent, ipam: Option<&Ipam>) -> Result<String, CniError> {
+fn address(
+    plugin: &Plugin,
+    allocated: &Allocated,
+    ipam: Option<&Ipam>,
+) -> Result<String, CniError> {
     let attaching = |error| CniError::attaching(&error);
     // It asks over the interface, and the others do without.
     if ipam.is_some_and(|ipam| ipam.plugin == "dhcp") {
-        plugin.lender.set_up(lent).map_err(attaching)?;
+        plugin.allocator.set_up(allocated).map_err(attaching)?;
     }
     let given = ipam.map(|ipam| ipam.run("ADD")).transpose();
     let configured = given.and_then(|given| {
         let given = given.map_or_else(|| Ok(Given::default()), |given| Given::read(&given))?;
-        let interface = plugin.lender.configure(lent, &given.addressing()?);
+        let interface = plugin.allocator.configure(allocated, &given.addressing()?);
         Ok((given, interface.map_err(attaching)?))
     });
     match configured {
         Ok((given, interface)) => {
             let version = &plugin.header.version;
-            let mac = interface.map(|interface| interface.mac).or(lent.admin_mac);
+            let mac = interface
+                .map(|interface| interface.mac)
+                .or(allocated.admin_mac);
             let mtu = interface.map(|interface| interface.mtu);
-            Ok(render(version, &lent.allocation, mac, mtu, &given))
+            Ok(render(version, &allocated.allocation, mac, mtu, &given))
         }
         Err(error) => Err(match ipam.map(|ipam| ipam.run("DEL")) {
             Some(Err(trouble)) => error.and(&trouble.to_string()),
@@ -71,40 +77,40 @@ fn address(plugin: &Plugin, lent: &Lent, ipam: Option<&Ipam>) -> Result<String, 
 
 /// What is gone already is fine. The addresses go first: the plugin may ask over the interface.
 pub(super) fn del(plugin: &Plugin, log: &mut Log) -> Result<String, CniError> {
-    let released = plugin
+    let addresses = plugin
         .ipam()
         .and_then(|ipam| ipam.map(|ipam| ipam.run("DEL")).transpose());
     let (container, interface) = (plugin.call.container(), plugin.call.interface());
-    let given_back = match take_over(plugin) {
-        // What cannot be understood cannot be given back, now or later.
+    let released = match take_over(plugin) {
+        // What cannot be understood cannot be released, now or later.
         Err(error @ AttachError::Theirs(_)) => {
             log.write(Level::Warning, &chain(&error));
-            plugin.lender.give_back(container, interface)
+            plugin.allocator.release(container, interface)
         }
-        Ok(()) => plugin.lender.give_back(container, interface),
+        Ok(()) => plugin.allocator.release(container, interface),
         Err(error) => Err(error),
     };
-    match given_back {
-        Ok(given_back) => {
-            let troubles = given_back.into_iter().flat_map(|it| it.troubles);
+    match released {
+        Ok(released) => {
+            let troubles = released.into_iter().flat_map(|it| it.troubles);
             troubles.for_each(|trouble| log.write(Level::Warning, &trouble));
         }
         Err(error) => {
             let error = CniError::new(Code::CannotDetach, chain(&error));
-            return Err(match released {
+            return Err(match addresses {
                 Ok(_) => error,
                 Err(trouble) => error.and(&trouble.to_string()),
             });
         }
     }
-    released.map(|_| String::new())
+    addresses.map(|_| String::new())
 }
 
 /// What the plugin attached in whose place this one may be.
 fn take_over(plugin: &Plugin) -> Result<(), AttachError> {
     let (container, namespace) = (plugin.call.container(), plugin.call.namespace());
     match &plugin.call.interface {
-        Some(interface) => plugin.lender.take_over(container, interface, namespace),
+        Some(interface) => plugin.allocator.take_over(container, interface, namespace),
         None => Ok(()),
     }
 }

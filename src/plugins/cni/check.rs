@@ -16,17 +16,19 @@ pub(super) fn check(plugin: &Plugin, conf: &NetConf) -> Result<String, CniError>
         CniError::new(Code::InvalidConfig, message)
     })?;
     let (container, interface) = (plugin.call.container(), plugin.call.interface());
-    let found = plugin.lender.find(container, interface);
+    let found = plugin.allocator.find(container, interface);
     let found = found.map_err(|error| CniError::attaching(&error))?;
-    let lent = match (found, &plugin.call.interface) {
+    let allocated = match (found, &plugin.call.interface) {
         (None, Some(interface)) => {
             let namespace = plugin.call.namespace();
-            let theirs = plugin.lender.find_theirs(container, interface, namespace);
+            let theirs = plugin
+                .allocator
+                .find_theirs(container, interface, namespace);
             theirs.map_err(|error| CniError::attaching(&error))?
         }
-        (lent, _) => lent,
+        (allocated, _) => allocated,
     };
-    let allocation = lent.ok_or_else(|| {
+    let allocation = allocated.ok_or_else(|| {
         let message = format!("container {container} has no VF as {interface}");
         CniError::new(Code::UnknownContainer, message)
     })?;
@@ -37,7 +39,9 @@ pub(super) fn check(plugin: &Plugin, conf: &NetConf) -> Result<String, CniError>
             plugin.call.namespace().display()
         )));
     }
-    let seen = plugin.lender.inspect(&allocation, &plugin.settings(conf));
+    let seen = plugin
+        .allocator
+        .inspect(&allocation, &plugin.settings(conf));
     let seen = seen.map_err(|error| CniError::attaching(&error))?;
     if let Some(difference) = seen.differences.first() {
         return Err(differs(difference.clone()));

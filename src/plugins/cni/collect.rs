@@ -32,7 +32,7 @@ pub(super) fn collect(plugin: &Plugin, log: &mut Log) -> Result<String, CniError
             )),
         })?;
     let mut failed = Vec::new();
-    let allocations = plugin.lender.allocations();
+    let allocations = plugin.allocator.allocations();
     for allocation in allocations.map_err(|error| CniError::attaching(&error))? {
         let borrower = &allocation.borrower;
         let attachment = Attachment {
@@ -42,9 +42,9 @@ pub(super) fn collect(plugin: &Plugin, log: &mut Log) -> Result<String, CniError
         if borrower.network != plugin.header.name || valid.contains(&attachment) {
             continue;
         }
-        match plugin.lender.give_back_this(&allocation) {
-            Ok(given_back) => {
-                let troubles = given_back.into_iter().flat_map(|it| it.troubles);
+        match plugin.allocator.release_this(&allocation) {
+            Ok(released) => {
+                let troubles = released.into_iter().flat_map(|it| it.troubles);
                 troubles.for_each(|trouble| log.write(Level::Warning, &trouble));
             }
             Err(error) => failed.push(chain(&error)),
@@ -52,10 +52,13 @@ pub(super) fn collect(plugin: &Plugin, log: &mut Log) -> Result<String, CniError
     }
     let names: Vec<_> = valid.iter().map(Attachment::record_of_sriov_cni).collect();
     let is_valid = |name: &str| names.iter().any(|valid| valid == name);
-    for theirs in plugin.lender.collect_theirs(&plugin.header.name, is_valid) {
+    for theirs in plugin
+        .allocator
+        .collect_theirs(&plugin.header.name, is_valid)
+    {
         match theirs {
-            Ok(given_back) => {
-                let troubles = given_back.troubles.iter();
+            Ok(released) => {
+                let troubles = released.troubles.iter();
                 troubles.for_each(|trouble| log.write(Level::Warning, trouble));
             }
             // Whose it is cannot be told, now or later.
@@ -63,20 +66,20 @@ pub(super) fn collect(plugin: &Plugin, log: &mut Log) -> Result<String, CniError
             Err(error) => failed.push(chain(&error)),
         }
     }
-    let collected = plugin.lender.collect(None);
+    let collected = plugin.allocator.collect(None);
     failed.extend(
         collected
             .iter()
             .filter_map(|it| it.as_ref().err().map(|error| chain(error))),
     );
-    let released = plugin
+    let forwarded = plugin
         .ipam()
         .and_then(|ipam| ipam.map_or(Ok(()), |ipam| ipam.forward("GC")));
     if failed.is_empty() {
-        return released.map(|()| String::new());
+        return forwarded.map(|()| String::new());
     }
     let error = CniError::new(Code::CannotDetach, failed.join("; "));
-    Err(match released {
+    Err(match forwarded {
         Ok(()) => error,
         Err(trouble) => error.and(&trouble.to_string()),
     })

@@ -4,11 +4,11 @@ use super::call::Call;
 use super::error::CniError;
 use super::ipam::Ipam;
 use super::netconf::{Header, NetConf};
-use crate::attach::Lender;
+use crate::attach::Allocator;
 use sriovd_core::model::VfSettings;
 
 pub(super) struct Plugin {
-    pub(super) lender: Lender,
+    pub(super) allocator: Allocator,
     pub(super) call: Call,
     pub(super) header: Header,
 }

@@ -381,7 +381,7 @@ fn gc_takes_back_what_the_network_lent_and_nothing_of_another() {
     let answer = call_at(&host.path(""), "GC", newest.as_bytes(), &[]);
     assert_eq!(answer, (false, Value::Null));
     assert!(host.path("var/lib/cni/sriov/old-net1").exists());
-    let left = Lender::new(host.path("")).allocations().unwrap();
+    let left = Allocator::new(host.path("")).allocations().unwrap();
     let left: Vec<_> = left.into_iter().map(|it| it.borrower.network).collect();
     assert_eq!(left, ["other"]);
 }

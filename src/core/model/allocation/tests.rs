@@ -1,4 +1,4 @@
-//! What lending changes, and what a record looks like.
+//! What allocating changes, and what a record looks like.
 
 use super::*;
 use crate::model::{MacAddress, Vlan};

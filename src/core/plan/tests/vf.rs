@@ -238,7 +238,7 @@ fn plan_says_that_the_device_plugin_leaves_out_vfs_without_rdma() {
     assert!(case.plan().problems[0].reason.starts_with(reason));
     case.vf(0).rdma = vec!["mlx5_2".to_owned()];
     case.reports(&limited);
-    // Lent to a container.
+    // Allocated to a container.
     case.vf(1).interface = None;
     case.vf(1).interface_elsewhere = true;
     case.reports(&[]);

@@ -142,10 +142,10 @@ fn a_vf_that_was_lent_since_it_was_looked_at_is_left_alone() {
     host.file(&record, "/run/netns/pod");
     host.file("run/netns/pod", "");
     let step = Step::Pf(PfStep::SetNumVfs { from: 1, to: 0 });
-    let lent = HostError::Lent {
+    let allocated = HostError::Allocated {
         what: "VF 0 (0000:01:10.0)".to_owned(),
     };
-    assert_eq!(apply(&host, step.clone()), Err(lent));
+    assert_eq!(apply(&host, step.clone()), Err(allocated));
     let numvfs = || host.text(&format!("{}/sriov_numvfs", pci(PF)));
     assert_eq!(numvfs(), "1");
     let linux = LinuxHost {

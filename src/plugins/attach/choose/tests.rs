@@ -20,7 +20,7 @@ fn a_container_gets_its_last_vf_and_leaves_others_theirs() {
     let records = records(root.path());
     for (vf, container, at) in [(0, "other", 20), (1, "mine", 10), (2, "older", 5)] {
         let mut released = allocation(vf, container);
-        released.lent_at = at;
+        released.allocated_at = at;
         records.create(&released).unwrap();
         records.release(&released).unwrap();
     }

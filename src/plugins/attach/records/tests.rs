@@ -19,7 +19,7 @@ pub(in crate::attach) fn allocation(vf: u16, container: &str) -> Allocation {
         },
         namespace_inode: None,
         boot: None,
-        lent_at: 0,
+        allocated_at: 0,
         before: VfSettings::default(),
         interface_before: None,
         unnamed: false,
@@ -55,27 +55,27 @@ fn a_vf_has_one_record_at_most() {
 fn a_released_vf_remembers_who_had_it() {
     let root = tempfile::tempdir().unwrap();
     let records = records(root.path());
-    let lent = allocation(0, "first");
-    records.create(&lent).unwrap();
-    assert_eq!(records.last(lent.address), None);
-    records.release(&lent).unwrap();
-    records.release(&lent).unwrap();
-    assert_eq!(records.read(lent.address).unwrap(), Record::None);
-    assert_eq!(records.last(lent.address), Some(lent));
+    let allocated = allocation(0, "first");
+    records.create(&allocated).unwrap();
+    assert_eq!(records.last(allocated.address), None);
+    records.release(&allocated).unwrap();
+    records.release(&allocated).unwrap();
+    assert_eq!(records.read(allocated.address).unwrap(), Record::None);
+    assert_eq!(records.last(allocated.address), Some(allocated));
 }
 
 #[test]
 fn the_sriov_plugin_is_told_and_its_own_record_is_left() {
     let root = tempfile::tempdir().unwrap();
     let records = records(root.path());
-    let lent = allocation(0, "first");
+    let allocated = allocation(0, "first");
     let theirs = root.path().join("var/lib/cni/sriov/pci/0000:01:10.0");
-    records.create(&lent).unwrap();
+    records.create(&allocated).unwrap();
     assert_eq!(fs::read_to_string(&theirs).unwrap(), "/run/netns/box");
-    records.release(&lent).unwrap();
+    records.release(&allocated).unwrap();
     assert!(!theirs.exists());
     fs::write(&theirs, "/run/netns/other").unwrap();
-    records.release(&lent).unwrap();
+    records.release(&allocated).unwrap();
     assert!(theirs.exists());
 }
 
@@ -83,12 +83,15 @@ fn the_sriov_plugin_is_told_and_its_own_record_is_left() {
 fn a_record_that_was_cut_short_is_seen_as_such() {
     let root = tempfile::tempdir().unwrap();
     let records = records(root.path());
-    let lent = allocation(0, "first");
-    records.create(&lent).unwrap();
-    fs::write(records.path(lent.address), "{\"addr").unwrap();
-    assert_eq!(records.read(lent.address).unwrap(), Record::NotUnderstood);
+    let allocated = allocation(0, "first");
+    records.create(&allocated).unwrap();
+    fs::write(records.path(allocated.address), "{\"addr").unwrap();
+    assert_eq!(
+        records.read(allocated.address).unwrap(),
+        Record::NotUnderstood
+    );
     assert_eq!(records.all().unwrap(), []);
-    assert_eq!(records.vfs().unwrap(), [lent.address]);
+    assert_eq!(records.vfs().unwrap(), [allocated.address]);
 }
 
 #[test]
@@ -101,26 +104,26 @@ fn what_cannot_be_written_down_leaves_nothing_behind() {
     };
     let root = tempfile::tempdir().unwrap();
     let records = records(root.path());
-    let lent = allocation(0, "first");
+    let allocated = allocation(0, "first");
     // As a full file system: the kernel's own.
     let new = records.directory.join(".sriovd-0000:01:10.0.tmp");
     fs::create_dir_all(records.directory.join(RELEASED)).unwrap();
     std::os::unix::fs::symlink("/dev/full", &new).unwrap();
-    let error = records.create(&lent).unwrap_err();
+    let error = records.create(&allocated).unwrap_err();
     assert_eq!(error.source.kind(), ErrorKind::StorageFull);
     assert_eq!(files(&records.directory), [RELEASED]);
 
     // The other plugin cannot be told.
     fs::remove_dir(&records.plugin).unwrap();
-    records.create(&lent).unwrap_err();
+    records.create(&allocated).unwrap_err();
     assert_eq!(files(&records.directory), [RELEASED]);
 
     // There is no place for the last record of a VF that is back.
     fs::create_dir(&records.plugin).unwrap();
-    records.create(&lent).unwrap();
+    records.create(&allocated).unwrap();
     fs::remove_dir(records.directory.join(RELEASED)).unwrap();
-    records.release(&lent).unwrap();
-    assert_eq!(records.read(lent.address).unwrap(), Record::None);
+    records.release(&allocated).unwrap();
+    assert_eq!(records.read(allocated.address).unwrap(), Record::None);
     assert!(files(&records.directory).is_empty());
 }
 
@@ -129,8 +132,8 @@ fn what_cannot_be_written_down_leaves_nothing_behind() {
 fn what_cannot_be_read_is_not_absent() {
     let root = tempfile::tempdir().unwrap();
     let records = records(root.path());
-    let (lent, other) = (allocation(0, "first"), allocation(1, "second"));
-    records.create(&lent).unwrap();
+    let (allocated, other) = (allocation(0, "first"), allocation(1, "second"));
+    records.create(&allocated).unwrap();
     records.create(&other).unwrap();
     let of_the_plugin = root.path().join("var/lib/cni/sriov/pci/0000:01:10.1");
     fs::remove_file(&of_the_plugin).unwrap();
@@ -138,10 +141,10 @@ fn what_cannot_be_read_is_not_absent() {
     records.release(&other).unwrap_err();
     assert_eq!(records.vfs().unwrap().len(), 2, "its record stays");
 
-    let path = records.path(lent.address);
+    let path = records.path(allocated.address);
     fs::remove_file(&path).unwrap();
     symlink(&path, &path).unwrap();
-    records.read(lent.address).unwrap_err();
+    records.read(allocated.address).unwrap_err();
     records.all().unwrap_err();
 
     fs::rename(&records.directory, root.path().join("aside")).unwrap();

@@ -1,20 +1,20 @@
 //! GC of what the SR-IOV CNI plugin attached: containers of which nobody will say DEL.
 
 use super::Found;
-use crate::attach::{AttachError, GivenBack, Lender, Life, lock};
+use crate::attach::{Allocator, AttachError, Life, Released, lock};
 use sriovd_host::file::FileError;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-impl Lender {
+impl Allocator {
     /// Takes back what that plugin attached to containers that are no more. `is_valid` knows those
     /// that the runtime has by the names of their records. What somebody works on is left.
     pub fn collect_theirs(
         &self,
         network: &str,
         is_valid: impl Fn(&str) -> bool,
-    ) -> Vec<Result<GivenBack, AttachError>> {
+    ) -> Vec<Result<Released, AttachError>> {
         match self.list_theirs() {
             Ok(paths) => paths
                 .into_iter()
@@ -29,7 +29,7 @@ impl Lender {
         &self,
         path: &Path,
         network: &str,
-    ) -> Result<Option<GivenBack>, AttachError> {
+    ) -> Result<Option<Released>, AttachError> {
         let is_its = |found: &Found| found.attached.network == network;
         let Some(found) = self.read_theirs(path)?.filter(is_its) else {
             return Ok(None);

@@ -118,11 +118,11 @@ fn attach(host: &Prepared, more: &Value) {
 }
 
 fn take_over(host: &Prepared, namespace: &str) -> Result<Vec<Allocation>, AttachError> {
-    let lender = Lender::new(host.path(""));
+    let allocator = Allocator::new(host.path(""));
     let name = "net1".parse().unwrap();
-    let found = lender.find_theirs("box", &name, Path::new(namespace))?;
+    let found = allocator.find_theirs("box", &name, Path::new(namespace))?;
     assert!(host.path(THEIRS).exists(), "it was only looked at");
-    lender.take_over("box", &name, Path::new(namespace))?;
+    allocator.take_over("box", &name, Path::new(namespace))?;
     let all = records(&host.path("")).all()?;
     assert_eq!(all, Vec::from_iter(found));
     Ok(all)
@@ -166,15 +166,15 @@ fn a_vf_that_is_anothers_by_now_is_left_to_it() {
     attach(&host, &json!({"deviceID": "0000:01:10.5"}));
     assert_eq!(take_over(&host, "").unwrap(), []);
 
-    // Lent by us.
+    // Allocated by us.
     let ours = crate::attach::records::tests::allocation(0, "other");
     records(&host.path("")).create(&ours).unwrap();
     attach(&host, &json!({}));
     let name = "net1".parse().unwrap();
-    let lender = Lender::new(host.path(""));
-    let found = lender.find_theirs("box", &name, Path::new(""));
+    let allocator = Allocator::new(host.path(""));
+    let found = allocator.find_theirs("box", &name, Path::new(""));
     assert_eq!(found.unwrap(), None);
-    lender.take_over("box", &name, Path::new("")).unwrap();
+    allocator.take_over("box", &name, Path::new("")).unwrap();
     assert_eq!(records(&host.path("")).all().unwrap(), [ours]);
 }
 
@@ -191,8 +191,8 @@ fn what_is_not_understood_is_left() {
 
 /// What GC leaves of the record of `box-net1`, and whether it told something.
 fn collect(host: &Prepared, valid: &[&str]) -> (bool, usize) {
-    let lender = Lender::new(host.path(""));
-    let collected = lender.collect_theirs("f1-u", |name| valid.contains(&name));
+    let allocator = Allocator::new(host.path(""));
+    let collected = allocator.collect_theirs("f1-u", |name| valid.contains(&name));
     (host.path(THEIRS).exists(), collected.len())
 }
 

@@ -1,9 +1,9 @@
 //! Taking a VF back: whatever was done to it is undone, the last thing first.
 
+use super::allocate::opening;
 use super::inside::{find, set_mac};
-use super::lend::opening;
 use super::records::Record;
-use super::{AttachError, Lender, lock, naming};
+use super::{Allocator, AttachError, lock, naming};
 use sriovd_core::host::{Host as _, HostError, Look};
 use sriovd_core::model::{Allocation, PfSnapshot, VfInterface};
 use sriovd_host::namespace::{Namespace, Seen, look};
@@ -13,7 +13,7 @@ use std::os::fd::AsFd as _;
 
 /// What came of it. Nothing of this keeps the VF from being free.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct GivenBack {
+pub struct Released {
     /// What could not be restored: the daemon sees to it.
     pub troubles: Vec<String>,
     /// The record stays: the kernel has yet to bring the netdev, which is an event, or another
@@ -21,13 +21,13 @@ pub struct GivenBack {
     pub is_coming: bool,
 }
 
-impl fmt::Display for GivenBack {
+impl fmt::Display for Released {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.troubles.join("; "))
     }
 }
 
-impl GivenBack {
+impl Released {
     fn note(&mut self, result: Result<(), HostError>) {
         self.troubles
             .extend(result.err().map(|error| error.to_string()));
@@ -41,24 +41,17 @@ enum Back {
     Later,
 }
 
-impl Lender {
+impl Allocator {
     /// Takes back all that a container has under this name.
-    pub fn give_back(
-        &self,
-        container: &str,
-        interface: &str,
-    ) -> Result<Vec<GivenBack>, AttachError> {
+    pub fn release(&self, container: &str, interface: &str) -> Result<Vec<Released>, AttachError> {
         let found = self.find_all(container, interface)?;
         // Each of them, before one that failed is told.
-        let given_back: Vec<_> = found.iter().map(|it| self.give_back_this(it)).collect();
-        given_back
-            .into_iter()
-            .filter_map(Result::transpose)
-            .collect()
+        let released: Vec<_> = found.iter().map(|it| self.release_this(it)).collect();
+        released.into_iter().filter_map(Result::transpose).collect()
     }
 
     /// Takes this one back. `None`: somebody was quicker.
-    pub fn give_back_this(&self, found: &Allocation) -> Result<Option<GivenBack>, AttachError> {
+    pub fn release_this(&self, found: &Allocation) -> Result<Option<Released>, AttachError> {
         let _lock = lock::take(&self.root, found.address)?;
         match self.records.read(found.address)? {
             Record::Of(allocation) if *allocation == *found => {
@@ -71,8 +64,8 @@ impl Lender {
     pub(super) fn give_back_locked(
         &self,
         allocation: &Allocation,
-    ) -> Result<GivenBack, AttachError> {
-        let mut given_back = GivenBack::default();
+    ) -> Result<Released, AttachError> {
+        let mut released = Released::default();
         let other_boot = allocation.boot.as_ref().zip(self.boot());
         if other_boot.is_none_or(|(then, now)| *then == now)
             && let Some(pf) = self.observe(allocation)?
@@ -83,26 +76,26 @@ impl Lender {
                     Back::Later => {
                         let later = "its interface is in another network namespace; it is taken \
                                      back as soon as the kernel brings it";
-                        given_back.troubles.push(later.to_owned());
-                        given_back.is_coming = true;
-                        return Ok(given_back);
+                        released.troubles.push(later.to_owned());
+                        released.is_coming = true;
+                        return Ok(released);
                     }
                 }
             }
-            self.restore(allocation, &mut given_back)?;
+            self.restore(allocation, &mut released)?;
             if !allocation.not_understood.is_empty() {
                 let what = allocation.not_understood.join(", ");
-                given_back.troubles.push(format!(
+                released.troubles.push(format!(
                     "{what} of VF {} was written down by another version of sriovd and is not \
                      understood: the VF stays taken until that version gives it back",
                     allocation.address
                 ));
-                given_back.is_coming = true;
-                return Ok(given_back);
+                released.is_coming = true;
+                return Ok(released);
             }
         }
         self.records.release(allocation)?;
-        Ok(given_back)
+        Ok(released)
     }
 
     /// `None`: the VF, or its PF, is not there any more.
@@ -154,14 +147,10 @@ impl Lender {
             .map_err(AttachError::from)
     }
 
-    fn restore(
-        &self,
-        allocation: &Allocation,
-        given_back: &mut GivenBack,
-    ) -> Result<(), AttachError> {
+    fn restore(&self, allocation: &Allocation, released: &mut Released) -> Result<(), AttachError> {
         if allocation.unnamed {
             // Nobody but udev knows what it is to be called, and udev leaves alone what was renamed.
-            given_back.note(self.host.rebind(allocation.address));
+            released.note(self.host.rebind(allocation.address));
         }
         let Some(pf) = self.observe(allocation)? else {
             return Ok(());
@@ -174,8 +163,8 @@ impl Lender {
         {
             // What the kernel brings back keeps the name that it had in the container.
             match naming::name_again(own, &before.name) {
-                Ok(told) => given_back.troubles.extend(told),
-                Err(error) => given_back.note(Err(error)),
+                Ok(told) => released.troubles.extend(told),
+                Err(error) => released.note(Err(error)),
             }
         }
         let settings: Vec<_> = allocation.before.iter().collect();
@@ -185,11 +174,11 @@ impl Lender {
                 let set = self
                     .host
                     .set_vf(pf.address, interface.index, allocation.vf, setting);
-                given_back.note(set);
+                released.note(set);
             }
         }
         if let (Some(own), Some(before)) = (own, &allocation.interface_before) {
-            restore_netdev(own.index, before, given_back)?;
+            restore_netdev(own.index, before, released)?;
         }
         Ok(())
     }
@@ -198,20 +187,20 @@ impl Lender {
 fn restore_netdev(
     index: u32,
     before: &VfInterface,
-    given_back: &mut GivenBack,
+    released: &mut Released,
 ) -> Result<(), HostError> {
     let mut netlink = Netlink::open().map_err(opening)?;
     let mtu = before.mtu;
     if !before.up {
         let down = netlink.set_down(index);
-        given_back.note(down.map_err(|error| error.while_doing("setting it down".to_owned())));
+        released.note(down.map_err(|error| error.while_doing("setting it down".to_owned())));
     }
     let set = netlink.set_mtu(index, mtu);
-    given_back.note(set.map_err(|error| error.while_doing(format!("setting MTU {mtu}"))));
-    given_back.note(set_mac(&mut netlink, index, before.mac));
+    released.note(set.map_err(|error| error.while_doing(format!("setting MTU {mtu}"))));
+    released.note(set_mac(&mut netlink, index, before.mac));
     if before.up {
         let up = netlink.set_up(index);
-        given_back.note(up.map_err(|error| error.while_doing("setting it up".to_owned())));
+        released.note(up.map_err(|error| error.while_doing("setting it up".to_owned())));
     }
     Ok(())
 }

@@ -6,15 +6,15 @@ use sriovd_core::model::MacAddress;
 use sriovd_host::linux::prepared::{Prepared, pci};
 
 fn with_netdev() -> Allocation {
-    let mut lent = allocation(0, "box");
-    lent.interface_before = Some(VfInterface {
+    let mut allocated = allocation(0, "box");
+    allocated.interface_before = Some(VfInterface {
         index: 7,
         name: "ens1v0".parse().unwrap(),
         mac: MacAddress([2, 0, 0, 0, 0, 7]),
         mtu: sriovd_core::model::Mtu::try_from(1500).unwrap(),
         up: false,
     });
-    lent
+    allocated
 }
 
 #[test]
@@ -22,18 +22,18 @@ fn a_vf_whose_netdev_is_on_its_way_keeps_its_record() {
     let host = Prepared::with_pf();
     host.vf(0, "igbvf");
     let records = records(&host.path(""));
-    let lent = with_netdev();
-    records.create(&lent).unwrap();
-    let lender = Lender::new(host.path(""));
+    let allocated = with_netdev();
+    records.create(&allocated).unwrap();
+    let allocator = Allocator::new(host.path(""));
 
-    let later = lender.give_back("box", "eth0").unwrap().remove(0);
+    let later = allocator.release("box", "eth0").unwrap().remove(0);
     assert!(later.is_coming && !later.troubles.is_empty(), "{later:?}");
-    assert_eq!(records.all().unwrap(), std::slice::from_ref(&lent));
+    assert_eq!(records.all().unwrap(), std::slice::from_ref(&allocated));
 
     // Without a driver there is none to wait for.
-    host.remove(&format!("{}/driver", pci(&lent.address.to_string())));
-    let back = lender.give_back("box", "eth0").unwrap();
-    assert_eq!(back, [GivenBack::default()]);
+    host.remove(&format!("{}/driver", pci(&allocated.address.to_string())));
+    let back = allocator.release("box", "eth0").unwrap();
+    assert_eq!(back, [Released::default()]);
     assert_eq!(records.all().unwrap(), []);
 }
 
@@ -45,13 +45,13 @@ fn a_container_that_started_again_is_known_by_what_it_lives_with_and_gives_all_b
     let records = records(&host.path(""));
     let (old, mut new) = (with_netdev(), allocation(1, "box"));
     new.borrower.namespace = "/proc/self/ns/net".into();
-    for lent in [&old, &new] {
-        records.create(lent).unwrap();
+    for allocated in [&old, &new] {
+        records.create(allocated).unwrap();
     }
-    let lender = Lender::new(host.path(""));
-    assert_eq!(lender.find("box", "eth0").unwrap(), Some(new));
+    let allocator = Allocator::new(host.path(""));
+    assert_eq!(allocator.find("box", "eth0").unwrap(), Some(new));
 
-    let back = lender.give_back("box", "eth0").unwrap();
+    let back = allocator.release("box", "eth0").unwrap();
     let is_coming: Vec<_> = back.iter().map(|it| it.is_coming).collect();
     assert_eq!(is_coming, [true, false]);
     assert_eq!(records.all().unwrap(), [old]);

@@ -1,4 +1,4 @@
-//! VFs of a prepared tree, lent.
+//! VFs of a prepared tree, allocated.
 
 use super::*;
 use crate::attach::records::tests::{allocation, records};
@@ -38,12 +38,12 @@ fn a_container_that_starts_again_gets_its_vf_again_and_has_no_other() {
         mtu: None,
         userspace: true,
     };
-    let lender = Lender::new(host.path(""));
-    let lent = lender.lend(&request).unwrap();
-    assert_eq!(lent.allocation.address, vf_address(1));
-    assert_eq!(records.all().unwrap(), [lent.allocation]);
+    let allocator = Allocator::new(host.path(""));
+    let allocated = allocator.allocate(&request).unwrap();
+    assert_eq!(allocated.allocation.address, vf_address(1));
+    assert_eq!(records.all().unwrap(), [allocated.allocation]);
 
-    let again = lender.lend(&request);
+    let again = allocator.allocate(&request);
     assert!(matches!(again, Err(AttachError::Already { .. })));
 }
 

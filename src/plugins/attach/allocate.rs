@@ -1,10 +1,12 @@
-//! Lending a VF: the steps, and taking back what was done when one of them fails.
+//! Allocating a VF: the steps, and taking back what was done when one of them fails.
 
 use super::choose::{Held, name};
 use super::pools::PoolVf;
 use super::records::Record;
 use super::stale::Life;
-use super::{AttachError, Choice, Lender, Lent, LentInterface, Request, inside, lock, naming};
+use super::{
+    Allocated, AllocatedInterface, Allocator, AttachError, Choice, Request, inside, lock, naming,
+};
 use sriovd_core::host::{Host as _, HostError, Look};
 use sriovd_core::model::allocation::changes;
 use sriovd_core::model::{
@@ -17,13 +19,13 @@ use std::os::fd::AsFd as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 enum Try {
-    Lent(Box<Lent>),
+    Allocated(Box<Allocated>),
     /// Why it is not free.
     Held(String),
 }
 
-impl Lender {
-    /// Whether there is a VF to lend. Nothing is changed.
+impl Allocator {
+    /// Whether there is a VF to allocate. Nothing is changed.
     pub fn has_free(&self, choice: &Choice, userspace: bool) -> Result<(), AttachError> {
         let mut held = Held::default();
         for vf in self.candidates(choice, None)? {
@@ -39,8 +41,8 @@ impl Lender {
         Err(none_free(choice, held))
     }
 
-    /// The VF stays lent unless it is given to `undo`.
-    pub fn lend(&self, request: &Request) -> Result<Lent, AttachError> {
+    /// The VF stays allocated unless it is given to `undo`.
+    pub fn allocate(&self, request: &Request) -> Result<Allocated, AttachError> {
         let borrower = &request.borrower;
         // Before anything is touched: it is what callers get wrong.
         Namespace::open(&borrower.namespace)?;
@@ -65,7 +67,7 @@ impl Lender {
             match lock::try_take(&self.root, vf.address)? {
                 None => locked.push(vf),
                 Some(lock) => match self.try_lend(&vf, request, lock)? {
-                    Try::Lent(lent) => return Ok(*lent),
+                    Try::Allocated(allocated) => return Ok(*allocated),
                     Try::Held(why) => held.0.push((name(&vf), why)),
                 },
             }
@@ -74,19 +76,19 @@ impl Lender {
         for vf in locked {
             let lock = lock::take(&self.root, vf.address)?;
             match self.try_lend(&vf, request, lock)? {
-                Try::Lent(lent) => return Ok(*lent),
+                Try::Allocated(allocated) => return Ok(*allocated),
                 Try::Held(why) => held.0.push((name(&vf), why)),
             }
         }
         Err(none_free(&request.choice, held))
     }
 
-    /// Takes back what was just lent, for what failed afterwards.
-    pub fn undo(&self, lent: &Lent) -> Result<(), AttachError> {
-        let given_back = self.give_back_locked(&lent.allocation)?;
-        match given_back.troubles.is_empty() {
+    /// Takes back what was just allocated, for what failed afterwards.
+    pub fn undo(&self, allocated: &Allocated) -> Result<(), AttachError> {
+        let released = self.give_back_locked(&allocated.allocation)?;
+        match released.troubles.is_empty() {
             true => Ok(()),
-            false => Err(AttachError::Troubles(given_back.to_string())),
+            false => Err(AttachError::Troubles(released.to_string())),
         }
     }
 
@@ -125,7 +127,7 @@ impl Lender {
             borrower: request.borrower.clone(),
             namespace_inode: namespace.inode(),
             boot: self.boot(),
-            lent_at: now(),
+            allocated_at: now(),
             before,
             interface_before: snapshot.interface.clone(),
             unnamed: match &snapshot.interface {
@@ -138,7 +140,7 @@ impl Lender {
             return Ok(Try::Held("has just been given away".to_owned()));
         }
         match self.carry_out(request, &pf, &allocation, &to_set, &namespace) {
-            Ok(interface) => Ok(Try::Lent(Box::new(Lent {
+            Ok(interface) => Ok(Try::Allocated(Box::new(Allocated {
                 allocation,
                 interface,
                 admin_mac: admin_mac(&request.settings, &snapshot.settings),
@@ -152,8 +154,8 @@ impl Lender {
     /// What was asked for failed: as if nothing had happened.
     fn undone(&self, allocation: &Allocation, cause: AttachError) -> AttachError {
         let troubles = match self.give_back_locked(allocation) {
-            Ok(given_back) if given_back.troubles.is_empty() => return cause,
-            Ok(given_back) => given_back.to_string(),
+            Ok(released) if released.troubles.is_empty() => return cause,
+            Ok(released) => released.to_string(),
             Err(error) => error.to_string(),
         };
         AttachError::NotUndone {
@@ -162,7 +164,7 @@ impl Lender {
         }
     }
 
-    /// The VF and its PF if it can be lent, else why not.
+    /// The VF and its PF if it can be allocated, else why not.
     fn look_at(
         &self,
         vf: &PoolVf,
@@ -198,7 +200,7 @@ impl Lender {
         allocation: &Allocation,
         to_set: &VfSettings,
         namespace: &Namespace,
-    ) -> Result<Option<LentInterface>, AttachError> {
+    ) -> Result<Option<AllocatedInterface>, AttachError> {
         for setting in to_set.iter() {
             let interface = pf.interface.as_ref().ok_or_else(|| HostError::NoEffect {
                 what: format!("setting {setting}"),
