@@ -152,7 +152,7 @@ pub(super) fn load(
         // Written over what cannot be read just now, it would lose what is in there.
         let unsaved = match unread {
             Some(unread) if unread.leaves_in_doubt(&loaded) => Some(unread),
-            unread => write_last_good(&shared.apart, &loaded.last_good, directory, unread),
+            unread => write_last_good(&shared.apart, &loaded.last_good, &directory, unread),
         };
         let tls = shared.tls.as_ref().filter(|_| cause.is_asked_for());
         let tls = tls.map(Tls::reload);
@@ -180,14 +180,14 @@ fn read_last_good(apart: &Apart, directory: &Path) -> Result<LastGood, LastGoodE
 fn write_last_good(
     apart: &Apart,
     last_good: &LastGood,
-    directory: PathBuf,
+    directory: &Path,
     unread: Option<LastGoodError>,
 ) -> Option<LastGoodError> {
     let damaged = match &unread {
         Some(LastGoodError::Damaged { path, .. }) => Some(path.clone()),
         _ => None,
     };
-    let (last_good, place) = (last_good.clone(), directory.clone());
+    let (last_good, place) = (last_good.clone(), directory.to_owned());
     let write = move || {
         if let Some(path) = damaged {
             // Where it cannot be moved it is written anew: nothing in it is of use.
@@ -195,7 +195,7 @@ fn write_last_good(
         }
         last_good::write(&last_good, &place)
     };
-    let written = apart.run(&directory, write).unwrap_or_else(|unanswered| {
+    let written = apart.run(directory, write).unwrap_or_else(|unanswered| {
         let (path, source) = (unanswered.path, unanswered.source);
         Err(LastGoodError::Write { path, source })
     });

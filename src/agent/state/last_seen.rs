@@ -5,7 +5,6 @@ use serde::{Deserialize, Serialize};
 use sriovd_core::model::{PciAddress, PfSnapshot};
 use sriovd_core::report::Seen;
 use sriovd_host::file::{self, FileError, under};
-use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
@@ -83,11 +82,13 @@ impl LastSeen {
         let mut known = self.lock();
         let mut noted = Ok(());
         for (&pf, seen) in seen {
-            if let Err(error) = self.note_one(known.entry(pf), pf, seen) {
+            if let Err(error) = self.write_if_new(known.get(&pf), pf, seen) {
                 // Nothing is better than what was seen before that.
                 known.remove(&pf);
                 let _ = fs::remove_file(self.path(pf));
                 noted = Err(error);
+            } else {
+                known.insert(pf, Known::Written(Arc::clone(seen)));
             }
         }
         let gone = |pf: &&PciAddress| !seen.contains_key(pf) && !unseen.contains(pf);
@@ -100,23 +101,17 @@ impl LastSeen {
         noted
     }
 
-    fn note_one(
+    fn write_if_new(
         &self,
-        entry: Entry<'_, PciAddress, Known>,
+        known: Option<&Known>,
         pf: PciAddress,
         seen: &Arc<Seen>,
     ) -> Result<(), FileError> {
-        if let Entry::Occupied(known) = &entry {
-            match known.get() {
-                Known::Written(before) if Arc::ptr_eq(before, seen) => return Ok(()),
-                before if before.pf() == &seen.pf => {}
-                _ => self.write(pf, &seen.pf)?,
-            }
-        } else {
-            self.write(pf, &seen.pf)?;
+        match known {
+            Some(Known::Written(before)) if Arc::ptr_eq(before, seen) => Ok(()),
+            Some(before) if before.pf() == &seen.pf => Ok(()),
+            _ => self.write(pf, &seen.pf),
         }
-        entry.insert_entry(Known::Written(Arc::clone(seen)));
-        Ok(())
     }
 
     fn write(&self, address: PciAddress, pf: &PfSnapshot) -> Result<(), FileError> {

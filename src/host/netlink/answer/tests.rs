@@ -112,9 +112,9 @@ fn an_answer_of_several_parts_ends_with_its_last() {
 #[test]
 fn a_single_message_is_the_answer_where_no_acknowledgement_was_asked_for() {
     let message = of(REQUEST, FAMILY, 0, &[5]);
-    let (bodies, answers, _) = taken(0, &[&[message.clone()]]);
+    let (bodies, answers, _) = taken(0, &[std::slice::from_ref(&message)]);
     assert_eq!((bodies, answers.progress), (vec![5], Progress::Ended));
-    let (bodies, answers, _) = taken(NLM_F_ACK, &[&[message.clone()]]);
+    let (bodies, answers, _) = taken(NLM_F_ACK, &[std::slice::from_ref(&message)]);
     assert_eq!((bodies, answers.progress), (vec![5], Progress::Begun));
     let acknowledged = of(REQUEST, NLMSG_ERROR, 0, &[0; 20]);
     let (_, answers, result) = taken(NLM_F_ACK, &[&[message], &[acknowledged]]);
