@@ -1,5 +1,7 @@
 //! The packages as a user meets them: installed, upgraded, removed, purged. No VF is lost on the way.
 
+mod former;
+
 use crate::document::{self, Block};
 use crate::host::{Host, PATIENCE};
 use crate::lab::{self, Guest, Job, Nic};
