@@ -57,7 +57,10 @@ fn from_the_package_of_a_former_version_and_back_no_vf_changes_and_what_was_post
     let commands = installations().remove(0).text;
     let mut commands = commands.lines();
     let install = commands.find(|line| line.starts_with("apt "));
-    let install = format!("cd /root && {}", install.context("no apt")?);
+    // The settings that are shipped are others now: the administrator's stay, which is what dpkg suggests.
+    let keep = "apt --option Dpkg::Options::=--force-confold ";
+    let install = install.context("no apt")?.replacen("apt ", keep, 1);
+    let install = format!("cd /root && {install}");
     put_package(&host, &former()?)?;
     host.run_for(&install, INSTALLATION)?;
     host.run("! test -e /usr/sbin/sriovd-vf-operator")?;
@@ -105,7 +108,7 @@ fn from_the_package_of_a_former_version_and_back_no_vf_changes_and_what_was_post
     let pid_before = pid(&host)?;
     let events = listen(&host)?;
     put_package(&host, &former()?)?;
-    let downgrade = install.replace("apt install", "apt install --yes --allow-downgrades");
+    let downgrade = install.replace(" install ", " install --yes --allow-downgrades ");
     host.run_for(&downgrade, INSTALLATION)?;
     host.run("! test -e /usr/sbin/sriovd-vf-operator")?;
     assert_nothing_changed(&host, &before, &pid_before, events)?;
