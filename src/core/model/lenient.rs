@@ -57,7 +57,7 @@ pub fn read<T: DeserializeOwned + Serialize>(document: &Value) -> Option<Read<T>
             Ok(known) => break known,
             Err(error) => error,
         };
-        let place = innermost::<T>(&understood, &error)?;
+        let place = with_its_element(innermost::<T>(&understood, &error)?);
         // With what was taken from within it before.
         remove(&mut understood, &place);
         let place = refused.original(&place);
@@ -100,6 +100,15 @@ fn innermost<T: DeserializeOwned>(
         }
     }
     (!place.is_empty()).then_some(place)
+}
+
+/// What an element of a list is known by is all of it: its number is another when others come or go.
+fn with_its_element(mut place: Vec<Step>) -> Vec<Step> {
+    let element = place
+        .iter()
+        .position(|step| matches!(step, Step::Element(_)));
+    place.truncate(element.map_or(place.len(), |at| at + 1));
+    place
 }
 
 /// As far as they lead to something.

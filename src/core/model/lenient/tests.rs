@@ -125,6 +125,22 @@ fn of_a_list_each_is_understood_alone() {
     assert_eq!(again["files"], json!(["/a", "/c", {"path": "/b"}, 7]));
 }
 
+/// Others may come and go before it: then its number is that of another.
+#[test]
+fn a_key_in_an_element_is_kept_with_that_element() {
+    let mut pf = pf_of(&json!({}));
+    let added = json!({"attribute": "mac", "added": 1});
+    pf["unsupported"] = json!([{"attribute": "new"}, added, {"attribute": "vlan"}]);
+    let read: Read<Memory> = read(&memory(&pf)).unwrap();
+    let mut again = serde_json::to_value(&read.known).unwrap();
+    read.refused.and(read.unknown).put_into(&mut again);
+    let unsupported = &again["pfs"]["0000:01:00.0"]["unsupported"];
+    assert_eq!(
+        *unsupported,
+        json!([{"attribute": "vlan"}, {"attribute": "new"}, added])
+    );
+}
+
 #[test]
 fn another_thing_altogether_is_not_understood() {
     assert_eq!(read::<Memory>(&json!([1, 2])), None);
