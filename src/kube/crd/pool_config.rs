@@ -1,7 +1,7 @@
 //! `SriovNetworkPoolConfig`: how many of some nodes may change at once.
 
 use super::state::RdmaMode;
-use super::structural::{int_or_string, rule};
+use super::structural::{IntOrString, rule};
 use schemars::JsonSchema;
 use std::collections::BTreeMap;
 
@@ -35,8 +35,7 @@ pub struct PoolConfigSpec {
     /// The nodes of the pool. A node in two pools changes nothing that disturbs a pod
     pub node_selector: Option<LabelSelector>,
     /// How many nodes of the pool may be changing, as a number or a percentage
-    #[schemars(schema_with = "int_or_string")]
-    pub max_unavailable: Option<String>,
+    pub max_unavailable: Option<IntOrString>,
     /// Whether namespaces have RDMA devices of their own
     pub rdma_mode: Option<RdmaMode>,
     /// Hardware offload of Open vSwitch

@@ -3,6 +3,7 @@
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value, json};
+use std::borrow::Cow;
 
 /// What must hold of an object beyond its types, in CEL, and what is said where it does not.
 pub(super) fn rule(rule: &str, message: &str) -> Value {
@@ -10,8 +11,21 @@ pub(super) fn rule(rule: &str, message: &str) -> Value {
 }
 
 /// A number or a text.
-pub(super) fn int_or_string(_: &mut SchemaGenerator) -> Schema {
-    json_schema!({"x-kubernetes-int-or-string": true})
+#[derive(Debug)]
+pub struct IntOrString;
+
+impl JsonSchema for IntOrString {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "IntOrString".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"x-kubernetes-int-or-string": true})
+    }
 }
 
 /// The schema of a type.
@@ -83,6 +97,22 @@ fn restructure(schema: &mut Value) {
     }
 }
 
+/// A definition cannot hold a number to its limits where a word may stand as well.
+fn number_or_word(kinds: &[Value]) -> Value {
+    let number = kinds.iter().find(|kind| kind["type"] == "integer");
+    let limit = |key: &str| number.map_or(Value::Null, |number| number[key].clone());
+    let (least, most) = (limit("minimum"), limit("maximum"));
+    let words: Vec<_> = kinds
+        .iter()
+        .filter_map(|kind| kind["const"].as_str())
+        .collect();
+    let words = words.join("', '");
+    rule(
+        &format!("type(self) == int ? self >= {least} && self <= {most} : self in ['{words}']"),
+        &format!("must be a number from {least} to {most}, or one of '{words}'"),
+    )
+}
+
 /// Of several kinds of values a definition can offer one.
 fn choose(entries: &mut Map<String, Value>) {
     let key = ["anyOf", "oneOf"]
@@ -109,6 +139,10 @@ fn choose(entries: &mut Map<String, Value>) {
         }
     } else if has("integer") {
         entries.insert("x-kubernetes-int-or-string".to_owned(), json!(true));
+        entries.insert(
+            "x-kubernetes-validations".to_owned(),
+            json!([number_or_word(&kinds)]),
+        );
     } else {
         entries.insert(
             "x-kubernetes-preserve-unknown-fields".to_owned(),
