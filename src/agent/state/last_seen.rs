@@ -6,8 +6,9 @@ use sriovd_core::model::{PciAddress, PfSnapshot};
 use sriovd_core::report::Seen;
 use sriovd_host::file::{self, FileError, under};
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -85,7 +86,7 @@ impl LastSeen {
             if let Err(error) = self.write_if_new(known.get(&pf), pf, seen) {
                 // Nothing is better than what was seen before that.
                 known.remove(&pf);
-                let _ = fs::remove_file(self.path(pf));
+                let _ = spoil(&self.path(pf));
                 noted = Err(error);
             } else {
                 known.insert(pf, Known::Written(Arc::clone(seen)));
@@ -147,6 +148,15 @@ fn read(path: &Path) -> Option<PfSnapshot> {
     let text = fs::read_to_string(path).ok()?;
     let saved: Saved = serde_json::from_str(&text).ok()?;
     (saved.version == VERSION).then_some(saved.pf)
+}
+
+/// Makes it none that is understood, in its own place: on a file system that is full, removing it would make room for
+/// another file for as long as this one cannot be written.
+fn spoil(path: &Path) -> io::Result<()> {
+    OpenOptions::new()
+        .write(true)
+        .open(path)?
+        .write_all_at(b"-", 0)
 }
 
 #[cfg(test)]
