@@ -1,38 +1,17 @@
 //! The custom resources, and their definitions for the API server.
 //!
-//! The types are what the definitions are made of; objects themselves are read as JSON, by `policy::foreign`, so that
-//! one of a definition of another version spoils no other.
+//! The types are what the definitions are made of, and nothing is read into them.
+#![allow(
+    missing_docs,
+    reason = "words of enumerations; a test wants descriptions of all fields"
+)]
 
-#[allow(
-    missing_docs,
-    reason = "words of enumerations; a test wants descriptions of all fields"
-)]
 pub mod condition;
-#[allow(
-    missing_docs,
-    reason = "words of enumerations; a test wants descriptions of all fields"
-)]
 pub mod network;
-#[allow(
-    missing_docs,
-    reason = "words of enumerations; a test wants descriptions of all fields"
-)]
 pub mod operator_config;
 mod own;
-#[allow(
-    missing_docs,
-    reason = "words of enumerations; a test wants descriptions of all fields"
-)]
 pub mod policy;
-#[allow(
-    missing_docs,
-    reason = "words of enumerations; a test wants descriptions of all fields"
-)]
 pub mod pool_config;
-#[allow(
-    missing_docs,
-    reason = "words of enumerations; a test wants descriptions of all fields"
-)]
 pub mod state;
 mod structural;
 

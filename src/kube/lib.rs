@@ -1,7 +1,7 @@
-//! The cluster as a bridge: what its API server holds for this node becomes a source of the agent.
+//! sriovd in a cluster: so far, the definitions of its custom resources.
 //!
-//! `crd` are the custom resources: those of sriov-network-operator, so that its manifests work unchanged, and
-//! `Policy` and `Network` with all keys of policy files.
+//! `crd` has those of sriov-network-operator, so that the API server takes its manifests unchanged, and `Policy` and
+//! `Network` with all keys of policy files.
 #![warn(missing_docs)]
 
 pub mod crd;

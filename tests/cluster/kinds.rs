@@ -1,7 +1,7 @@
 //! The custom resources that we ship, judged by the real API server: manifests for the operator are taken as they are, and
 //! what its webhook would refuse is refused with a sentence.
 
-use super::until;
+use super::{define, until};
 use crate::lab::{ADMIN, Api, ControlPlane};
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
@@ -195,23 +195,7 @@ fn judge(api: &Api, path: &str, kind: &str, good: &Value, cases: Vec<Case>) -> R
 #[test]
 fn manifests_for_the_operator_are_taken_and_what_its_webhook_refuses_is_refused() -> Result<()> {
     let cluster = ControlPlane::start(&[])?;
-    let definitions = sriovd_tests::root().join("packaging/kubernetes/crds");
-    let definitions = definitions.to_str().context("a path is text")?;
-    // Those of the operator are larger than what kubectl's annotation may hold.
-    cluster.kubectl(&["apply", "--server-side", "--filename", definitions])?;
-    let wait = [
-        "wait",
-        "--for=condition=Established",
-        "crd",
-        "--all",
-        "--timeout=60s",
-    ];
-    let established = cluster.kubectl(&wait)?;
-    assert_eq!(
-        established.matches("condition met").count(),
-        9,
-        "{established}"
-    );
+    assert_eq!(define(&cluster, "packaging/kubernetes/crds")?, 9);
 
     let api = cluster.api(ADMIN)?;
     for path in [POLICIES, NETWORKS, POOLS, STATES, OWN_POLICIES] {

@@ -28,6 +28,22 @@ fn lease(name: &str) -> Value {
     json!({ "apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": { "name": name } })
 }
 
+/// Defines the kinds that are in a directory of the tree, and says how many the server has then.
+fn define(cluster: &ControlPlane, directory: &str) -> Result<usize> {
+    let directory = sriovd_tests::root().join(directory);
+    let directory = directory.to_str().unwrap();
+    // Some are larger than what kubectl would keep of them in an annotation.
+    cluster.kubectl(&["apply", "--server-side", "--filename", directory])?;
+    let established = cluster.kubectl(&[
+        "wait",
+        "--for=condition=Established",
+        "crd",
+        "--all",
+        "--timeout=60s",
+    ])?;
+    Ok(established.matches("condition met").count())
+}
+
 fn until(what: &str, mut holds: impl FnMut() -> Result<bool>) -> Result<()> {
     let deadline = Instant::now() + PATIENCE;
     while !holds()? {
@@ -81,16 +97,7 @@ fn a_node_writes_only_what_is_its_own() -> Result<()> {
 fn kinds_are_served_and_their_objects_watched() -> Result<()> {
     let cluster = ControlPlane::start(&[])?;
     let admin = cluster.api(ADMIN)?;
-    let manifest = sriovd_tests::root().join("tests/cluster/manifests");
-    cluster.kubectl(&["apply", "--filename", manifest.to_str().unwrap()])?;
-    let wait = [
-        "wait",
-        "--for=condition=Established",
-        "crd",
-        "--all",
-        "--timeout=60s",
-    ];
-    assert!(cluster.kubectl(&wait)?.contains("condition met"));
+    assert_eq!(define(&cluster, "tests/cluster/manifests")?, 1);
 
     // For a second after that, storage is being made and the server says so.
     until("the kind is watched", || Ok(admin.watch(NETWORKS).is_ok()))?;
