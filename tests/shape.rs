@@ -59,7 +59,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "api",
         ],
     ),
-    ("kube", &["policy"]),
+    ("kube", &["model", "policy", "render"]),
     (
         "ctl",
         &[

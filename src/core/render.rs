@@ -301,10 +301,11 @@ fn conflist(
 }
 
 /// How files that bear no name of ours say whose they are. Readers ignore keys they do not know.
-const MANAGER: &str = "sriovd";
+pub const MANAGER: &str = "sriovd";
 /// See `Mark`.
 const MANAGER_KEY: &str = "managedBy";
-const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
+/// See `MANAGER`: the label of objects of Kubernetes that are ours.
+pub const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
 
 /// What of a text may say whose it is. The rest, which may be long, is skipped.
 #[derive(Default, Deserialize)]

@@ -1,7 +1,9 @@
-//! sriovd in a cluster: so far, the definitions of its custom resources.
+//! sriovd in a cluster.
 //!
-//! `crd` has those of sriov-network-operator, so that the API server takes its manifests unchanged, and `Policy` and
-//! `Network` with all keys of policy files.
+//! `crd` has the definitions of its custom resources: those of sriov-network-operator, so that the API server takes its
+//! manifests unchanged, and `Policy` and `Network` with all keys of policy files. `controller` is what one process does for
+//! the whole cluster.
 #![warn(missing_docs)]
 
+pub mod controller;
 pub mod crd;

@@ -8,7 +8,7 @@ use crate::policy::{DEFAULT_PREFIX, Network};
 use serde_json::{Map, Value, json};
 
 /// What makes multus ask kubelet for a VF of the pool.
-const RESOURCE: &str = "k8s.v1.cni.cncf.io/resourceName";
+pub const RESOURCE: &str = "k8s.v1.cni.cncf.io/resourceName";
 
 /// Why a network has no NetworkAttachmentDefinition.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
