@@ -1,7 +1,8 @@
 //! Work in one directory, so that a file system that does not answer holds up the work in no other.
 
 use super::FileError;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
 use std::io::{Error, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
@@ -11,10 +12,14 @@ use std::time::{Duration, Instant};
 /// For so long a directory's file system may be at work before the work elsewhere goes on.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Runs work on a thread of its own, one for each directory at a time.
+/// A thread that has nothing to do waits so long for more.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Runs work on threads of its own, one for each directory at a time.
 #[derive(Debug, Clone)]
 pub struct Apart {
     work: Arc<Work>,
+    threads: Arc<Threads>,
     patience: Duration,
 }
 
@@ -36,6 +41,7 @@ impl Apart {
     pub fn with_patience(patience: Duration) -> Self {
         Self {
             work: Arc::default(),
+            threads: Arc::default(),
             patience,
         }
     }
@@ -54,16 +60,16 @@ impl Apart {
             return Err(failed(unanswered()));
         };
         let (tell, told) = mpsc::channel();
-        let spawned = thread::Builder::new().spawn(move || {
+        let job = move || {
             let done = work();
             // Before it is told: the next work here may begin then.
             drop(begun);
             drop(tell.send(done));
-        });
-        match spawned {
-            Ok(_) => (told.recv_timeout(self.patience)).map_err(|_| failed(unanswered())),
-            Err(error) => Err(failed(error)),
-        }
+        };
+        let started = self.threads.start(Box::new(job));
+        let done =
+            started.and_then(|()| (told.recv_timeout(self.patience)).map_err(|_| unanswered()));
+        done.map_err(failed)
     }
 
     /// `None`: what is at work there takes too long.
@@ -105,6 +111,71 @@ impl Drop for Begun {
     fn drop(&mut self) {
         self.work.lock().remove(&self.directory);
         self.work.ended.notify_all();
+    }
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// As many as have work at once, and for a while those that have none any more: to start one for each piece of work costs
+/// more than most of it.
+#[derive(Default)]
+struct Threads {
+    state: Mutex<Waiting>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    jobs: VecDeque<Job>,
+    /// Threads that wait for one.
+    idle: usize,
+}
+
+impl fmt::Debug for Threads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Threads").finish_non_exhaustive()
+    }
+}
+
+impl Threads {
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An error where there is no thread for it: it is not done.
+    fn start(self: &Arc<Self>, job: Job) -> Result<(), Error> {
+        let mut state = self.lock();
+        if state.idle > state.jobs.len() {
+            state.jobs.push_back(job);
+            self.changed.notify_one();
+            return Ok(());
+        }
+        drop(state);
+        let threads = Arc::clone(self);
+        let spawned = thread::Builder::new()
+            .name("apart".to_owned())
+            .spawn(move || {
+                job();
+                threads.work();
+            });
+        spawned.map(drop)
+    }
+
+    fn work(&self) {
+        while let Some(job) = self.next() {
+            job();
+        }
+    }
+
+    /// `None`: there was nothing to do for a while.
+    fn next(&self) -> Option<Job> {
+        let mut state = self.lock();
+        state.idle += 1;
+        let is_empty = |state: &mut Waiting| state.jobs.is_empty();
+        let waited = (self.changed).wait_timeout_while(state, IDLE, is_empty);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        state.idle -= 1;
+        state.jobs.pop_front()
     }
 }
 

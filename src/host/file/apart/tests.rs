@@ -68,3 +68,21 @@ fn what_lies_below_a_directory_that_does_not_answer_does_not_either() {
         .unwrap_err();
     assert_eq!(patient.run(Path::new("/away-not"), || 1).unwrap(), 1);
 }
+
+#[test]
+fn one_thread_after_another_is_one_thread_and_it_ends() {
+    let apart = Apart::with_patience(Duration::from_secs(30));
+    let place = Path::new("/here");
+    let first = apart.run(place, || thread::current().id()).unwrap();
+    // It may still be on its way back to the others.
+    let same = (0..100).any(|_| {
+        let next = apart.run(place, || thread::current().id()).unwrap();
+        next == first
+    });
+    assert!(same, "each has a thread of its own");
+    let begun = Instant::now();
+    while Arc::strong_count(&apart.threads) > 1 {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        thread::sleep(Duration::from_millis(10));
+    }
+}
