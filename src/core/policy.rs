@@ -14,6 +14,7 @@ pub mod check;
 pub mod diagnostic;
 pub mod draft;
 pub mod file;
+pub mod foreign;
 pub mod glob;
 pub mod libcni;
 pub mod loaded;

@@ -5,22 +5,18 @@
 
 mod device_plugin;
 mod document;
-mod fields;
-mod item;
-mod operator;
-mod select;
 mod vf_operator;
 
 use anyhow::{Context, bail};
-use document::{Document, Node};
-use fields::Fields;
-use item::{Item, Kind, comment};
-use sriovd_core::model::{NetworkName, PolicyName};
+use document::Document;
 use sriovd_core::policy::DEFAULT_PREFIX;
 use sriovd_core::policy::check::{self, Content, Read};
 use sriovd_core::policy::diagnostic::Diagnostic;
+use sriovd_core::policy::foreign::fields::Fields;
+use sriovd_core::policy::foreign::item::{Item, comment};
+use sriovd_core::policy::foreign::{operator, settle};
 use sriovd_core::policy::reader::{Document as Written, Fault, KeyPath};
-use std::collections::BTreeSet;
+use sriovd_core::policy::source::ItemKind;
 use std::path::{Path, PathBuf};
 
 /// A file of policies, and what is to be known of it.
@@ -107,7 +103,7 @@ impl Import {
         Ok(true)
     }
 
-    fn object(&mut self, kind: &str, file: &str, object: &Node) -> anyhow::Result<()> {
+    fn object(&mut self, kind: &str, file: &str, object: &Document) -> anyhow::Result<()> {
         let line = object.line;
         let Ok(mut fields) = Fields::of(object, file) else {
             self.skip(file, line, "this is not an object");
@@ -177,15 +173,7 @@ impl Import {
     }
 
     fn finish(mut self) -> Imported {
-        // Of equal priority the one that is read later wins here; of the operator's policies the
-        // one whose name comes last.
-        let is_operators = |item: &Item| item.kind == Kind::Policy && item.by_name;
-        let (mut by_name, others): (Vec<_>, Vec<_>) =
-            self.items.into_iter().partition(is_operators);
-        by_name.sort_by(|a, b| a.name.cmp(&b.name));
-        self.items = by_name.into_iter().chain(others).collect();
-        unique(&mut self.items);
-        self.items.iter_mut().for_each(Item::complete);
+        self.items = settle(self.items);
         let mut remarks: Vec<String> = self.skipped.clone();
         remarks.extend(self.items.iter().flat_map(Item::remarks));
         let mut text = header(&self.items);
@@ -216,16 +204,18 @@ impl Import {
 fn judged(items: &[Item]) -> Result<Content, Vec<Fault>> {
     let mut content = Content::default();
     let mut faults = Vec::new();
-    for kind in [Kind::Policy, Kind::Network] {
+    for kind in [ItemKind::Policy, ItemKind::Network] {
         let items = items.iter().filter(|item| item.kind == kind);
         let kept = items.filter_map(|item| Some((item.origin(), item.table()?)));
         for (index, (origin, table)) in kept.enumerate() {
             let found = match kind {
-                Kind::Policy => check::policy(Read::of(&table), origin).map(|(policy, found)| {
-                    content.policies.push(policy);
-                    found
-                }),
-                Kind::Network => {
+                ItemKind::Policy => {
+                    check::policy(Read::of(&table), origin).map(|(policy, found)| {
+                        content.policies.push(policy);
+                        found
+                    })
+                }
+                ItemKind::Network => {
                     check::network(Read::of(&table), origin).map(|(network, found)| {
                         content.networks.push(network);
                         found
@@ -301,29 +291,6 @@ fn header(items: &[Item]) -> String {
 ";
     }
     text
-}
-
-/// Kubernetes has namespaces, and one name may stand in several.
-fn unique(items: &mut [Item]) {
-    let mut taken: BTreeSet<(Kind, String)> = BTreeSet::new();
-    for item in items {
-        let wanted = item.name.clone();
-        let mut number = 2;
-        while !taken.insert((item.kind, item.name.clone())) {
-            item.name = format!("{wanted}-{number}");
-            number += 1;
-        }
-        if item.name != wanted && item.kind == Kind::Network {
-            item.note(None, format!("another {} is called {wanted:?}", item.kind));
-        }
-        let valid = match item.kind {
-            Kind::Policy => item.name.parse::<PolicyName>().map(drop),
-            Kind::Network => item.name.parse::<NetworkName>().map(drop),
-        };
-        if let Err(malformed) = valid {
-            item.note(None, format!("change the name: {malformed}"));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,7 +1,10 @@
 //! The bridge's arguments.
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand};
-use std::io::Write as _;
+use serde_json::Value;
+use sriovd_kube::wanted::{ThisNode, wanted};
+use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
 
 /// sriovd in a Kubernetes cluster.
@@ -16,12 +19,20 @@ struct Arguments {
 enum Command {
     /// Print the custom resource definitions, for `kubectl apply -f -`
     Crds,
+    /// Print what a node is asked for, as the source that its agent gets
+    ///
+    /// Reads what `kubectl get -o json` prints, from standard input: the Node, policies and networks.
+    Source {
+        /// The name of the Node
+        node: String,
+    },
 }
 
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let done = match command {
         Command::Crds => print_crds(),
+        Command::Source { node } => print_source(&node),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -35,5 +46,28 @@ fn main() -> ExitCode {
 fn print_crds() -> anyhow::Result<()> {
     let text = sriovd_kube::crd::all_as_yaml()?;
     std::io::stdout().write_all(text.as_bytes())?;
+    Ok(())
+}
+
+fn print_source(name: &str) -> anyhow::Result<()> {
+    let mut text = String::new();
+    std::io::stdin().read_to_string(&mut text)?;
+    let mut list: Value = serde_json::from_str(&text).context("standard input is not JSON")?;
+    let objects = match list["items"].take() {
+        Value::Array(items) => items,
+        _ => anyhow::bail!("standard input is no list of objects: it has no \"items\""),
+    };
+    let nodes = objects.iter().filter(|object| object["kind"] == "Node");
+    let node = nodes
+        .filter_map(ThisNode::of)
+        .find(|node| node.name == name);
+    let node = node.with_context(|| format!("no Node is called {name:?} there"))?;
+    let wanted = wanted(&node, &objects);
+    for concerned in &wanted.objects {
+        for remark in &concerned.remarks {
+            eprintln!("{}: {remark}", concerned.object);
+        }
+    }
+    writeln!(std::io::stdout(), "{:#}", wanted.source)?;
     Ok(())
 }

@@ -201,7 +201,7 @@ impl ItemKind {
     const ALL: [Self; 2] = [Self::Policy, Self::Network];
 
     /// The key of the list that its items are in.
-    fn key(self) -> &'static str {
+    pub fn key(self) -> &'static str {
         match self {
             Self::Policy => "policy",
             Self::Network => "network",

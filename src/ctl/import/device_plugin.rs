@@ -1,11 +1,14 @@
 //! The configuration of the SR-IOV network device plugin. It hands out VFs that are there, with the
 //! drivers that they have: so each of its resources becomes a policy that makes and binds none.
 
-use super::document::{Content, Node};
-use super::fields::{Fields, LeftOver};
-use super::item::{Item, Kind};
-use super::select::{first_of_each, is_as_written, is_pf_name, resource, select};
 use sriovd_core::model::{PciAddress, PciId, VfRange};
+use sriovd_core::policy::foreign::fields::{Fields, LeftOver};
+use sriovd_core::policy::foreign::item::Item;
+use sriovd_core::policy::foreign::node::{Content, Node};
+use sriovd_core::policy::foreign::select::{
+    first_of_each, is_as_written, is_pf_name, resource, select,
+};
+use sriovd_core::policy::source::ItemKind;
 
 /// Last first: the plugin gives a VF to the first resource that takes it, and here the policy wins
 /// that is read last.
@@ -27,7 +30,7 @@ fn entry_items(mut entry: Fields<'_>) -> anyhow::Result<Vec<Item>> {
     entry.node("SelectorObj");
     let selectors = entry.list("selectors");
     let start = || {
-        let mut item = Item::new(Kind::Policy, name.clone(), &entry);
+        let mut item = Item::new(ItemKind::Policy, name.clone(), &entry);
         resource(&mut item, name.clone());
         item.given("resource_prefix", prefix.clone());
         item.pair("external", true);

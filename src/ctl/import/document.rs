@@ -5,35 +5,12 @@ mod json;
 use anyhow::anyhow;
 use saphyr::{MarkedYaml, Marker, Scalar, YamlData, YamlLoader};
 use saphyr_parser::{Event, Parser};
-use serde_json::{Map, Number, Value};
+use serde_json::Number;
+use sriovd_core::policy::foreign::node::{Content, Node};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-/// Lines count from 1.
-#[derive(Debug, Clone)]
-pub(super) struct Node {
-    pub(super) line: usize,
-    pub(super) value: Content,
-}
-
 pub(super) type Document = Node;
-
-#[derive(Debug, Clone)]
-pub(super) enum Content {
-    Null,
-    Boolean {
-        value: bool,
-        written: String,
-    },
-    Number {
-        value: Number,
-        written: String,
-    },
-    Text(String),
-    List(Vec<Node>),
-    /// A key may stand in it more than once.
-    Table(Vec<(String, Node)>),
-}
 
 /// Lists and tables in one another. Whatever reads them goes down into them, on its stack.
 const DEEPEST: usize = 64;
@@ -151,47 +128,5 @@ fn scalar_of(written: &str, scalar: Scalar<'_>) -> Content {
             )
         }
         Scalar::String(text) => Content::Text(text.to_string()),
-    }
-}
-
-impl Node {
-    /// Also of a number or a boolean without quotation marks, as it is written.
-    pub(super) fn text(&self) -> Option<String> {
-        match &self.value {
-            Content::Text(text) => Some(text.clone()),
-            Content::Number { written, .. } | Content::Boolean { written, .. } => {
-                Some(written.clone())
-            }
-            Content::Null | Content::List(_) | Content::Table(_) => None,
-        }
-    }
-
-    pub(super) fn is_null(&self) -> bool {
-        matches!(self.value, Content::Null)
-    }
-
-    /// For Go, which reads it as if it were not there.
-    pub(super) fn is_empty(&self) -> bool {
-        match &self.value {
-            Content::Null => true,
-            Content::Text(text) => text.is_empty(),
-            Content::List(items) => items.is_empty(),
-            Content::Table(entries) => entries.is_empty(),
-            Content::Boolean { .. } | Content::Number { .. } => false,
-        }
-    }
-
-    pub(super) fn json(&self) -> Value {
-        match &self.value {
-            Content::Null => Value::Null,
-            Content::Boolean { value, .. } => Value::Bool(*value),
-            Content::Number { value, .. } => Value::Number(value.clone()),
-            Content::Text(text) => Value::String(text.clone()),
-            Content::List(items) => Value::Array(items.iter().map(Self::json).collect()),
-            Content::Table(entries) => {
-                let entries = entries.iter().map(|(key, node)| (key.clone(), node.json()));
-                Value::Object(entries.collect::<Map<_, _>>())
-            }
-        }
     }
 }

@@ -1,9 +1,10 @@
 //! vf-operator's start-up file: resource configurations, and network attachments as they are.
 
-use super::fields::Fields;
-use super::item::{Item, Kind};
-use super::select::{is_as_written, is_pf_name, resource, select};
 use sriovd_core::model::{DriverName, PciAddress, PciId};
+use sriovd_core::policy::foreign::fields::Fields;
+use sriovd_core::policy::foreign::item::Item;
+use sriovd_core::policy::foreign::select::{is_as_written, is_pf_name, resource, select};
+use sriovd_core::policy::source::ItemKind;
 
 /// One of these is in every such file; `resources` was its first name.
 pub(super) const KEYS: [&str; 3] = ["resourceConfigs", "resources", "networkattachments"];
@@ -27,7 +28,7 @@ pub(super) fn config(config: &mut Fields<'_>) -> anyhow::Result<Vec<Item>> {
 
 fn policy(mut entry: Fields<'_>) -> anyhow::Result<Item> {
     let name = entry.required("name")?;
-    let mut item = Item::new(Kind::Policy, name.clone(), &entry);
+    let mut item = Item::new(ItemKind::Policy, name.clone(), &entry);
     resource(&mut item, name);
     item.pair("num_vfs", entry.integer("numVfs").unwrap_or(0));
     item.given("mtu", entry.integer("mtu").filter(|&mtu| mtu > 0));
@@ -66,7 +67,7 @@ fn policy(mut entry: Fields<'_>) -> anyhow::Result<Item> {
 
 fn network(mut entry: Fields<'_>) -> anyhow::Result<Item> {
     let name = entry.required("name")?;
-    let mut item = Item::new(Kind::Network, name, &entry);
+    let mut item = Item::new(ItemKind::Network, name, &entry);
     if let Some(name) = entry.text("resourceName").filter(|name| !name.is_empty()) {
         resource(&mut item, name);
     }

@@ -1,14 +1,14 @@
 //! What selects NICs, and the pool that they form: values that are compared elsewhere as texts.
 
 use super::item::Item;
-use sriovd_core::model::ResourceName;
-use sriovd_core::policy::draft::value::PfName;
-use sriovd_core::policy::reader::{Given, Scalar};
+use crate::model::ResourceName;
+use crate::policy::draft::value::PfName;
+use crate::policy::reader::{Given, Scalar};
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// Of entries for one PF only the first counts, for the operator and for the device plugin.
-pub(super) fn first_of_each(item: &mut Item, entries: Vec<String>) -> Vec<String> {
+pub fn first_of_each(item: &mut Item, entries: Vec<String>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let mut first = Vec::new();
     for entry in entries {
@@ -25,12 +25,7 @@ pub(super) fn first_of_each(item: &mut Item, entries: Vec<String>) -> Vec<String
 }
 
 /// A value that cannot be one of ours names nothing; without it the policy would name more.
-pub(super) fn select(
-    item: &mut Item,
-    key: &str,
-    mut values: Vec<String>,
-    valid: impl Fn(&str) -> bool,
-) {
+pub fn select(item: &mut Item, key: &str, mut values: Vec<String>, valid: impl Fn(&str) -> bool) {
     let given = !values.is_empty();
     for bad in values.iter().filter(|value| !valid(value)) {
         item.note(None, format!("{key} cannot be {bad:?}"));
@@ -43,20 +38,21 @@ pub(super) fn select(
 }
 
 /// Elsewhere texts are compared as they are: in another spelling they name nothing.
-pub(super) fn is_as_written<T: FromStr + ToString>(text: &str) -> bool {
+pub fn is_as_written<T: FromStr + ToString>(text: &str) -> bool {
     text.parse::<T>()
         .is_ok_and(|value| value.to_string() == text)
 }
 
 /// What makes a name a pattern.
-pub(super) const OF_GLOBS: [char; 5] = ['*', '?', '[', ']', '\\'];
+pub const OF_GLOBS: [char; 5] = ['*', '?', '[', ']', '\\'];
 
 /// As policies take it, and no glob: elsewhere names are compared as they are.
-pub(super) fn is_pf_name(text: &str) -> bool {
+pub fn is_pf_name(text: &str) -> bool {
     !text.contains(OF_GLOBS) && PfName::parse(&Given::Text(text.to_owned())).is_some()
 }
 
-pub(super) fn resource(item: &mut Item, name: String) {
+/// Gives an item its pool.
+pub fn resource(item: &mut Item, name: String) {
     match name.parse::<ResourceName>() {
         Ok(name) if name.is_qualified() => {}
         Ok(name) => {

@@ -2,29 +2,28 @@
 
 mod network;
 
+use super::Unreadable;
 use super::fields::Fields;
-use super::item::{Item, Kind};
+use super::item::Item;
 use super::select::{first_of_each, is_as_written, is_pf_name, resource, select};
-pub(super) use network::{ib_network, ovs_network, sriov_network};
+use crate::model::{EswitchMode, PciAddress, PciId, VfRange};
+use crate::policy::source::ItemKind;
+pub use network::{ib_network, ovs_network, sriov_network};
 use serde_json::{Map, Value};
-use sriovd_core::model::{EswitchMode, PciAddress, PciId, VfRange};
 
 /// `None` for the one that the operator ignores itself.
-pub(super) fn policy(object: &mut Fields<'_>) -> anyhow::Result<Option<Item>> {
+pub fn policy(object: &mut Fields<'_>) -> Result<Option<Item>, Unreadable> {
     let Some((name, _)) = head(object)? else {
         return Ok(None);
     };
     if name == "default" {
         return Ok(None);
     }
-    let mut item = Item::new(Kind::Policy, name, object);
+    let mut item = Item::new(ItemKind::Policy, name, object);
     item.by_name = true;
     let Some(mut spec) = object.table("spec") else {
-        anyhow::bail!(
-            "{}:{}: this policy has no \"spec\"",
-            object.file(),
-            object.line
-        );
+        let what = "this policy has no \"spec\"";
+        return Err(Unreadable::new(object.file(), object.line, what));
     };
     item.given("priority", spec.integer("priority"));
     resource(&mut item, spec.required("resourceName")?);
@@ -159,13 +158,14 @@ fn select_nics(item: &mut Item, selector: Option<Fields<'_>>, share: Option<VfRa
 }
 
 /// The object's name and namespace; `None` where it is no object but a template.
-fn head(object: &mut Fields<'_>) -> anyhow::Result<Option<(String, Option<String>)>> {
+fn head(object: &mut Fields<'_>) -> Result<Option<(String, Option<String>)>, Unreadable> {
     for key in ["apiVersion", "kind", "status"] {
         object.node(key);
     }
     let (file, line) = (object.file(), object.line);
     let Some(mut metadata) = object.table("metadata") else {
-        anyhow::bail!("{file}:{line}: this object has no \"metadata\"");
+        let what = "this object has no \"metadata\"";
+        return Err(Unreadable::new(file, line, what));
     };
     let name = metadata.required("name")?;
     Ok(Some((name, metadata.text("namespace"))))

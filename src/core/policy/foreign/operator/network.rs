@@ -1,18 +1,21 @@
 //! Networks of sriov-network-operator, of three kinds.
 
+use super::super::Unreadable;
 use super::super::fields::Fields;
-use super::super::item::{Item, Kind, toml_of};
+use super::super::item::{Item, toml_of};
 use super::super::select::resource;
 use super::head;
+use crate::model::VfAttribute;
+use crate::policy::source::ItemKind;
 use serde_json::{Map, Value, json};
-use sriovd_core::model::VfAttribute;
 
-fn network<'n>(object: &mut Fields<'n>) -> anyhow::Result<(Item, Fields<'n>)> {
+fn network<'n>(object: &mut Fields<'n>) -> Result<(Item, Fields<'n>), Unreadable> {
     let (name, namespace) = head(object)?.unwrap_or_default();
-    let mut item = Item::new(Kind::Network, name, object);
+    let mut item = Item::new(ItemKind::Network, name, object);
     let (file, line) = (object.file(), object.line);
     let Some(mut spec) = object.table("spec") else {
-        anyhow::bail!("{file}:{line}: this network has no \"spec\"");
+        let what = "this network has no \"spec\"";
+        return Err(Unreadable::new(file, line, what));
     };
     resource(&mut item, spec.required("resourceName")?);
     let namespace = spec.text("networkNamespace").or(namespace);
@@ -20,7 +23,8 @@ fn network<'n>(object: &mut Fields<'n>) -> anyhow::Result<(Item, Fields<'n>)> {
     Ok((item, spec))
 }
 
-pub(in super::super) fn sriov_network(object: &mut Fields<'_>) -> anyhow::Result<Item> {
+/// A `SriovNetwork`.
+pub fn sriov_network(object: &mut Fields<'_>) -> Result<Item, Unreadable> {
     let (mut item, mut spec) = network(object)?;
     // The operator writes it always, and the CNI plugin clears the VLAN then.
     let vlan = spec.integer("vlan").unwrap_or(0);
@@ -83,7 +87,8 @@ pub(in super::super) fn sriov_network(object: &mut Fields<'_>) -> anyhow::Result
     Ok(item)
 }
 
-pub(in super::super) fn ib_network(object: &mut Fields<'_>) -> anyhow::Result<Item> {
+/// A `SriovIBNetwork`.
+pub fn ib_network(object: &mut Fields<'_>) -> Result<Item, Unreadable> {
     let (mut item, mut spec) = network(object)?;
     let mut plugin = json!({"type": "ib-sriov"});
     if let Some(state) = spec.text("linkState").filter(|it| !it.is_empty()) {
@@ -94,7 +99,8 @@ pub(in super::super) fn ib_network(object: &mut Fields<'_>) -> anyhow::Result<It
     Ok(item)
 }
 
-pub(in super::super) fn ovs_network(object: &mut Fields<'_>) -> anyhow::Result<Item> {
+/// An `OVSNetwork`.
+pub fn ovs_network(object: &mut Fields<'_>) -> Result<Item, Unreadable> {
     let (mut item, mut spec) = network(object)?;
     let mut plugin = json!({"type": "ovs"});
     for (theirs, ours) in [("bridge", "bridge"), ("interfaceType", "interface_type")] {

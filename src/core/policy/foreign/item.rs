@@ -1,41 +1,23 @@
 //! A policy or a network while it is written, with remarks at their places.
 
 use super::fields::Fields;
+use crate::policy::Origin;
+use crate::policy::reader::Given;
+use crate::policy::source::ItemKind;
 use serde::Deserialize as _;
-use serde_json::Value;
-use sriovd_core::policy::Origin;
-use sriovd_core::policy::reader::Given;
+use serde_json::{Map, Value};
 use std::fmt;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Kind {
-    Policy,
-    Network,
-}
-
-impl Kind {
-    /// The key of the list that it stands in.
-    pub(super) fn key(self) -> &'static str {
-        match self {
-            Self::Policy => "policy",
-            Self::Network => "network",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.key())
-    }
-}
-
-pub(super) struct Item {
-    pub(super) kind: Kind,
-    pub(super) name: String,
+/// A policy or a network while it is made.
+pub struct Item {
+    /// Which of them.
+    pub kind: ItemKind,
+    /// Its name.
+    pub name: String,
     /// Of equal ones the last by name wins.
-    pub(super) by_name: bool,
+    pub by_name: bool,
     /// The device plugin's, which makes no VFs.
-    pub(super) of_plugin: bool,
+    pub of_plugin: bool,
     file: String,
     line: usize,
     lines: Vec<Line>,
@@ -56,7 +38,8 @@ enum Line {
 }
 
 impl Item {
-    pub(super) fn new(kind: Kind, name: String, fields: &Fields<'_>) -> Self {
+    /// Without any key.
+    pub fn new(kind: ItemKind, name: String, fields: &Fields<'_>) -> Self {
         Self {
             kind,
             name,
@@ -69,7 +52,8 @@ impl Item {
         }
     }
 
-    pub(super) fn pair(&mut self, key: &str, value: impl Into<Value>) {
+    /// Gives a key a value; a key with dots is one of a table.
+    pub fn pair(&mut self, key: &str, value: impl Into<Value>) {
         let value = value.into();
         match toml_of(&value) {
             Some(written) => self.written(key, value, written),
@@ -77,14 +61,15 @@ impl Item {
         }
     }
 
-    pub(super) fn given(&mut self, key: &str, value: Option<impl Into<Value>>) {
+    /// Gives a key a value, where there is one.
+    pub fn given(&mut self, key: &str, value: Option<impl Into<Value>>) {
         if let Some(value) = value {
             self.pair(key, value);
         }
     }
 
     /// One value plain, several as a list, none not at all.
-    pub(super) fn any_of(&mut self, key: &str, values: Vec<String>) {
+    pub fn any_of(&mut self, key: &str, values: Vec<String>) {
         match <[String; 1]>::try_from(values) {
             Ok([one]) => self.pair(key, one),
             Err(none) if none.is_empty() => {}
@@ -93,7 +78,7 @@ impl Item {
     }
 
     /// JSON in a literal text, which is as it is given.
-    pub(super) fn config(&mut self, config: &Value) {
+    pub fn config(&mut self, config: &Value) {
         let text = format!("{config:#}");
         match text.contains("'''") {
             true => self.pair("config", text),
@@ -113,7 +98,7 @@ impl Item {
     }
 
     /// A remark; `line` is where it is about.
-    pub(super) fn note(&mut self, line: Option<usize>, text: impl Into<String>) {
+    pub fn note(&mut self, line: Option<usize>, text: impl Into<String>) {
         self.lines.push(Line::Note {
             line: line.unwrap_or(self.line),
             text: text.into(),
@@ -121,23 +106,23 @@ impl Item {
     }
 
     /// It would name other PFs or VFs than it did, or mean another network.
-    pub(super) fn disable(&mut self) {
+    pub fn disable(&mut self) {
         self.disabled = true;
     }
 
     /// A policy must say which PFs it is for, even where it is for none or all.
-    pub(super) fn complete(&mut self) {
+    pub fn complete(&mut self) {
         let is_match = |line: &Line| match line {
             Line::Pair { key, .. } => key.starts_with("match."),
             Line::Note { .. } => false,
         };
-        if self.kind == Kind::Policy && !self.lines.iter().any(is_match) {
+        if self.kind == ItemKind::Policy && !self.lines.iter().any(is_match) {
             self.pair("match.pf_name", "*");
         }
     }
 
     /// A name of a host is a glob here.
-    pub(super) fn for_node(&mut self, node: &str) {
+    pub fn for_node(&mut self, node: &str) {
         if node.contains(super::select::OF_GLOBS) {
             self.note(None, format!("no node is called {node:?}"));
             self.disable();
@@ -146,7 +131,7 @@ impl Item {
     }
 
     /// What cannot be read may have been what made it mean less.
-    pub(super) fn leftovers(&mut self, fields: &Fields<'_>) {
+    pub fn leftovers(&mut self, fields: &Fields<'_>) {
         for left in fields.left_over() {
             self.note(Some(left.node.line), left.sentence());
             if left.is_misread {
@@ -156,27 +141,48 @@ impl Item {
     }
 
     /// Whatever is lost of what selects, it would select more.
-    pub(super) fn selector_leftovers(&mut self, fields: &Fields<'_>) {
+    pub fn selector_leftovers(&mut self, fields: &Fields<'_>) {
         self.leftovers(fields);
         if !fields.left_over().is_empty() {
             self.disable();
         }
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    /// Whether a key has a value.
+    pub fn has(&self, key: &str) -> bool {
         self.value(key).is_some()
     }
 
-    pub(super) fn value(&self, wanted: &str) -> Option<&Value> {
+    /// The value of a key.
+    pub fn value(&self, wanted: &str) -> Option<&Value> {
         self.lines.iter().find_map(|line| match line {
             Line::Pair { key, value, .. } => (key == wanted).then_some(value),
             Line::Note { .. } => None,
         })
     }
 
+    /// As it stands in a source, with these words for its origin; `None` for a network that is left out.
+    pub fn json(&self, origin: &str) -> Option<Value> {
+        if self.disabled && self.kind == ItemKind::Network {
+            return None;
+        }
+        let mut table = Map::new();
+        table.insert("name".to_owned(), self.name.clone().into());
+        table.insert("origin".to_owned(), origin.into());
+        if self.disabled {
+            table.insert("enabled".to_owned(), false.into());
+        }
+        for line in &self.lines {
+            if let Line::Pair { key, value, .. } = line {
+                put_json(&mut table, key, value);
+            }
+        }
+        Some(Value::Object(table))
+    }
+
     /// The table that it is; `None` for a network that is left out.
-    pub(super) fn table(&self) -> Option<Given> {
-        if self.disabled && self.kind == Kind::Network {
+    pub fn table(&self) -> Option<Given> {
+        if self.disabled && self.kind == ItemKind::Network {
             return None;
         }
         let mut table = vec![("name".to_owned(), Given::Text(self.name.clone()))];
@@ -194,28 +200,40 @@ impl Item {
         Some(Given::Table(table))
     }
 
-    pub(super) fn origin(&self) -> Origin {
+    /// The file that it was found in.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// Where it was found.
+    pub fn origin(&self) -> Origin {
         Origin::File {
             file: self.file.clone().into(),
             line: self.line,
         }
     }
 
-    pub(super) fn remarks(&self) -> Vec<String> {
+    /// A line for each remark, with its place.
+    pub fn remarks(&self) -> Vec<String> {
+        let (kind, name) = (self.kind, &self.name);
+        let notes = self.notes().into_iter();
+        notes
+            .map(|(line, text)| format!("{}:{line}: {kind} {name}: {text}", self.file))
+            .collect()
+    }
+
+    /// The same without the item, each with its line.
+    pub fn notes(&self) -> Vec<(usize, String)> {
         let notes = self.lines.iter().filter_map(|it| match it {
             Line::Pair { .. } => None,
             Line::Note { line, text } => Some((*line, text.clone())),
         });
         let off = match self.kind {
-            Kind::Policy => "switched off: it would not mean what it meant".to_owned(),
-            Kind::Network => "left out: it would not mean what it meant".to_owned(),
+            ItemKind::Policy => "switched off: it would not mean what it meant".to_owned(),
+            ItemKind::Network => "left out: it would not mean what it meant".to_owned(),
         };
         let off = self.disabled.then_some((self.line, off));
-        let (kind, name) = (self.kind, &self.name);
-        let remarks = notes.chain(off);
-        remarks
-            .map(|(line, text)| format!("{}:{line}: {kind} {name}: {text}", self.file))
-            .collect()
+        notes.chain(off).collect()
     }
 }
 
@@ -225,7 +243,7 @@ impl fmt::Display for Item {
         f.write_str(&comment(&format!("From {}:{}", self.file, self.line)))?;
         // A network has no key that switches it off.
         let out = match (self.disabled, self.kind) {
-            (true, Kind::Network) => "# ",
+            (true, ItemKind::Network) => "# ",
             _ => "",
         };
         if !out.is_empty() {
@@ -252,7 +270,7 @@ impl fmt::Display for Item {
 }
 
 /// Whatever it quotes, a comment ends with its line.
-pub(super) fn comment(text: &str) -> String {
+pub fn comment(text: &str) -> String {
     format!("# {}\n", text.replace(|c: char| c.is_control(), " "))
 }
 
@@ -275,8 +293,19 @@ fn put(table: &mut Vec<(String, Given)>, key: &str, value: Given) {
     }
 }
 
+fn put_json(table: &mut Map<String, Value>, key: &str, value: &Value) {
+    let Some((outer, inner)) = key.split_once('.') else {
+        table.insert(key.to_owned(), value.clone());
+        return;
+    };
+    let there = table.entry(outer).or_insert_with(|| Map::new().into());
+    if let Value::Object(there) = there {
+        put_json(there, inner, value);
+    }
+}
+
 /// `None` where it holds a null, which TOML has not.
-pub(super) fn toml_of(value: &Value) -> Option<String> {
+pub fn toml_of(value: &Value) -> Option<String> {
     Some(match value {
         Value::Null => return None,
         Value::Array(items) => {

@@ -1,14 +1,16 @@
 //! A table of somebody else while it is read: what nobody asked for is left over, and told.
 
-use super::document::{Content, Node};
-use anyhow::{anyhow, bail};
+use super::Unreadable;
+use super::node::{Content, Node};
 use std::collections::BTreeSet;
 
-pub(super) struct Fields<'n> {
+/// A table while it is read.
+pub struct Fields<'n> {
     file: &'n str,
     /// In front of its keys, such as `spec.`.
     prefix: String,
-    pub(super) line: usize,
+    /// Where it is.
+    pub line: usize,
     entries: &'n [(String, Node)],
     taken: BTreeSet<usize>,
     /// Asked for, and not of the kind that it should be.
@@ -16,20 +18,23 @@ pub(super) struct Fields<'n> {
 }
 
 /// What a table has and nobody could use.
-pub(super) struct LeftOver<'n> {
-    pub(super) path: String,
-    pub(super) node: &'n Node,
+pub struct LeftOver<'n> {
+    /// With the keys of the tables around it.
+    pub path: String,
+    /// Its value.
+    pub node: &'n Node,
     /// There is a place for it, and it could not be read.
-    pub(super) is_misread: bool,
+    pub is_misread: bool,
 }
 
 /// Brings in another table, of which nothing is known here.
 const MERGE_KEY: &str = "<<";
 
 impl<'n> Fields<'n> {
-    pub(super) fn of(node: &'n Node, file: &'n str) -> anyhow::Result<Self> {
+    /// The table that a value is. `file` is for what is said of it.
+    pub fn of(node: &'n Node, file: &'n str) -> Result<Self, Unreadable> {
         Self::within(node, file, String::new())
-            .ok_or_else(|| anyhow!("{file}:{}: this is not an object", node.line))
+            .ok_or_else(|| Unreadable::new(file, node.line, "this is not an object"))
     }
 
     fn within(node: &'n Node, file: &'n str, prefix: String) -> Option<Self> {
@@ -46,11 +51,13 @@ impl<'n> Fields<'n> {
         })
     }
 
-    pub(super) fn file(&self) -> &'n str {
+    /// The file, for what is said of it.
+    pub fn file(&self) -> &'n str {
         self.file
     }
 
-    pub(super) fn path(&self, key: &str) -> String {
+    /// A key with the keys of the tables around it.
+    pub fn path(&self, key: &str) -> String {
         format!("{}{key}", self.prefix)
     }
 
@@ -73,29 +80,37 @@ impl<'n> Fields<'n> {
         found
     }
 
-    pub(super) fn has(&self, key: &str) -> bool {
+    /// Whether it has a key, and something under it.
+    pub fn has(&self, key: &str) -> bool {
         self.find(key).is_some()
     }
 
-    pub(super) fn node(&mut self, key: &str) -> Option<&'n Node> {
+    /// Any value.
+    pub fn node(&mut self, key: &str) -> Option<&'n Node> {
         let (at, node) = self.find(key)?;
         self.taken.insert(at);
         Some(node)
     }
 
-    pub(super) fn text(&mut self, key: &str) -> Option<String> {
+    /// A text, or a number or a boolean as it is written.
+    pub fn text(&mut self, key: &str) -> Option<String> {
         self.read(key, Node::text)
     }
 
-    pub(super) fn required(&mut self, key: &str) -> anyhow::Result<String> {
+    /// A text that must be there.
+    pub fn required(&mut self, key: &str) -> Result<String, Unreadable> {
         let (line, path) = (self.line, self.path(key));
         match self.text(key).filter(|text| !text.is_empty()) {
             Some(text) => Ok(text),
-            None => bail!("{}:{line}: this has no {path:?}", self.file),
+            None => {
+                let what = format!("this has no {path:?}");
+                Err(Unreadable::new(self.file, line, what))
+            }
         }
     }
 
-    pub(super) fn integer(&mut self, key: &str) -> Option<i64> {
+    /// A whole number, which may be in quotation marks.
+    pub fn integer(&mut self, key: &str) -> Option<i64> {
         self.read(key, |node| match &node.value {
             Content::Number { value, .. } => value.as_i64(),
             Content::Text(text) => text.parse().ok(),
@@ -103,7 +118,8 @@ impl<'n> Fields<'n> {
         })
     }
 
-    pub(super) fn boolean(&mut self, key: &str) -> Option<bool> {
+    /// Whether it is on.
+    pub fn boolean(&mut self, key: &str) -> Option<bool> {
         self.read(key, |node| match node.value {
             Content::Boolean { value, .. } => Some(value),
             _ => None,
@@ -111,7 +127,7 @@ impl<'n> Fields<'n> {
     }
 
     /// One text counts as a list of it.
-    pub(super) fn list(&mut self, key: &str) -> Vec<&'n Node> {
+    pub fn list(&mut self, key: &str) -> Vec<&'n Node> {
         match self.node(key) {
             Some(node) => match &node.value {
                 Content::List(items) => items.iter().collect(),
@@ -122,7 +138,7 @@ impl<'n> Fields<'n> {
     }
 
     /// Those that are texts; where one is none, the list is left over too.
-    pub(super) fn strings(&mut self, key: &str) -> Vec<String> {
+    pub fn strings(&mut self, key: &str) -> Vec<String> {
         let items = self.list(key);
         let texts: Vec<String> = items.iter().filter_map(|item| item.text()).collect();
         if texts.len() < items.len()
@@ -133,7 +149,8 @@ impl<'n> Fields<'n> {
         texts
     }
 
-    pub(super) fn table(&mut self, key: &str) -> Option<Fields<'n>> {
+    /// A table in it.
+    pub fn table(&mut self, key: &str) -> Option<Fields<'n>> {
         let (file, prefix) = (self.file, format!("{}{key}.", self.prefix));
         self.read(key, |node| Self::within(node, file, prefix))
     }
@@ -144,7 +161,7 @@ impl<'n> Fields<'n> {
     }
 
     /// All entries as labels of Kubernetes: texts, and nothing at all is the empty one.
-    pub(super) fn labels(&mut self) -> Vec<(String, String)> {
+    pub fn labels(&mut self) -> Vec<(String, String)> {
         let mut labels = Vec::new();
         for (at, (key, node)) in self.entries.iter().enumerate() {
             let value = match &node.value {
@@ -165,13 +182,13 @@ impl<'n> Fields<'n> {
     }
 
     /// All entries.
-    pub(super) fn all(&mut self) -> &'n [(String, Node)] {
+    pub fn all(&mut self) -> &'n [(String, Node)] {
         self.taken.extend(0..self.entries.len());
         self.entries
     }
 
     /// What nobody asked for or could read, but for what is empty.
-    pub(super) fn left_over(&self) -> Vec<LeftOver<'n>> {
+    pub fn left_over(&self) -> Vec<LeftOver<'n>> {
         let all = self.entries.iter().enumerate();
         let left = all.filter(|(at, (_, node))| {
             !self.taken.contains(at) && (self.misread.contains(at) || !node.is_empty())
@@ -184,7 +201,8 @@ impl<'n> Fields<'n> {
         left.collect()
     }
 
-    pub(super) fn left(&self) -> Vec<String> {
+    /// A sentence for each key that nobody asked for.
+    pub fn left(&self) -> Vec<String> {
         let left = self.left_over().into_iter();
         left.map(|LeftOver { path, node, .. }| {
             let line = node.line;
@@ -195,7 +213,8 @@ impl<'n> Fields<'n> {
 }
 
 impl LeftOver<'_> {
-    pub(super) fn sentence(&self) -> String {
+    /// What is to be said of it.
+    pub fn sentence(&self) -> String {
         let Self { path, node, .. } = self;
         // A number is shown as it is written, which is not always how it is read.
         let value = match &node.value {
