@@ -4,6 +4,7 @@
 
 mod places;
 mod tree;
+mod walks;
 
 use super::{Cause, Neighbour, Scope, Trigger, send};
 use anyhow::Context as _;

@@ -1,14 +1,14 @@
-//! The directories and the watches for them. Looking them up may wait for a file system, and is done on threads of its
-//! own: one that does not answer, or fails, delays no other.
+//! The directories and the watches for them. Looking them up may wait for a file system: one that does not answer, or
+//! fails, delays no other.
 
 use super::Kind;
 use super::tree::{Branch, Role, Walked};
+use super::walks::{Walk, Walks};
 use anyhow::Context as _;
 use inotify::{WatchDescriptor, Watches};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// So long nothing is heard while a directory is looked up: what is heard then finds its watch.
@@ -18,10 +18,9 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 /// there is room for watches, gives no event.
 const PAUSE: Duration = Duration::from_secs(1);
 
-#[derive(Debug)]
 pub(super) struct Places {
     places: Vec<Place>,
-    walks: JoinSet<(usize, Walked)>,
+    walks: Walks,
     /// No use for them was seen when there was one last. A walk at work may have found one.
     stale: BTreeMap<i32, WatchDescriptor>,
 }
@@ -31,8 +30,8 @@ struct Place {
     kind: Kind,
     path: PathBuf,
     branch: Branch,
-    /// When the walk at work began.
-    walking: Option<Instant>,
+    /// A walk is at work, or waits for its turn.
+    is_walking: bool,
     /// It takes longer than anybody waits.
     is_overdue: bool,
     /// Something moved on the way meanwhile.
@@ -68,7 +67,7 @@ impl Places {
             kind: *kind,
             path: path.clone(),
             branch: Branch::default(),
-            walking: None,
+            is_walking: false,
             is_overdue: false,
             again: false,
             was_walked: false,
@@ -78,7 +77,7 @@ impl Places {
         };
         Self {
             places: directories.iter().map(place).collect(),
-            walks: JoinSet::new(),
+            walks: Walks::new(directories.len()),
             stale: BTreeMap::new(),
         }
     }
@@ -107,37 +106,39 @@ impl Places {
         let Some(place) = self.places.get_mut(number) else {
             return;
         };
-        if place.walking.is_some() {
+        if place.is_walking {
             place.again = true;
             return;
         }
-        place.walking = Some(Instant::now());
+        place.is_walking = true;
         place.retry_at = None;
-        let (kind, path, mut watches) = (place.kind, place.path.clone(), watches.clone());
-        self.walks
-            .spawn_blocking(move || (number, Branch::walk(&mut watches, kind, &path)));
+        self.walks.add(Walk {
+            number,
+            kind: place.kind,
+            path: place.path.clone(),
+            watches: watches.clone(),
+        });
     }
 
     pub(super) fn is_walking(&self) -> bool {
         !self.walks.is_empty()
     }
 
-    /// Walks are at work of which nobody knows yet that they take long.
+    /// Walks are to end of which nobody knows yet that they take long.
     pub(super) fn are_to_be_waited_for(&self) -> bool {
         let mut places = self.places.iter();
-        places.any(|place| place.walking.is_some() && !place.is_overdue)
+        places.any(|place| place.is_walking && !place.is_overdue)
     }
 
     /// The next walk that is over. Only if there is one.
     pub(super) async fn next(&mut self, watches: &Watches) -> anyhow::Result<Option<News>> {
-        let ended = self.walks.join_next().await.context("no walk")?;
-        let (number, walked) = ended.context("a look at the directories failed")?;
+        let (number, walked) = self.walks.next().await.context("no walk")?;
         Ok(self.ended(number, walked, watches))
     }
 
     fn ended(&mut self, number: usize, walked: Walked, watches: &Watches) -> Option<News> {
         let place = self.places.get_mut(number)?;
-        place.walking = None;
+        place.is_walking = false;
         place.is_overdue = false;
         let directory = place.path.clone();
         let news = match walked.error {
@@ -186,12 +187,12 @@ impl Places {
 
     /// When a walk begins again, or takes too long.
     pub(super) fn next_time(&self) -> Option<Instant> {
-        let overdue = |place: &Place| {
-            let since = place.walking.filter(|_| !place.is_overdue)?;
+        let overdue = |number, place: &Place| {
+            let since = self.walks.begun(number).filter(|_| !place.is_overdue)?;
             Some(since + PATIENCE)
         };
-        let places = self.places.iter();
-        let times = places.flat_map(|place| [place.retry_at, overdue(place)]);
+        let places = self.places.iter().enumerate();
+        let times = places.flat_map(|(number, place)| [place.retry_at, overdue(number, place)]);
         times.flatten().min()
     }
 
@@ -202,8 +203,12 @@ impl Places {
             if place.retry_at.is_some_and(|at| at <= now) {
                 due.push(number);
             }
-            let is_overdue = place.walking.is_some_and(|since| since + PATIENCE <= now);
-            place.is_overdue |= is_overdue;
+            let begun = self.walks.begun(number).filter(|_| !place.is_overdue);
+            let is_overdue = begun.is_some_and(|since| since + PATIENCE <= now);
+            if is_overdue {
+                place.is_overdue = true;
+                self.walks.overtake();
+            }
             if is_overdue && place.trouble.is_none() {
                 let reason = "its file system does not answer".to_owned();
                 place.trouble = Some(reason.clone());
