@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use serde_json::Value;
+use sriovd_kube::controller;
 use sriovd_kube::wanted::{ThisNode, wanted};
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
@@ -26,6 +27,8 @@ enum Command {
         /// The name of the Node
         node: String,
     },
+    /// Do what one process does for the whole cluster: NetworkAttachmentDefinitions, what became of policies
+    Controller(controller::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -33,6 +36,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Crds => print_crds(),
         Command::Source { node } => print_source(&node),
+        Command::Controller(arguments) => controller::start(arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

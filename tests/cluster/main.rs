@@ -1,6 +1,7 @@
 //! The tests' Kubernetes: the real control plane does what tests rely on.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
+mod controller;
 mod kinds;
 mod lab;
 

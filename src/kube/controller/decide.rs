@@ -48,6 +48,8 @@ pub struct Memory {
     gone: BTreeMap<Name, Timestamp>,
     /// The UID of each object and the status that it was given last: a definition that lacks a field drops it.
     told: BTreeMap<(Watched, Name), (String, Value)>,
+    /// When each object was told something last.
+    counted: BTreeMap<(Watched, Name), Timestamp>,
     /// What the API server refused to make of each network, by its owner mark.
     refused: BTreeMap<String, Refused>,
 }
@@ -74,7 +76,9 @@ impl Memory {
 
     /// Whatever an object was told, it does not say so: it is told again.
     pub fn tell_again(&mut self, kind: Watched, name: &Name) {
-        self.told.remove(&(kind, name.clone()));
+        let key = (kind, name.clone());
+        self.told.remove(&key);
+        self.counted.remove(&key);
     }
 
     /// It did.
@@ -110,7 +114,7 @@ pub fn decide(
 ) -> Decision {
     let mut decision = Decision::default();
     networks::decide(cluster, settings, memory, now, &mut decision);
-    policies::decide(cluster, memory, now, &mut decision.writes);
+    policies::decide(cluster, memory, now, &mut decision);
     gone::decide(cluster, settings, memory, now, &mut decision);
     decision
 }

@@ -268,9 +268,15 @@ impl ControlPlane {
 
     /// A file for a program in the cluster's network.
     pub fn kubeconfig(&self, user: &str) -> Result<PathBuf> {
-        let path = self.file(&format!("{}.kubeconfig", user.replace(':', "-")));
+        let name = format!("{}.kubeconfig", user.replace(':', "-"));
+        self.kubeconfig_of(&credentials::token(user), &name)
+    }
+
+    /// The same with a token, a service account's perhaps.
+    pub fn kubeconfig_of(&self, token: &str, name: &str) -> Result<PathBuf> {
+        let path = self.file(name);
         let server = format!("https://127.0.0.1:{PORT}");
-        let text = credentials::kubeconfig(&self.file(CA), &credentials::token(user), &server);
+        let text = credentials::kubeconfig(&self.file(CA), token, &server);
         fs::write(&path, text)?;
         Ok(path)
     }

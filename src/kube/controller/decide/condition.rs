@@ -1,10 +1,11 @@
 //! The condition `Ready`: whether all is as an object wants it, or the first reason why not.
 
-use super::Memory;
 use super::object::{Object, Watched};
 use super::write::Write;
+use super::{Decision, Memory};
 use serde_json::{Value, json};
 use sriovd_core::model::Timestamp;
+use std::time::Duration;
 
 const READY: &str = "Ready";
 
@@ -17,6 +18,8 @@ pub struct Ready {
     pub reason: &'static str,
     /// Why, in a sentence for people.
     pub message: String,
+    /// It will be, without anybody's doing.
+    pub is_on_its_way: bool,
 }
 
 impl Ready {
@@ -26,6 +29,15 @@ impl Ready {
             is_so: true,
             reason,
             message: message.into(),
+            is_on_its_way: false,
+        }
+    }
+
+    /// It is not yet.
+    pub fn soon(reason: &'static str, message: impl Into<String>) -> Self {
+        Self {
+            is_on_its_way: true,
+            ..Self::no(reason, message)
         }
     }
 
@@ -35,6 +47,7 @@ impl Ready {
             is_so: false,
             reason,
             message: message.into(),
+            is_on_its_way: false,
         }
     }
 }
@@ -45,7 +58,10 @@ pub fn of(object: &Object) -> Option<&Value> {
     conditions.iter().find(|it| it["type"] == READY)
 }
 
-/// What must be written for the object to say so, with `more` fields of its status.
+/// Counts change with every node of a rollout, and every node watches policies: they are told no more often than this.
+const COUNTED: Duration = Duration::from_secs(10);
+
+/// Decides what must be written for the object to say so, with `more` fields of its status.
 pub fn tell(
     kind: Watched,
     object: &Object,
@@ -53,7 +69,8 @@ pub fn tell(
     more: &[(&str, usize)],
     memory: &mut Memory,
     now: Timestamp,
-) -> Option<Write> {
+    decision: &mut Decision,
+) {
     let status = if ready.is_so { "True" } else { "False" };
     let old = of(object);
     let same = old.filter(|old| old["status"] == status);
@@ -66,11 +83,20 @@ pub fn tell(
         "reason": ready.reason,
         "message": shortened(&ready.message),
     });
-    let is_said = old == Some(&condition);
+    let key = (kind, object.name());
     let is_counted = more.iter().all(|(key, count)| object.status[key] == *count);
-    if is_said && is_counted {
-        memory.told.remove(&(kind, object.name()));
-        return None;
+    if old == Some(&condition) && is_counted {
+        memory.told.remove(&key);
+        return;
+    }
+    let is_new = same.is_none_or(|old| old["reason"] != ready.reason);
+    let counted = memory
+        .counted
+        .get(&key)
+        .filter(|_| !is_new && !more.is_empty());
+    let again = counted.map(|counted| Timestamp::at(counted.since_1970() + COUNTED));
+    if let Some(again) = again.filter(|again| *again > now) {
+        return decision.not_before(again);
     }
     let mut wanted = json!({"conditions": [condition]});
     for (key, count) in more {
@@ -78,8 +104,50 @@ pub fn tell(
     }
     // The moment differs each time where it is not kept.
     let telling = (object.metadata.uid.clone(), without_moment(&wanted));
-    let told = memory.told.insert((kind, object.name()), telling.clone());
-    (told != Some(telling)).then(|| Write::status(kind, object, &wanted))
+    let told = memory.told.insert(key.clone(), telling.clone());
+    if told == Some(telling) {
+        return;
+    }
+    memory.counted.insert(key, now);
+    let event = event(kind, object, ready, now).filter(|_| is_new);
+    let write = Write::status(kind, object, &wanted);
+    decision.writes.push(Write { event, ..write });
+}
+
+/// What goes on its way is no event, nor is what is as it should be.
+fn event(kind: Watched, object: &Object, ready: &Ready, now: Timestamp) -> Option<Value> {
+    if ready.is_so || ready.is_on_its_way {
+        return None;
+    }
+    let name = object.name();
+    let mut regarding = kind.head(&name);
+    let mut metadata = regarding["metadata"].take();
+    metadata["uid"] = json!(object.metadata.uid);
+    for (key, value) in metadata.as_object().into_iter().flatten() {
+        regarding[key] = value.clone();
+    }
+    if let Some(fields) = regarding.as_object_mut() {
+        fields.remove("metadata");
+    }
+    // The API server wants the part of a second, which nobody needs.
+    let moment = now.to_string().replace('Z', ".000000Z");
+    Some(json!({
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {
+            "generateName": format!("{}-", name.name),
+            // Of things of the cluster they are there.
+            "namespace": name.namespace.as_deref().unwrap_or("default"),
+        },
+        "eventTime": moment,
+        "type": "Warning",
+        "reason": ready.reason,
+        "action": "Reconcile",
+        "note": shortened(&ready.message),
+        "regarding": regarding,
+        "reportingController": "sriovd.io/controller",
+        "reportingInstance": "sriovd-controller",
+    }))
 }
 
 fn without_moment(status: &Value) -> Value {
@@ -88,11 +156,12 @@ fn without_moment(status: &Value) -> Value {
     status
 }
 
-/// The API server takes no message longer than this, and nobody reads one half as long.
+/// The API server takes Events of 1 KiB, and nobody reads more.
 fn shortened(message: &str) -> String {
     const MOST: usize = 1_000;
-    match message.char_indices().nth(MOST) {
-        Some((end, _)) => format!("{}…", &message[..end]),
-        None => message.to_owned(),
+    let ends = message.char_indices().map(|(at, c)| at + c.len_utf8());
+    match ends.take_while(|&end| end <= MOST).last() {
+        Some(end) if end < message.len() => format!("{}…", &message[..end]),
+        _ => message.to_owned(),
     }
 }

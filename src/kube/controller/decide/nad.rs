@@ -123,7 +123,8 @@ impl Nad {
             && goes_with.is_none_or(|(uid, _)| there.goes_with(uid))
     }
 
-    pub(super) fn write(&self) -> Write {
+    /// `there` is what it is now.
+    pub(super) fn write(&self, there: Option<&Object>) -> Write {
         let mut annotations = json!({OWNER: self.owner});
         if let Some(resource) = &self.resource {
             annotations[RESOURCE] = json!(resource);
@@ -133,7 +134,8 @@ impl Nad {
             metadata["ownerReferences"] = json!([reference]);
         }
         let fields = json!({"metadata": metadata, "spec": {"config": self.config}});
-        Write::apply(Watched::Nad, self.name.clone(), &fields).for_network(&self.owner)
+        let write = Write::make_or_apply(Watched::Nad, self.name.clone(), &fields, there);
+        write.for_network(&self.owner)
     }
 }
 

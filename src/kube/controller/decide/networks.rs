@@ -82,8 +82,9 @@ pub(super) fn decide(
             _ => case.decide(),
         };
         let (kind, object) = (network.kind, network.object);
-        let write = ready.and_then(|ready| condition::tell(kind, object, &ready, &[], memory, now));
-        decision.writes.extend(write);
+        if let Some(ready) = ready {
+            condition::tell(kind, object, &ready, &[], memory, now, decision);
+        }
     }
     for (kind, object) in going {
         decision.writes.extend(let_go(kind, object, nads));
@@ -169,7 +170,7 @@ impl Case<'_> {
             self.decision.not_before(again);
             return Some(ready);
         }
-        self.decision.writes.push(nad.write());
+        self.decision.writes.push(nad.write(there));
         None
     }
 

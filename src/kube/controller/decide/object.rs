@@ -217,6 +217,12 @@ impl Object {
         }
     }
 
+    /// Whether it was so after another state of the same object. Versions of one kind grow.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        let version = |it: &Self| it.metadata.resource_version.parse::<u64>().ok();
+        version(self) > version(other)
+    }
+
     /// Somebody has asked for its end.
     pub fn is_going(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()

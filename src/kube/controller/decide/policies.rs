@@ -1,11 +1,10 @@
 //! What became of policies: how many nodes each selects, how many of them are as it wants them, and the first reason why not.
 
-use super::Memory;
 use super::cluster::Cluster;
 use super::condition::{self, Ready};
 use super::nad::{in_spec, nowhere};
 use super::object::{Name, Object, Watched};
-use super::write::Write;
+use super::{Decision, Memory};
 use serde::Deserialize as _;
 use serde_json::json;
 use sriovd_core::model::Timestamp;
@@ -19,7 +18,7 @@ pub(super) fn decide(
     cluster: &Cluster,
     memory: &mut Memory,
     now: Timestamp,
-    writes: &mut Vec<Write>,
+    decision: &mut Decision,
 ) {
     let (Some(nodes), Some(states)) = (
         cluster.of(Watched::Node).known(),
@@ -45,7 +44,7 @@ pub(super) fn decide(
                 ("readyNodeCount", tally.done),
             ];
             let ready = tally.ready;
-            writes.extend(condition::tell(kind, policy, &ready, &counts, memory, now));
+            condition::tell(kind, policy, &ready, &counts, memory, now, decision);
         }
     }
 }
@@ -77,7 +76,7 @@ fn selection(kind: Watched, policy: &Object) -> Result<NodeMatch, Ready> {
     let read = Read::<PolicyDraft>::of(&given);
     match check::policy(read, nowhere()) {
         Ok((policy, _)) if policy.enabled => Ok(policy.node),
-        Ok(_) => Err(Ready::no(
+        Ok(_) => Err(Ready::soon(
             "Disabled",
             "spec.enabled is false: it has no effect",
         )),
@@ -157,18 +156,18 @@ impl Tally {
             _ => format!("{done} of {matched} nodes are as it wants them"),
         };
         let ready = if matched == 0 {
-            Ready::no("NoMatchingNodes", "it selects no node of the cluster")
+            Ready::soon("NoMatchingNodes", "it selects no node of the cluster")
         } else if let Some((node, why)) = failed {
             Ready::no("SomeNodesFailed", format!("{of_all}; {node}: {why}"))
         } else if let Some(node) = unknown {
             let why = "there is no SriovNetworkNodeState: does sriovd-kube run there?";
-            Ready::no("SomeNodesUnknown", format!("{of_all}; {node}: {why}"))
+            Ready::soon("SomeNodesUnknown", format!("{of_all}; {node}: {why}"))
         } else if let Some((node, why)) = progressing {
-            Ready::no("SomeNodesProgressing", format!("{of_all}; {node}: {why}"))
+            Ready::soon("SomeNodesProgressing", format!("{of_all}; {node}: {why}"))
         } else if concerned == 0 {
             let nodes = if matched == 1 { "node" } else { "nodes" };
             let message = format!("it selects no PF on the {matched} {nodes} that it is for");
-            Ready::no("NoMatchingInterfaces", message)
+            Ready::soon("NoMatchingInterfaces", message)
         } else if concerned < matched {
             let without = matched - concerned;
             Ready::yes(

@@ -82,8 +82,14 @@ impl Server {
         let key = (write.kind, write.name.clone());
         let old = self.objects.get(&key).cloned();
         match &write.how {
+            How::Make(object) => {
+                assert!(old.is_none());
+                self.put(object.clone());
+            }
             How::Apply(object) => {
-                let mut new = old.unwrap_or_else(|| write.kind.head(&write.name));
+                let mut new = old.unwrap();
+                let version = &object["metadata"]["resourceVersion"];
+                assert!(version.is_null() || *version == new["metadata"]["resourceVersion"]);
                 merge(&mut new, object);
                 self.put(new);
             }
@@ -146,8 +152,10 @@ fn merge(into: &mut Value, change: &Value) {
 }
 
 fn shown(write: &Write) -> String {
-    match &write.how {
-        How::Apply(object) => match object["spec"]["config"].as_str() {
+    let event = write.event.as_ref();
+    let event = event.map_or_else(String::new, |event| format!("event {event}\n"));
+    let text = match &write.how {
+        How::Make(object) | How::Apply(object) => match object["spec"]["config"].as_str() {
             // Over several lines, as people read it.
             Some(config) => {
                 let mut rest = object.clone();
@@ -159,7 +167,8 @@ fn shown(write: &Write) -> String {
         How::ApplyStatus(object) => format!("{write}\n{:#}\n", object["status"]),
         How::Finalizers { finalizers, .. } => format!("{write}\n{finalizers:?}\n"),
         How::Delete { .. } => format!("{write}\n"),
-    }
+    };
+    text + &event
 }
 
 /// Decides and writes until nothing is left to be written; what was written on the way.

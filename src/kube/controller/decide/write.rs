@@ -15,11 +15,15 @@ pub struct Write {
     pub how: How,
     /// The network that it is done for, by its owner mark: a refusal is told there.
     pub owner: Option<String>,
+    /// An Event that tells people of it once it is done.
+    pub event: Option<Value>,
 }
 
 /// What is done to an object.
 #[derive(Debug, Clone, PartialEq)]
 pub enum How {
+    /// These fields are to be so in an object that is not there: where somebody else has made one by now, it stays.
+    Make(Value),
     /// These fields are to be so, and those that were ours and are not among them go; what others wrote stays.
     Apply(Value),
     /// The same of its status.
@@ -41,7 +45,29 @@ pub enum How {
 }
 
 impl Write {
-    /// See `How::Apply`; `more` is put into the object's head.
+    /// See `How::Make` and `How::Apply`: `fields` are put into the object's head. `there` is what it is.
+    pub fn make_or_apply(
+        kind: Watched,
+        name: Name,
+        fields: &Value,
+        there: Option<&Object>,
+    ) -> Self {
+        let mut write = Self::apply(kind, name, fields);
+        if let How::Apply(object) = &mut write.how {
+            let mut object = object.take();
+            write.how = match there {
+                Some(there) => {
+                    // Whose it is has been seen of that version.
+                    object["metadata"]["resourceVersion"] = json!(there.metadata.resource_version);
+                    How::Apply(object)
+                }
+                None => How::Make(object),
+            };
+        }
+        write
+    }
+
+    /// See `How::Apply`.
     pub fn apply(kind: Watched, name: Name, fields: &Value) -> Self {
         let how = How::Apply(with(kind.head(&name), fields));
         Self {
@@ -49,6 +75,7 @@ impl Write {
             name,
             how,
             owner: None,
+            event: None,
         }
     }
 
@@ -61,6 +88,7 @@ impl Write {
             name,
             how: How::ApplyStatus(whole),
             owner: None,
+            event: None,
         }
     }
 
@@ -76,6 +104,7 @@ impl Write {
                 finalizers,
             },
             owner: None,
+            event: None,
         }
     }
 
@@ -89,6 +118,7 @@ impl Write {
                 resource_version: object.metadata.resource_version.clone(),
             },
             owner: None,
+            event: None,
         }
     }
 
@@ -117,6 +147,7 @@ impl fmt::Display for Write {
         let Self { kind, name, .. } = self;
         let kind = kind.kind();
         match &self.how {
+            How::Make(_) => write!(f, "make {kind} {name}"),
             How::Apply(_) => write!(f, "write {kind} {name}"),
             How::ApplyStatus(_) => write!(f, "write the status of {kind} {name}"),
             How::Finalizers { .. } => write!(f, "let {kind} {name} go"),
