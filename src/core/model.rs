@@ -35,7 +35,9 @@ pub use driver::DriverFacts;
 pub use errno::Errno;
 pub use eswitch::EswitchMode;
 pub use holder::Holder;
-pub use host::{HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, VfInterface, VfSnapshot};
+pub use host::{
+    HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, Representor, VfInterface, VfSnapshot,
+};
 pub use name::{
     DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix, SourceName,
 };

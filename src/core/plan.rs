@@ -21,6 +21,7 @@ pub mod owned;
 pub mod presumed;
 mod rdma;
 mod removal;
+mod representor;
 mod stage;
 mod vf;
 

@@ -90,6 +90,8 @@ pub struct Policy {
     pub driver_autoprobe: Option<bool>,
     /// How the NIC's own switch works. `None` leaves it as it is.
     pub eswitch_mode: Option<EswitchMode>,
+    /// What the representors of its VFs are in switchdev mode.
+    pub representor: DesiredRepresentor,
     /// Somebody else creates the VFs: never change their number. `None` is "not set".
     pub external: Option<bool>,
     /// The device plugin leaves out VFs without an RDMA device.
@@ -108,6 +110,30 @@ pub struct Policy {
     pub on_removal: OnRemoval,
     /// When VFs may be destroyed or rebound.
     pub disruption: Disruption,
+}
+
+/// What a representor shall be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct DesiredRepresentor {
+    /// In bytes. `None` leaves it as it is.
+    pub mtu: Option<Mtu>,
+    /// It is set up. Else it is left as it is.
+    pub up: bool,
+}
+
+impl Default for DesiredRepresentor {
+    fn default() -> Self {
+        Self {
+            mtu: None,
+            up: true,
+        }
+    }
+}
+
+impl DesiredRepresentor {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// How many VFs a PF has.

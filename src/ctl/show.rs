@@ -59,6 +59,9 @@ pub(super) struct ShownVf {
     pub(super) vendor: Option<PciId>,
     pub(super) device: Option<PciId>,
     pub(super) interface: Option<String>,
+    /// What stands for it on the host in switchdev mode.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) representor: Option<String>,
     pub(super) iommu_group: Option<u32>,
     pub(super) attributes: Vec<Compared>,
     pub(super) policy: Option<PolicyName>,
@@ -123,6 +126,7 @@ pub(super) fn show_vf(scene: &Scene, pf: &PfSnapshot, index: VfIndex) -> ShownVf
         vendor: vf.map(|vf| vf.vendor),
         device: vf.map(|vf| vf.device),
         interface: vf.and_then(|vf| Some(vf.interface.as_ref()?.name.to_string())),
+        representor: vf.and_then(|vf| Some(vf.representor.as_ref()?.name.to_string())),
         iommu_group: vf.and_then(|vf| vf.iommu_group),
         attributes: compare(vf, wanted),
         policy: claim.map(|claim| claim.policy.clone()),

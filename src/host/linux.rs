@@ -11,6 +11,7 @@ mod others;
 #[cfg(any(test, feature = "testing"))]
 pub mod prepared;
 mod quiet;
+mod representor;
 mod udev;
 mod user_space;
 
@@ -144,6 +145,8 @@ impl Host for LinuxHost {
 /// What an observation asks of netlink: so that tests can answer for prepared trees.
 trait Links {
     fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError>;
+    /// Those that stand on this function, as they are while others come and go.
+    fn links_on(&mut self, function: PciAddress) -> Result<Vec<Link>, NetlinkError>;
     fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError>;
     /// How many programs have this RDMA device open.
     fn rdma_contexts(&mut self, device: &str) -> Result<u64, NetlinkError>;
@@ -159,6 +162,10 @@ trait Links {
 impl Links for Netlink {
     fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError> {
         self.link(index)
+    }
+
+    fn links_on(&mut self, function: PciAddress) -> Result<Vec<Link>, NetlinkError> {
+        self.links_on(function)
     }
 
     fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {

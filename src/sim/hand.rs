@@ -35,12 +35,15 @@ impl SimHost {
 
     /// `devlink dev eswitch set`, by another program. Does nothing where the driver refuses it.
     pub fn set_eswitch_mode(&self, pf: PciAddress, mode: EswitchMode) {
-        self.edit(pf, |pf| {
-            let denied = pf.model.eswitch == Eswitch::WithoutVfs && pf.snapshot.num_vfs != 0;
-            if let Some(is) = pf.snapshot.eswitch_mode.as_mut().filter(|_| !denied) {
-                *is = mode;
-            }
-        });
+        let state = &mut *self.state();
+        let Some(pf) = state.pfs.get_mut(&pf) else {
+            return;
+        };
+        let denied = pf.model.eswitch == Eswitch::WithoutVfs && pf.snapshot.num_vfs != 0;
+        if let Some(is) = pf.snapshot.eswitch_mode.as_mut().filter(|_| !denied) {
+            *is = mode;
+            pf.settle_representors(&mut state.around.supply);
+        }
     }
 
     /// The NIC is being pulled and has only its first VFs left, until `unplug`.

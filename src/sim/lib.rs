@@ -104,8 +104,10 @@ impl SimHost {
         };
         for (address, pf) in snapshot.pfs {
             let vfs = pf.vfs.values().filter_map(|vf| vf.interface.as_ref());
+            let representors = pf.vfs.values().filter_map(|vf| vf.representor.as_ref());
             let indexes = vfs
                 .map(|nic| nic.index)
+                .chain(representors.map(|there| there.index))
                 .chain(pf.interface.as_ref().map(|nic| nic.index));
             let last = indexes.max().unwrap_or_default();
             let supply = &mut state.around.supply;

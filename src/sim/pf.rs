@@ -6,7 +6,7 @@ use super::driver::{DriverModel, Eswitch};
 use super::step::Surroundings;
 use sriovd_core::model::{
     DriverName, EswitchMode, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress,
-    PfInterface, PfSnapshot, TxRate, VfIndex, VfInterface, VfSnapshot,
+    PfInterface, PfSnapshot, Representor, TxRate, VfIndex, VfInterface, VfSnapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,6 +53,7 @@ pub(super) struct Hidden {
     pub(super) open_group: bool,
     /// The netdev that its driver has yet to register.
     coming: Option<VfInterface>,
+    coming_representor: Option<Representor>,
 }
 
 /// What the kernel hands out, each only once.
@@ -174,6 +175,7 @@ impl SimPf {
                 iommu_group: Some(100 + u32::from(index.0)),
                 no_iommu: false,
                 rdma: Vec::new(),
+                representor: None,
                 interface: None,
                 interface_elsewhere: false,
                 half_bound: false,
@@ -183,6 +185,7 @@ impl SimPf {
             self.hidden.insert(index, Hidden::default());
             self.snapshot.num_vfs += 1;
         }
+        self.settle_representors(&mut around.supply);
         self.probe_unbound(around);
         self.busy = self.model.busy_after_creation;
     }
@@ -221,6 +224,38 @@ impl SimPf {
         self.hidden.clear();
         if self.model.eswitch == Eswitch::GoesWithVfs {
             self.snapshot.eswitch_mode = Some(EswitchMode::Legacy);
+        }
+    }
+
+    /// They follow the mode. Late ones come when netdevs do.
+    pub(super) fn settle_representors(&mut self, supply: &mut Supply) {
+        let switched = self.snapshot.eswitch_mode == Some(EswitchMode::Switchdev);
+        let name = self.snapshot.interface.as_ref().map(|nic| nic.name.clone());
+        for (index, vf) in &mut self.snapshot.vfs {
+            let Some(hidden) = self.hidden.get_mut(index) else {
+                continue;
+            };
+            if !switched {
+                vf.representor = None;
+                hidden.coming_representor = None;
+            } else if vf.representor.is_none() && hidden.coming_representor.is_none() {
+                let pf = name.as_ref().map_or("ens0", |name| name.as_str());
+                let pf: String = pf.chars().take(8).collect();
+                hidden.coming_representor =
+                    format!("{pf}r{index}")
+                        .parse()
+                        .ok()
+                        .map(|name| Representor {
+                            index: supply.interface(),
+                            name,
+                            name_is_final: true,
+                            mtu: Mtu::ETHERNET,
+                            up: false,
+                        });
+                if !self.late_netdevs {
+                    vf.representor = hidden.coming_representor.take();
+                }
+            }
         }
     }
 
@@ -290,8 +325,12 @@ impl SimPf {
     pub(super) fn show_netdevs(&mut self) {
         for (index, hidden) in &mut self.hidden {
             let vf = self.snapshot.vfs.get_mut(index);
-            if let (Some(vf), Some(interface)) = (vf, hidden.coming.take()) {
+            let Some(vf) = vf else { continue };
+            if let Some(interface) = hidden.coming.take() {
                 vf.interface = Some(interface);
+            }
+            if let Some(representor) = hidden.coming_representor.take() {
+                vf.representor = Some(representor);
             }
         }
     }

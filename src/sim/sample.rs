@@ -2,7 +2,8 @@
 
 use sriovd_core::model::{PolicyName, VfSettings};
 use sriovd_core::policy::{
-    DeviceType, Disruption, MacChoice, NodeMatch, OnRemoval, Origin, PfMatch, Policy,
+    DesiredRepresentor, DeviceType, Disruption, MacChoice, NodeMatch, OnRemoval, Origin, PfMatch,
+    Policy,
 };
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub fn policy(name: PolicyName) -> Policy {
         names_driver: false,
         driver_autoprobe: None,
         eswitch_mode: None,
+        representor: DesiredRepresentor::default(),
         external: None,
         is_rdma: false,
         need_vhost_net: false,

@@ -6,7 +6,7 @@ use sriovd_core::host::HostError;
 use sriovd_core::model::attribute::Value;
 use sriovd_core::model::{
     BindTarget, DriverName, Errno, EswitchMode, LinkState, MacAddress, Mtu, PfInterface, PfStep,
-    Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot, VfStep, VlanProto,
+    Representor, Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot, VfStep, VlanProto,
 };
 use std::collections::BTreeSet;
 
@@ -71,6 +71,15 @@ impl SimPf {
                     return Err(HostError::Rebound { what });
                 }
                 self.bind(*vf, to, step, around)
+            }
+            Step::Vf(vf, VfStep::SetRepresentorUp { interface }) => {
+                self.representor(*vf, *interface)?.up = true;
+                Ok(())
+            }
+            Step::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu }) => {
+                self.check_mtu(*mtu, step)?;
+                self.representor(*vf, *interface)?.mtu = *mtu;
+                Ok(())
             }
             Step::Vf(vf, VfStep::SetMtu { interface, mtu }) => {
                 self.check_mtu(*mtu, step)?;
@@ -145,6 +154,14 @@ impl SimPf {
         let netdev = self.snapshot.interface.as_mut();
         netdev
             .filter(|netdev| netdev.index == index)
+            .ok_or_else(|| gone(&format!("interface {index}")))
+    }
+
+    fn representor(&mut self, vf: VfIndex, index: u32) -> Result<&mut Representor, HostError> {
+        let vf = self.snapshot.vfs.get_mut(&vf);
+        let there = vf.and_then(|vf| vf.representor.as_mut());
+        there
+            .filter(|there| there.index == index)
             .ok_or_else(|| gone(&format!("interface {index}")))
     }
 

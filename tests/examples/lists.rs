@@ -30,10 +30,10 @@ fn known(found: Vec<Diagnostic>) -> Keys {
 
 fn known_in_policies() -> Keys {
     let text = "nonsense = 1\n\
-        [[policy]]\nnonsense = 1\n[policy.match]\nnonsense = 1\n[policy.node]\nnonsense = 1\n\
+        [[policy]]\nnonsense = 1\n[policy.match]\nnonsense = 1\n[policy.node]\nnonsense = 1\n[policy.representor]\nnonsense = 1\n\
         [[policy.vf]]\nnonsense = 1\n[[network]]\nnonsense = 1\n";
     let keys = known(file::parse(Path::new("f"), text).unwrap_err());
-    assert_eq!(keys.len(), 6, "{keys:?}");
+    assert_eq!(keys.len(), 7, "{keys:?}");
     keys
 }
 
@@ -67,6 +67,7 @@ fn the_policy_reference_lists_the_keys_that_the_parser_knows() {
         ("this policy", "`[[policy]]`"),
         ("[policy.match]", "`[policy.match]`"),
         ("[policy.node]", "`[policy.node]`"),
+        ("[policy.representor]", "`[policy.representor]`"),
         ("[[policy.vf]]", "`[[policy.vf]]`"),
         ("this network", "`[[network]]`"),
     ] {

@@ -8,9 +8,10 @@ use std::fs;
 const PAGE: &str = "docs/policy.md";
 
 /// Each section of keys, and the name of its table in the schema.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 6] = [
     ("## `[policy.match]`", "MatchDraft"),
     ("## `[policy.node]`", "NodeDraft"),
+    ("## `[policy.representor]`", "RepresentorDraft"),
     ("## `[[policy.vf]]`", "VfDraft"),
     ("## `[[policy]]`", "PolicyDraft"),
     ("## `[[network]]`", "NetworkDraft"),

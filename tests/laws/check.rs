@@ -110,6 +110,14 @@ fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, Str
             continue;
         }
         if let Some(wanted) = desired.vfs.get(&index) {
+            let is_ours = is_switchdev(desired.eswitch_mode) && is_switchdev(pf.eswitch_mode);
+            let is_so = vf.representor.as_ref().is_some_and(|it| {
+                let wanted = wanted.representor;
+                (it.up || !wanted.up) && wanted.mtu.is_none_or(|mtu| mtu == it.mtu)
+            });
+            if is_ours && wanted.claim.is_some() && !is_so {
+                missing.push((Some(index), "representor".to_owned()));
+            }
             if wanted.lacks_mac && pf.interface.is_some() {
                 missing.push((Some(index), "a stable address".to_owned()));
             }
@@ -236,6 +244,13 @@ fn differs(step: &Step, pf: &PfSnapshot) -> bool {
             vf.is_some_and(|vf| !is_told(pf, vf, *setting))
         }
         Step::Vf(_, VfStep::Bind { from, .. }) => vf.is_some_and(|vf| vf.driver == *from),
+        Step::Vf(_, VfStep::SetRepresentorUp { .. }) => vf
+            .and_then(|vf| vf.representor.as_ref())
+            .is_some_and(|it| !it.up),
+        Step::Vf(_, VfStep::SetRepresentorMtu { mtu, .. }) => {
+            let there = vf.and_then(|vf| vf.representor.as_ref());
+            there.is_some_and(|it| it.mtu != *mtu)
+        }
         Step::Vf(_, VfStep::SetMtu { mtu, .. }) => vf
             .and_then(|vf| vf.interface.as_ref())
             .is_some_and(|nic| nic.mtu != *mtu),
@@ -247,7 +262,7 @@ fn is_beyond_the_hardware(problem: &Problem) -> bool {
         problem.step,
         Some(
             Step::Pf(PfStep::SetMtu { .. })
-                | Step::Vf(_, VfStep::SetMtu { .. })
+                | Step::Vf(_, VfStep::SetMtu { .. } | VfStep::SetRepresentorMtu { .. })
                 | Step::Vf(
                     _,
                     VfStep::SetAttribute {
@@ -298,6 +313,9 @@ pub(crate) fn essence(mut pf: PfSnapshot) -> PfSnapshot {
         // Nobody gave it one; some drivers tell what the VF made up then.
         let given = |mac: &MacAddress| !random(*mac) && *mac != MacAddress::ZERO;
         vf.settings.mac = vf.settings.mac.filter(given);
+        if let Some(representor) = &mut vf.representor {
+            representor.index = 0;
+        }
         if let Some(interface) = &mut vf.interface {
             interface.index = 0;
             if random(interface.mac) {

@@ -8,8 +8,8 @@ use proptest::sample::select;
 use sriovd_core::model::Errno;
 use sriovd_core::model::*;
 use sriovd_core::policy::{
-    DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, PfMatch, PfNamePattern, Policy,
-    VfOverride,
+    DesiredRepresentor, DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, PfMatch,
+    PfNamePattern, Policy, VfOverride,
 };
 use sriovd_sim::{DriverModel, sample};
 use std::collections::BTreeMap;
@@ -156,6 +156,10 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
         (
             option::weighted(0.2, any::<bool>()),
             option::weighted(0.3, eswitch_mode()),
+            (
+                option::weighted(0.3, select(vec![2000u32, 9000])),
+                any::<bool>(),
+            ),
         ),
         settings(),
         mac,
@@ -174,7 +178,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 mtu,
                 (device_type, names_driver),
                 driver_autoprobe,
-                (external, eswitch_mode),
+                (external, eswitch_mode, (representor_mtu, up)),
                 settings,
                 mac,
                 overrides,
@@ -192,6 +196,10 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 driver_autoprobe,
                 external,
                 eswitch_mode,
+                representor: DesiredRepresentor {
+                    mtu: representor_mtu.map(|mtu| mtu.try_into().unwrap()),
+                    up,
+                },
                 settings,
                 mac,
                 overrides,

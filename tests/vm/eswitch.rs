@@ -137,3 +137,79 @@ fn a_switch_that_is_busy_is_waited_for_and_a_bridge_or_a_firmware_in_the_way_is_
     ensure!(host.vf_interfaces(PF)? == vfs && changes(&host)? == before);
     host.assert_second_pass_is_empty()
 }
+
+const REPRESENTED: &str =
+    "eswitch_mode = \"switchdev\"\ndisruption = \"always\"\nrepresentor = { mtu = 9000 }";
+
+/// Each with its interface, MTU and whether it is up, in the order of the VFs.
+fn seen(host: &Host) -> Result<String> {
+    host.run(&format!(
+        "for dev in /sys/bus/pci/devices/{PF}/net/*; do
+           port=$(cat $dev/phys_port_name 2>/dev/null) || continue
+           case $port in pf0vf*)
+             up=down; [ $(( $(cat $dev/flags) & 1 )) = 1 ] && up=up
+             name=final; [[ ${{dev##*/}} == eth* ]] && name=early
+             echo \"$port $(cat $dev/mtu) $up $name\";;
+           esac
+         done | sort"
+    ))
+}
+
+fn representor_of(host: &Host, vf: u16) -> Result<String> {
+    let name = host.run(&format!(
+        "basename $(dirname $(grep -lx pf0vf{vf} /sys/bus/pci/devices/{PF}/net/*/phys_port_name 2>/dev/null))"
+    ))?;
+    Ok(name.trim().to_owned())
+}
+
+#[test]
+fn representors_are_set_up_under_their_final_names_and_stay_as_the_policy_says() -> Result<()> {
+    let host = host("true", REPRESENTED, "ready")?;
+    let as_wanted = "pf0vf0 9000 up final\npf0vf1 9000 up final\npf0vf2 9000 up final\npf0vf3 9000 up final\n";
+    ensure!(seen(&host)? == as_wanted, "{}", seen(&host)?);
+    let first = representor_of(&host, 0)?;
+    let state = host.json("/run/sriovd/state.json")?;
+    let told = &state["status"]["interfaces"][0]["Vfs"][0]["representorName"];
+    ensure!(*told == *first, "{state:#} {first}");
+    let shown = host.run("sriovctl show enp1s0")?;
+    ensure!(
+        shown.contains("REPRESENTOR") && shown.contains(&first),
+        "{shown}"
+    );
+    host.assert_second_pass_is_empty()?;
+
+    let end = host.journal_end()?;
+    host.run(&format!("ip link set {first} down mtu 1400"))?;
+    host.wait_for_news(&end, "representor mtu 9000")?;
+    host.wait(&format!("ip link show {first} | grep -q 'mtu 9000.* state U\\|,UP.*mtu 9000'"))?;
+    host.wait_for(PF, "ready", 4)?;
+    ensure!(seen(&host)? == as_wanted, "{}", seen(&host)?);
+
+    // Made anew, and without a word in the policy about their state.
+    host.policy(
+        "10-test.toml",
+        &policy(&REPRESENTED.replace("mtu = 9000", "up = false")).replace("num_vfs = 4", "num_vfs = 2"),
+    )?;
+    host.wait_for(PF, "ready", 2)?;
+    host.wait(&format!(
+        "test $(ls -d /sys/bus/pci/devices/{PF}/net/* | wc -l) = 3"
+    ))?;
+    host.run("udevadm settle")?;
+    host.wait_for(PF, "ready", 2)?;
+    let as_made = "pf0vf0 1500 down final\npf0vf1 1500 down final\n";
+    ensure!(seen(&host)? == as_made, "{}", seen(&host)?);
+    host.assert_second_pass_is_empty()?;
+
+    // It is told while one of them is out of sight.
+    let second = representor_of(&host, 1)?;
+    host.run(&format!("ip netns add blue; ip link set {second} netns blue"))?;
+    host.wait_for(PF, "waiting", 2)?;
+    let status = host.run("sriovctl status enp1s0 || true")?;
+    ensure!(
+        status.contains("VF 1 has no representor in the host's network namespace"),
+        "{status}"
+    );
+    host.run("ip netns del blue")?;
+    host.run("udevadm settle")?;
+    Ok(())
+}

@@ -68,6 +68,13 @@ fn had_done(seen: &Seen, step: &Step) -> bool {
         Step::Vf(vf, VfStep::Bind { address, .. }) => {
             pf.vfs.get(vf).is_some_and(|vf| vf.address == *address)
         }
+        Step::Vf(
+            vf,
+            VfStep::SetRepresentorUp { interface } | VfStep::SetRepresentorMtu { interface, .. },
+        ) => {
+            let there = pf.vfs.get(vf).and_then(|vf| vf.representor.as_ref());
+            there.is_some_and(|there| there.index == *interface)
+        }
         Step::Vf(vf, VfStep::SetMtu { interface, .. }) => {
             let nic = pf.vfs.get(vf).and_then(|vf| vf.interface.as_ref());
             nic.is_some_and(|nic| nic.index == *interface)

@@ -114,10 +114,11 @@ fn pf_of_device(daemon: &mut Daemon, device: PciAddress) -> Result<Option<PciAdd
 fn pf_of_interface(daemon: &Daemon, index: u32) -> Option<PciAddress> {
     let owns = |seen: &Arc<Seen>| {
         let pf = seen.pf.interface.as_ref().map(|interface| interface.index);
-        let vfs = seen.pf.vfs.values().filter_map(|vf| vf.interface.as_ref());
-        pf.into_iter()
-            .chain(vfs.map(|interface| interface.index))
-            .any(|mine| mine == index)
+        let vfs = seen.pf.vfs.values().flat_map(|vf| {
+            let interface = vf.interface.as_ref().map(|it| it.index);
+            interface.into_iter().chain(vf.representor.as_ref().map(|it| it.index))
+        });
+        pf.into_iter().chain(vfs).any(|mine| mine == index)
     };
     daemon
         .slots

@@ -227,6 +227,9 @@ pub struct VfSnapshot {
     /// The driver made a netdev, and it was moved to another network namespace.
     #[serde(default)]
     pub interface_elsewhere: bool,
+    /// The netdev that stands for it on the host in switchdev mode, if it is in our network namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub representor: Option<Representor>,
     /// The driver is a bus driver (virtio), and no driver took the device that it found there: there will be
     /// no netdev.
     #[serde(default)]
@@ -273,6 +276,22 @@ pub struct VfInterface {
     /// The address that the netdev uses. Another one than in the PF's list until a driver takes that
     /// over.
     pub mac: MacAddress,
+    /// In bytes.
+    pub mtu: Mtu,
+    /// `IFF_UP`: set up by an administrator.
+    pub up: bool,
+}
+
+/// The netdev that stands for a VF on the host while the eSwitch is in switchdev mode.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct Representor {
+    /// `ifindex` in our network namespace.
+    pub index: u32,
+    /// The name now. udev may still change it: see `name_is_final`.
+    pub name: InterfaceName,
+    /// False until udev's rules ran.
+    #[serde(default = "yes")]
+    pub name_is_final: bool,
     /// In bytes.
     pub mtu: Mtu,
     /// `IFF_UP`: set up by an administrator.

@@ -82,6 +82,18 @@ pub enum VfStep {
         /// The driver that the VF gets.
         to: BindTarget,
     },
+    /// The administrative state of its representor up.
+    SetRepresentorUp {
+        /// `ifindex` of the representor.
+        interface: u32,
+    },
+    /// The MTU of its representor.
+    SetRepresentorMtu {
+        /// `ifindex` of the representor.
+        interface: u32,
+        /// In bytes.
+        mtu: Mtu,
+    },
     /// The MTU of the VF's own netdev.
     SetMtu {
         /// `ifindex` of the VF's netdev.
@@ -166,6 +178,8 @@ impl fmt::Display for VfStep {
                 to: BindTarget::Driver(driver),
                 ..
             } => write!(f, "driver {driver}"),
+            Self::SetRepresentorUp { .. } => f.write_str("representor up"),
+            Self::SetRepresentorMtu { mtu, .. } => write!(f, "representor mtu {mtu}"),
             Self::SetMtu { mtu, .. } => write!(f, "mtu {mtu}"),
         }
     }

@@ -118,6 +118,17 @@ impl StepFacts {
         word: "set-vf-mtu",
         ..Self::VF
     };
+    const REPRESENTOR_UP: Self = Self {
+        word: "set-representor-up",
+        depends_on: DependsOn::Drivers,
+        way_out: "stop the other program, or set `up = false` in [policy.representor]",
+        ..Self::VF
+    };
+    const REPRESENTOR_MTU: Self = Self {
+        word: "set-representor-mtu",
+        way_out: LEAVE_IT_OUT,
+        ..Self::REPRESENTOR_UP
+    };
     const BIND: Self = Self {
         word: "bind",
         part: Part::Driver,
@@ -132,7 +143,7 @@ impl StepFacts {
     };
 
     /// Every kind, some under the same word.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::AUTOPROBE,
         Self::MAKE_VFS,
         Self::REMOVE_VFS,
@@ -142,6 +153,8 @@ impl StepFacts {
         Self::PF_MTU,
         Self::VF,
         Self::VF_MTU,
+        Self::REPRESENTOR_UP,
+        Self::REPRESENTOR_MTU,
         Self::BIND,
         Self::BIND_DEFAULT,
     ];
@@ -162,6 +175,8 @@ impl Step {
             },
             Self::Vf(_, step) => match step {
                 VfStep::SetAttribute { .. } => StepFacts::VF,
+                VfStep::SetRepresentorUp { .. } => StepFacts::REPRESENTOR_UP,
+                VfStep::SetRepresentorMtu { .. } => StepFacts::REPRESENTOR_MTU,
                 VfStep::SetMtu { .. } => StepFacts::VF_MTU,
                 VfStep::Bind {
                     to: BindTarget::Default,

@@ -111,6 +111,9 @@ pub struct WorldVf {
     pub mac: Option<MacAddress>,
     /// Of that interface.
     pub mtu: Option<Mtu>,
+    /// The netdev that stands for it on the host in switchdev mode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub representor: Option<InterfaceName>,
     /// Its IOMMU group.
     pub iommu_group: Option<u32>,
     /// The attributes that the PF reports of it, the administrative address among them.

@@ -315,6 +315,7 @@ impl OwnedPf {
         match step {
             Step::Pf(PfStep::SetUp { interface }) => self.brought_up = Some(*interface),
             Step::Pf(PfStep::SetNumVfs { to: 0, .. } | PfStep::SetDown { .. })
+            | Step::Vf(_, VfStep::SetRepresentorUp { .. } | VfStep::SetRepresentorMtu { .. })
             | Step::Vf(
                 _,
                 VfStep::Bind {

@@ -1,6 +1,6 @@
 //! The stages by which a PF comes to be as its policies want it, in their order.
 
-use super::{Input, Plan, count, eswitch, netdev, rdma, vf};
+use super::{Input, Plan, count, eswitch, netdev, rdma, representor, vf};
 use crate::policy::resolve::DesiredPf;
 use crate::report::ProblemKind;
 
@@ -36,6 +36,8 @@ pub(super) enum Stage {
     Link,
     /// Attributes, drivers and MTU of each VF.
     Vfs,
+    /// What stands for VFs on the host in switchdev mode.
+    Representors,
     /// Interfaces that drivers of VFs have to make.
     Netdevs,
     /// RDMA devices of VFs.
@@ -43,7 +45,7 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 13] = [
         Self::Driver,
         Self::Interface,
         Self::Eswitch,
@@ -54,6 +56,7 @@ impl Stage {
         Self::VfList,
         Self::Link,
         Self::Vfs,
+        Self::Representors,
         Self::Netdevs,
         Self::Rdma,
     ];
@@ -70,6 +73,7 @@ impl Stage {
             Self::VfList => return vf_list(input, plan),
             Self::Link => return count::await_link(input, plan),
             Self::Vfs => vf::plan_vfs(input, desired, plan),
+            Self::Representors => representor::plan_representors(input, desired, plan),
             Self::Netdevs => netdev::plan_missing(input, desired, plan),
             Self::Rdma => rdma::plan_missing(input, desired, plan),
         }

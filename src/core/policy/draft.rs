@@ -71,6 +71,8 @@ table! {
         on_removal: OneOf<OnRemoval>,
         /// When VFs may be destroyed or given another driver
         disruption: OneOf<Disruption>,
+        /// The representors of these VFs, with `eswitch_mode = "switchdev"`; see below
+        representor: RepresentorDraft,
         /// Which nodes; see below
         node: NodeDraft,
         /// Which PFs; see below
@@ -80,6 +82,16 @@ table! {
     }
     with attributes: AttributesDraft
     with switches: Switches<InPolicies>
+}
+
+table! {
+    /// `[policy.representor]`: the netdevs that stand for the VFs on the host in switchdev mode.
+    pub RepresentorDraft: "[policy.representor]" {
+        /// Their MTU
+        mtu: Bytes,
+        /// They are set up, also when another program set them down
+        up: Boolean,
+    }
 }
 
 table! {

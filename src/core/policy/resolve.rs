@@ -6,7 +6,7 @@ mod matching;
 mod readiness;
 
 use super::stable_mac::StableMacs;
-use super::{DeviceType, Disruption, OnRemoval, Origin, Policy, PolicySet};
+use super::{DesiredRepresentor, DeviceType, Disruption, OnRemoval, Origin, Policy, PolicySet};
 use crate::model::{
     EswitchMode, Mtu, Node, PciAddress, PfSnapshot, PolicyName, ResourceName, ResourcePrefix,
     VfIndex, VfRange, VfSettings,
@@ -116,6 +116,9 @@ pub struct DesiredVf {
     pub names_driver: bool,
     /// In bytes. `None` leaves it as it is.
     pub mtu: Option<Mtu>,
+    /// What its representor is, where a policy claims it and the PF is in switchdev mode because a policy says so.
+    #[serde(default, skip_serializing_if = "DesiredRepresentor::is_usual")]
+    pub representor: DesiredRepresentor,
     /// Its attributes, with those of `[[policy.vf]]`. What is not set is left as it is.
     pub settings: VfSettings,
     /// `mac = "stable"`, and the PF has no permanent address to make one from: what the VF has stays.

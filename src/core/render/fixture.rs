@@ -5,7 +5,7 @@ use crate::model::*;
 use crate::plan::Assignment;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use crate::policy::resolve::{Claim, DesiredPf, DesiredVf, Resolution};
-use crate::policy::{DeviceType, Disruption, Network, OnRemoval, Origin};
+use crate::policy::{DesiredRepresentor, DeviceType, Disruption, Network, OnRemoval, Origin};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -93,6 +93,7 @@ pub(super) fn vf(bus: u8, index: u16) -> VfSnapshot {
         iommu_group: None,
         no_iommu: false,
         rdma: Vec::new(),
+        representor: None,
         interface: Some(VfInterface {
             index: 100 * u32::from(bus) + u32::from(index),
             name: parse(&format!("ens{bus}f0v{index}")),
@@ -144,6 +145,7 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
             device_type: device_type.unwrap_or_default(),
             names_driver: false,
             mtu: None,
+            representor: DesiredRepresentor::default(),
             settings: VfSettings::default(),
         };
         (index, wanted)

@@ -157,6 +157,8 @@ struct StatusVf<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<&'a InterfaceName>,
     pci_address: PciAddress,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    representor_name: Option<&'a InterfaceName>,
     vendor: PciId,
     #[serde(rename = "vfID")]
     vf_id: VfIndex,
@@ -202,6 +204,7 @@ fn status_vf<'a>((&index, vf): (&VfIndex, &'a VfSnapshot)) -> StatusVf<'a> {
         mtu: interface.map(|it| it.mtu),
         name: interface.map(|it| &it.name),
         pci_address: vf.address,
+        representor_name: vf.representor.as_ref().map(|it| &it.name),
         vendor: vf.vendor,
         vf_id: index,
     }

@@ -102,6 +102,7 @@ fn world_vf(
         interface: interface.map(|it| it.name.clone()),
         mac: interface.map(|it| it.mac),
         mtu: interface.map(|it| it.mtu),
+        representor: vf.representor.as_ref().map(|it| it.name.clone()),
         iommu_group: vf.iommu_group,
         attributes: vf.settings,
         not_ready: lack

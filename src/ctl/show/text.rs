@@ -84,6 +84,8 @@ fn title(address: &str, interface: Option<&str>) -> String {
 
 fn vf_table(vfs: &[ShownVf]) -> String {
     let mut titles = vec!["VF", "ADDRESS", "INTERFACE"];
+    let are_represented = vfs.iter().any(|vf| vf.representor.is_some());
+    titles.extend(are_represented.then_some("REPRESENTOR"));
     titles.extend(COLUMNS.map(|(_, title)| title));
     titles.extend(["POOL", "USED BY"]);
     let mut table = Table::new(&titles);
@@ -93,6 +95,9 @@ fn vf_table(vfs: &[ShownVf]) -> String {
             vf.address.map_or_else(missing, |at| at.to_string()),
             vf.interface.clone().unwrap_or_else(dash),
         ];
+        if are_represented {
+            row.push(vf.representor.clone().unwrap_or_else(dash));
+        }
         row.extend(COLUMNS.map(|(name, _)| match vf.address {
             Some(_) => attribute(vf, name).map_or_else(dash, Compared::cell),
             None => dash(),
@@ -138,6 +143,9 @@ fn vf_text(vf: &ShownVf) -> String {
         facts.fact("device", format!("[{vendor}:{device}]"));
     }
     facts.fact("interface", vf.interface.clone().unwrap_or_else(dash));
+    if let Some(representor) = &vf.representor {
+        facts.fact("representor", representor.clone());
+    }
     if let Some(group) = vf.iommu_group {
         facts.fact("IOMMU group", group.to_string());
     }

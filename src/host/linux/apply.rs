@@ -55,6 +55,18 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             }
             bind(tree, *vf, *address, from.as_ref(), to, action.seen.as_ref())
         }
+        Step::Vf(_, VfStep::SetRepresentorUp { interface }) => {
+            let what = "setting the representor up".to_owned();
+            ask(tree, &device(pf), *interface, what, |netlink| {
+                netlink.set_up(*interface)
+            })
+        }
+        Step::Vf(_, VfStep::SetRepresentorMtu { interface, mtu }) => {
+            let what = format!("setting MTU {mtu} of the representor");
+            ask(tree, &device(pf), *interface, what, |netlink| {
+                netlink.set_mtu(*interface, *mtu)
+            })
+        }
         Step::Vf(vf, VfStep::SetMtu { interface, mtu }) => {
             let _lock = lock_by_index(tree, action, *vf)?;
             let what = format!("setting MTU {mtu}");

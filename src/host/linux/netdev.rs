@@ -1,5 +1,6 @@
 //! The netdevs of a PCI device, as sysfs shows those in our network namespace.
 
+use super::representor::Representors;
 use super::{Tree, if_present, udev};
 use crate::hardware_address;
 use crate::printable;
@@ -31,14 +32,24 @@ pub(super) fn list(
     device: &Path,
     driver: Option<&DriverName>,
 ) -> Result<Option<Vec<Netdev>>, HostError> {
+    list_but(tree, device, driver, &Representors::default())
+}
+
+fn list_but(
+    tree: &Tree,
+    device: &Path,
+    driver: Option<&DriverName>,
+    representors: &Representors,
+) -> Result<Option<Vec<Netdev>>, HostError> {
     let Some(directory) = directory(tree, device, driver)? else {
         return Ok(None);
     };
     let mut found = Vec::new();
     for _ in 0..LOOKS {
-        let Some(names) = if_present(tree.list(&directory))? else {
+        let Some(mut names) = if_present(tree.list(&directory))? else {
             return Ok(None);
         };
+        names.retain(|name| !representors.have(name));
         let listed = names.len();
         found.clear();
         for name in names {
@@ -150,13 +161,15 @@ pub(super) struct OfPf {
     pub(super) elsewhere: bool,
 }
 
+/// `representors`: those that are known already, which are not looked at.
 pub(super) fn of_pf(
     tree: &Tree,
     device: &Path,
     driver: Option<&DriverName>,
+    representors: &Representors,
 ) -> Result<OfPf, HostError> {
     for _ in 0..LOOKS {
-        let Some(netdevs) = list(tree, device, driver)? else {
+        let Some(netdevs) = list_but(tree, device, driver, representors)? else {
             return Ok(OfPf::default());
         };
         // It is read again which of them a netdev is that vanished meanwhile.

@@ -5,6 +5,7 @@
 use super::bind::driver_override;
 use super::holders::Groups;
 use super::netdev::{self, Netdev};
+use super::representor::Representors;
 use super::{
     Links, PCI_DEVICES, Tree, device, holders, if_present, is_on_bus, udev, vf_indexes, virtfn,
 };
@@ -96,7 +97,11 @@ fn observe_present(
     look: Look,
 ) -> Result<PfSnapshot, HostError> {
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
-    let mut own = netdev::of_pf(tree, device, driver.as_ref())?;
+    let eswitch_mode = links
+        .eswitch_mode(pf)
+        .map_err(|error| error.while_doing(format!("asking for the eSwitch mode of {pf}")))?;
+    let representors = Representors::of_pf(links, pf, eswitch_mode)?;
+    let mut own = netdev::of_pf(tree, device, driver.as_ref(), &representors)?;
     let others = own.ports.split_off(own.ports.len().min(1));
     let makes_one = driver.as_ref().is_some_and(|it| !it.makes_no_netdev());
     let (own, elsewhere) = (own.ports.pop(), own.elsewhere && makes_one);
@@ -147,6 +152,7 @@ fn observe_present(
     for index in indexes {
         let settings = settings.get(&index).copied().unwrap_or_default();
         if let Some((mut vf, netdev)) = if_present(observe_vf(tree, device, index, settings))? {
+            vf.representor = representors.of(tree, index)?;
             if has_rdma {
                 vf.rdma = rdma(tree, &self::device(vf.address))?;
             }
@@ -180,9 +186,6 @@ fn observe_present(
         Look::WithHolders | Look::Asking => Some(holders::of_pf(tree, links, pf, own.as_ref())?),
     };
 
-    let eswitch_mode = links
-        .eswitch_mode(pf)
-        .map_err(|error| error.while_doing(format!("asking for the eSwitch mode of {pf}")))?;
     let udev_device = format!("+pci:{pf}");
     let record = udev::record(tree, &udev_device)?;
     // udev is done with the device when its driver is, which it waits for.
@@ -312,7 +315,8 @@ pub(super) fn taken_addresses(
         taken.note_present(pf);
         let device = device(pf);
         let ports = if_present(tree.link_as(device.join("driver"))).and_then(|driver| {
-            let own = netdev::of_pf(tree, &device, driver.as_ref())?;
+            let none = Representors::default();
+            let own = netdev::of_pf(tree, &device, driver.as_ref(), &none)?;
             Ok(own.ports)
         });
         for port in ports.into_iter().flatten() {
@@ -375,6 +379,7 @@ fn observe_vf(
     let vf = VfSnapshot {
         no_iommu: group_name.is_some_and(|name| name == "vfio-noiommu"),
         rdma: Vec::new(),
+        representor: None,
         address,
         vendor: tree.read_as(device.join("vendor"))?,
         device: tree.read_as(device.join("device"))?,

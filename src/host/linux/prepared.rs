@@ -157,6 +157,8 @@ pub struct Answers {
     pub rdma_contexts: BTreeMap<String, u64>,
     pub disciplines: Vec<QueueDiscipline>,
     pub eswitch_mode: Option<EswitchMode>,
+    /// How often it was asked for links.
+    pub asked: usize,
     pub routes: BTreeMap<u32, Vec<String>>,
     /// By the name of the namespace: the devices on which its links stand.
     pub elsewhere: BTreeMap<String, Vec<String>>,
@@ -191,8 +193,16 @@ impl Answers {
 
 impl Links for Answers {
     fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError> {
+        self.asked += 1;
         let of_pf = self.link.clone().filter(|link| link.index == index);
         Ok(of_pf.or_else(|| self.links.get(&index).cloned()))
+    }
+
+    fn links_on(&mut self, function: PciAddress) -> Result<Vec<Link>, NetlinkError> {
+        self.asked += 1;
+        let function = function.to_string();
+        let stands_there = |link: &&Link| link.parent_device.as_ref() == Some(&function);
+        Ok(self.links.values().filter(stands_there).cloned().collect())
     }
 
     fn rdma_contexts(&mut self, device: &str) -> Result<u64, NetlinkError> {

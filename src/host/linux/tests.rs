@@ -43,6 +43,11 @@ impl Links for Failing<'_> {
         }
     }
 
+    fn links_on(&mut self, function: PciAddress) -> Result<Vec<Link>, NetlinkError> {
+        self.strike()?;
+        self.answers.links_on(function)
+    }
+
     fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {
         self.strike()?;
         self.answers.addresses()

@@ -11,7 +11,7 @@ use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use sriovd_core::model::{Errno, InterfaceName, MacAddress};
+use sriovd_core::model::{Errno, InterfaceName, MacAddress, PciAddress};
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, BorrowedFd};
 
@@ -67,6 +67,17 @@ impl Netlink {
         let request = RouteNetlinkMessage::GetLink(message(0));
         self.exchange
             .dump(&request, |body| Link::parse(body).map(Some))
+    }
+
+    /// Those in this network namespace that stand on this PCI function, without their VFs. What comes or goes meanwhile
+    /// may be missing: an event tells of it.
+    pub fn links_on(&mut self, function: PciAddress) -> Result<Vec<Link>, NetlinkError> {
+        let function = function.to_string();
+        let request = RouteNetlinkMessage::GetLink(message(0));
+        self.exchange.dump_amid_changes(&request, |body| {
+            let link = Link::parse(body)?;
+            Ok((link.parent_device.as_ref() == Some(&function)).then_some(link))
+        })
     }
 
     /// Into another namespace and under another name. Where the name is taken there the link may

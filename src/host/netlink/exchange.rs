@@ -72,6 +72,21 @@ impl Exchange {
         })
     }
 
+    /// All that a dump tells, though it mixes two states where something changes meanwhile: for what an event tells of
+    /// each change.
+    pub(super) fn dump_amid_changes<T>(
+        &mut self,
+        request: &impl NetlinkSerializable,
+        parse: impl Fn(&[u8]) -> Result<Option<T>, Malformed>,
+    ) -> Result<Vec<T>, NetlinkError> {
+        let mut found = Vec::new();
+        self.converse(request, NLM_F_DUMP, |body| {
+            found.extend(parse(body)?);
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// One request with these flags beside `NLM_F_REQUEST`; `take` gets the body of each message of the
     /// answer. Without flags that is the first one, or all parts of one that has several.
     pub(super) fn ask(

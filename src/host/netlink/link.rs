@@ -19,6 +19,7 @@ const IFLA_LINKINFO: u16 = 18;
 const IFLA_NUM_VF: u16 = 21;
 const IFLA_VFINFO_LIST: u16 = 22;
 const IFLA_CARRIER: u16 = 33;
+const IFLA_PHYS_PORT_NAME: u16 = 38;
 const IFLA_XDP: u16 = 43;
 const IFLA_PROP_LIST: u16 = 52;
 const IFLA_ALT_IFNAME: u16 = 53;
@@ -60,6 +61,8 @@ pub struct Link {
     pub xdp: bool,
     /// The device that the link stands on: a PCI address, or such as `virtio3`.
     pub parent_device: Option<String>,
+    /// `IFLA_PHYS_PORT_NAME`: which port of the device it is, such as `p0`, or what it stands for, such as `pf0vf3`.
+    pub port_name: Option<String>,
     /// `IFLA_MASTER` of a port of a bond or team.
     pub bond: Option<u32>,
     /// How many VFs the kernel announced.
@@ -114,6 +117,7 @@ impl Link {
                     is_of_bond = kind.is_some_and(|it| matches!(it.text(), b"bond" | b"team"));
                 }
                 IFLA_NUM_VF => link.num_vf = attribute.u32(),
+                IFLA_PHYS_PORT_NAME => link.port_name = Some(printable(attribute.text())),
                 IFLA_PARENT_DEV_NAME => link.parent_device = Some(printable(attribute.text())),
                 IFLA_PROP_LIST => link.altnames.extend(
                     attributes(attribute.value)

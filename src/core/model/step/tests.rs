@@ -72,6 +72,16 @@ fn steps_are_written_as_flat_objects_and_read_like_sentences() {
             "VF 3 driver vfio-pci",
         ),
         (
+            Step::Vf(vf, VfStep::SetRepresentorUp { interface }),
+            json!({"step": "set_representor_up", "vf": 3, "interface": 7}),
+            "VF 3 representor up",
+        ),
+        (
+            Step::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu }),
+            json!({"step": "set_representor_mtu", "vf": 3, "interface": 7, "mtu": 1500}),
+            "VF 3 representor mtu 1500",
+        ),
+        (
             Step::Vf(vf, VfStep::SetMtu { interface, mtu }),
             json!({"step": "set_vf_mtu", "vf": 3, "interface": 7, "mtu": 1500}),
             "VF 3 mtu 1500",

@@ -68,6 +68,22 @@ pub(super) enum Written {
         /// The driver that the VF gets.
         to: BindTarget,
     },
+    /// The administrative state of a VF's representor up.
+    SetRepresentorUp {
+        /// The index of the VF on the PF.
+        vf: VfIndex,
+        /// `ifindex` of the representor.
+        interface: u32,
+    },
+    /// The MTU of a VF's representor.
+    SetRepresentorMtu {
+        /// The index of the VF on the PF.
+        vf: VfIndex,
+        /// `ifindex` of the representor.
+        interface: u32,
+        /// In bytes.
+        mtu: Mtu,
+    },
     /// The MTU of the VF's own netdev.
     SetVfMtu {
         /// The index of the VF on the PF.
@@ -99,6 +115,12 @@ impl From<Written> for Step {
                 from,
                 to,
             } => Self::Vf(vf, VfStep::Bind { address, from, to }),
+            Written::SetRepresentorUp { vf, interface } => {
+                Self::Vf(vf, VfStep::SetRepresentorUp { interface })
+            }
+            Written::SetRepresentorMtu { vf, interface, mtu } => {
+                Self::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu })
+            }
             Written::SetVfMtu { vf, interface, mtu } => {
                 Self::Vf(vf, VfStep::SetMtu { interface, mtu })
             }
@@ -126,6 +148,12 @@ impl From<Step> for Written {
                 from,
                 to,
             },
+            Step::Vf(vf, VfStep::SetRepresentorUp { interface }) => {
+                Self::SetRepresentorUp { vf, interface }
+            }
+            Step::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu }) => {
+                Self::SetRepresentorMtu { vf, interface, mtu }
+            }
             Step::Vf(vf, VfStep::SetMtu { interface, mtu }) => {
                 Self::SetVfMtu { vf, interface, mtu }
             }

@@ -149,3 +149,43 @@ fn plan_resets_no_mode_under_the_vfs_of_another_program() {
     case.plans(&[]);
     case.reports(&[(ProblemKind::InUse, None)]);
 }
+
+#[test]
+fn plan_sets_representors_up_that_have_their_name() {
+    let representor = |vf: u16| crate::model::Representor {
+        index: 70 + u32::from(vf),
+        name: format!("ens1r{vf}").parse().unwrap(),
+        name_is_final: true,
+        mtu: Mtu::ETHERNET,
+        up: false,
+    };
+    let mut case = case(2, Switchdev, Switchdev);
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+    case.vf(0).representor = Some(representor(0));
+    case.plans(&["VF 0 representor up"]);
+    case.reports(&[(ProblemKind::Awaits, None)]);
+    case.vf(1).representor = Some(crate::model::Representor {
+        name_is_final: false,
+        ..representor(1)
+    });
+    case.plans(&["VF 0 representor up"]);
+    case.vf(1).representor = Some(representor(1));
+    case.policies[0].representor.mtu = Some(mtu(9000));
+    case.plans(&[
+        "VF 0 representor mtu 9000",
+        "VF 0 representor up",
+        "VF 1 representor mtu 9000",
+        "VF 1 representor up",
+    ]);
+    case.reports(&[]);
+    case.policies[0].representor = crate::policy::DesiredRepresentor {
+        mtu: None,
+        up: false,
+    };
+    case.plans(&[]);
+    // Not those of a mode that another program chose.
+    case.policies[0].representor.up = true;
+    case.policies[0].eswitch_mode = None;
+    case.plans(&[]);
+}

@@ -2,11 +2,11 @@
 
 use super::attributes;
 use crate::model::{DriverName, EswitchMode, MacAddress, VfIndex, VfRange, VfSettings};
-use crate::policy::draft::{MatchDraft, NodeDraft, PolicyDraft, VfDraft};
+use crate::policy::draft::{MatchDraft, NodeDraft, PolicyDraft, RepresentorDraft, VfDraft};
 use crate::policy::reader::{Fault, Key, KeyPath, Table, missing, nearest};
 use crate::policy::{
-    DEFAULT_PREFIX, DeviceType, MacChoice, NodeMatch, NumVfs, Origin, PfMatch, Policy, VfOverride,
-    is_cdi_class,
+    DEFAULT_PREFIX, DesiredRepresentor, DeviceType, MacChoice, NodeMatch, NumVfs, Origin, PfMatch,
+    Policy, VfOverride, is_cdi_class,
 };
 use std::collections::BTreeMap;
 
@@ -37,6 +37,7 @@ pub(super) fn policy(
         device_type: draft.device_type.or_default(),
         driver_autoprobe: draft.driver_autoprobe.cloned(),
         eswitch_mode: draft.eswitch_mode.cloned(),
+        representor: draft.representor.get().map(representor).unwrap_or_default(),
         external: draft.external.cloned(),
         is_rdma: draft.is_rdma.or(false),
         need_vhost_net: draft.need_vhost_net.or(false),
@@ -86,6 +87,13 @@ fn pf_match(draft: &PolicyDraft, faults: &mut Vec<Fault>) -> PfMatch {
         driver: matches.driver.or_default(),
         link_type: matches.link_type.or_default(),
         numa_node: matches.numa_node.or_default(),
+    }
+}
+
+fn representor(draft: &RepresentorDraft) -> DesiredRepresentor {
+    DesiredRepresentor {
+        mtu: draft.mtu.cloned(),
+        up: draft.up.or(true),
     }
 }
 
@@ -249,6 +257,15 @@ const NOT_IN_SWITCHDEV: [&str; 6] = [
 
 fn check_eswitch(draft: &PolicyDraft, policy: &Policy, faults: &mut Vec<Fault>) {
     if policy.eswitch_mode != Some(EswitchMode::Switchdev) {
+        if draft.representor.is_given() {
+            let message = "\"representor\" has no effect without eswitch_mode = \"switchdev\"";
+            let fault = Fault::new(message).at("representor");
+            faults.push(match policy.eswitch_mode {
+                Some(_) => fault,
+                // Another policy may say so of the same PF.
+                None => fault.warning(),
+            });
+        }
         return;
     }
     let whole = (KeyPath::default(), draft.given());

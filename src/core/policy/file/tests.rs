@@ -8,8 +8,8 @@ use crate::model::{EswitchMode, TxRate, VfIndex, VfSettings, Vlan, VlanProto};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::network::{NetworkBody, PluginType};
 use crate::policy::{
-    DeviceType, Disruption, MacChoice, Network, NodeMatch, NumVfs, OnRemoval, Origin, PfMatch,
-    Policy,
+    DesiredRepresentor, DeviceType, Disruption, MacChoice, Network, NodeMatch, NumVfs, OnRemoval,
+    Origin, PfMatch, Policy,
 };
 use serde_json::json;
 use std::path::Path;
@@ -83,6 +83,7 @@ fn what_is_not_written_has_its_default() {
         names_driver: false,
         driver_autoprobe: None,
         eswitch_mode: None,
+        representor: DesiredRepresentor::default(),
         external: None,
         is_rdma: false,
         need_vhost_net: false,
@@ -94,6 +95,16 @@ fn what_is_not_written_has_its_default() {
         disruption: Disruption::WhenUnused,
     };
     assert_eq!(one(""), expected);
+}
+
+#[test]
+fn representors_are_set_up_unless_a_policy_says_otherwise() {
+    let given = "eswitch_mode = \"switchdev\"\nrepresentor = { mtu = 9000, up = false }";
+    let policy = one(given);
+    assert_eq!(policy.eswitch_mode, Some(EswitchMode::Switchdev));
+    let mtu = Some(9000.try_into().unwrap());
+    assert_eq!(policy.representor, DesiredRepresentor { mtu, up: false });
+    assert!(one("eswitch_mode = \"switchdev\"").representor.up);
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Claim, Claimant, DesiredPf, DesiredVf, Shadowed};
 use crate::model::{PfSnapshot, VfIndex, VfSettings};
 use crate::policy::stable_mac::StableMacs;
-use crate::policy::{DeviceType, MacChoice, NumVfs, Policy};
+use crate::policy::{DesiredRepresentor, DeviceType, MacChoice, NumVfs, Policy};
 
 pub(super) fn combine(
     survivors: &[Claimant],
@@ -88,6 +88,7 @@ fn desired_vf(
             device_type: DeviceType::Netdevice,
             names_driver: false,
             mtu: None,
+            representor: DesiredRepresentor::default(),
             settings: VfSettings::default(),
             lacks_mac: false,
             mac_is_stable: false,
@@ -109,6 +110,7 @@ fn desired_vf(
         device_type: policy.device_type.clone(),
         names_driver: policy.names_driver,
         mtu: policy.mtu,
+        representor: policy.representor,
         lacks_mac: choice == MacChoice::Stable && settings.mac.is_none(),
         mac_is_stable: choice == MacChoice::Stable && settings.mac.is_some(),
         settings,

@@ -5,7 +5,9 @@ use crate::linux::{Links, LinuxHost, netdev, observe::pfs};
 use crate::netlink::Link;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use sriovd_core::host::{HostError, Look};
-use sriovd_core::model::{MacAddress, Mtu, PfSnapshot, VfIndex, VfInterface, VfSettings};
+use sriovd_core::model::{
+    EswitchMode, MacAddress, Mtu, PfSnapshot, VfIndex, VfInterface, VfSettings,
+};
 
 fn observe(host: &Prepared, links: &mut dyn Links) -> Option<PfSnapshot> {
     super::observe(&host.tree, links, pf(), Look::Plain).unwrap()
@@ -202,6 +204,46 @@ fn a_representor_or_a_child_is_no_pf_s_interface_though_it_is_the_only_one_in_si
     host.pf_file("net/ens1/iflink", &format!("{INDEX}\n"));
     let seen = observe(&host, &mut Answers::with_vfs(0)).unwrap();
     assert!(seen.interface.is_some() && !seen.interface_elsewhere);
+}
+
+#[test]
+fn representors_are_found_by_one_question_however_many_there_are() {
+    let ask = |vfs: u16| {
+        let host = Prepared::with_pf();
+        let at = pci(PF);
+        host.pf_file("sriov_totalvfs", "128\n");
+        let mut answers = Answers::with_vfs(vfs);
+        answers.eswitch_mode = Some(EswitchMode::Switchdev);
+        for vf in 0..vfs {
+            host.vf(vf, "igbvf");
+            let index = 100 + u32::from(vf);
+            let name = format!("eth{vf}");
+            // Nobody reads it.
+            host.file(&format!("{at}/net/{name}/ifindex"), "unreadable\n");
+            let link = Link {
+                index,
+                name,
+                mtu: 1500,
+                up: vf == 0,
+                parent_device: Some(PF.to_owned()),
+                port_name: Some(format!("pf0vf{vf}")),
+                ..Link::default()
+            };
+            answers.links.insert(index, link);
+        }
+        host.file("run/udev/control", "");
+        host.file("run/udev/data/n101", "I:1\n");
+        let seen = observe(&host, &mut answers).unwrap();
+        assert_eq!(seen.interface.unwrap().index, INDEX);
+        let told = seen.vfs.values().map(|vf| {
+            let there = vf.representor.as_ref().unwrap();
+            (there.index, there.up, there.name_is_final)
+        });
+        let told: Vec<_> = told.take(3).collect();
+        assert_eq!(told, [(100, true, false), (101, false, true), (102, false, false)]);
+        answers.asked
+    };
+    assert_eq!(ask(120), ask(3));
 }
 
 #[test]

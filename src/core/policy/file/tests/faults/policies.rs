@@ -170,6 +170,14 @@ fn faults_of_policies() {
             ":5:49: \"spoof_check\" contradicts eswitch_mode = \"switchdev\"",
         ),
         (
+            "eswitch_mode = \"legacy\"\nrepresentor = { mtu = 9000 }",
+            ":5:15: \"representor\" has no effect without eswitch_mode = \"switchdev\"",
+        ),
+        (
+            "eswitch_mode = \"switchdev\"\nrepresentor = { mtu = 1, up = true }",
+            ":5:23: bad value for \"mtu\": 1; expected a number of bytes from 68 to 65535",
+        ),
+        (
             "link_type = \"ether\"",
             "unknown key \"link_type\" in this policy",
         ),
