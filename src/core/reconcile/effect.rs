@@ -8,29 +8,40 @@
 use super::Round;
 use crate::host::{Host, HostError, Look};
 use crate::model::{
-    Binding, DriverName, Holder, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSnapshot, VfStep,
+    Binding, DriverName, Holder, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSetting,
+    VfSnapshot, VfStep,
 };
 use crate::plan::{Plan, Taken};
 use crate::policy::resolve::Resolution;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// VFs that autoprobe would be switched on for, and that somebody has by a VFIO group: only opening it tells, and nothing is
-/// changed for what cannot be done.
+/// VFs that autoprobe would be switched on for, or that would lose their trust to be bound, and that somebody has by a VFIO
+/// group: only opening it tells, and nothing is changed for what cannot be done.
 pub(super) fn bound_in_vain(
     host: &dyn Host,
     round: &Round,
     though_in_use: bool,
 ) -> Vec<(Step, HostError)> {
     let mut in_vain = Vec::new();
-    if though_in_use
-        || round.plan.steps.first() != Some(&Step::Pf(PfStep::SetAutoprobe { on: true }))
-    {
+    if though_in_use {
         return in_vain;
     }
-    for step in &round.plan.steps {
+    let steps = &round.plan.steps;
+    let autoprobe = steps.first() == Some(&Step::Pf(PfStep::SetAutoprobe { on: true }));
+    let loses_trust = |index: VfIndex| {
+        let trust = VfSetting::Trust(false);
+        let is_it = |step: &VfStep| matches!(step, VfStep::SetAttribute { setting, .. } if *setting == trust);
+        steps
+            .iter()
+            .any(|step| matches!(step, Step::Vf(vf, step) if *vf == index && is_it(step)))
+    };
+    for step in steps {
         let Step::Vf(index, VfStep::Bind { .. }) = step else {
             continue;
         };
+        if !autoprobe && !loses_trust(*index) {
+            continue;
+        }
         let has = |vf: &&VfSnapshot| vf.driver.as_ref().is_some_and(DriverName::is_userspace);
         if round.pf.vfs.get(index).filter(has).is_none() {
             continue;

@@ -232,6 +232,24 @@ fn autoprobe_is_switched_for_a_vf_that_somebody_has_only_by_who_may_take_it() {
     assert_eq!(may_take(Disruption::Always, false).1, "igbvf");
 }
 
+/// It is distrusted to be bound, which comes to nothing.
+#[test]
+fn the_trust_of_a_vf_that_somebody_has_is_not_touched() {
+    let mut agent = created(vec![policy("a", |policy| {
+        policy.num_vfs = Some(NumVfs::Count(1));
+        policy.settings.trust = Some(true);
+        policy.mac = MacChoice::Stable;
+        policy.names_driver = true;
+    })]);
+    agent.host.give_driver(pf(), VfIndex(0), vfio());
+    agent.host.open_group(pf(), VfIndex(0));
+    for _ in 0..2 {
+        agent.host.take_attempts();
+        assert_eq!(kinds(&agent.pass(pf())), [(ProblemKind::InUse, Some(0))]);
+        assert_eq!(agent.host.take_attempts().len(), 0);
+    }
+}
+
 /// A pass looks at the PF once for each round, however many VFs it binds.
 #[test]
 fn looks_do_not_grow_with_the_vfs_that_are_bound() {
