@@ -17,6 +17,7 @@ mod in_use;
 mod kept;
 pub mod memory;
 mod netdev;
+mod offload;
 pub mod owned;
 pub mod presumed;
 mod rdma;

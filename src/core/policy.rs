@@ -90,6 +90,8 @@ pub struct Policy {
     pub driver_autoprobe: Option<bool>,
     /// How the NIC's own switch works. `None` leaves it as it is.
     pub eswitch_mode: Option<EswitchMode>,
+    /// Whether rules of tc on the PF and on representors are given to the hardware. `None` leaves it as it is.
+    pub hw_tc_offload: Option<bool>,
     /// What the representors of its VFs are in switchdev mode.
     pub representor: DesiredRepresentor,
     /// Somebody else creates the VFs: never change their number. `None` is "not set".

@@ -3,6 +3,7 @@
 mod apply;
 mod bind;
 mod holders;
+mod interface;
 pub mod lock;
 mod managers;
 mod netdev;
@@ -15,7 +16,9 @@ mod representor;
 mod udev;
 mod user_space;
 
-use super::netlink::{self, InterfaceAddress, Link, Netlink, NetlinkError, QueueDiscipline};
+use super::netlink::{
+    self, InterfaceAddress, Link, Netlink, NetlinkError, QueueDiscipline, TcOffload,
+};
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
 pub use others::OtherDevice;
@@ -153,6 +156,10 @@ trait Links {
     fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError>;
     /// See `netlink::eswitch_mode`.
     fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError>;
+    /// See `netlink::tc_offload`.
+    fn tc_offload(&mut self, interface: u32) -> Result<Option<TcOffload>, NetlinkError>;
+    /// See `netlink::tc_offloads`.
+    fn tc_offloads(&mut self, bit: u32) -> Result<BTreeMap<u32, Option<bool>>, NetlinkError>;
     /// Where routes lead that somebody has made over this interface.
     fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError>;
     /// The links in another network namespace, none where none of ours ever went there.
@@ -182,6 +189,14 @@ impl Links for Netlink {
 
     fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError> {
         netlink::eswitch_mode(&pf.into())
+    }
+
+    fn tc_offload(&mut self, interface: u32) -> Result<Option<TcOffload>, NetlinkError> {
+        netlink::tc_offload(interface)
+    }
+
+    fn tc_offloads(&mut self, bit: u32) -> Result<BTreeMap<u32, Option<bool>>, NetlinkError> {
+        netlink::tc_offloads(bit)
     }
 
     fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {

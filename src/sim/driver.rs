@@ -48,6 +48,8 @@ pub struct DriverModel {
     pub busy_after_creation: u32,
     /// In bytes.
     pub max_mtu: u32,
+    /// Whether rules of tc can be given to the hardware.
+    pub tc_offload: bool,
     /// What it does about the mode of its switch.
     pub eswitch: Eswitch,
     /// Attributes that it refuses in switchdev mode.
@@ -113,6 +115,7 @@ impl DriverModel {
         netdev_below_driver: false,
         busy_after_creation: 0,
         max_mtu: 9978,
+        tc_offload: false,
         eswitch: Eswitch::None,
         not_in_switchdev: &[],
     };
@@ -188,6 +191,7 @@ impl DriverModel {
         reports_own_mac: true,
         trust_resets_vf: true,
         max_mtu: 9702,
+        tc_offload: true,
         eswitch: Eswitch::WithoutVfs,
         not_in_switchdev: &[Trust],
         ..Self::GENERIC
@@ -205,6 +209,7 @@ impl DriverModel {
         reported: ALL_BUT_RSS,
         settable: ALL_BUT_RSS,
         vlan_8021ad: false,
+        tc_offload: true,
         eswitch: Eswitch::AnyTime,
         not_in_switchdev: &[Tag, SpoofCheck, Trust, State],
         ..Self::GENERIC
@@ -222,6 +227,7 @@ impl DriverModel {
         reported: ALL_BUT_RSS,
         settable: ALL_BUT_RSS,
         max_mtu: 9500,
+        tc_offload: true,
         eswitch: Eswitch::OnlyAnother,
         ..Self::GENERIC
     };
@@ -283,6 +289,7 @@ impl DriverModel {
     pub const NETDEVSIM: Self = Self {
         name: "netdevsim",
         vf_driver: "netdevsim",
+        tc_offload: true,
         eswitch: Eswitch::GoesWithVfs,
         not_in_switchdev: &[Rate],
         ..Self::GENERIC

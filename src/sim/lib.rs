@@ -12,6 +12,7 @@ mod hand;
 pub mod ledger;
 mod look;
 mod pf;
+mod representor;
 pub mod sample;
 mod step;
 mod users;

@@ -53,7 +53,7 @@ pub(super) struct Hidden {
     pub(super) open_group: bool,
     /// The netdev that its driver has yet to register.
     coming: Option<VfInterface>,
-    coming_representor: Option<Representor>,
+    pub(super) coming_representor: Option<Representor>,
 }
 
 /// What the kernel hands out, each only once.
@@ -96,6 +96,7 @@ impl SimPf {
             carrier: false,
             speed: None,
             link_type: LinkType::Ether,
+            tc_offload: model.tc_offload.then_some(false),
             bond: None,
         });
         let snapshot = PfSnapshot {
@@ -152,6 +153,7 @@ impl SimPf {
                 up: false,
                 carrier: false,
                 speed: None,
+                tc_offload: interface.tc_offload.map(|_| false),
                 bond: None,
                 ..interface
             });
@@ -224,38 +226,6 @@ impl SimPf {
         self.hidden.clear();
         if self.model.eswitch == Eswitch::GoesWithVfs {
             self.snapshot.eswitch_mode = Some(EswitchMode::Legacy);
-        }
-    }
-
-    /// They follow the mode. Late ones come when netdevs do.
-    pub(super) fn settle_representors(&mut self, supply: &mut Supply) {
-        let switched = self.snapshot.eswitch_mode == Some(EswitchMode::Switchdev);
-        let name = self.snapshot.interface.as_ref().map(|nic| nic.name.clone());
-        for (index, vf) in &mut self.snapshot.vfs {
-            let Some(hidden) = self.hidden.get_mut(index) else {
-                continue;
-            };
-            if !switched {
-                vf.representor = None;
-                hidden.coming_representor = None;
-            } else if vf.representor.is_none() && hidden.coming_representor.is_none() {
-                let pf = name.as_ref().map_or("ens0", |name| name.as_str());
-                let pf: String = pf.chars().take(8).collect();
-                hidden.coming_representor =
-                    format!("{pf}r{index}")
-                        .parse()
-                        .ok()
-                        .map(|name| Representor {
-                            index: supply.interface(),
-                            name,
-                            name_is_final: true,
-                            mtu: Mtu::ETHERNET,
-                            up: false,
-                        });
-                if !self.late_netdevs {
-                    vf.representor = hidden.coming_representor.take();
-                }
-            }
         }
     }
 

@@ -39,6 +39,16 @@ impl SimPf {
             }
             Step::Pf(PfStep::SetNumVfs { to, .. }) => self.set_num_vfs(*to, step, around),
             Step::Pf(PfStep::SetEswitchMode { to, .. }) => self.set_eswitch_mode(*to, step),
+            Step::Pf(PfStep::SetTcOffload { interface, on }) => {
+                let offload = &mut self.netdev(*interface)?.tc_offload;
+                *offload = offload.map(|_| *on);
+                Ok(())
+            }
+            Step::Vf(vf, VfStep::SetRepresentorTcOffload { interface, on }) => {
+                let offload = &mut self.representor(*vf, *interface)?.tc_offload;
+                *offload = offload.map(|_| *on);
+                Ok(())
+            }
             Step::Pf(PfStep::SetUp { interface }) => {
                 self.netdev(*interface)?.up = true;
                 self.settle_link();

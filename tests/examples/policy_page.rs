@@ -9,12 +9,13 @@ const PAGE: &str = "packaging/man/sriov.d.5";
 const REFERENCE: &str = "docs/policy.md";
 
 /// Each section of the page with keys, and the reference's: of which section, and which of its tables.
-const SECTIONS: [(&str, &str, usize); 6] = [
+const SECTIONS: [(&str, &str, usize); 7] = [
     ("[[policy]]", "## `[[policy]]`", 0),
     ("Attributes of VFs", "## `[[policy]]`", 1),
     ("[policy.match]", "## `[policy.match]`", 0),
     ("[policy.node]", "## `[policy.node]`", 0),
     ("[[policy.vf]]", "## `[[policy.vf]]`", 0),
+    ("[policy.representor]", "## `[policy.representor]`", 0),
     ("[[network]]", "## `[[network]]`", 0),
 ];
 

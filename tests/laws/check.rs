@@ -89,6 +89,10 @@ fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, Str
         if !desired.vfs.is_empty() && !interface.up {
             missing.push((None, "PF up".to_owned()));
         }
+        let offload = desired.hw_tc_offload;
+        if offload.is_some_and(|on| interface.tc_offload.unwrap_or_default() != on) {
+            missing.push((None, "hw-tc-offload".to_owned()));
+        }
         if desired.mtu > Some(interface.mtu) {
             missing.push((None, "PF mtu".to_owned()));
         }
@@ -113,7 +117,11 @@ fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, Str
             let is_ours = is_switchdev(desired.eswitch_mode) && is_switchdev(pf.eswitch_mode);
             let is_so = vf.representor.as_ref().is_some_and(|it| {
                 let wanted = wanted.representor;
-                (it.up || !wanted.up) && wanted.mtu.is_none_or(|mtu| mtu == it.mtu)
+                let offload = desired.hw_tc_offload;
+                (it.up || !wanted.up)
+                    && wanted.mtu.is_none_or(|mtu| mtu == it.mtu)
+                    && (offload != Some(true) && it.tc_offload.is_none()
+                        || offload.is_none_or(|on| it.tc_offload == Some(on)))
             });
             if is_ours && wanted.claim.is_some() && !is_so {
                 missing.push((Some(index), "representor".to_owned()));
@@ -237,6 +245,9 @@ fn differs(step: &Step, pf: &PfSnapshot) -> bool {
         Step::Pf(PfStep::SetAutoprobe { on }) => *on != pf.autoprobe,
         Step::Pf(PfStep::SetNumVfs { from, to }) => *from == pf.num_vfs && *to != pf.num_vfs,
         Step::Pf(PfStep::SetEswitchMode { to, .. }) => pf.eswitch_mode != Some(*to),
+        Step::Pf(PfStep::SetTcOffload { on, .. }) => {
+            interface.is_some_and(|nic| nic.tc_offload != Some(*on))
+        }
         Step::Pf(PfStep::SetUp { .. }) => interface.is_some_and(|nic| !nic.up),
         Step::Pf(PfStep::SetDown { .. }) => interface.is_some_and(|nic| nic.up),
         Step::Pf(PfStep::SetMtu { mtu, .. }) => interface.is_some_and(|nic| nic.mtu != *mtu),
@@ -247,6 +258,10 @@ fn differs(step: &Step, pf: &PfSnapshot) -> bool {
         Step::Vf(_, VfStep::SetRepresentorUp { .. }) => vf
             .and_then(|vf| vf.representor.as_ref())
             .is_some_and(|it| !it.up),
+        Step::Vf(_, VfStep::SetRepresentorTcOffload { on, .. }) => {
+            let there = vf.and_then(|vf| vf.representor.as_ref());
+            there.is_some_and(|it| it.tc_offload != Some(*on))
+        }
         Step::Vf(_, VfStep::SetRepresentorMtu { mtu, .. }) => {
             let there = vf.and_then(|vf| vf.representor.as_ref());
             there.is_some_and(|it| it.mtu != *mtu)
@@ -279,7 +294,8 @@ fn waits_for_drivers(owned: &OwnedPf, pf: &PfSnapshot) -> bool {
     let of_the_pf = owned.created_vfs
         || owned.mtu_before.is_some()
         || owned.autoprobe_before.is_some()
-        || owned.eswitch_before.is_some();
+        || owned.eswitch_before.is_some()
+        || owned.tc_offload_before.is_some();
     let unbound = |vf: &VfIndex| pf.vfs.get(vf).is_some_and(|vf| vf.driver.is_none());
     let is_only_address =
         |own: &OwnedVf| own.settings.keys().eq([&VfAttribute::Mac]) && !own.driver && !own.mtu;

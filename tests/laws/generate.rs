@@ -159,6 +159,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
             (
                 option::weighted(0.3, select(vec![2000u32, 9000])),
                 any::<bool>(),
+                option::weighted(0.3, any::<bool>()),
             ),
         ),
         settings(),
@@ -178,7 +179,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 mtu,
                 (device_type, names_driver),
                 driver_autoprobe,
-                (external, eswitch_mode, (representor_mtu, up)),
+                (external, eswitch_mode, (representor_mtu, up, hw_tc_offload)),
                 settings,
                 mac,
                 overrides,
@@ -196,6 +197,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 driver_autoprobe,
                 external,
                 eswitch_mode,
+                hw_tc_offload,
                 representor: DesiredRepresentor {
                     mtu: representor_mtu.map(|mtu| mtu.try_into().unwrap()),
                     up,

@@ -165,7 +165,8 @@ fn representor_of(host: &Host, vf: u16) -> Result<String> {
 #[test]
 fn representors_are_set_up_under_their_final_names_and_stay_as_the_policy_says() -> Result<()> {
     let host = host("true", REPRESENTED, "ready")?;
-    let as_wanted = "pf0vf0 9000 up final\npf0vf1 9000 up final\npf0vf2 9000 up final\npf0vf3 9000 up final\n";
+    let as_wanted =
+        "pf0vf0 9000 up final\npf0vf1 9000 up final\npf0vf2 9000 up final\npf0vf3 9000 up final\n";
     ensure!(seen(&host)? == as_wanted, "{}", seen(&host)?);
     let first = representor_of(&host, 0)?;
     let state = host.json("/run/sriovd/state.json")?;
@@ -181,14 +182,17 @@ fn representors_are_set_up_under_their_final_names_and_stay_as_the_policy_says()
     let end = host.journal_end()?;
     host.run(&format!("ip link set {first} down mtu 1400"))?;
     host.wait_for_news(&end, "representor mtu 9000")?;
-    host.wait(&format!("ip link show {first} | grep -q 'mtu 9000.* state U\\|,UP.*mtu 9000'"))?;
+    host.wait(&format!(
+        "ip link show {first} | grep -q 'mtu 9000.* state U\\|,UP.*mtu 9000'"
+    ))?;
     host.wait_for(PF, "ready", 4)?;
     ensure!(seen(&host)? == as_wanted, "{}", seen(&host)?);
 
     // Made anew, and without a word in the policy about their state.
     host.policy(
         "10-test.toml",
-        &policy(&REPRESENTED.replace("mtu = 9000", "up = false")).replace("num_vfs = 4", "num_vfs = 2"),
+        &policy(&REPRESENTED.replace("mtu = 9000", "up = false"))
+            .replace("num_vfs = 4", "num_vfs = 2"),
     )?;
     host.wait_for(PF, "ready", 2)?;
     host.wait(&format!(
@@ -202,8 +206,10 @@ fn representors_are_set_up_under_their_final_names_and_stay_as_the_policy_says()
 
     // It is told while one of them is out of sight.
     let second = representor_of(&host, 1)?;
-    host.run(&format!("ip netns add blue; ip link set {second} netns blue"))?;
-    host.wait_for(PF, "waiting", 2)?;
+    host.run(&format!(
+        "ip netns add blue; ip link set {second} netns blue"
+    ))?;
+    host.wait_for(PF, "changing", 2)?;
     let status = host.run("sriovctl status enp1s0 || true")?;
     ensure!(
         status.contains("VF 1 has no representor in the host's network namespace"),
@@ -212,4 +218,45 @@ fn representors_are_set_up_under_their_final_names_and_stay_as_the_policy_says()
     host.run("ip netns del blue")?;
     host.run("udevadm settle")?;
     Ok(())
+}
+
+/// Of the PF and its representors, one line for each.
+fn offloads(host: &Host) -> Result<String> {
+    host.run(&format!(
+        "for dev in /sys/bus/pci/devices/{PF}/net/*; do ethtool -k ${{dev##*/}} | grep hw-tc-offload; done"
+    ))
+}
+
+#[test]
+fn rules_of_tc_are_given_to_the_hardware_on_the_pf_and_on_all_representors_and_no_longer_without_the_policy()
+-> Result<()> {
+    let offload = format!("{REPRESENTED}\nhw_tc_offload = true");
+    let host = host("true", &offload, "ready")?;
+    let all = |state: &str| format!("hw-tc-offload: {state}\n").repeat(5);
+    ensure!(offloads(&host)? == all("on"), "{}", offloads(&host)?);
+    host.assert_second_pass_is_empty()?;
+
+    for interface in ["enp1s0".to_owned(), representor_of(&host, 2)?] {
+        let end = host.journal_end()?;
+        host.run(&format!("ethtool -K {interface} hw-tc-offload off"))?;
+        host.wait_for_news(&end, "hw-tc-offload on")?;
+        host.wait(&format!(
+            "ethtool -k {interface} | grep -q 'hw-tc-offload: on'"
+        ))?;
+    }
+    host.wait_for(PF, "ready", 4)?;
+    host.policy("10-test.toml", &policy(REPRESENTED))?;
+    host.wait_for_journal("PF hw-tc-offload off")?;
+    host.wait_for(PF, "ready", 4)?;
+    ensure!(offloads(&host)? == all("off"), "{}", offloads(&host)?);
+    host.assert_second_pass_is_empty()?;
+
+    // Where there are no representors.
+    host.policy("10-test.toml", &policy("hw_tc_offload = true"))?;
+    host.wait("ethtool -k enp1s0 | grep -q 'hw-tc-offload: on'")?;
+    host.wait_for(PF, "ready", 4)?;
+    host.run("rm /etc/sriov.d/10-test.toml")?;
+    host.wait_for(PF, "unmanaged", 0)?;
+    host.wait("ethtool -k enp1s0 | grep -q 'hw-tc-offload: off'")?;
+    host.assert_second_pass_is_empty()
 }

@@ -60,7 +60,8 @@ fn had_done(seen: &Seen, step: &Step) -> bool {
         Step::Pf(
             PfStep::SetUp { interface }
             | PfStep::SetDown { interface }
-            | PfStep::SetMtu { interface, .. },
+            | PfStep::SetMtu { interface, .. }
+            | PfStep::SetTcOffload { interface, .. },
         ) => is_same(*interface),
         Step::Vf(vf, VfStep::SetAttribute { interface, .. }) => {
             is_same(*interface) && pf.vfs.contains_key(vf)
@@ -70,7 +71,9 @@ fn had_done(seen: &Seen, step: &Step) -> bool {
         }
         Step::Vf(
             vf,
-            VfStep::SetRepresentorUp { interface } | VfStep::SetRepresentorMtu { interface, .. },
+            VfStep::SetRepresentorUp { interface }
+            | VfStep::SetRepresentorMtu { interface, .. }
+            | VfStep::SetRepresentorTcOffload { interface, .. },
         ) => {
             let there = pf.vfs.get(vf).and_then(|vf| vf.representor.as_ref());
             there.is_some_and(|there| there.index == *interface)

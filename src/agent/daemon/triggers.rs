@@ -116,7 +116,9 @@ fn pf_of_interface(daemon: &Daemon, index: u32) -> Option<PciAddress> {
         let pf = seen.pf.interface.as_ref().map(|interface| interface.index);
         let vfs = seen.pf.vfs.values().flat_map(|vf| {
             let interface = vf.interface.as_ref().map(|it| it.index);
-            interface.into_iter().chain(vf.representor.as_ref().map(|it| it.index))
+            interface
+                .into_iter()
+                .chain(vf.representor.as_ref().map(|it| it.index))
         });
         pf.into_iter().chain(vfs).any(|mine| mine == index)
     };

@@ -43,6 +43,7 @@ fn full() -> Memory {
         mac: Some(parse("02:00:00:00:00:01")),
         driver: true,
         mtu: true,
+        tc_offload_before: Some(true),
     };
     let pf = OwnedPf {
         hold: None,
@@ -54,6 +55,7 @@ fn full() -> Memory {
         mtu_before: Some(Mtu::ETHERNET),
         autoprobe_before: Some(true),
         eswitch_before: Some(EswitchMode::Legacy),
+        tc_offload_before: Some(false),
         unsupported: BTreeSet::from([
             Capability::Attribute(VfAttribute::TxRate),
             Capability::Vlan8021ad,

@@ -176,6 +176,9 @@ pub struct PfInterface {
     pub speed: Option<u32>,
     /// Ethernet or InfiniBand.
     pub link_type: LinkType,
+    /// Whether rules of tc are given to the hardware (`hw-tc-offload`); `None` where the driver lets nobody choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tc_offload: Option<bool>,
     /// The bond or team of which it is a port, and which gives its ports its own MTU.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bond: Option<InterfaceName>,
@@ -296,6 +299,9 @@ pub struct Representor {
     pub mtu: Mtu,
     /// `IFF_UP`: set up by an administrator.
     pub up: bool,
+    /// Whether rules of tc are given to the hardware (`hw-tc-offload`); `None` where the driver lets nobody choose.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tc_offload: Option<bool>,
 }
 
 fn yes() -> bool {

@@ -43,6 +43,13 @@ pub enum PfStep {
         /// The mode afterwards.
         to: EswitchMode,
     },
+    /// Whether rules of tc on the PF's own netdev are given to the hardware.
+    SetTcOffload {
+        /// `ifindex` of the PF's netdev.
+        interface: u32,
+        /// `hw-tc-offload` afterwards.
+        on: bool,
+    },
     /// The PF's administrative state up.
     SetUp {
         /// `ifindex` of the PF's netdev.
@@ -93,6 +100,13 @@ pub enum VfStep {
         interface: u32,
         /// In bytes.
         mtu: Mtu,
+    },
+    /// Whether rules of tc on its representor are given to the hardware.
+    SetRepresentorTcOffload {
+        /// `ifindex` of the representor.
+        interface: u32,
+        /// `hw-tc-offload` afterwards.
+        on: bool,
     },
     /// The MTU of the VF's own netdev.
     SetMtu {
@@ -159,6 +173,7 @@ impl fmt::Display for PfStep {
             Self::SetAutoprobe { on: false } => f.write_str("sriov_drivers_autoprobe off"),
             Self::SetNumVfs { from, to } => write!(f, "numvfs {from} -> {to}"),
             Self::SetEswitchMode { from, to } => write!(f, "eswitch mode {from} -> {to}"),
+            Self::SetTcOffload { on, .. } => write!(f, "PF hw-tc-offload {}", on_or_off(*on)),
             Self::SetUp { .. } => f.write_str("PF up"),
             Self::SetDown { .. } => f.write_str("PF down"),
             Self::SetMtu { mtu, .. } => write!(f, "PF mtu {mtu}"),
@@ -179,10 +194,17 @@ impl fmt::Display for VfStep {
                 ..
             } => write!(f, "driver {driver}"),
             Self::SetRepresentorUp { .. } => f.write_str("representor up"),
+            Self::SetRepresentorTcOffload { on, .. } => {
+                write!(f, "representor hw-tc-offload {}", on_or_off(*on))
+            }
             Self::SetRepresentorMtu { mtu, .. } => write!(f, "representor mtu {mtu}"),
             Self::SetMtu { mtu, .. } => write!(f, "mtu {mtu}"),
         }
     }
+}
+
+fn on_or_off(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
 }
 
 #[cfg(test)]

@@ -100,6 +100,12 @@ impl StepFacts {
         depends_on: DependsOn::Link,
         way_out: STOP_IT,
     };
+    const TC_OFFLOAD: Self = Self {
+        word: "set-tc-offload",
+        depends_on: DependsOn::Drivers,
+        way_out: LEAVE_IT_OUT,
+        ..Self::PF_UP
+    };
     const PF_DOWN: Self = Self {
         word: "set-pf-down",
         ..Self::PF_UP
@@ -129,6 +135,10 @@ impl StepFacts {
         way_out: LEAVE_IT_OUT,
         ..Self::REPRESENTOR_UP
     };
+    const REPRESENTOR_TC_OFFLOAD: Self = Self {
+        word: "set-representor-tc-offload",
+        ..Self::REPRESENTOR_MTU
+    };
     const BIND: Self = Self {
         word: "bind",
         part: Part::Driver,
@@ -143,11 +153,12 @@ impl StepFacts {
     };
 
     /// Every kind, some under the same word.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::AUTOPROBE,
         Self::MAKE_VFS,
         Self::REMOVE_VFS,
         Self::ESWITCH_MODE,
+        Self::TC_OFFLOAD,
         Self::PF_UP,
         Self::PF_DOWN,
         Self::PF_MTU,
@@ -155,6 +166,7 @@ impl StepFacts {
         Self::VF_MTU,
         Self::REPRESENTOR_UP,
         Self::REPRESENTOR_MTU,
+        Self::REPRESENTOR_TC_OFFLOAD,
         Self::BIND,
         Self::BIND_DEFAULT,
     ];
@@ -169,6 +181,7 @@ impl Step {
                 PfStep::SetNumVfs { to: 0, .. } => StepFacts::REMOVE_VFS,
                 PfStep::SetNumVfs { .. } => StepFacts::MAKE_VFS,
                 PfStep::SetEswitchMode { .. } => StepFacts::ESWITCH_MODE,
+                PfStep::SetTcOffload { .. } => StepFacts::TC_OFFLOAD,
                 PfStep::SetUp { .. } => StepFacts::PF_UP,
                 PfStep::SetDown { .. } => StepFacts::PF_DOWN,
                 PfStep::SetMtu { .. } => StepFacts::PF_MTU,
@@ -177,6 +190,7 @@ impl Step {
                 VfStep::SetAttribute { .. } => StepFacts::VF,
                 VfStep::SetRepresentorUp { .. } => StepFacts::REPRESENTOR_UP,
                 VfStep::SetRepresentorMtu { .. } => StepFacts::REPRESENTOR_MTU,
+                VfStep::SetRepresentorTcOffload { .. } => StepFacts::REPRESENTOR_TC_OFFLOAD,
                 VfStep::SetMtu { .. } => StepFacts::VF_MTU,
                 VfStep::Bind {
                     to: BindTarget::Default,

@@ -42,6 +42,9 @@ pub struct OwnedPf {
     /// The mode of the NIC's own switch before sriovd changed it; `None`: it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eswitch_before: Option<EswitchMode>,
+    /// `hw-tc-offload` of its interface before sriovd changed it; `None`: it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tc_offload_before: Option<bool>,
     /// What its driver answered that it does not support. That may hang on the card or on the mode
     /// of its switch, which changes only without VFs.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -76,6 +79,9 @@ pub struct OwnedVf {
     /// Whether sriovd set the netdev's MTU.
     #[serde(default)]
     pub mtu: bool,
+    /// `hw-tc-offload` of its representor before sriovd changed it; `None`: it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tc_offload_before: Option<bool>,
 }
 
 impl OwnedVf {
@@ -153,6 +159,7 @@ pub fn still_owned(
         // For the VFs of others, who know nothing of us.
         owned.brought_up = None;
     }
+    let tc_wanted = desired.is_some_and(|desired| desired.hw_tc_offload.is_some());
     owned.note_fresh(pf);
     owned.vfs.retain(|index, mine| {
         let wanted = desired.and_then(|desired| desired.vfs.get(index));
@@ -192,7 +199,11 @@ pub fn still_owned(
                 .as_ref()
                 .map_or(vf.interface_elsewhere, |own| own.mtu != Mtu::ETHERNET);
             mine.mtu = mine.mtu && (mtu_wanted || mtu_off);
-            !mine.settings.is_empty() || mine.driver || mine.mtu
+            let there = vf.representor.as_ref();
+            mine.tc_offload_before = (mine.tc_offload_before)
+                .filter(|&on| there.is_some_and(|it| tc_wanted || it.tc_offload == Some(!on)));
+            let has_offload = mine.tc_offload_before.is_some();
+            !mine.settings.is_empty() || mine.driver || mine.mtu || has_offload
         })
     });
     // Of those addresses that are ours still.
@@ -208,6 +219,7 @@ pub fn still_owned(
     if pf.driver.is_none() {
         // With the driver went the netdev: the next one starts with an MTU of its own.
         owned.mtu_before = None;
+        owned.tc_offload_before = None;
         // And the mode: the driver begins with its own.
         owned.eswitch_before = None;
         owned.unsupported.clear();
@@ -224,6 +236,10 @@ pub fn still_owned(
     owned.mtu_before = owned
         .mtu_before
         .filter(|&before| mtu_wanted || is_port || mtu != Some(before));
+    // Out of sight it has what it had.
+    owned.tc_offload_before = owned
+        .tc_offload_before
+        .filter(|&before| tc_wanted || interface.is_none_or(|it| it.tc_offload == Some(!before)));
     owned.autoprobe_before = owned
         .autoprobe_before
         .filter(|&before| pf.autoprobe != before);
@@ -283,10 +299,16 @@ impl OwnedPf {
     pub fn hold_on(&self, pf: &PfSnapshot) -> Option<&Hold> {
         let mtu = pf.interface.as_ref().map(|interface| interface.mtu);
         let is_raised = |&before: &Mtu| mtu.is_some_and(|mtu| mtu != before);
+        let offload = pf
+            .interface
+            .as_ref()
+            .and_then(|interface| interface.tc_offload);
+        let is_switched = |before: bool| offload == Some(!before);
         let has_anything = pf.num_vfs != 0
             || self.mtu_before.as_ref().is_some_and(is_raised)
             || self.autoprobe_before.is_some_and(|on| on != pf.autoprobe)
             || self.eswitch_before.is_some() && self.eswitch_before != pf.eswitch_mode
+            || self.tc_offload_before.is_some_and(is_switched)
             || self.brought_up.is_some_and(|index| pf.is_up_as(index));
         let hold = self.hold.as_ref().filter(|_| has_anything);
         hold.filter(|_| self.is_of(pf))
@@ -298,6 +320,7 @@ impl OwnedPf {
             && self.mtu_before.is_none()
             && self.autoprobe_before.is_none()
             && self.eswitch_before.is_none()
+            && self.tc_offload_before.is_none()
             && self.vfs.is_empty()
     }
 
@@ -333,6 +356,13 @@ impl OwnedPf {
             }
             Step::Pf(PfStep::SetEswitchMode { from, .. }) => {
                 self.eswitch_before.get_or_insert(*from);
+            }
+            Step::Pf(PfStep::SetTcOffload { on, .. }) => {
+                self.tc_offload_before.get_or_insert(!on);
+            }
+            Step::Vf(vf, VfStep::SetRepresentorTcOffload { on, .. }) => {
+                let mine = self.vfs.entry(*vf).or_default();
+                mine.tc_offload_before.get_or_insert(!on);
             }
             Step::Pf(PfStep::SetMtu { .. }) => {
                 if let Some(interface) = &pf.interface {

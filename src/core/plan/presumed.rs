@@ -12,7 +12,7 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
         return None;
     };
     let vfs = desired.vfs.iter().filter_map(|(&index, wanted)| {
-        let owned = presumed_vf(wanted, pf.vfs.get(&index)?);
+        let owned = presumed_vf(desired, wanted, pf.vfs.get(&index)?);
         (owned != OwnedVf::default()).then_some((index, owned))
     });
     let created_vfs = pf.num_vfs != 0 && desired.num_vfs == Some(pf.num_vfs);
@@ -30,6 +30,9 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
         mtu_before: has_raised_mtu(desired, pf).then_some(Mtu::ETHERNET),
         autoprobe_before: (!pf.autoprobe && desired.driver_autoprobe != Some(true)).then_some(true),
         eswitch_before: is_in_switchdev(desired, pf).then_some(EswitchMode::Legacy),
+        tc_offload_before: (desired.hw_tc_offload == Some(true)
+            && pf.interface.as_ref().and_then(|it| it.tc_offload) == Some(true))
+        .then_some(false),
         unsupported: BTreeSet::new(),
         fresh: None,
         unprobed: unprobed.map(|(&index, _)| index).collect(),
@@ -48,7 +51,7 @@ fn has_raised_mtu(desired: &DesiredPf, pf: &PfSnapshot) -> bool {
     desired.mtu.is_some_and(|mtu| mtu > Mtu::ETHERNET) && mtu == desired.mtu
 }
 
-fn presumed_vf(wanted: &DesiredVf, vf: &VfSnapshot) -> OwnedVf {
+fn presumed_vf(desired: &DesiredPf, wanted: &DesiredVf, vf: &VfSnapshot) -> OwnedVf {
     let settings = wanted.settings.iter();
     let as_wanted =
         settings.filter(|setting| vf.settings.get(setting.attribute()) == Some(*setting));
@@ -67,5 +70,8 @@ fn presumed_vf(wanted: &DesiredVf, vf: &VfSnapshot) -> OwnedVf {
             DeviceType::Driver(driver) => vf.driver_override.as_ref() == Some(driver),
         },
         mtu: wanted.mtu.is_some() && wanted.mtu == mtu,
+        tc_offload_before: (desired.hw_tc_offload == Some(true)
+            && vf.representor.as_ref().and_then(|it| it.tc_offload) == Some(true))
+        .then_some(false),
     }
 }

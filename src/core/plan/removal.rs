@@ -2,7 +2,7 @@
 
 use super::address::{self, Targets, Verdict};
 use super::owned::{OwnedPf, OwnedVf};
-use super::{Input, Plan, count, eswitch, in_use};
+use super::{Input, Plan, count, eswitch, in_use, offload};
 use crate::model::{
     BindTarget, MacAddress, Mtu, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSetting,
     VfSnapshot, VfStep,
@@ -49,6 +49,7 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
     if let (Some(before), Some(interface)) = (owned.mtu_before, &pf.interface) {
         count::set_mtu(plan, interface, before);
     }
+    offload::undo(input, owned, plan);
     set_down(pf, owned, plan);
     eswitch::undo(input, owned, plan);
 }

@@ -2,6 +2,7 @@
 //!
 //! They come after their VFs, are named by udev, and go with the mode: nothing of them is undone.
 
+use super::offload::Representors;
 use super::{Input, Plan};
 use crate::model::{EswitchMode, Representor, Step, VfIndex, VfRange, VfStep};
 use crate::policy::DesiredRepresentor;
@@ -14,6 +15,7 @@ pub(super) fn plan_representors(input: &Input, desired: &DesiredPf, plan: &mut P
     if modes != [Some(EswitchMode::Switchdev); 2] {
         return;
     }
+    let mut offload = Representors::new(input, desired);
     let (mut absent, mut unnamed) = (Vec::new(), Vec::new());
     for (&index, vf) in &input.pf.vfs {
         let wanted = desired.vfs.get(&index).filter(|vf| vf.claim.is_some());
@@ -21,11 +23,13 @@ pub(super) fn plan_representors(input: &Input, desired: &DesiredPf, plan: &mut P
         match &vf.representor {
             Some(there) if there.name_is_final => {
                 plan.steps.extend(steps(index, there, wanted.representor));
+                offload.plan(index, there, plan);
             }
             Some(_) => unnamed.push(index),
             None => absent.push(index),
         }
     }
+    offload.tell(plan);
     if let Some(vfs) = VfRange::of(absent) {
         let reason = format!("VF {vfs} has no representor in the host's network namespace");
         plan.problem(ProblemKind::Awaits, reason);

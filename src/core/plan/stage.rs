@@ -1,6 +1,6 @@
 //! The stages by which a PF comes to be as its policies want it, in their order.
 
-use super::{Input, Plan, count, eswitch, netdev, rdma, representor, vf};
+use super::{Input, Plan, count, eswitch, netdev, offload, rdma, representor, vf};
 use crate::policy::resolve::DesiredPf;
 use crate::report::ProblemKind;
 
@@ -22,6 +22,8 @@ pub(super) enum Stage {
     Interface,
     /// The mode of the NIC's own switch.
     Eswitch,
+    /// Whether rules of tc on the PF are given to the hardware.
+    Offload,
     /// The MTU of the PF.
     Mtu,
     /// As many VFs as are wanted.
@@ -45,10 +47,11 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Driver,
         Self::Interface,
         Self::Eswitch,
+        Self::Offload,
         Self::Mtu,
         Self::Count,
         Self::Up,
@@ -66,6 +69,7 @@ impl Stage {
             Self::Driver => return driver(input, plan),
             Self::Interface => return count::await_interface(input, plan),
             Self::Eswitch => return eswitch::plan_mode(input, desired, plan),
+            Self::Offload => offload::plan_pf(input, desired, plan),
             Self::Mtu => count::plan_mtu(input, desired, plan),
             Self::Count => return count::plan_count(input, desired, plan),
             Self::Up => count::plan_up(input, desired, plan),

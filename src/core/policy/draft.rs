@@ -59,6 +59,8 @@ table! {
         driver_autoprobe: Boolean,
         /// The mode of the NIC's own switch. It is changed only while there are no VFs: those that are there are removed first, unless they are in use; see below
         eswitch_mode: OneOf<EswitchMode>,
+        /// Whether the NIC carries out rules of tc on the PF and on representors (`hw-tc-offload` of `ethtool -k`)
+        hw_tc_offload: Boolean,
         /// For the device plugin, which then leaves out VFs that have no RDMA device; `sriovctl status` names them
         is_rdma: Boolean,
         /// For the device plugin and CDI: a container gets `/dev/vhost-net` and `/dev/net/tun` with its VF

@@ -61,6 +61,9 @@ pub struct DesiredPf {
     /// Of the strongest policy that sets it. `None` leaves it as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eswitch_mode: Option<EswitchMode>,
+    /// Of the strongest policy that sets it. `None` leaves it as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hw_tc_offload: Option<bool>,
     /// The most careful wish of the policies in force.
     pub disruption: Disruption,
     /// What happens when no policy names the PF any more.

@@ -40,6 +40,7 @@ fn a_vf_that_is_not_there_lacks_its_driver_and_no_mtu() {
         device_type: DeviceType::Netdevice,
         names_driver: false,
         mtu: sriovd_core::model::Mtu::try_from(9000).ok(),
+        representor: Default::default(),
         settings: VfSettings::default(),
     };
     let compared = compare(None, Some(&wanted));

@@ -25,6 +25,10 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             with_links(|links| set_num_vfs(tree, links, action, *to))
         }
         Step::Pf(PfStep::SetEswitchMode { to, .. }) => set_eswitch_mode(tree, pf, *to),
+        Step::Pf(PfStep::SetTcOffload { interface, on })
+        | Step::Vf(_, VfStep::SetRepresentorTcOffload { interface, on }) => {
+            set_tc_offload(*interface, *on)
+        }
         Step::Pf(PfStep::SetUp { interface }) => {
             let what = "setting the PF up".to_owned();
             ask(tree, &device(pf), *interface, what, |netlink| {
@@ -235,6 +239,25 @@ fn set_eswitch_mode(tree: &Tree, pf: PciAddress, mode: EswitchMode) -> Result<()
         },
         _ => error.while_doing(what),
     })
+}
+
+/// The kernel answers success where the driver leaves it as it is.
+fn set_tc_offload(interface: u32, on: bool) -> Result<(), HostError> {
+    let what = || format!("setting hw-tc-offload to {on}");
+    netlink::set_tc_offload(interface, on).map_err(|error| match error.errno() {
+        Some(Errno::NODEV) => HostError::Gone {
+            what: format!("interface {interface}"),
+        },
+        _ => error.while_doing(what()),
+    })?;
+    let is = netlink::tc_offload(interface).map_err(|error| error.while_doing(what()))?;
+    match is.and_then(|offload| offload.on) {
+        Some(is) if is != on => Err(HostError::NoEffect {
+            what: what(),
+            found: format!("it is {is}"),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// What the error numbers of `sriov_numvfs` mean; the kernel says more in its log only.

@@ -7,13 +7,14 @@ use super::holders::Groups;
 use super::netdev::{self, Netdev};
 use super::representor::Representors;
 use super::{
-    Links, PCI_DEVICES, Tree, device, holders, if_present, is_on_bus, udev, vf_indexes, virtfn,
+    Links, PCI_DEVICES, Tree, device, holders, if_present, interface, is_on_bus, udev, vf_indexes,
+    virtfn,
 };
 use crate::netlink::Link;
 use sriovd_core::host::{HostError, Look};
 use sriovd_core::model::{
-    DriverName, Errno, Holder, InterfaceName, MacAddress, Mtu, PciAddress, PfInterface, PfSnapshot,
-    TakenAddresses, VfIndex, VfSettings, VfSnapshot,
+    DriverName, Errno, Holder, PciAddress, PfSnapshot, TakenAddresses, VfIndex, VfSettings,
+    VfSnapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -100,7 +101,7 @@ fn observe_present(
     let eswitch_mode = links
         .eswitch_mode(pf)
         .map_err(|error| error.while_doing(format!("asking for the eSwitch mode of {pf}")))?;
-    let representors = Representors::of_pf(links, pf, eswitch_mode)?;
+    let mut representors = Representors::of_pf(links, pf, eswitch_mode)?;
     let mut own = netdev::of_pf(tree, device, driver.as_ref(), &representors)?;
     let others = own.ports.split_off(own.ports.len().min(1));
     let makes_one = driver.as_ref().is_some_and(|it| !it.makes_no_netdev());
@@ -118,16 +119,22 @@ fn observe_present(
         None => None,
     };
     let mut interface = match (&own, &link) {
-        (Some(own), Some(link)) => pf_interface(tree, own, link, is_named)?,
+        (Some(own), Some(link)) => interface::of_pf(tree, links, own, &others, link)?,
         _ => None,
     };
-    let bond = link.as_ref().and_then(|link| link.bond);
     if let Some(interface) = &mut interface {
-        interface.other_ports = names(links, &others)?;
-        interface.bond = match bond {
-            Some(bond) => bond_name(links, bond)?,
-            None => None,
-        };
+        interface.name_is_final = is_named;
+        let offload = links.tc_offload(interface.index);
+        let offload = offload.map_err(|error| {
+            error.while_doing(format!(
+                "reading the features of interface {}",
+                interface.index
+            ))
+        })?;
+        interface.tc_offload = offload.and_then(|offload| offload.on);
+        if let Some(offload) = offload {
+            representors.look_at_offload(links, offload.bit)?;
+        }
     }
 
     let indexes = vf_indexes(tree, device)?;
@@ -228,80 +235,6 @@ fn rdma(tree: &Tree, device: &Path) -> Result<Vec<String>, HostError> {
     }
     found.sort_unstable();
     Ok(found)
-}
-
-/// Names and altnames.
-fn names(links: &mut dyn Links, netdevs: &[Netdev]) -> Result<BTreeSet<String>, HostError> {
-    let mut names = BTreeSet::new();
-    for netdev in netdevs {
-        let link = links.link(netdev.index);
-        let doing = || format!("reading interface {}", netdev.index);
-        let link = link.map_err(|error| error.while_doing(doing()))?;
-        if let Some(link) = link {
-            names.insert(link.name);
-            names.extend(link.altnames);
-        }
-    }
-    Ok(names)
-}
-
-/// `None` for an interface of another kind than policies are about.
-fn pf_interface(
-    tree: &Tree,
-    own: &Netdev,
-    link: &Link,
-    name_is_final: bool,
-) -> Result<Option<PfInterface>, HostError> {
-    let Some(link_type) = link.link_type else {
-        return Ok(None);
-    };
-    let unreadable = |what: &str, found: String| HostError::Unreadable {
-        what: format!("{what} of interface {}", link.index),
-        found,
-    };
-    let name = link.name.parse();
-    // Some drivers ask the hardware; without a carrier there is nothing to ask for.
-    let speed = match link.carrier {
-        true => speed(tree, own)?,
-        false => None,
-    };
-    Ok(Some(PfInterface {
-        index: link.index,
-        name: name.map_err(|_| unreadable("name", link.name.clone()))?,
-        altnames: link.altnames.clone(),
-        other_ports: BTreeSet::new(),
-        name_is_final,
-        permanent_mac: link.permanent_mac.unwrap_or(MacAddress::ZERO),
-        mac: link.mac,
-        mtu: Mtu::try_from(link.mtu).map_err(|_| unreadable("MTU", link.mtu.to_string()))?,
-        up: link.up,
-        carrier: link.carrier,
-        speed,
-        link_type,
-        bond: None,
-    }))
-}
-
-/// `None`: it is gone by now, and its ports are free.
-fn bond_name(links: &mut dyn Links, bond: u32) -> Result<Option<InterfaceName>, HostError> {
-    let link = links.link(bond);
-    let link = link.map_err(|error| error.while_doing(format!("reading interface {bond}")))?;
-    Ok(link.and_then(|link| link.name.parse().ok()))
-}
-
-/// -1 or EINVAL where it is not known; -1 also as a negative number.
-fn speed(tree: &Tree, own: &Netdev) -> Result<Option<u32>, HostError> {
-    let speed: i64 = match if_present(tree.read_as(own.directory.join("speed"))) {
-        Err(HostError::Unread {
-            errno: Errno::INVAL,
-            ..
-        }) => return Ok(None),
-        speed => match speed? {
-            Some(speed) => speed,
-            None => return Ok(None),
-        },
-    };
-    Ok(u32::try_from(speed).ok().filter(|speed| *speed != u32::MAX))
 }
 
 /// By the interfaces of the PFs alone: nothing is asked of a device, whose driver may hang.

@@ -7,7 +7,7 @@
 )]
 
 use super::Links;
-use crate::netlink::{InterfaceAddress, Link, NetlinkError, QueueDiscipline};
+use crate::netlink::{InterfaceAddress, Link, NetlinkError, QueueDiscipline, TcOffload};
 use crate::sysfs::Tree;
 use sriovd_core::model::{EswitchMode, LinkType, MacAddress, PciAddress, VfIndex, VfSettings};
 use std::collections::BTreeMap;
@@ -157,7 +157,9 @@ pub struct Answers {
     pub rdma_contexts: BTreeMap<String, u64>,
     pub disciplines: Vec<QueueDiscipline>,
     pub eswitch_mode: Option<EswitchMode>,
-    /// How often it was asked for links.
+    /// By interface.
+    pub offloads: BTreeMap<u32, Option<bool>>,
+    /// How often it was asked for links and their features.
     pub asked: usize,
     pub routes: BTreeMap<u32, Vec<String>>,
     /// By the name of the namespace: the devices on which its links stand.
@@ -215,6 +217,18 @@ impl Links for Answers {
 
     fn eswitch_mode(&mut self, _pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError> {
         Ok(self.eswitch_mode)
+    }
+
+    fn tc_offload(&mut self, interface: u32) -> Result<Option<TcOffload>, NetlinkError> {
+        self.asked += 1;
+        let on = self.offloads.get(&interface).copied();
+        Ok(on.map(|on| TcOffload { on, bit: 41 }))
+    }
+
+    fn tc_offloads(&mut self, bit: u32) -> Result<BTreeMap<u32, Option<bool>>, NetlinkError> {
+        self.asked += 1;
+        assert_eq!(bit, 41);
+        Ok(self.offloads.clone())
     }
 
     fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {

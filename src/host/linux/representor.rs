@@ -12,6 +12,8 @@ use std::ffi::{OsStr, OsString};
 pub(super) struct Representors {
     links: BTreeMap<VfIndex, Link>,
     names: BTreeSet<OsString>,
+    /// By interface.
+    offloads: BTreeMap<u32, Option<bool>>,
 }
 
 impl Representors {
@@ -31,8 +33,24 @@ impl Representors {
         let names = links.values().map(|link| OsString::from(&link.name));
         Ok(Self {
             names: names.collect(),
+            offloads: BTreeMap::new(),
             links,
         })
+    }
+
+    /// Asks for hw-tc-offload of all of them at once. `bit`: its number among the features.
+    pub(super) fn look_at_offload(
+        &mut self,
+        links: &mut dyn Links,
+        bit: u32,
+    ) -> Result<(), HostError> {
+        if self.links.is_empty() {
+            return Ok(());
+        }
+        let found = links.tc_offloads(bit);
+        let doing = || "reading the features of interfaces".to_owned();
+        self.offloads = found.map_err(|error| error.while_doing(doing()))?;
+        Ok(())
     }
 
     /// Whether the interface of that name is one of them.
@@ -57,6 +75,7 @@ impl Representors {
             name_is_final: udev::is_initialized(tree, &record)?,
             mtu: Mtu::try_from(link.mtu).map_err(|_| unreadable("MTU", link.mtu.to_string()))?,
             up: link.up,
+            tc_offload: self.offloads.get(&link.index).copied().flatten(),
         }))
     }
 }

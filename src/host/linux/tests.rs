@@ -3,7 +3,7 @@
 use super::lock::PLUGIN_STATE;
 use super::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
 use super::{Links, NetlinkError, apply, observe};
-use crate::netlink::{InterfaceAddress, Link, QueueDiscipline};
+use crate::netlink::{InterfaceAddress, Link, QueueDiscipline, TcOffload};
 use crate::sysfs::faults::Faults;
 use sriovd_core::host::{Host, HostError, Look};
 use sriovd_core::model::allocation::ALLOCATIONS;
@@ -66,6 +66,16 @@ impl Links for Failing<'_> {
     fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError> {
         self.strike()?;
         self.answers.eswitch_mode(pf)
+    }
+
+    fn tc_offload(&mut self, interface: u32) -> Result<Option<TcOffload>, NetlinkError> {
+        self.strike()?;
+        self.answers.tc_offload(interface)
+    }
+
+    fn tc_offloads(&mut self, bit: u32) -> Result<BTreeMap<u32, Option<bool>>, NetlinkError> {
+        self.strike()?;
+        self.answers.tc_offloads(bit)
     }
 
     fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {

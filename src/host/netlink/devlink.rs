@@ -2,11 +2,10 @@
 
 use super::attributes::find;
 use super::error::{Malformed, NetlinkError};
-use super::generic::GenericFamily;
+use super::generic::{GenericFamily, Kept, with_kept};
 use super::request::text;
 use netlink_packet_core::DefaultNla;
 use sriovd_core::model::{Errno, EswitchMode, PciAddress};
-use std::cell::Cell;
 
 const CMD_ESWITCH_GET: u8 = 29;
 const CMD_ESWITCH_SET: u8 = 30;
@@ -103,21 +102,13 @@ fn mode_in(body: &[u8]) -> Result<EswitchMode, Malformed> {
     }
 }
 
-/// With a socket that this thread keeps for the next time. Without the family there is no devlink in the kernel, which
-/// cannot be loaded later.
 fn with_family<T>(
     work: impl FnOnce(Option<&mut GenericFamily>) -> Result<T, NetlinkError>,
 ) -> Result<T, NetlinkError> {
     thread_local! {
-        static KEPT: Cell<Option<Option<GenericFamily>>> = const { Cell::new(None) };
+        static KEPT: Kept = const { Kept::new(None) };
     }
-    let mut family = match KEPT.take() {
-        Some(family) => family,
-        None => GenericFamily::open("devlink")?,
-    };
-    let result = work(family.as_mut());
-    KEPT.set(Some(family));
-    result
+    with_kept(&KEPT, "devlink", work)
 }
 
 #[cfg(test)]

@@ -7,6 +7,8 @@ use super::request::{Request, text};
 use netlink_packet_core::{DefaultNla, NLM_F_ACK};
 use netlink_sys::protocols::NETLINK_GENERIC;
 use sriovd_core::model::Errno;
+use std::cell::Cell;
+use std::thread::LocalKey;
 
 /// `GENL_ID_CTRL`: the family that knows all others.
 const CONTROLLER: Identity = Identity { id: 16, version: 2 };
@@ -22,6 +24,25 @@ const HEADER: usize = 4;
 pub struct GenericFamily {
     exchange: Exchange,
     identity: Identity,
+}
+
+/// A family that a thread keeps for the next time; `Some(None)`: the kernel has none of that name.
+pub(super) type Kept = Cell<Option<Option<GenericFamily>>>;
+
+/// Work with a socket that this thread keeps. A family that the kernel had not the first time is for no later module: devlink
+/// and ethtool are part of the kernel or not there.
+pub(super) fn with_kept<T>(
+    kept: &'static LocalKey<Kept>,
+    name: &str,
+    work: impl FnOnce(Option<&mut GenericFamily>) -> Result<T, NetlinkError>,
+) -> Result<T, NetlinkError> {
+    let mut family = match kept.take() {
+        Some(family) => family,
+        None => GenericFamily::open(name)?,
+    };
+    let result = work(family.as_mut());
+    kept.set(Some(family));
+    result
 }
 
 /// By which the kernel knows a family until it is loaded anew.

@@ -39,7 +39,6 @@ pub(super) fn number(kind: u16, number: u32) -> DefaultNla {
 }
 
 /// Attributes as they are sent.
-#[cfg(test)]
 pub(super) fn bytes(attributes: &[DefaultNla]) -> Vec<u8> {
     let mut bytes = vec![0; attributes.buffer_len()];
     attributes.emit(&mut bytes);

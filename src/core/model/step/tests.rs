@@ -77,6 +77,25 @@ fn steps_are_written_as_flat_objects_and_read_like_sentences() {
             "VF 3 representor up",
         ),
         (
+            Step::Pf(PfStep::SetTcOffload {
+                interface,
+                on: true,
+            }),
+            json!({"step": "set_pf_tc_offload", "interface": 7, "on": true}),
+            "PF hw-tc-offload on",
+        ),
+        (
+            Step::Vf(
+                vf,
+                VfStep::SetRepresentorTcOffload {
+                    interface,
+                    on: false,
+                },
+            ),
+            json!({"step": "set_representor_tc_offload", "vf": 3, "interface": 7, "on": false}),
+            "VF 3 representor hw-tc-offload off",
+        ),
+        (
             Step::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu }),
             json!({"step": "set_representor_mtu", "vf": 3, "interface": 7, "mtu": 1500}),
             "VF 3 representor mtu 1500",

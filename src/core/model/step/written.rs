@@ -29,6 +29,13 @@ pub(super) enum Written {
         /// The mode afterwards.
         to: EswitchMode,
     },
+    /// Whether rules of tc on the PF's own netdev are given to the hardware.
+    SetPfTcOffload {
+        /// `ifindex` of the PF's netdev.
+        interface: u32,
+        /// `hw-tc-offload` afterwards.
+        on: bool,
+    },
     /// The PF's administrative state up.
     SetPfUp {
         /// `ifindex` of the PF's netdev.
@@ -75,6 +82,15 @@ pub(super) enum Written {
         /// `ifindex` of the representor.
         interface: u32,
     },
+    /// Whether rules of tc on a VF's representor are given to the hardware.
+    SetRepresentorTcOffload {
+        /// The index of the VF on the PF.
+        vf: VfIndex,
+        /// `ifindex` of the representor.
+        interface: u32,
+        /// `hw-tc-offload` afterwards.
+        on: bool,
+    },
     /// The MTU of a VF's representor.
     SetRepresentorMtu {
         /// The index of the VF on the PF.
@@ -118,6 +134,12 @@ impl From<Written> for Step {
             Written::SetRepresentorUp { vf, interface } => {
                 Self::Vf(vf, VfStep::SetRepresentorUp { interface })
             }
+            Written::SetPfTcOffload { interface, on } => {
+                Self::Pf(PfStep::SetTcOffload { interface, on })
+            }
+            Written::SetRepresentorTcOffload { vf, interface, on } => {
+                Self::Vf(vf, VfStep::SetRepresentorTcOffload { interface, on })
+            }
             Written::SetRepresentorMtu { vf, interface, mtu } => {
                 Self::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu })
             }
@@ -150,6 +172,12 @@ impl From<Step> for Written {
             },
             Step::Vf(vf, VfStep::SetRepresentorUp { interface }) => {
                 Self::SetRepresentorUp { vf, interface }
+            }
+            Step::Pf(PfStep::SetTcOffload { interface, on }) => {
+                Self::SetPfTcOffload { interface, on }
+            }
+            Step::Vf(vf, VfStep::SetRepresentorTcOffload { interface, on }) => {
+                Self::SetRepresentorTcOffload { vf, interface, on }
             }
             Step::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu }) => {
                 Self::SetRepresentorMtu { vf, interface, mtu }

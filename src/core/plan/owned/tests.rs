@@ -76,6 +76,17 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
             from: EswitchMode::Legacy,
             to: EswitchMode::Switchdev,
         }),
+        Step::Pf(PfStep::SetTcOffload {
+            interface: 1,
+            on: true,
+        }),
+        Step::Vf(
+            VF,
+            VfStep::SetRepresentorTcOffload {
+                interface: 3,
+                on: true,
+            },
+        ),
         Step::Pf(PfStep::SetMtu {
             interface: 1,
             mtu: mtu(9000),
@@ -103,6 +114,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
         mac: None,
         driver: true,
         mtu: true,
+        tc_offload_before: Some(false),
     };
     let expected = OwnedPf {
         hold: None,
@@ -114,6 +126,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
         mtu_before: Some(Mtu::ETHERNET),
         autoprobe_before: Some(true),
         eswitch_before: Some(EswitchMode::Legacy),
+        tc_offload_before: Some(false),
         unsupported: BTreeSet::new(),
         unprobed: [VfIndex(0)].into(),
         fresh: Some(VfSettings::default()),

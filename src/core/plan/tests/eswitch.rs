@@ -158,6 +158,7 @@ fn plan_sets_representors_up_that_have_their_name() {
         name_is_final: true,
         mtu: Mtu::ETHERNET,
         up: false,
+        tc_offload: Some(false),
     };
     let mut case = case(2, Switchdev, Switchdev);
     case.plans(&[]);
@@ -187,5 +188,71 @@ fn plan_sets_representors_up_that_have_their_name() {
     // Not those of a mode that another program chose.
     case.policies[0].representor.up = true;
     case.policies[0].eswitch_mode = None;
+    case.plans(&[]);
+    // Nor those of VFs that no policy claims.
+    case.policies[0].eswitch_mode = Some(Switchdev);
+    case.policies[0].vfs = "1".parse().ok();
+    case.plans(&["VF 1 representor up"]);
+}
+
+#[test]
+fn plan_gives_rules_of_tc_to_the_hardware_and_takes_them_back() {
+    let mut case = case(1, Switchdev, Switchdev);
+    case.policies[0].num_vfs = Some(NumVfs::Count(1));
+    case.policies[0].hw_tc_offload = Some(true);
+    case.vf(0).representor = Some(crate::model::Representor {
+        index: 70,
+        name: "ens1r0".parse().unwrap(),
+        name_is_final: true,
+        mtu: Mtu::ETHERNET,
+        up: true,
+        tc_offload: None,
+    });
+    case.plans(&[]);
+    case.reports(&[(ProblemKind::Unsupported, None); 2]);
+    let told: Vec<_> = case
+        .plan()
+        .problems
+        .into_iter()
+        .map(|it| it.reason)
+        .collect();
+    assert_eq!(
+        told,
+        [
+            "hw_tc_offload is not supported by driver igb",
+            "hw_tc_offload of the representor of VF 0 is not supported by driver igb"
+        ]
+    );
+    case.policies[0].hw_tc_offload = Some(false);
+    case.reports(&[]);
+
+    case.policies[0].hw_tc_offload = Some(true);
+    let set = |case: &mut Case, on| {
+        case.interface().tc_offload = Some(on);
+        case.vf(0).representor.as_mut().unwrap().tc_offload = Some(on);
+    };
+    set(&mut case, false);
+    case.plans(&["PF hw-tc-offload on", "VF 0 representor hw-tc-offload on"]);
+    case.reports(&[]);
+    set(&mut case, true);
+    case.plans(&[]);
+
+    // Without the key it stays as it is, unless sriovd has set it.
+    let off = ["PF hw-tc-offload off", "VF 0 representor hw-tc-offload off"];
+    case.policies[0].hw_tc_offload = None;
+    case.plans(&[]);
+    let mine = owned::OwnedVf {
+        tc_offload_before: Some(false),
+        ..Default::default()
+    };
+    case.owned = Some(OwnedPf {
+        tc_offload_before: Some(false),
+        vfs: [(VfIndex(0), mine)].into(),
+        ..OwnedPf::default()
+    });
+    case.plans(&off);
+    case.policies.clear();
+    case.plans(&["VF 0 representor hw-tc-offload off", "PF hw-tc-offload off"]);
+    set(&mut case, false);
     case.plans(&[]);
 }

@@ -37,6 +37,7 @@ pub(super) fn policy(
         device_type: draft.device_type.or_default(),
         driver_autoprobe: draft.driver_autoprobe.cloned(),
         eswitch_mode: draft.eswitch_mode.cloned(),
+        hw_tc_offload: draft.hw_tc_offload.cloned(),
         representor: draft.representor.get().map(representor).unwrap_or_default(),
         external: draft.external.cloned(),
         is_rdma: draft.is_rdma.or(false),

@@ -83,6 +83,7 @@ fn what_is_not_written_has_its_default() {
         names_driver: false,
         driver_autoprobe: None,
         eswitch_mode: None,
+        hw_tc_offload: None,
         representor: DesiredRepresentor::default(),
         external: None,
         is_rdma: false,

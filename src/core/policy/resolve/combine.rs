@@ -39,6 +39,7 @@ pub(super) fn combine(
         mtu: policies().filter_map(|policy| policy.mtu).max(),
         driver_autoprobe: policies().find_map(|policy| policy.driver_autoprobe),
         eswitch_mode: policies().find_map(|policy| policy.eswitch_mode),
+        hw_tc_offload: policies().find_map(|policy| policy.hw_tc_offload),
         disruption: policies()
             .map(|policy| policy.disruption)
             .min()

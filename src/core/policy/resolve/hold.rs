@@ -123,6 +123,7 @@ impl Hold {
             carrier: false,
             speed: None,
             link_type: held.link_type,
+            tc_offload: None,
             bond: None,
         });
         PfSnapshot {

@@ -14,6 +14,7 @@ fn wanted(device_type: DeviceType) -> DesiredVf {
         device_type,
         names_driver: false,
         mtu: None,
+        representor: Default::default(),
         settings: crate::model::VfSettings {
             trust: Some(true),
             ..Default::default()

@@ -230,17 +230,26 @@ fn representors_are_found_by_one_question_however_many_there_are() {
                 ..Link::default()
             };
             answers.links.insert(index, link);
+            answers.offloads.insert(index, Some(vf == 2));
         }
+        answers.offloads.insert(INDEX, Some(true));
         host.file("run/udev/control", "");
         host.file("run/udev/data/n101", "I:1\n");
         let seen = observe(&host, &mut answers).unwrap();
-        assert_eq!(seen.interface.unwrap().index, INDEX);
+        let interface = seen.interface.unwrap();
+        assert_eq!((interface.index, interface.tc_offload), (INDEX, Some(true)));
         let told = seen.vfs.values().map(|vf| {
             let there = vf.representor.as_ref().unwrap();
-            (there.index, there.up, there.name_is_final)
+            (there.up, there.name_is_final, there.tc_offload)
         });
         let told: Vec<_> = told.take(3).collect();
-        assert_eq!(told, [(100, true, false), (101, false, true), (102, false, false)]);
+        let off = Some(false);
+        let as_told = [
+            (true, false, off),
+            (false, true, off),
+            (false, false, Some(true)),
+        ];
+        assert_eq!(told, as_told);
         answers.asked
     };
     assert_eq!(ask(120), ask(3));
