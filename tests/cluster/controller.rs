@@ -19,6 +19,25 @@ const LEASE: &str =
 const OWNER: &str = "sriovnetwork.openshift.io/owner-ref";
 const RESOURCE: &str = "k8s.v1.cni.cncf.io/resourceName";
 
+/// As in the documentation of sriov-network-operator.
+const EXAMPLE_IPAM: &str = r#"{
+  "type": "host-local",
+  "subnet": "10.56.217.0/24",
+  "rangeStart": "10.56.217.171",
+  "rangeEnd": "10.56.217.181",
+  "routes": [{
+    "dst": "0.0.0.0/0"
+  }],
+  "gateway": "10.56.217.1"
+}
+"#;
+
+/// What the operator makes of it.
+fn example_config() -> Result<String> {
+    let file = sriovd_tests::root().join("tests/cluster/examples/example-network.config");
+    Ok(fs::read_to_string(file)?.trim_end().to_owned())
+}
+
 /// A cluster with all kinds and the controller's rights, in which no controller runs.
 struct Lab {
     cluster: ControlPlane,
@@ -153,10 +172,7 @@ fn networks_become_what_the_operator_makes_of_them() -> Result<()> {
     assert_eq!(nad["metadata"]["annotations"][OWNER], owner);
     let uid = lab.get(&path)?.context("no network")?["metadata"]["uid"].clone();
     assert_eq!(nad["metadata"]["ownerReferences"][0]["uid"], uid);
-    let wanted = fs::read_to_string(
-        sriovd_tests::root().join("tests/cluster/examples/example-network.config"),
-    )?;
-    assert_eq!(nad["spec"]["config"], wanted.trim_end());
+    assert_eq!(nad["spec"]["config"], example_config()?);
     for name in [
         "chained-network",
         "example-ib-network",
@@ -414,4 +430,74 @@ fn the_controller_has_no_other_rights() -> Result<()> {
         assert_eq!(thief.merge(path, &label)?.status, 403, "{path}");
     }
     Ok(())
+}
+
+/// What the operator would not write again is not written.
+#[test]
+fn what_the_operator_left_behind_is_taken_without_a_write() -> Result<()> {
+    let lab = Lab::new()?;
+    let spec = json!({ "resourceName": "intelnics", "ipam": EXAMPLE_IPAM });
+    let note = "operator.sriovnetwork.openshift.io/last-network-namespace";
+    let network = json!({
+        "apiVersion": "sriovnetwork.openshift.io/v1", "kind": "SriovNetwork",
+        "metadata": { "name": "example-network", "annotations": { note: "default" } }, "spec": spec,
+    });
+    let network = lab.admin.create(NETWORKS, &network)?.ok()?;
+    let path = format!("{NETWORKS}/example-network");
+    let ready = json!({
+        "type": "Ready", "status": "True", "reason": "NetworkReady", "observedGeneration": 1,
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+        "message": "NetworkAttachmentDefinition is provisioned and ready",
+    });
+    let status = json!({
+        "apiVersion": "sriovnetwork.openshift.io/v1", "kind": "SriovNetwork",
+        "metadata": { "name": "example-network" }, "status": { "conditions": [ready] },
+    });
+    let of_status = format!("{path}/status");
+    lab.admin
+        .apply(&of_status, "sriov-network-operator", &status)?
+        .ok()?;
+    let nad = json!({
+        "apiVersion": "k8s.cni.cncf.io/v1", "kind": "NetworkAttachmentDefinition",
+        "metadata": {
+            "name": "example-network",
+            "annotations": {
+                RESOURCE: "openshift.io/intelnics",
+                OWNER: "SriovNetwork.sriovnetwork.openshift.io/default/example-network",
+            },
+            "ownerReferences": [{
+                "apiVersion": "sriovnetwork.openshift.io/v1", "kind": "SriovNetwork",
+                "name": "example-network", "uid": network["metadata"]["uid"],
+            }],
+        },
+        "spec": { "config": example_config()? },
+    });
+    let nad = lab.admin.create(NADS, &nad)?.ok()?;
+    let controller = lab.controller("first")?;
+    until("first leads", || Ok(controller.log()?.contains("leads")))?;
+    until_at_rest(&lab)?;
+    assert_eq!(lab.writes()?, Vec::<Value>::new());
+    assert_eq!(lab.get(&format!("{NADS}/example-network"))?, Some(nad));
+    Ok(())
+}
+
+#[test]
+fn an_api_server_that_goes_away_is_waited_for() -> Result<()> {
+    let mut lab = Lab::new()?;
+    let mut controller = lab.controller("first")?;
+    lab.network(NETWORKS, "one", &json!({ "resourceName": "r" }))?;
+    lab.until_ready(&format!("{NETWORKS}/one"), "True")?;
+    let one = lab.get(&format!("{NADS}/one"))?;
+    let writes = lab.writes()?.len();
+
+    lab.cluster.stop_api_server();
+    // Longer than it leads without being heard.
+    thread::sleep(Duration::from_secs(16));
+    controller.is_alive()?;
+    lab.cluster.start_api_server()?;
+    lab.network(NETWORKS, "two", &json!({ "resourceName": "r" }))?;
+    lab.until_ready(&format!("{NETWORKS}/two"), "True")?;
+    assert_eq!(lab.get(&format!("{NADS}/one"))?, one);
+    assert_eq!(lab.writes()?.len(), writes + 3, "{:#?}", lab.writes()?);
+    controller.is_alive()
 }
