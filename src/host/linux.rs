@@ -9,6 +9,7 @@ mod managers;
 mod netdev;
 mod observe;
 mod others;
+mod pcie;
 #[cfg(any(test, feature = "testing"))]
 pub mod prepared;
 mod quiet;

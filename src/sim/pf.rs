@@ -108,6 +108,7 @@ impl SimPf {
             driver: model.name.parse().ok(),
             initialized: true,
             numa_node: Some(0),
+            pcie_root: Some("pci0000:00".to_owned()),
             total_vfs: model.total_vfs,
             num_vfs: 0,
             autoprobe: true,

@@ -79,6 +79,10 @@ pub struct PfSnapshot {
     pub initialized: bool,
     /// `numa_node` in sysfs. `None` where the firmware names none (-1).
     pub numa_node: Option<u16>,
+    /// The PCIe root complex that it hangs below, such as `pci0000:3a`: the directory's name in sysfs. `None` where the path
+    /// names none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pcie_root: Option<String>,
     /// `sriov_totalvfs`: what the device offers.
     pub total_vfs: u16,
     /// How many VFs exist, counted by their `virtfn` links.

@@ -2,8 +2,9 @@
 //! wanted. One value, which the agent replaces and never changes in place.
 
 use super::{
-    DriverName, EswitchMode, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId,
-    PfState, PolicyName, Problem, ResourceName, ResourcePrefix, VfIndex, VfSettings,
+    DriverName, EswitchMode, Holder, InterfaceName, LinkType, MacAddress, Mtu, Openable,
+    PciAddress, PciId, PfState, PolicyName, Problem, ResourceName, ResourcePrefix, VfIndex,
+    VfSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -87,6 +88,9 @@ pub struct WorldDevice {
     pub carrier: bool,
     /// The NUMA node that it is attached to.
     pub numa_node: Option<u16>,
+    /// The PCIe root complex that it hangs below, such as `pci0000:3a`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pcie_root: Option<String>,
     /// The mode of the NIC's own switch; missing where there is none to be seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eswitch_mode: Option<EswitchMode>,
@@ -116,6 +120,12 @@ pub struct WorldVf {
     pub representor: Option<InterfaceName>,
     /// Its IOMMU group.
     pub iommu_group: Option<u32>,
+    /// The group is one of VFIO's no-IOMMU mode: its device node is `/dev/vfio/noiommu-N`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_iommu: bool,
+    /// Its RDMA devices for user space, such as `uverbs0`, in `/dev/infiniband`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rdma: Vec<String>,
     /// The attributes that the PF reports of it, the administrative address among them.
     pub attributes: VfSettings,
     /// The policy that claims it, and what becomes of it by that.
@@ -280,6 +290,19 @@ impl WorldVf {
     /// Whether it can be used for what its policy wants it for.
     pub fn is_ready(&self) -> bool {
         self.claim.is_some() && self.not_ready.is_none()
+    }
+
+    /// What of it a container may open.
+    pub fn openable(&self) -> Openable<'_> {
+        let claim = self.claim.as_ref();
+        Openable {
+            driver: self.driver.as_ref(),
+            iommu_group: self.iommu_group,
+            no_iommu: self.no_iommu,
+            rdma: &self.rdma,
+            is_rdma: claim.is_some_and(|claim| claim.is_rdma),
+            need_vhost_net: claim.is_some_and(|claim| claim.need_vhost_net),
+        }
     }
 }
 

@@ -5,12 +5,13 @@
 
 use super::pools::{Member, Pools};
 use super::pretty;
-use crate::model::{DriverName, PciAddress, ResourceName};
+use crate::model::{self, Openable, PciAddress, ResourceName};
 use crate::policy::is_cdi_class;
 use serde::Serialize;
 use std::borrow::Cow;
 
-const VENDOR: &str = "sriovd.io";
+/// The vendor of all kinds of ours.
+pub const VENDOR: &str = "sriovd.io";
 
 /// The least that knows names that begin with a digit, as addresses do.
 const VERSION: &str = "0.5.0";
@@ -71,26 +72,16 @@ pub fn specs(pools: &Pools<'_>) -> Vec<(ResourceName, String)> {
 }
 
 fn device(member: &Member<'_>) -> Option<Device> {
-    let vf = member.vf;
-    let mut nodes = Vec::new();
-    let is_vfio = vf.driver.as_ref().is_some_and(DriverName::is_vfio);
-    if let Some(group) = vf.iommu_group.filter(|_| is_vfio) {
-        nodes.push(node("/dev/vfio/vfio"));
-        let without_iommu = || format!("/dev/vfio/noiommu-{group}");
-        nodes.push(DeviceNode {
-            host_path: vf.no_iommu.then(without_iommu),
-            ..node(format!("/dev/vfio/{group}"))
-        });
-    }
-    if member.claim.need_vhost_net {
-        nodes.extend(["/dev/vhost-net", "/dev/net/tun"].map(node));
-    }
-    if member.claim.is_rdma && !vf.rdma.is_empty() {
-        // The connection manager is one for all.
-        nodes.push(node("/dev/infiniband/rdma_cm"));
-        let own = vf.rdma.iter();
-        nodes.extend(own.map(|name| node(format!("/dev/infiniband/{name}"))));
-    }
+    let (vf, claim) = (member.vf, member.claim);
+    let openable = Openable {
+        driver: vf.driver.as_ref(),
+        iommu_group: vf.iommu_group,
+        no_iommu: vf.no_iommu,
+        rdma: &vf.rdma,
+        is_rdma: claim.is_rdma,
+        need_vhost_net: claim.need_vhost_net,
+    };
+    let nodes: Vec<_> = openable.nodes().into_iter().map(node).collect();
     // Readers refuse a device without anything in it.
     (!nodes.is_empty()).then_some(Device {
         container_edits: ContainerEdits {
@@ -100,10 +91,10 @@ fn device(member: &Member<'_>) -> Option<Device> {
     })
 }
 
-fn node(path: impl Into<Cow<'static, str>>) -> DeviceNode {
+fn node(node: model::DeviceNode) -> DeviceNode {
     DeviceNode {
-        host_path: None,
-        path: path.into(),
+        host_path: node.host_path,
+        path: node.path,
         permissions: "rw",
     }
 }

@@ -52,6 +52,7 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
         driver: Some(parse("ice")),
         initialized: true,
         numa_node: Some(0),
+        pcie_root: Some("pci0000:00".to_owned()),
         total_vfs: 128,
         num_vfs: vfs,
         autoprobe: true,

@@ -75,6 +75,7 @@ fn device(pf: &PfSnapshot) -> WorldDevice {
         up: interface.is_some_and(|it| it.up),
         carrier: interface.is_some_and(|it| it.carrier),
         numa_node: pf.numa_node,
+        pcie_root: pf.pcie_root.clone(),
         eswitch_mode: pf.eswitch_mode,
         vfs_possible: pf.total_vfs,
     }
@@ -104,6 +105,8 @@ fn world_vf(
         mtu: interface.map(|it| it.mtu),
         representor: vf.representor.as_ref().map(|it| it.name.clone()),
         iommu_group: vf.iommu_group,
+        no_iommu: vf.no_iommu,
+        rdma: vf.rdma.clone(),
         attributes: vf.settings,
         not_ready: lack
             .filter(|_| claim.is_some())

@@ -7,8 +7,8 @@ use super::holders::Groups;
 use super::netdev::{self, Netdev};
 use super::representor::Representors;
 use super::{
-    Links, PCI_DEVICES, Tree, device, holders, if_present, interface, is_on_bus, udev, vf_indexes,
-    virtfn,
+    Links, PCI_DEVICES, Tree, device, holders, if_present, interface, is_on_bus, pcie, udev,
+    vf_indexes, virtfn,
 };
 use crate::netlink::Link;
 use sriovd_core::host::{HostError, Look};
@@ -212,6 +212,7 @@ fn observe_present(
         // -1 on hosts, and absent in kernels, without NUMA.
         numa_node: if_present(tree.read_as(device.join("numa_node")))?
             .and_then(|node: i32| u16::try_from(node).ok()),
+        pcie_root: pcie::root_of(device),
         total_vfs,
         num_vfs: u16::try_from(vfs.len()).unwrap_or(u16::MAX),
         autoprobe: tree.read(device.join("sriov_drivers_autoprobe"))? == "1",

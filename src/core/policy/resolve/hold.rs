@@ -135,6 +135,7 @@ impl Hold {
             driver: self.driver.clone(),
             initialized: pf.initialized,
             numa_node: self.numa_node,
+            pcie_root: pf.pcie_root.clone(),
             total_vfs: pf.total_vfs,
             num_vfs: pf.num_vfs,
             autoprobe: pf.autoprobe,

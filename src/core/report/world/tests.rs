@@ -81,6 +81,21 @@ fn a_vf_is_ready_for_what_its_policy_wants_or_says_why_not() {
 }
 
 #[test]
+fn what_a_container_needs_of_a_vf_beside_its_address_is_told() {
+    let (_, mut known) = known("vfio-pci", false);
+    let seen = Arc::get_mut(known.seen.as_mut().unwrap()).unwrap();
+    seen.pf.pcie_root = Some("pci0000:3a".to_owned());
+    let vf = seen.pf.vfs.get_mut(&VfIndex(1)).unwrap();
+    (vf.no_iommu, vf.rdma) = (true, vec!["uverbs1".to_owned()]);
+    let world = serde_json::to_value(&known).unwrap();
+    assert_eq!(world["device"]["pcie_root"], "pci0000:3a");
+    assert_eq!(world["vfs"][1]["no_iommu"], true);
+    assert_eq!(world["vfs"][1]["rdma"][0], "uverbs1");
+    // What is not so is not said.
+    assert_eq!(world["vfs"][0]["no_iommu"], serde_json::Value::Null);
+}
+
+#[test]
 fn what_has_a_vf_is_told_as_far_as_it_is_known() {
     let namespace = |name: Option<&str>| Holder::Namespace {
         name: name.map(str::to_owned),

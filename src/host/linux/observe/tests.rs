@@ -1,13 +1,15 @@
 //! PFs and VFs in prepared trees.
 
 use crate::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
-use crate::linux::{Links, LinuxHost, netdev, observe::pfs};
+use crate::linux::{Links, LinuxHost, netdev, observe::pfs, pcie};
 use crate::netlink::Link;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use sriovd_core::host::{HostError, Look};
 use sriovd_core::model::{
     EswitchMode, MacAddress, Mtu, PfSnapshot, VfIndex, VfInterface, VfSettings,
 };
+use std::fs;
+use std::path::Path;
 
 fn observe(host: &Prepared, links: &mut dyn Links) -> Option<PfSnapshot> {
     super::observe(&host.tree, links, pf(), Look::Plain).unwrap()
@@ -427,6 +429,38 @@ fn what_user_space_opens_beside_the_network_is_told() {
     assert_eq!(seen(&host), (true, false, both));
     host.remove(&format!("{vfio}/iommu_group"));
     assert!(!seen(&host).0);
+}
+
+#[test]
+fn the_root_complex_is_the_first_bus_on_the_way_to_a_device() {
+    for (path, root) in [
+        (
+            "/sys/devices/pci0000:3a/0000:3a:00.0/0000:3b:00.0",
+            "pci0000:3a",
+        ),
+        (
+            "sys/devices/platform/soc/40000000.pci/pci0002:00/0002:00:01.0",
+            "pci0002:00",
+        ),
+        ("sys/devices/pci10000:e1/10000:e1:00.0", "pci10000:e1"),
+        ("sys/bus/pci/devices/0000:3b:00.0", ""),
+        ("sys/devices/pci0000:3/pciehp/pci:00", ""),
+    ] {
+        let found = pcie::root_of(Path::new(path));
+        assert_eq!(found.unwrap_or_default(), root, "{path}");
+    }
+    // What is no link says nothing of the way.
+    let host = Prepared::with_pf();
+    let seen = |host: &Prepared| observe(host, &mut Answers::default()).unwrap().pcie_root;
+    assert_eq!(seen(&host), None);
+    let below = format!("sys/devices/pci0000:00/0000:00:10.0/{PF}");
+    host.directory("sys/devices/pci0000:00/0000:00:10.0");
+    fs::rename(host.path(&pci(PF)), host.path(&below)).unwrap();
+    host.link(
+        &pci(PF),
+        &format!("../../../devices/pci0000:00/0000:00:10.0/{PF}"),
+    );
+    assert_eq!(seen(&host).as_deref(), Some("pci0000:00"));
 }
 
 #[test]
