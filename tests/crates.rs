@@ -292,7 +292,7 @@ const WALLS: &[(&str, &[&str], &[&str])] = &[
     ),
     (
         "sriovd-kube",
-        &["sriovd-core"],
+        &["sriovd-core", "sriovd-wire"],
         &["libudev-sys", "netlink-sys", "rtnetlink", "udev"],
     ),
     ("sriovd-tests", &[], &[]),

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 const MODULES: &[(&str, &[&str])] = &[
     ("model", &[]),
     ("policy", &["model"]),
-    ("wire", &["policy"]),
+    ("wire", &["model", "policy"]),
     ("file", &[]),
     ("load", &["model", "policy", "file"]),
     ("settings", &["model", "policy", "wire", "load"]),
@@ -59,7 +59,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "api",
         ],
     ),
-    ("kube", &["model", "policy", "render"]),
+    ("kube", &["model", "policy", "wire", "render"]),
     (
         "ctl",
         &[

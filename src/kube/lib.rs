@@ -2,9 +2,11 @@
 //!
 //! `crd` has the definitions of its custom resources: those of sriov-network-operator, so that the API server takes its
 //! manifests unchanged, and `Policy` and `Network` with all keys of policy files. `wanted` makes of a Node and these objects
-//! what the node's agent is asked for. `controller` is what one process does for the whole cluster.
+//! what the node's agent is asked for. `device_plugin` offers the node's VFs to kubelet. `controller` is what one process does
+//! for the whole cluster.
 #![warn(missing_docs)]
 
 pub mod controller;
 pub mod crd;
+pub mod device_plugin;
 pub mod wanted;

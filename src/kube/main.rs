@@ -4,6 +4,7 @@ use anyhow::Context as _;
 use clap::{Parser, Subcommand};
 use serde_json::Value;
 use sriovd_kube::controller;
+use sriovd_kube::device_plugin::{self, Settings};
 use sriovd_kube::wanted::{ThisNode, wanted};
 use std::io::{Read as _, Write as _};
 use std::process::ExitCode;
@@ -29,6 +30,8 @@ enum Command {
     },
     /// Do what one process does for the whole cluster: NetworkAttachmentDefinitions, what became of policies
     Controller(controller::Arguments),
+    /// Offer the VFs of this node to kubelet, a resource for each pool
+    DevicePlugin(Settings),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         Command::Crds => print_crds(),
         Command::Source { node } => print_source(&node),
         Command::Controller(arguments) => controller::start(arguments),
+        Command::DevicePlugin(settings) => serve_device_plugin(settings),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -74,4 +78,11 @@ fn print_source(name: &str) -> anyhow::Result<()> {
     }
     writeln!(std::io::stdout(), "{:#}", wanted.source)?;
     Ok(())
+}
+
+fn serve_device_plugin(settings: Settings) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    match runtime.block_on(device_plugin::run(settings))? {}
 }

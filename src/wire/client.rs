@@ -1,16 +1,18 @@
 //! Asks the daemon over its socket.
 
 use super::ProblemDetails;
+use super::socket::changes;
 use anyhow::{Context, anyhow};
 use futures::StreamExt as _;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::client::conn::http1::handshake;
+use hyper::http::request;
 use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
-use inotify::{EventStream, Inotify, WatchMask};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use sriovd_core::model::world::WorldChange;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use tokio::net::UnixStream;
@@ -127,12 +129,6 @@ pub struct Refused(pub ProblemDetails);
 #[error("sriovd has ended the connection")]
 pub struct Lost;
 
-/// Whoever makes, mends or removes a socket is told of in its directory, and in those above.
-const MAKING: WatchMask = WatchMask::CREATE
-    .union(WatchMask::MOVED_TO)
-    .union(WatchMask::ATTRIB)
-    .union(WatchMask::DELETE_SELF);
-
 impl Conversation {
     /// Nothing is sent yet.
     pub fn new(socket: PathBuf) -> Self {
@@ -165,7 +161,19 @@ impl Conversation {
 
     /// Everything that happens from now on.
     pub async fn follow(&self) -> anyhow::Result<Follower> {
-        let body = self.send(Method::GET, "/v1/events", Vec::new()).await?;
+        self.follow_at("/v1/events").await
+    }
+
+    /// What the agent knows, and then whatever changes of it: first all PFs, and from then on those that are new or not as
+    /// they were.
+    pub async fn follow_world(&self) -> anyhow::Result<Worlds> {
+        self.follow_at("/v1/world").await.map(Worlds)
+    }
+
+    async fn follow_at(&self, path: &str) -> anyhow::Result<Follower> {
+        let asked = Request::builder().header("accept", "text/event-stream");
+        let asked = asked.method(Method::GET).uri(path);
+        let body = self.exchange(asked, Vec::new()).await?;
         let pending = Vec::new();
         Ok(Follower { body, pending })
     }
@@ -173,7 +181,7 @@ impl Conversation {
     /// Returns when somebody listens there again, and may be talked to.
     pub async fn is_back(&self) -> anyhow::Result<()> {
         loop {
-            let mut changes = self.changes().context("cannot wait for sriovd")?;
+            let mut changes = changes(&self.socket).context("cannot wait for sriovd")?;
             let error = match UnixStream::connect(&self.socket).await {
                 Ok(_) => return Ok(()),
                 Err(error) => error,
@@ -185,21 +193,6 @@ impl Conversation {
                 _ => return Err(Unreachable::new(&self.socket, error.into()).into()),
             }
         }
-    }
-
-    /// What happens to the directory of the socket, or where that is not there, above it.
-    fn changes(&self) -> io::Result<EventStream<Vec<u8>>> {
-        let inotify = Inotify::init()?;
-        let mut result = Err(ErrorKind::NotFound.into());
-        for directory in self.socket.ancestors().skip(1) {
-            result = inotify.watches().add(directory, MAKING);
-            match &result {
-                Err(error) if error.kind() == ErrorKind::NotFound => {}
-                _ => break,
-            }
-        }
-        result?;
-        inotify.into_event_stream(vec![0; 4096])
     }
 
     async fn ask<T: DeserializeOwned>(
@@ -214,13 +207,16 @@ impl Conversation {
     }
 
     async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> anyhow::Result<Incoming> {
+        self.exchange(Request::builder().method(method).uri(path), body)
+            .await
+    }
+
+    async fn exchange(&self, asked: request::Builder, body: Vec<u8>) -> anyhow::Result<Incoming> {
         let stream = UnixStream::connect(&self.socket).await;
         let stream = stream.map_err(|error| Unreachable::new(&self.socket, error.into()))?;
         let (mut sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(connection);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
+        let request = asked
             .header("host", "sriovd")
             .header("content-type", "application/json")
             .body(Full::<Bytes>::from(body))?;
@@ -261,6 +257,21 @@ impl Follower {
                 }
             }
         }
+    }
+}
+
+/// Reads the world as it changes.
+pub struct Worlds(Follower);
+
+impl Worlds {
+    /// The next change; none where the daemon has ended the stream.
+    pub async fn next(&mut self) -> anyhow::Result<Option<WorldChange>> {
+        let Some(change) = self.0.next().await? else {
+            return Ok(None);
+        };
+        let read = serde_json::from_str(&change);
+        read.map(Some)
+            .context("cannot read what sriovd tells of the world")
     }
 }
 

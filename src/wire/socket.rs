@@ -1,8 +1,9 @@
 //! The Unix socket: as the service manager passes it, or bound here.
 
 use anyhow::Context;
+use inotify::{EventStream, Inotify, WatchMask};
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use tokio::net::UnixListener;
@@ -38,4 +39,25 @@ pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     fs::set_permissions(path, fs::Permissions::from_mode(0o660))
         .with_context(|| format!("cannot set the mode of {}", path.display()))?;
     Ok(listener)
+}
+
+/// Whoever makes, mends or removes a socket is told of in its directory, and in those above.
+const MAKING: WatchMask = WatchMask::CREATE
+    .union(WatchMask::MOVED_TO)
+    .union(WatchMask::ATTRIB)
+    .union(WatchMask::DELETE_SELF);
+
+/// What happens from now on to the directory of a socket, or where that is not there, above it.
+pub fn changes(socket: &Path) -> io::Result<EventStream<Vec<u8>>> {
+    let inotify = Inotify::init()?;
+    let mut result = Err(ErrorKind::NotFound.into());
+    for directory in socket.ancestors().skip(1) {
+        result = inotify.watches().add(directory, MAKING);
+        match &result {
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            _ => break,
+        }
+    }
+    result?;
+    inotify.into_event_stream(vec![0; 4096])
 }

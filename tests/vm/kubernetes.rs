@@ -1,10 +1,28 @@
 //! A guest as a node of a real cluster: kubelet, containerd and multus beside SR-IOV NICs.
 
-use anyhow::{Context, Result, ensure};
-use serde_json::json;
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use crate::lab::{Guest, Nic};
-use crate::worker::{Worker, pod};
+use crate::worker::{NODE, Worker, pod};
+
+const RESOURCE: &str = "sriovd.io/fast";
+const POLICY: &str = r#"
+[[policy]]
+name = "fast"
+resource = "fast"
+resource_prefix = "sriovd.io"
+num_vfs = 2
+
+[policy.match]
+vendor = "8086"
+"#;
+/// As a unit that is there again at once.
+const DEVICE_PLUGIN: &str = "systemd-run --unit device-plugin --property Restart=always --property RestartSec=0 \
+                             /usr/sbin/sriovd-kube device-plugin";
 
 const NETWORKS: &str = "/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions";
 
@@ -63,4 +81,115 @@ fn multus_gives_a_pod_a_vf() -> Result<()> {
 
     worker.delete_pod("with-vf")?;
     worker.guest.wait_for_netdev(&vf)
+}
+
+/// How many VFs the cluster may give to pods on the node.
+fn allocatable(node: &Value) -> u32 {
+    let count = node["status"]["allocatable"][RESOURCE].as_str();
+    count.and_then(|it| it.parse().ok()).unwrap_or(0)
+}
+
+/// The least that the node had to give at any moment while this was done.
+fn least_during(worker: &Worker, work: impl FnOnce() -> Result<()>) -> Result<u32> {
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut least = u32::MAX;
+            while !is_over.load(Ordering::Relaxed) {
+                least = least.min(allocatable(&worker.node()?));
+                thread::sleep(Duration::from_millis(100));
+            }
+            anyhow::Ok(least)
+        });
+        let worked = work();
+        is_over.store(true, Ordering::Relaxed);
+        let least = watch.join().map_err(|_| anyhow!("the watcher panicked"))?;
+        worked?;
+        least
+    })
+}
+
+/// Until kubelet is in touch with the cluster again, and with what serves the resource.
+fn wait_for_registration(worker: &Worker, after: &str) -> Result<()> {
+    let registered = format!(
+        "journalctl --no-pager -u device-plugin --after-cursor='{after}' | grep 'kubelet has resource {RESOURCE}'"
+    );
+    worker
+        .guest
+        .wait_until(&registered, Duration::from_secs(120))
+}
+
+/// The end of what the device plugin has said so far.
+fn cursor(worker: &Worker) -> Result<String> {
+    let shown = worker
+        .guest
+        .run("journalctl --no-pager --lines 0 --show-cursor | sed -n 's/^-- cursor: //p'")?;
+    Ok(shown.trim().to_owned())
+}
+
+#[test]
+fn a_pod_gets_a_vf_of_its_pool_from_kubelet() -> Result<()> {
+    let worker = Worker::resume()?;
+    let guest = &worker.guest;
+    guest.install_sriovd()?;
+    guest.install_kube()?;
+    guest.put(POLICY, "/etc/sriov.d/10-test.toml", 0o644)?;
+    guest.run(DEVICE_PLUGIN)?;
+    guest.run_for("systemctl start sriovd", Duration::from_secs(120))?;
+    let nic = guest.plug(Nic::igb(0))?;
+    let both = || Ok(allocatable(&worker.node()?) == 2);
+    worker.until("both VFs are offered", both)?;
+
+    let mut pod = pod("with-vf", "env | grep PCIDEVICE | sort; sleep 100000");
+    pod["spec"]["containers"][0]["resources"] = json!({ "limits": { RESOURCE: "1" } });
+    worker.create_pod(&pod)?;
+    worker.wait_for_pod("with-vf")?;
+    let log = worker.pod_log("with-vf")?;
+    let vf = [nic.vf_pci(0), nic.vf_pci(1)];
+    let vf = vf
+        .iter()
+        .find(|vf| log.contains(&format!("PCIDEVICE_SRIOVD_IO_FAST={vf}")));
+    let vf = vf.with_context(|| format!("the pod was given no VF: {log}"))?;
+    let info =
+        format!(r#"PCIDEVICE_SRIOVD_IO_FAST_INFO={{"{vf}":{{"generic":{{"deviceID":"{vf}"}}}}}}"#);
+    ensure!(log.contains(&info), "{log}");
+    let file = format!("/var/run/k8s.cni.cncf.io/devinfo/dp/sriovd.io-fast-{vf}-device.json");
+    ensure!(guest.run(&format!("cat {file}"))?.contains(vf));
+
+    // What kubelet was told holds while the agent is away, and when it is back.
+    let least = least_during(&worker, || {
+        guest.run_for("systemctl restart sriovd", Duration::from_secs(120))?;
+        // kubelet tells the cluster every 2 s.
+        thread::sleep(Duration::from_secs(5));
+        Ok(())
+    })?;
+    ensure!(
+        least == 2,
+        "while sriovd started again, {least} VFs were offered"
+    );
+
+    // kubelet takes all devices for sick until they are registered again: all that can be done is to be quick.
+    for restart in [
+        "systemctl restart kubelet",
+        "systemctl kill --signal KILL device-plugin",
+    ] {
+        let before = cursor(&worker)?;
+        let least = least_during(&worker, || {
+            guest.run_for(restart, Duration::from_secs(120))?;
+            wait_for_registration(&worker, &before)?;
+            worker.until("both VFs are offered", both)
+        })?;
+        eprintln!("{restart}: at least {least} VFs were offered at any moment");
+    }
+    worker.wait_for_pod("with-vf")?;
+
+    worker.delete_pod("with-vf")?;
+    guest.unplug(&nic)?;
+    worker.until("no VF is offered", || Ok(allocatable(&worker.node()?) == 0))?;
+    let capacity = worker.node()?["status"]["capacity"][RESOURCE].clone();
+    ensure!(
+        capacity == "0",
+        "a resource without VFs is still {capacity} on {NODE}"
+    );
+    guest.wait_until(&format!("! test -e {file}"), Duration::from_secs(60))
 }

@@ -166,6 +166,15 @@ impl Guest {
         .context("cannot install sriovd")
     }
 
+    /// The program of a node of a cluster.
+    pub fn install_kube(&self) -> Result<()> {
+        let mut files = Files::new()?;
+        files.binary("sriovd-kube", "/usr/sbin/sriovd-kube")?;
+        let tar = fs::read(files.pack([])?.path())?;
+        self.feed(&tar, "tar --extract --directory /")
+            .context("cannot install sriovd-kube")
+    }
+
     pub fn install_plugins(&self) -> Result<()> {
         let tar = fs::read(Files::new()?.with_plugins()?.pack([])?.path())?;
         self.feed(&tar, "tar --extract --directory /")
