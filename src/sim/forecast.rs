@@ -14,7 +14,7 @@ use super::ledger::{MemoryLedger, Quiet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sriovd_core::host::Host;
-use sriovd_core::model::{HostSnapshot, PciAddress, PfSnapshot, PfStep, PolicyName, Step};
+use sriovd_core::model::{HostSnapshot, Part, PciAddress, PfSnapshot, PolicyName, Step};
 use sriovd_core::plan::{Blocked, Memory};
 use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::resolve::{Resolution, Shadowed};
@@ -192,7 +192,7 @@ fn forecast_steps(performed: Vec<Performed>, pf: &PfSnapshot) -> Vec<ForecastSte
     let mut vfs_are_new = false;
     let forecast = |Performed { step, .. }| {
         let disruptive = !vfs_are_new && is_disruptive(&step, pf);
-        vfs_are_new |= matches!(step, Step::Pf(PfStep::SetNumVfs { .. }));
+        vfs_are_new |= step.facts().part == Part::Count;
         ForecastStep {
             text: step.to_string(),
             disruptive,

@@ -54,9 +54,18 @@ pub struct StepFacts {
     pub takes: Takes,
     /// When it is worth another try.
     pub depends_on: DependsOn,
+    /// How often it is done in a pass before it counts as without effect.
+    pub tries: usize,
+    /// The word of the step that takes it back where no policy wants it any more, to what there was before it. `None`:
+    /// nothing, because it takes something back itself, or what it changes goes with the eSwitch mode.
+    pub undone_by: Option<&'static str>,
     /// What an administrator can do about another program that keeps undoing it.
     pub way_out: &'static str,
 }
+
+/// While its PF resets, which it does after a change of their number, a VF driver makes up an address, and a trusted VF
+/// puts it in the place of ours.
+const TRIES_OF_A_VF: usize = 3;
 
 /// Of these no policy can say nothing.
 const STOP_IT: &str = "stop the other program";
@@ -69,6 +78,8 @@ impl StepFacts {
         disturbs: false,
         takes: Takes::OneStep,
         depends_on: DependsOn::Drivers,
+        tries: 1,
+        undone_by: Some("set-autoprobe"),
         way_out: LEAVE_IT_OUT,
     };
     const MAKE_VFS: Self = Self {
@@ -77,10 +88,13 @@ impl StepFacts {
         disturbs: false,
         takes: Takes::AllVfs,
         depends_on: DependsOn::Up,
+        tries: 1,
+        undone_by: Some("set-numvfs"),
         way_out: "stop the other program, or leave the number of VFs to it with `external = true`",
     };
     const REMOVE_VFS: Self = Self {
         disturbs: true,
+        undone_by: None,
         ..Self::MAKE_VFS
     };
     /// Without VFs nobody loses one.
@@ -90,6 +104,8 @@ impl StepFacts {
         disturbs: false,
         takes: Takes::AllVfs,
         depends_on: DependsOn::PfDriver,
+        tries: 1,
+        undone_by: Some("set-eswitch-mode"),
         way_out: LEAVE_IT_OUT,
     };
     const PF_UP: Self = Self {
@@ -98,34 +114,43 @@ impl StepFacts {
         disturbs: false,
         takes: Takes::OneStep,
         depends_on: DependsOn::Link,
+        tries: 1,
+        undone_by: Some("set-pf-down"),
         way_out: STOP_IT,
     };
     const TC_OFFLOAD: Self = Self {
         word: "set-tc-offload",
+        undone_by: Some("set-tc-offload"),
         depends_on: DependsOn::Drivers,
         way_out: LEAVE_IT_OUT,
         ..Self::PF_UP
     };
     const PF_DOWN: Self = Self {
         word: "set-pf-down",
+        undone_by: None,
         ..Self::PF_UP
     };
     const PF_MTU: Self = Self {
         word: "set-pf-mtu",
+        undone_by: Some("set-pf-mtu"),
         way_out: LEAVE_IT_OUT,
         ..Self::PF_UP
     };
     const VF: Self = Self {
         word: "set-vf",
         part: Part::Settings,
+        tries: TRIES_OF_A_VF,
+        undone_by: Some("set-vf"),
         ..Self::PF_MTU
     };
     const VF_MTU: Self = Self {
         word: "set-vf-mtu",
+        undone_by: Some("set-vf-mtu"),
         ..Self::VF
     };
     const REPRESENTOR_UP: Self = Self {
         word: "set-representor-up",
+        undone_by: None,
         depends_on: DependsOn::Drivers,
         way_out: "stop the other program, or set `up = false` in [policy.representor]",
         ..Self::VF
@@ -137,6 +162,7 @@ impl StepFacts {
     };
     const REPRESENTOR_TC_OFFLOAD: Self = Self {
         word: "set-representor-tc-offload",
+        undone_by: Some("set-representor-tc-offload"),
         ..Self::REPRESENTOR_MTU
     };
     const BIND: Self = Self {
@@ -145,9 +171,12 @@ impl StepFacts {
         disturbs: true,
         takes: Takes::OneStep,
         depends_on: DependsOn::LinkOnceBound,
+        tries: TRIES_OF_A_VF,
+        undone_by: Some("bind"),
         way_out: LEAVE_IT_OUT,
     };
     const BIND_DEFAULT: Self = Self {
+        undone_by: None,
         way_out: "stop the other program, or leave drivers to it with `device_type = \"any\"`",
         ..Self::BIND
     };

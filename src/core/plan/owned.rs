@@ -6,8 +6,8 @@ mod claims;
 
 use super::Plan;
 use crate::model::{
-    BindTarget, EswitchMode, MacAddress, Mtu, Node, PfSnapshot, PfStep, Step, VfAttribute, VfIndex,
-    VfSetting, VfSettings, VfSnapshot, VfStep,
+    EswitchMode, MacAddress, Mtu, Node, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSetting,
+    VfSettings, VfSnapshot, VfStep,
 };
 use crate::policy::resolve::{Hold, Resolution};
 use crate::policy::{DeviceType, OnRemoval};
@@ -334,18 +334,14 @@ impl OwnedPf {
     }
 
     fn record(&mut self, step: &Step, pf: &PfSnapshot) {
+        if step.facts().undone_by.is_none() {
+            return;
+        }
         let seen = |vf: &VfIndex| pf.vfs.get(vf);
         match step {
             Step::Pf(PfStep::SetUp { interface }) => self.brought_up = Some(*interface),
-            Step::Pf(PfStep::SetNumVfs { to: 0, .. } | PfStep::SetDown { .. })
-            | Step::Vf(_, VfStep::SetRepresentorUp { .. } | VfStep::SetRepresentorMtu { .. })
-            | Step::Vf(
-                _,
-                VfStep::Bind {
-                    to: BindTarget::Default,
-                    ..
-                },
-            ) => {}
+            Step::Pf(PfStep::SetDown { .. })
+            | Step::Vf(_, VfStep::SetRepresentorUp { .. } | VfStep::SetRepresentorMtu { .. }) => {}
             Step::Pf(PfStep::SetNumVfs { to, .. }) => {
                 self.created_vfs = true;
                 self.unprobed = (0..*to).map(VfIndex).collect();
@@ -381,15 +377,7 @@ impl OwnedPf {
                     mine.mac = Some(mac);
                 }
             }
-            Step::Vf(
-                vf,
-                VfStep::Bind {
-                    to: BindTarget::Driver(_),
-                    ..
-                },
-            ) => {
-                self.vfs.entry(*vf).or_default().driver = true;
-            }
+            Step::Vf(vf, VfStep::Bind { .. }) => self.vfs.entry(*vf).or_default().driver = true,
             Step::Vf(vf, VfStep::SetMtu { .. }) => self.vfs.entry(*vf).or_default().mtu = true,
         }
     }

@@ -74,9 +74,6 @@ pub(super) fn binding(step: &Step, pf: &PfSnapshot) -> Option<Binding> {
     })
 }
 
-/// How often a step is done for a VF before it counts as without effect.
-const TRIES_OF_A_VF: usize = 3;
-
 /// A driver reads its VF's address when it is bound. After a refused address a bound driver has
 /// nothing to read again, and where none is bound twice the next plan says whether to wait.
 pub(super) fn comes_too_early(step: &Step, round: &Round, failed: &[(Step, HostError)]) -> bool {
@@ -110,18 +107,13 @@ pub(super) fn taken_by(
 }
 
 /// Steps that the kernel said it did, and that are planned again all the same.
-///
-/// For a VF more often than once: while its PF resets, which it does after a change of their
-/// number, a VF driver makes up an address, and a trusted VF puts it in the place of ours.
 pub(super) fn without_effect(
     done: &[Step],
     tries: &BTreeMap<Step, usize>,
     plan: &Plan,
 ) -> Vec<(Step, HostError)> {
-    let enough = |step: &Step| {
-        let tries = tries.get(step).copied().unwrap_or_default();
-        step.vf().is_none() || tries >= TRIES_OF_A_VF
-    };
+    let tries_of = |step: &Step| tries.get(step).copied().unwrap_or_default();
+    let enough = |step: &Step| tries_of(step) >= step.facts().tries;
     let again = plan.steps.iter();
     again
         .filter(|step| done.contains(step) && enough(step))

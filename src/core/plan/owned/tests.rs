@@ -1,7 +1,7 @@
 //! What is remembered, and when it is forgotten.
 
 use super::*;
-use crate::model::{PciAddress, TxRate, Vlan};
+use crate::model::{BindTarget, PciAddress, TxRate, Vlan};
 use crate::policy::resolve::DesiredPf;
 use crate::policy::{NumVfs, Policy, PolicySet};
 use crate::sim::{DriverModel, SimHost, SimPf, sample};

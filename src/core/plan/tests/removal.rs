@@ -1,6 +1,7 @@
 //! A PF that no policy names any more.
 
 use super::*;
+use crate::model::{Action, EswitchMode, StepFacts};
 
 /// A PF with two VFs that sriovd did this much to.
 fn abandoned(own: impl FnOnce(&mut OwnedPf)) -> Case {
@@ -174,4 +175,113 @@ fn plan_steps_know_whom_they_bind() {
         },
     );
     assert_eq!(case.plan().steps, [bind]);
+}
+
+fn pf_address() -> PciAddress {
+    "0000:01:00.0".parse().unwrap()
+}
+
+/// Every kind of step, done to a PF with two VFs or none.
+fn every_kind(pf: &PfSnapshot) -> Vec<Step> {
+    let interface = pf.interface.as_ref().unwrap().index;
+    let vf = VfIndex(0);
+    let mut steps = vec![
+        Step::Pf(PfStep::SetAutoprobe { on: false }),
+        Step::Pf(PfStep::SetNumVfs {
+            from: pf.num_vfs,
+            to: 2 - pf.num_vfs,
+        }),
+        Step::Pf(PfStep::SetEswitchMode {
+            from: EswitchMode::Legacy,
+            to: EswitchMode::Switchdev,
+        }),
+        Step::Pf(PfStep::SetTcOffload {
+            interface,
+            on: true,
+        }),
+        Step::Pf(PfStep::SetUp { interface }),
+        Step::Pf(PfStep::SetDown { interface }),
+        Step::Pf(PfStep::SetMtu {
+            interface,
+            mtu: mtu(9000),
+        }),
+    ];
+    if let Some(own) = pf.vfs.get(&vf) {
+        steps.extend([
+            Step::Vf(
+                vf,
+                VfStep::SetAttribute {
+                    interface,
+                    setting: VfSetting::Vlan(vlan(7)),
+                },
+            ),
+            Step::Vf(
+                vf,
+                VfStep::SetMtu {
+                    interface: own.interface.as_ref().unwrap().index,
+                    mtu: mtu(9000),
+                },
+            ),
+        ]);
+    }
+    let own = pf.vfs.get(&vf).into_iter();
+    let vfio = BindTarget::Driver("vfio-pci".parse().unwrap());
+    let binds = own.flat_map(|own| [BindTarget::Default, vfio.clone()].map(|to| (own, to)));
+    steps.extend(binds.map(|(own, to)| {
+        let (address, from) = (own.address, own.driver.clone());
+        Step::Vf(vf, VfStep::Bind { address, from, to })
+    }));
+    steps
+}
+
+#[test]
+fn every_kind_of_step_is_undone_by_the_one_that_its_facts_name() {
+    let mut kinds = Vec::new();
+    for vfs in [0, 2] {
+        let host = || {
+            let host = SimHost::default();
+            host.plug(SimPf::new(pf_address(), DriverModel::MLX5));
+            host.set_num_vfs_by_hand(pf_address(), vfs);
+            host
+        };
+        let look = |host: &SimHost| host.observe(pf_address(), Look::WithHolders).unwrap();
+        for step in every_kind(&look(&host()).unwrap()) {
+            let host = host();
+            // VFs are in the way of the one and hold the other.
+            let without_vfs = matches!(
+                step,
+                Step::Pf(PfStep::SetEswitchMode { .. } | PfStep::SetUp { .. })
+            );
+            if without_vfs && vfs != 0 {
+                continue;
+            }
+            let is_down = matches!(step, Step::Pf(PfStep::SetDown { .. }));
+            host.set_pf_up(pf_address(), is_down);
+            let before = look(&host).unwrap();
+            let plan = Plan {
+                steps: vec![step.clone()],
+                ..Plan::default()
+            };
+            let nothing = OwnedPf::default();
+            let owned = owned::about_to_own(Some(&nothing), &Resolution::Unmatched, &before, &plan);
+            let action = Action {
+                pf: pf_address(),
+                step: step.clone(),
+                though_in_use: true,
+                seen: None,
+            };
+            host.apply(&action).unwrap();
+            let mut case = abandoned(|_| ());
+            case.pf = look(&host).unwrap();
+            case.owned = owned;
+            let undone: Vec<_> = case.plan().steps.iter().map(Step::kind).collect();
+            let facts = step.facts();
+            assert_eq!(undone, Vec::from_iter(facts.undone_by), "{step}");
+            kinds.push(facts);
+        }
+    }
+    // There are representors only in switchdev mode.
+    let is_here = |facts: &StepFacts| !facts.word.starts_with("set-representor");
+    let lacks = |facts: &&StepFacts| is_here(facts) && !kinds.contains(facts);
+    assert_eq!(StepFacts::ALL.iter().find(lacks), None, "not shown here");
 }
