@@ -1,9 +1,15 @@
 //! The attributes of VFs: one table, walked by all who read, set, tell, compare and imagine them.
 //!
 //! An attribute that is on or off needs nothing but its row here and, in the simulator, the drivers
-//! that have it. One with a value of another kind is read and written by each format in its own way.
+//! that have it. One with a value of another kind needs that kind, too: what its keys take (`key`), how its value is
+//! made of theirs (`parts`), and how the kernel reads and writes it.
+
+mod key;
+mod parts;
 
 use super::{LinkState, MacAddress, TxRate, Vlan, VlanProto};
+pub use key::{KeyFacts, KeyType, KeyValue, NetworkKeys, Shape};
+pub use parts::{Contradiction, KeyValues};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -15,7 +21,7 @@ pub struct AttributeFacts {
     pub attribute: VfAttribute,
     /// Its name in JSON and in messages.
     pub name: &'static str,
-    /// What it means: in schemas, and in `docs/policy.md` where it has one key.
+    /// What it means: in schemas, and in `docs/policy.md` where its key means nothing else.
     pub meaning: &'static str,
     /// What values it takes.
     pub kind: Kind,
@@ -73,43 +79,6 @@ impl Initial {
     pub fn likely(self) -> VfSetting {
         let (Self::Always(setting) | Self::Mostly(setting)) = self;
         setting
-    }
-}
-
-/// A key by which users say an attribute or a part of it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeyFacts {
-    /// In policies, in networks and among the options of podman's networks.
-    pub key: &'static str,
-    /// What `ip link set PF vf N` calls it.
-    pub ip: &'static str,
-    /// In networks. `None`: it cannot stand there, because the SR-IOV CNI plugin does not know it.
-    pub networks: Option<NetworkKeys>,
-}
-
-/// What others call a key of networks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NetworkKeys {
-    /// The configuration of the SR-IOV CNI plugin.
-    pub cni: &'static str,
-    /// The `SriovNetwork` of sriov-network-operator, if it knows it.
-    pub operator: Option<&'static str>,
-}
-
-impl KeyFacts {
-    const fn of_policies(key: &'static str, ip: &'static str) -> Self {
-        Self {
-            key,
-            ip,
-            networks: None,
-        }
-    }
-
-    const fn and_networks(self, cni: &'static str, operator: Option<&'static str>) -> Self {
-        Self {
-            networks: Some(NetworkKeys { cni, operator }),
-            ..self
-        }
     }
 }
 
@@ -211,7 +180,7 @@ attributes! {
         kind: Kind::Switch(VfSetting::Trust),
         netlink: 9,
         initial: Initial::Always(VfSetting::Trust(false)),
-        key: KeyFacts::of_policies("trust", "trust").and_networks("trust", Some("trust")),
+        key: KeyFacts::of_policies("trust", "trust", KeyType::Switch).and_networks("trust", Some("trust")),
         parts: &[],
     }
     /// The VF's address, which its next driver finds; all zeros is none
@@ -219,7 +188,7 @@ attributes! {
         kind: Kind::Mac(VfSetting::Mac),
         netlink: 1,
         initial: Initial::Always(VfSetting::Mac(MacAddress::ZERO)),
-        key: KeyFacts::of_policies("mac", "mac").and_networks("mac", None),
+        key: KeyFacts::of_policies("mac", "mac", KeyType::Mac).and_networks("mac", None),
         parts: &[],
     }
     /// The tag that the NIC adds to what the VF sends, and removes from what it receives; id 0 is none
@@ -227,10 +196,16 @@ attributes! {
         kind: Kind::Vlan(VfSetting::Vlan),
         netlink: 12,
         initial: Initial::Always(VfSetting::Vlan(Vlan::NONE)),
-        key: KeyFacts::of_policies("vlan", "vlan").and_networks("vlan", Some("vlan")),
+        key: KeyFacts::of_policies("vlan", "vlan", KeyType::VlanId)
+                .meaning("The NIC adds this tag to what the VF sends, and removes it from what it receives")
+                .and_networks("vlan", Some("vlan")),
         parts: &[
-            KeyFacts::of_policies("vlan_qos", "qos").and_networks("vlanQoS", Some("vlanQoS")),
-            KeyFacts::of_policies("vlan_proto", "proto").and_networks("vlanProto", Some("vlanProto")),
+            KeyFacts::of_policies("vlan_qos", "qos", KeyType::VlanQos)
+                .meaning("The priority in that tag")
+                .and_networks("vlanQoS", Some("vlanQoS")),
+            KeyFacts::of_policies("vlan_proto", "proto", KeyType::VlanProto)
+                .meaning("The type of that tag")
+                .and_networks("vlanProto", Some("vlanProto")),
         ],
     }
     /// The NIC drops what the VF sends with another address than its own
@@ -238,7 +213,7 @@ attributes! {
         kind: Kind::Switch(VfSetting::SpoofCheck),
         netlink: 4,
         initial: Initial::Mostly(VfSetting::SpoofCheck(true)),
-        key: KeyFacts::of_policies("spoof_check", "spoofchk").and_networks("spoofchk", Some("spoofChk")),
+        key: KeyFacts::of_policies("spoof_check", "spoofchk", KeyType::Switch).and_networks("spoofchk", Some("spoofChk")),
         parts: &[],
     }
     /// What the VF may always send and what it may send at most, in Mbit/s, set together; 0 is no limit
@@ -246,9 +221,13 @@ attributes! {
         kind: Kind::TxRate(VfSetting::TxRate),
         netlink: 6,
         initial: Initial::Always(VfSetting::TxRate(TxRate { min: 0, max: 0 })),
-        key: KeyFacts::of_policies("min_tx_rate", "min_tx_rate").and_networks("min_tx_rate", Some("minTxRate")),
+        key: KeyFacts::of_policies("min_tx_rate", "min_tx_rate", KeyType::Rate)
+                .meaning("What the VF may always send")
+                .and_networks("min_tx_rate", Some("minTxRate")),
         parts: &[
-            KeyFacts::of_policies("max_tx_rate", "max_tx_rate").and_networks("max_tx_rate", Some("maxTxRate")),
+            KeyFacts::of_policies("max_tx_rate", "max_tx_rate", KeyType::Rate)
+                .meaning("What the VF may send at most")
+                .and_networks("max_tx_rate", Some("maxTxRate")),
         ],
     }
     /// The VF's link follows the PF's, is always up, or always down
@@ -256,7 +235,7 @@ attributes! {
         kind: Kind::LinkState(VfSetting::LinkState),
         netlink: 5,
         initial: Initial::Always(VfSetting::LinkState(LinkState::Auto)),
-        key: KeyFacts::of_policies("link_state", "state").and_networks("link_state", Some("linkState")),
+        key: KeyFacts::of_policies("link_state", "state", KeyType::LinkState).and_networks("link_state", Some("linkState")),
         parts: &[],
     }
     /// The VF may read the RSS table and key of the PF
@@ -264,16 +243,20 @@ attributes! {
         kind: Kind::Switch(VfSetting::QueryRss),
         netlink: 7,
         initial: Initial::Mostly(VfSetting::QueryRss(false)),
-        key: KeyFacts::of_policies("query_rss", "query_rss"),
+        key: KeyFacts::of_policies("query_rss", "query_rss", KeyType::Switch),
         parts: &[],
     }
 }
 
 impl AttributeFacts {
     /// The keys of all parts of its value.
-    pub fn keys(&self) -> impl Iterator<Item = &'static KeyFacts> + use<> {
-        let facts = self.attribute.facts();
-        std::iter::once(&facts.key).chain(facts.parts)
+    pub fn keys(&'static self) -> impl Iterator<Item = &'static KeyFacts> {
+        std::iter::once(&self.key).chain(self.parts)
+    }
+
+    /// What one of its keys means.
+    pub fn meaning_of(&self, key: &KeyFacts) -> &'static str {
+        key.meaning.unwrap_or(self.meaning)
     }
 
     /// Of an attribute that is on or off: what makes a setting of it.
@@ -286,6 +269,12 @@ impl AttributeFacts {
 }
 
 impl VfAttribute {
+    /// The keys of all attributes.
+    pub fn keys() -> impl Iterator<Item = &'static KeyFacts> {
+        let rows = Self::ALL.into_iter().map(Self::facts);
+        rows.flat_map(AttributeFacts::keys)
+    }
+
     /// The attributes that are on or off, each with what makes a setting of it.
     pub fn switches() -> impl Iterator<Item = (&'static AttributeFacts, fn(bool) -> VfSetting)> {
         let rows = Self::ALL.into_iter().map(Self::facts);
@@ -358,17 +347,12 @@ impl VfSettings {
             .filter_map(|attribute| self.get(attribute))
     }
 
-    /// Those that are given and on or off, as networks have them: each with what others call it.
-    pub fn switches_of_networks(
+    /// What is given of them that networks can say, key by key, each with what others call it.
+    pub fn in_networks(
         &self,
-    ) -> impl Iterator<Item = (&'static KeyFacts, NetworkKeys, bool)> {
-        self.iter().filter_map(|setting| match setting.value() {
-            Value::Switch(on) => {
-                let key = &setting.attribute().facts().key;
-                Some((key, key.networks?, on))
-            }
-            Value::Mac(_) | Value::Vlan(_) | Value::TxRate(_) | Value::LinkState(_) => None,
-        })
+    ) -> impl Iterator<Item = (&'static KeyFacts, NetworkKeys, KeyValue)> + '_ {
+        let values = self.iter().flat_map(VfSetting::by_key);
+        values.filter_map(|(key, value)| Some((key, key.networks?, value)))
     }
 }
 

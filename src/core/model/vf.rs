@@ -98,7 +98,7 @@ impl VlanProto {
         (Self::Dot1ad.word(), Self::Dot1ad),
     ];
 
-    const fn word(self) -> &'static str {
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Dot1q => "802.1q",
             Self::Dot1ad => "802.1ad",
@@ -166,14 +166,20 @@ pub enum LinkState {
 }
 
 impl LinkState {
-    /// Each by its word, in policies and everywhere else.
+    /// Each by its word, in policies and everywhere else, in the order of the kernel's numbers (`IFLA_VF_LINK_STATE_*`).
     pub const WORDS: [(&'static str, Self); 3] = [
         (Self::Auto.word(), Self::Auto),
         (Self::Enable.word(), Self::Enable),
         (Self::Disable.word(), Self::Disable),
     ];
 
-    const fn word(self) -> &'static str {
+    /// By its number in the kernel.
+    pub fn of_kernel(number: u32) -> Option<Self> {
+        let place = Self::WORDS.get(usize::try_from(number).ok()?);
+        place.map(|(_, state)| *state)
+    }
+
+    pub(super) const fn word(self) -> &'static str {
         match self {
             Self::Auto => "auto",
             Self::Enable => "enable",

@@ -3,20 +3,19 @@
 //!
 //! The doc comment of a key is what its schema, `docs/policy.md` and sriov.d(5) say of it.
 
-pub mod switches;
+pub mod attributes;
 pub mod value;
 
 use super::network::PluginType;
 use super::reader::{Boolean, List, Many, MapOf, Object, OneOf, Parsed, Text, table};
 use super::{Disruption, OnRemoval};
 use crate::model::{
-    DriverName, EswitchMode, LinkState, LinkType, NetworkName, PciAddress, PciId, PolicyName,
-    VfRange, VlanProto,
+    DriverName, EswitchMode, LinkType, NetworkName, PciAddress, PciId, PolicyName, VfRange,
 };
-use switches::{InNetworks, InPolicies, Switches};
+use attributes::{AttributesDraft, InNetworks, InPolicies};
 use value::{
     Bytes, CniConfig, CniVersion, Count, Index, MacOfAll, MacOfOne, NameGlob, Namespace, NumaNode,
-    PfName, Prefix, Priority, Purpose, Rate, Resource, Unicast, Version, VlanId, VlanQos,
+    PfName, Prefix, Priority, Purpose, Resource, Unicast, Version,
 };
 
 table! {
@@ -82,8 +81,7 @@ table! {
         /// VFs that differ; see below
         vf: List<VfDraft>,
     }
-    with attributes: AttributesDraft
-    with switches: Switches<InPolicies>
+    with attributes: AttributesDraft<InPolicies>
 }
 
 table! {
@@ -137,26 +135,7 @@ table! {
         /// As in the policy, or an address
         mac: MacOfOne,
     }
-    with attributes: AttributesDraft
-    with switches: Switches<InPolicies>
-}
-
-table! {
-    /// The attributes of VFs that policies, single VFs and networks can set, besides switches.
-    pub AttributesDraft: "the attributes of VFs" {
-        /// The NIC adds this tag to what the VF sends, and removes it from what it receives
-        vlan: VlanId,
-        /// The priority in that tag
-        vlan_qos: VlanQos,
-        /// The type of that tag
-        vlan_proto: OneOf<VlanProto>,
-        /// What the VF may always send
-        min_tx_rate: Rate,
-        /// What the VF may send at most
-        max_tx_rate: Rate,
-        /// The VF's link follows the PF's, is always up, or always down
-        link_state: OneOf<LinkState>,
-    }
+    with attributes: AttributesDraft<InPolicies>
 }
 
 table! {
@@ -186,6 +165,5 @@ table! {
         /// A CNI plugin or list as given, in place of all other keys but `name`, `resource` and `namespace`
         config: CniConfig,
     }
-    with attributes: AttributesDraft
-    with switches: Switches<InNetworks>
+    with attributes: AttributesDraft<InNetworks>
 }

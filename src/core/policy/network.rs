@@ -73,4 +73,15 @@ impl PluginType {
             Self::HostDevice => "host-device",
         }
     }
+
+    /// Whether it sets what this key of networks says.
+    pub fn takes(self, key: &str) -> bool {
+        match self {
+            Self::Sriov => true,
+            Self::IbSriov => key == "link_state",
+            Self::Ovs => key == "vlan",
+            // It moves the netdev: the VF's attributes are the policy's.
+            Self::HostDevice => false,
+        }
+    }
 }

@@ -1,8 +1,8 @@
 //! A network as a CNI configuration list.
 
 use super::{object, pretty};
-use crate::model::attribute::on_off;
-use crate::model::{NetworkName, PciAddress, ResourceName, VlanProto};
+use crate::model::attribute::{KeyValue, on_off};
+use crate::model::{NetworkName, PciAddress, ResourceName};
 use crate::policy::Network;
 use crate::policy::libcni::{self, Refusal};
 use crate::policy::network::{Description, NetworkBody, PluginType};
@@ -82,22 +82,14 @@ pub fn conflist(network: &Network, device: Device<'_>) -> Result<String, Refusal
 }
 
 fn described(description: &Description) -> Map<String, Value> {
-    let settings = &description.settings;
     let mut first = description.plugin_config.clone();
-    first.extend(match description.plugin {
-        PluginType::Sriov => sriov(description),
-        PluginType::IbSriov => {
-            object([("link_state", settings.link_state.map(|state| json!(state)))])
-        }
-        PluginType::Ovs => object([("vlan", settings.vlan.map(|vlan| json!(vlan.id)))]),
-        // It moves the netdev and sets nothing: the VF's attributes are the policy's.
-        PluginType::HostDevice => Map::new(),
-    });
+    first.extend(attributes(description));
     let capabilities = Some(&description.capabilities).filter(|map| !map.is_empty());
     first.extend(object([
         ("type", Some(json!(description.plugin.binary()))),
         ("capabilities", capabilities.map(|map| json!(map))),
         ("ipam", description.ipam.as_ref().map(|map| json!(map))),
+        ("mac", description.mac.map(|mac| json!(mac))),
     ]));
     let mut plugins = vec![first];
     plugins.extend(description.meta_plugins.iter().cloned());
@@ -107,27 +99,19 @@ fn described(description: &Description) -> Map<String, Value> {
     ])
 }
 
-/// The keys of the plugin's NetConf.
-fn sriov(description: &Description) -> Map<String, Value> {
-    let settings = &description.settings;
-    // Without an id the plugin refuses quality of service and 802.1ad.
-    let tagged = settings.vlan.filter(|vlan| vlan.id != 0);
-    let qos = tagged.map(|vlan| vlan.qos).filter(|&qos| qos != 0);
-    let proto = tagged.map(|vlan| vlan.proto);
-    let proto = proto.filter(|&proto| proto != VlanProto::default());
-    let mut keys = object([
-        ("vlan", settings.vlan.map(|vlan| json!(vlan.id))),
-        ("vlanQoS", qos.map(|qos| json!(qos))),
-        ("vlanProto", proto.map(|proto| json!(proto))),
-        ("mac", description.mac.map(|mac| json!(mac))),
-        ("link_state", settings.link_state.map(|state| json!(state))),
-        // Both or none: the plugin sends 0 for the one that is missing.
-        ("min_tx_rate", settings.tx_rate.map(|rate| json!(rate.min))),
-        ("max_tx_rate", settings.tx_rate.map(|rate| json!(rate.max))),
-    ]);
-    let switches = settings.switches_of_networks();
-    keys.extend(switches.map(|(_, theirs, on)| (theirs.cni.to_owned(), json!(on_off(on)))));
-    keys
+/// Of rates both or none: the plugin sends 0 for the one that is missing.
+fn attributes(description: &Description) -> impl Iterator<Item = (String, Value)> {
+    let given = description.settings.in_networks();
+    let its = given.filter(|(ours, ..)| description.plugin.takes(ours.key));
+    its.map(|(_, theirs, value)| {
+        let value = match value {
+            KeyValue::Switch(on) => json!(on_off(on)),
+            KeyValue::Mac(mac) => json!(mac),
+            KeyValue::Number(number) => json!(number),
+            KeyValue::Word(word) => json!(word),
+        };
+        (theirs.cni.to_owned(), value)
+    })
 }
 
 fn as_list(config: &Map<String, Value>) -> Map<String, Value> {

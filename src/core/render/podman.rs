@@ -1,7 +1,7 @@
 //! A network as podman knows it: a file for its driver `sriov`, which is our netavark plugin.
 
 use super::{MANAGER, MANAGER_LABEL, pretty};
-use crate::model::{NetworkName, ResourceName, VlanProto};
+use crate::model::{NetworkName, ResourceName};
 use crate::policy::Network;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use serde_json::{Map, Value, json};
@@ -76,29 +76,11 @@ fn described(
 }
 
 fn options(description: &Description) -> Map<String, Value> {
-    let settings = &description.settings;
-    let vlan = settings.vlan;
-    let qos = vlan.map(|vlan| vlan.qos).filter(|qos| *qos != 0);
-    let proto = vlan.map(|vlan| vlan.proto);
-    let proto = proto.filter(|proto| *proto != VlanProto::default());
-    let mut options = super::object([
-        ("vlan", vlan.map(|vlan| json!(vlan.id.to_string()))),
-        ("vlan_qos", qos.map(|qos| json!(qos.to_string()))),
-        ("vlan_proto", proto.map(|proto| json!(proto))),
-        ("link_state", settings.link_state.map(|state| json!(state))),
-        (
-            "min_tx_rate",
-            settings.tx_rate.map(|rate| json!(rate.min.to_string())),
-        ),
-        (
-            "max_tx_rate",
-            settings.tx_rate.map(|rate| json!(rate.max.to_string())),
-        ),
-        ("mac", description.mac.map(|mac| json!(mac))),
-    ]);
-    let switches = settings.switches_of_networks();
-    options.extend(switches.map(|(ours, _, on)| (ours.key.to_owned(), json!(on.to_string()))));
-    options
+    let attributes = description.settings.in_networks();
+    let options =
+        attributes.map(|(ours, _, value)| (ours.key.to_owned(), json!(value.to_string())));
+    let mac = description.mac.map(|mac| ("mac".to_owned(), json!(mac)));
+    options.chain(mac).collect()
 }
 
 #[derive(Default)]

@@ -102,12 +102,7 @@ pub(super) fn parse_entry(entry: &[u8]) -> Option<(VfIndex, VfSettings)> {
                 });
             }
             IFLA_VF_LINK_STATE => {
-                settings.link_state = match word(1)? {
-                    0 => Some(LinkState::Auto),
-                    1 => Some(LinkState::Enable),
-                    2 => Some(LinkState::Disable),
-                    _ => None,
-                };
+                settings.link_state = LinkState::of_kernel(word(1)?);
             }
             other => {
                 let told = VfAttribute::switches().find(|(facts, _)| facts.netlink == other);

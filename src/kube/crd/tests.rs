@@ -1,6 +1,8 @@
 //! The definitions are those of the files, hold what the operator's hold, and are such as the API server takes.
 
 use super::*;
+use sriovd_core::model::VfAttribute;
+use sriovd_core::model::attribute::Shape;
 use sriovd_core::policy::draft::{NetworkDraft, PolicyDraft};
 use sriovd_core::policy::reader::Table;
 use std::collections::{BTreeMap, BTreeSet};
@@ -207,6 +209,30 @@ fn our_kinds_have_the_keys_of_policy_files() {
         spec("Network"),
         keys(NetworkDraft::keys(), &["name", "namespace"])
     );
+}
+
+#[test]
+fn the_operators_network_has_the_keys_that_the_table_of_attributes_gives_it() {
+    let kind = KINDS.iter().find(|it| it.kind == "SriovNetwork").unwrap();
+    let schema = (kind.schema)();
+    let fields = &schema["properties"]["spec"]["properties"];
+    for key in VfAttribute::keys() {
+        let Some(name) = key.networks.and_then(|keys| keys.operator) else {
+            continue;
+        };
+        let field = &fields[name];
+        let fits = match key.takes.shape() {
+            Shape::Switch => field["enum"] == json!(["on", "off"]),
+            Shape::Mac => field["type"] == "string",
+            Shape::Number { .. } => field["type"] == "integer" && field["minimum"] == json!(0),
+            Shape::Word(words) => {
+                let taken = field["enum"].as_array().into_iter().flatten();
+                let taken: Vec<_> = taken.filter_map(Value::as_str).collect();
+                words.iter().all(|word| taken.contains(word))
+            }
+        };
+        assert!(fits, "{name} is {field}");
+    }
 }
 
 #[test]

@@ -82,11 +82,7 @@ impl Attached {
             _ => VlanProto::Dot1q,
         };
         let has_rate = self.min_tx_rate.is_some() || self.max_tx_rate.is_some();
-        let link_state = match before.link_state {
-            1 => LinkState::Enable,
-            2 => LinkState::Disable,
-            _ => LinkState::Auto,
-        };
+        let link_state = LinkState::of_kernel(before.link_state).unwrap_or(LinkState::Auto);
         VfSettings {
             trust: (!self.trust.is_empty()).then_some(before.trust),
             mac: before.admin_mac.parse().ok(),

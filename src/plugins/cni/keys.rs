@@ -55,20 +55,21 @@ impl<'a> Keys<'a> {
     pub(super) fn number(
         &self,
         key: &str,
-        most: u64,
+        most: u32,
         expected: &str,
-    ) -> Result<Option<u64>, CniError> {
+    ) -> Result<Option<u32>, CniError> {
         let Some(value) = self.get(key) else {
             return Ok(None);
         };
-        let number = value.as_u64().filter(|number| *number <= most);
+        let number = value.as_u64().and_then(|number| u32::try_from(number).ok());
+        let number = number.filter(|number| *number <= most);
         number
             .map(Some)
             .ok_or_else(|| wrong(key, &value.to_string(), expected))
     }
 }
 
-pub(super) fn wrong(key: &str, found: &str, expected: &str) -> CniError {
+fn wrong(key: &str, found: &str, expected: &str) -> CniError {
     invalid(format!("{key:?} is {found}, not {expected}"))
 }
 

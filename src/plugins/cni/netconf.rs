@@ -4,15 +4,15 @@
 
 use super::call::is_name;
 use super::error::{CniError, Code};
-use super::keys::{Keys, invalid, unicast, wrong};
+use super::keys::{Keys, invalid, unicast};
 use super::log::Level;
 use super::version::VERSIONS;
 use crate::attach::Choice;
 use serde_json::{Map, Value};
-use sriovd_core::model::attribute::on_off;
-use sriovd_core::model::{
-    LinkState, MacAddress, Malformed, PciAddress, TxRate, VfAttribute, VfSettings, Vlan, VlanProto,
+use sriovd_core::model::attribute::{
+    Contradiction, KeyFacts, KeyType, KeyValue, KeyValues, Shape, on_off,
 };
+use sriovd_core::model::{MacAddress, Malformed, PciAddress, VfAttribute, VfSettings};
 
 /// What is read of a configuration; those of runtimes have a few kilobytes.
 pub const LONGEST: u64 = 1 << 20;
@@ -110,81 +110,64 @@ impl NetConf {
 }
 
 fn settings(conf: &Keys<'_>) -> Result<VfSettings, CniError> {
-    let rate = |key| conf.number(key, u64::from(u32::MAX), "a rate in Mbit/s");
-    let (min, max) = (rate("min_tx_rate")?, rate("max_tx_rate")?);
-    let tx_rate = (min.is_some() || max.is_some()).then(|| TxRate {
-        min: saturated(min),
-        max: saturated(max),
-    });
-    if let Some(TxRate { min, max }) = tx_rate
-        && max != 0
-        && min > max
-    {
-        let message = format!("\"min_tx_rate\" {min} is above \"max_tx_rate\" {max}");
-        return Err(invalid(message));
-    }
-    let mut settings = VfSettings {
-        mac: conf.parsed("mac", unicast)?,
-        vlan: vlan(conf)?,
-        tx_rate,
-        link_state: conf.word("link_state", &LinkState::WORDS)?,
-        ..VfSettings::default()
-    };
-    for (facts, make) in VfAttribute::switches() {
-        let Some(keys) = facts.key.networks else {
-            continue;
-        };
-        let on = conf.word(keys.cni, &[true, false].map(|on| (on_off(on), on)))?;
-        on.into_iter().for_each(|on| settings.set(make(on)));
-    }
-    Ok(settings)
-}
-
-fn saturated(rate: Option<u64>) -> u32 {
-    rate.map_or(0, |rate| u32::try_from(rate).unwrap_or(u32::MAX))
-}
-
-fn vlan(conf: &Keys<'_>) -> Result<Option<Vlan>, CniError> {
-    let id = conf.number("vlan", u64::from(Vlan::LAST_ID), "a VLAN from 0 to 4094")?;
-    let qos = conf.number(
-        "vlanQoS",
-        u64::from(Vlan::LAST_QOS),
-        "a priority from 0 to 7",
-    )?;
-    let proto = match conf.text("vlanProto")? {
-        None => None,
-        Some(text) => {
-            let mut words = VlanProto::WORDS.into_iter();
-            match words.find(|(word, _)| word.eq_ignore_ascii_case(text)) {
-                Some((_, proto)) => Some(proto),
-                None => return Err(wrong("vlanProto", text, "\"802.1q\" or \"802.1ad\"")),
-            }
+    let mut values = KeyValues::default();
+    for key in VfAttribute::keys() {
+        if let Some(theirs) = key.networks
+            && let Some(value) = value(conf, theirs.cni, key.takes)?
+        {
+            values.insert(key, value);
         }
-    };
-    let Some(id) = id else {
-        let lonely = qos.map(|_| "vlanQoS").or(proto.map(|_| "vlanProto"));
-        return match lonely {
-            Some(key) => Err(invalid(format!("{key:?} has no meaning without \"vlan\""))),
-            None => Ok(None),
-        };
-    };
-    let vlan = Vlan {
-        id: u16::try_from(id).unwrap_or_default(),
-        qos: u8::try_from(qos.unwrap_or_default()).unwrap_or_default(),
-        proto: proto.unwrap_or_default(),
-    };
-    if vlan.id == 0 && (vlan.qos != 0 || vlan.proto == VlanProto::Dot1ad) {
-        let message = "\"vlanQoS\" and 802.1ad need a \"vlan\" other than 0";
-        return Err(invalid(message.to_owned()));
     }
-    Ok(Some(vlan))
+    let (settings, wrong) = values.settings(&VfSettings::default());
+    match wrong.into_iter().next() {
+        Some(wrong) => Err(invalid(contradiction(wrong))),
+        None => Ok(settings),
+    }
+}
+
+fn value(conf: &Keys<'_>, key: &str, takes: KeyType) -> Result<Option<KeyValue>, CniError> {
+    Ok(match takes.shape() {
+        Shape::Switch => {
+            let on = conf.word(key, &[true, false].map(|on| (on_off(on), on)))?;
+            on.map(KeyValue::Switch)
+        }
+        Shape::Mac => conf.parsed(key, unicast)?.map(KeyValue::Mac),
+        Shape::Number { most, what } => conf.number(key, most, what)?.map(KeyValue::Number),
+        Shape::Word(words) => {
+            let text = conf.text(key)?.unwrap_or_default();
+            let in_any_case = |word: &&&str| word.eq_ignore_ascii_case(text);
+            // The SR-IOV CNI plugin takes it so.
+            let word = match words.iter().find(in_any_case) {
+                Some(word) if takes == KeyType::VlanProto => Some(*word),
+                _ => {
+                    let words: Vec<_> = words.iter().map(|word| (*word, *word)).collect();
+                    conf.word(key, &words)?
+                }
+            };
+            word.map(KeyValue::Word)
+        }
+    })
+}
+
+fn contradiction(wrong: Contradiction) -> String {
+    let cni = |key: &KeyFacts| key.networks.map_or(key.key, |keys| keys.cni);
+    match wrong {
+        Contradiction::NoTag { is_told: true, .. } => {
+            "\"vlanQoS\" and 802.1ad need a \"vlan\" other than 0".to_owned()
+        }
+        Contradiction::NoTag { key, .. } => {
+            format!("{:?} has no meaning without \"vlan\"", cni(key))
+        }
+        Contradiction::MinAboveMax {
+            min: (of_min, min),
+            max: (of_max, max),
+        } => format!("{:?} {min} is above {:?} {max}", cni(of_min), cni(of_max)),
+    }
 }
 
 /// The first key that looks like a slip of the pen for one of ours.
 fn misspelt(conf: &Map<String, Value>) -> Option<String> {
-    let attributes = VfAttribute::ALL.into_iter();
-    let keys_of_attributes = attributes.flat_map(|attribute| attribute.facts().keys());
-    let keys_of_attributes = keys_of_attributes.filter_map(|key| Some(key.networks?.cni));
+    let keys_of_attributes = VfAttribute::keys().filter_map(|key| Some(key.networks?.cni));
     let ours: Vec<_> = OURS.into_iter().chain(keys_of_attributes).collect();
     let near = |key: &String| {
         let key = key.to_ascii_lowercase();

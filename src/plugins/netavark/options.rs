@@ -1,10 +1,8 @@
 //! The driver's options: texts, as podman passes them on.
 
 use super::sentence::Sentence;
-use sriovd_core::model::{
-    LinkState, MacAddress, Mtu, ResourceName, TxRate, VfAttribute, VfIndex, VfSettings, Vlan,
-    VlanProto,
-};
+use sriovd_core::model::attribute::{Contradiction, KeyFacts, KeyValue, KeyValues, Shape};
+use sriovd_core::model::{MacAddress, Mtu, ResourceName, VfAttribute, VfIndex, VfSettings};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::str::FromStr;
@@ -19,15 +17,7 @@ pub(super) struct Options {
     pub(super) mtu: Option<Mtu>,
     pub(super) no_default_route: bool,
     pub(super) metric: Option<u32>,
-    vlan: Option<u16>,
-    vlan_qos: Option<u8>,
-    vlan_proto: Option<VlanProto>,
-    link_state: Option<LinkState>,
-    min_tx_rate: Option<u32>,
-    max_tx_rate: Option<u32>,
-    mac: Option<MacAddress>,
-    /// Attributes that are on or off.
-    switches: VfSettings,
+    attributes: KeyValues,
 }
 
 /// Besides attributes of VFs.
@@ -43,13 +33,14 @@ const SWITCH: [(&str, bool); 4] = [
 impl Options {
     pub(super) fn of_network(options: &Texts) -> Result<Self, Sentence> {
         let mut read = Self::default();
-        let attributes = VfAttribute::ALL.into_iter();
-        let keys = attributes.flat_map(|attribute| attribute.facts().keys());
-        let keys = keys.filter(|it| it.networks.is_some()).map(|it| it.key);
-        let known: Vec<_> = OF_A_NETWORK.into_iter().chain(keys).collect();
+        let keys = VfAttribute::keys().filter(|it| it.networks.is_some());
+        let known: Vec<_> = OF_A_NETWORK
+            .into_iter()
+            .chain(keys.map(|it| it.key))
+            .collect();
         read.read(options, &known)?;
-        read.check_vlan()?;
-        read.check_rates()?;
+        let (_, wrong) = read.attributes.settings(&VfSettings::default());
+        wrong.into_iter().try_for_each(check)?;
         Ok(read)
     }
 
@@ -67,21 +58,7 @@ impl Options {
     }
 
     pub(super) fn settings(&self) -> VfSettings {
-        let any_rate = self.min_tx_rate.is_some() || self.max_tx_rate.is_some();
-        VfSettings {
-            mac: self.mac,
-            vlan: self.vlan.map(|id| Vlan {
-                id,
-                qos: self.vlan_qos.unwrap_or_default(),
-                proto: self.vlan_proto.unwrap_or_default(),
-            }),
-            tx_rate: any_rate.then(|| TxRate {
-                min: self.min_tx_rate.unwrap_or_default(),
-                max: self.max_tx_rate.unwrap_or_default(),
-            }),
-            link_state: self.link_state,
-            ..self.switches
-        }
+        self.attributes.settings(&VfSettings::default()).0
     }
 
     fn read(&mut self, options: &Texts, known: &[&'static str]) -> Result<(), Sentence> {
@@ -97,61 +74,56 @@ impl Options {
     fn set(&mut self, key: &str, text: &str) -> Result<(), Sentence> {
         match key {
             "pool" => self.pool = Some(parsed(key, text)?),
-            "vf" => self.vf = Some(VfIndex(number(key, text, 0, u16::MAX)?)),
-            "vlan" => self.vlan = Some(number(key, text, 0, Vlan::LAST_ID)?),
-            "vlan_qos" => self.vlan_qos = Some(number(key, text, 0, Vlan::LAST_QOS)?),
-            "vlan_proto" => self.vlan_proto = Some(word(key, text, &VlanProto::WORDS)?),
-            "link_state" => self.link_state = Some(word(key, text, &LinkState::WORDS)?),
-            "min_tx_rate" => self.min_tx_rate = Some(number(key, text, 0, u32::MAX)?),
-            "max_tx_rate" => self.max_tx_rate = Some(number(key, text, 0, u32::MAX)?),
+            "vf" => self.vf = Some(VfIndex(number(key, text, u16::MAX)?)),
             "mtu" => {
-                let mtu = Mtu::try_from(number(key, text, 0, u32::MAX)?);
+                let mtu = Mtu::try_from(number(key, text, u32::MAX)?);
                 self.mtu = Some(mtu.map_err(|error| of(key, &error))?);
             }
-            "mac" => {
-                let mac: MacAddress = parsed(key, text)?;
-                if !mac.is_unicast() {
-                    return Err(of(
-                        key,
-                        &format!("{mac} is not the address of one interface"),
-                    ));
-                }
-                self.mac = Some(mac);
-            }
             "no_default_route" => self.no_default_route = word(key, text, &SWITCH)?,
-            "metric" => self.metric = Some(number(key, text, 0, u32::MAX)?),
+            "metric" => self.metric = Some(number(key, text, u32::MAX)?),
             _ => {
-                let mut switches = VfAttribute::switches();
-                let switch = switches.find(|(facts, _)| facts.key.key == key);
-                let Some((_, make)) = switch else {
+                let mut attributes = VfAttribute::keys();
+                let Some(facts) = attributes.find(|facts| facts.key == key) else {
                     return Err(unknown(key, &[]));
                 };
-                self.switches.set(make(word(key, text, &SWITCH)?));
+                self.attributes.insert(facts, value(facts, text)?);
             }
         }
         Ok(())
     }
+}
 
-    fn check_vlan(&self) -> Result<(), Sentence> {
-        let tagged = self.vlan.is_some_and(|id| id != 0);
-        let lonely = [
-            ("vlan_qos", self.vlan_qos.is_some_and(|qos| qos != 0)),
-            ("vlan_proto", self.vlan_proto == Some(VlanProto::Dot1ad)),
-        ];
-        match lonely.iter().find(|(_, is_set)| *is_set && !tagged) {
-            Some((key, _)) => Err(of(key, &"it needs a \"vlan\" from 1 to 4094")),
-            None => Ok(()),
+fn value(facts: &KeyFacts, text: &str) -> Result<KeyValue, Sentence> {
+    let key = facts.key;
+    Ok(match facts.takes.shape() {
+        Shape::Switch => KeyValue::Switch(word(key, text, &SWITCH)?),
+        Shape::Number { most, .. } => KeyValue::Number(number(key, text, most)?),
+        Shape::Word(words) => {
+            let words: Vec<_> = words.iter().map(|word| (*word, *word)).collect();
+            KeyValue::Word(word(key, text, &words)?)
         }
-    }
+        Shape::Mac => {
+            let mac: MacAddress = parsed(key, text)?;
+            if !mac.is_unicast() {
+                let message = format!("{mac} is not the address of one interface");
+                return Err(of(key, &message));
+            }
+            KeyValue::Mac(mac)
+        }
+    })
+}
 
-    fn check_rates(&self) -> Result<(), Sentence> {
-        match (self.min_tx_rate, self.max_tx_rate) {
-            (Some(min), Some(max)) if max != 0 && min > max => Err(of(
-                "min_tx_rate",
-                &format!("{min} is above \"max_tx_rate\" {max}"),
-            )),
-            _ => Ok(()),
-        }
+fn check(wrong: Contradiction) -> Result<(), Sentence> {
+    match wrong {
+        Contradiction::NoTag { matters: false, .. } => Ok(()),
+        Contradiction::NoTag { key, .. } => Err(of(key.key, &"it needs a \"vlan\" from 1 to 4094")),
+        Contradiction::MinAboveMax {
+            min: (of_min, min),
+            max: (of_max, max),
+        } => Err(of(
+            of_min.key,
+            &format!("{min} is above {:?} {max}", of_max.key),
+        )),
     }
 }
 
@@ -166,20 +138,12 @@ fn parsed<T: FromStr<Err: Display>>(key: &str, text: &str) -> Result<T, Sentence
 fn number<T: FromStr + PartialOrd + Display + Copy>(
     key: &str,
     text: &str,
-    least: T,
     most: T,
 ) -> Result<T, Sentence> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let number = text
-        .parse()
-        .ok()
-        .filter(|number| digits && (&least..=&most).contains(&number));
-    number.ok_or_else(|| {
-        of(
-            key,
-            &format!("{text:?} is not a number from {least} to {most}"),
-        )
-    })
+    let number = text.parse().ok();
+    let number = number.filter(|number| digits && *number <= most);
+    number.ok_or_else(|| of(key, &format!("{text:?} is not a number from 0 to {most}")))
 }
 
 fn word<T: Copy>(key: &str, text: &str, words: &[(&str, T)]) -> Result<T, Sentence> {

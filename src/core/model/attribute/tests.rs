@@ -105,3 +105,118 @@ fn settings_read_like_the_command_that_sets_them() {
     assert_eq!(VfSetting::SpoofCheck(false).to_string(), "spoofchk off");
     assert_eq!(VfSetting::Vlan(Vlan::NONE).to_string(), "vlan 0");
 }
+
+/// Every setting again from the keys that say it.
+#[test]
+fn the_keys_of_a_setting_make_it_again() {
+    for setting in every_setting().into_iter().chain(usual_settings()) {
+        let mut values = KeyValues::default();
+        for (key, value) in setting.by_key() {
+            let fits = match (key.takes.shape(), value) {
+                (Shape::Switch, KeyValue::Switch(_)) | (Shape::Mac, KeyValue::Mac(_)) => true,
+                (Shape::Number { most, .. }, KeyValue::Number(number)) => number <= most,
+                (Shape::Word(words), KeyValue::Word(word)) => words.contains(&word),
+                _ => false,
+            };
+            assert!(fits, "{key:?} takes {value:?}");
+            values.insert(key, value);
+        }
+        let mut alone = VfSettings::default();
+        alone.set(setting);
+        assert_eq!(
+            values.settings(&VfSettings::default()),
+            (alone, Vec::new()),
+            "{setting}"
+        );
+    }
+}
+
+fn usual_settings() -> impl Iterator<Item = VfSetting> {
+    let rows = VfAttribute::ALL.into_iter().map(VfAttribute::facts);
+    rows.map(|facts| facts.initial.likely())
+}
+
+fn values(given: &[(&str, KeyValue)]) -> KeyValues {
+    let mut values = KeyValues::default();
+    for (name, value) in given {
+        let key = VfAttribute::keys().find(|key| key.key == *name);
+        values.insert(key.unwrap(), *value);
+    }
+    values
+}
+
+#[test]
+fn keys_that_are_not_given_are_as_before() {
+    let base = VfSettings {
+        vlan: Some(Vlan {
+            id: 100,
+            qos: 3,
+            proto: VlanProto::Dot1ad,
+        }),
+        tx_rate: Some(TxRate { min: 10, max: 50 }),
+        ..VfSettings::default()
+    };
+    let given = values(&[
+        ("vlan_qos", KeyValue::Number(5)),
+        ("max_tx_rate", KeyValue::Number(0)),
+    ]);
+    let expected = VfSettings {
+        vlan: base.vlan.map(|vlan| Vlan { qos: 5, ..vlan }),
+        tx_rate: Some(TxRate { min: 10, max: 0 }),
+        ..VfSettings::default()
+    };
+    assert_eq!(given.settings(&base), (expected, Vec::new()));
+    let none = values(&[("vlan", KeyValue::Number(0))]);
+    let none = none.settings(&base).0;
+    assert_eq!((none.vlan, none.tx_rate), (Some(Vlan::NONE), None));
+}
+
+#[test]
+fn keys_that_contradict_are_told() {
+    let nothing = VfSettings::default();
+    let wrong = |given: &[(&str, KeyValue)]| {
+        let (settings, wrong) = values(given).settings(&nothing);
+        let told = wrong.into_iter().map(|wrong| match wrong {
+            Contradiction::NoTag {
+                key,
+                is_told,
+                matters,
+            } => format!("{} {is_told} {matters}", key.key),
+            Contradiction::MinAboveMax { min, max } => {
+                format!("{} {} {} {}", min.0.key, min.1, max.0.key, max.1)
+            }
+        });
+        (settings.vlan, told.collect::<Vec<_>>())
+    };
+    let number = KeyValue::Number;
+    let (tag, usual) = (KeyValue::Word("802.1ad"), KeyValue::Word("802.1q"));
+    let none = Some(Vlan::NONE);
+    for (given, vlan, told) in [
+        (
+            &[("vlan", number(0)), ("vlan_qos", number(0))][..],
+            none,
+            &[][..],
+        ),
+        (
+            &[("vlan", number(0)), ("vlan_qos", number(1))],
+            none,
+            &["vlan_qos true true"],
+        ),
+        (&[("vlan_qos", number(0))], None, &["vlan_qos false false"]),
+        (
+            &[("vlan_qos", number(2)), ("vlan_proto", tag)],
+            None,
+            &["vlan_qos false true", "vlan_proto false true"],
+        ),
+        (&[("vlan_proto", usual)], None, &["vlan_proto false false"]),
+        (
+            &[("min_tx_rate", number(9)), ("max_tx_rate", number(8))],
+            None,
+            &["min_tx_rate 9 max_tx_rate 8"],
+        ),
+        (&[("min_tx_rate", number(9))], None, &[]),
+    ] {
+        let told = told.iter().map(|it| (*it).to_owned()).collect();
+        assert_eq!(wrong(given), (vlan, told), "{given:?}");
+    }
+}

@@ -44,12 +44,7 @@ fn description(draft: &NetworkDraft, faults: &mut Vec<Fault>) -> Description {
     Description {
         plugin: draft.r#type.or_default(),
         cni_version: draft.cni_version.or("1.0.0").to_owned(),
-        settings: attributes::settings(
-            &draft.attributes,
-            &draft.switches,
-            &VfSettings::default(),
-            faults,
-        ),
+        settings: attributes::settings(&draft.attributes, &VfSettings::default(), faults),
         mac: draft.mac.cloned(),
         capabilities: capabilities
             .map(|(name, on)| (name, Value::Bool(on)))
@@ -102,9 +97,7 @@ const WRITTEN: [(&str, Option<&str>); 8] = [
 
 /// With those of attributes.
 fn written() -> impl Iterator<Item = (&'static str, Option<&'static str>)> {
-    let keys = VfAttribute::ALL.into_iter();
-    let keys = keys.flat_map(|attribute| attribute.facts().keys());
-    let keys = keys.filter_map(|key| Some((key.networks?.cni, Some(key.key))));
+    let keys = VfAttribute::keys().filter_map(|key| Some((key.networks?.cni, Some(key.key))));
     WRITTEN.into_iter().chain(keys)
 }
 
@@ -167,16 +160,9 @@ fn has_plugin_type(plugin: &Map<String, Value>) -> bool {
 
 /// All attributes are set by the SR-IOV plugin, some by others.
 fn check_plugin(draft: &NetworkDraft, plugin: PluginType, faults: &mut Vec<Fault>) {
-    let its_own: &[&str] = match plugin {
-        PluginType::Sriov => return,
-        PluginType::IbSriov => &["link_state"],
-        PluginType::Ovs => &["vlan"],
-        PluginType::HostDevice => &[],
-    };
     let mut given = draft.attributes.given();
-    given.extend(draft.switches.given());
     given.extend(draft.mac.is_given().then_some("mac"));
-    for key in given.into_iter().filter(|key| !its_own.contains(key)) {
+    for key in given.into_iter().filter(|key| !plugin.takes(key)) {
         let binary = plugin.binary();
         let fault = Fault::new(format!("\"{key}\" has no effect with type = \"{binary}\""));
         faults.push(

@@ -1,7 +1,9 @@
 //! One policy: what its keys say together.
 
 use super::attributes;
-use crate::model::{DriverName, EswitchMode, MacAddress, VfIndex, VfRange, VfSettings};
+use crate::model::{
+    DriverName, EswitchMode, MacAddress, VfAttribute, VfIndex, VfRange, VfSettings,
+};
 use crate::policy::draft::{MatchDraft, NodeDraft, PolicyDraft, RepresentorDraft, VfDraft};
 use crate::policy::reader::{Fault, Key, KeyPath, Table, missing, nearest};
 use crate::policy::{
@@ -19,7 +21,7 @@ pub(super) fn policy(
     let name = draft.name.required(PolicyDraft::WHAT, "name", faults);
     let matches = pf_match(draft, faults);
     let none = VfSettings::default();
-    let settings = attributes::settings(&draft.attributes, &draft.switches, &none, faults);
+    let settings = attributes::settings(&draft.attributes, &none, faults);
     let overrides = overrides(draft, &settings, faults);
     let policy = Policy {
         name: name?,
@@ -119,7 +121,7 @@ fn overrides(draft: &PolicyDraft, base: &VfSettings, faults: &mut Vec<Fault>) ->
     for (at, vf) in draft.vf.get().into_iter().flatten() {
         let mut own = Vec::new();
         let index = vf.index.required(VfDraft::WHAT, "index", &mut own);
-        let settings = attributes::settings(&vf.attributes, &vf.switches, base, &mut own);
+        let settings = attributes::settings(&vf.attributes, base, &mut own);
         let mac = vf.mac.cloned();
         if let (Some(index), Some(MacChoice::Fixed(address))) = (index, mac)
             && let Some(other) = macs.insert(address, index)
@@ -247,13 +249,11 @@ fn check_pool(policy: &Policy, faults: &mut Vec<Fault>) {
 
 /// What the eSwitch does not do for a VF in switchdev mode, where the host's flows say what becomes of its traffic:
 /// drivers answer EOPNOTSUPP.
-const NOT_IN_SWITCHDEV: [&str; 6] = [
-    "vlan",
-    "vlan_qos",
-    "vlan_proto",
-    "trust",
-    "spoof_check",
-    "link_state",
+const NOT_IN_SWITCHDEV: [VfAttribute; 4] = [
+    VfAttribute::Vlan,
+    VfAttribute::Trust,
+    VfAttribute::SpoofCheck,
+    VfAttribute::LinkState,
 ];
 
 fn check_eswitch(draft: &PolicyDraft, policy: &Policy, faults: &mut Vec<Fault>) {
@@ -269,14 +269,14 @@ fn check_eswitch(draft: &PolicyDraft, policy: &Policy, faults: &mut Vec<Fault>) 
         }
         return;
     }
+    let denied = NOT_IN_SWITCHDEV.into_iter();
+    let denied = denied.flat_map(|attribute| attribute.facts().keys());
+    let denied: Vec<_> = denied.map(|key| key.key).collect();
     let whole = (KeyPath::default(), draft.given());
     let single = draft.vf.get().into_iter().flatten();
     let single = single.map(|(at, vf)| (of_vf(*at), vf.given()));
     for (place, keys) in [whole].into_iter().chain(single) {
-        for key in keys
-            .into_iter()
-            .filter(|key| NOT_IN_SWITCHDEV.contains(key))
-        {
+        for key in keys.into_iter().filter(|key| denied.contains(key)) {
             let message = format!(
                 "\"{key}\" contradicts eswitch_mode = \"switchdev\": there the host's flows decide"
             );

@@ -3,7 +3,7 @@
 mod libcni;
 
 use super::*;
-use crate::model::{LinkState, MacAddress, TxRate, VfSettings, Vlan};
+use crate::model::{LinkState, MacAddress, TxRate, VfSettings, Vlan, VlanProto};
 use crate::render::fixture::*;
 use proptest::prelude::*;
 

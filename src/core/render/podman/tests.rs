@@ -2,7 +2,7 @@
 
 use super::super::fixture::network as fixture;
 use super::*;
-use crate::model::Vlan;
+use crate::model::{Vlan, VlanProto};
 use crate::policy::Network;
 
 fn with(ipam: &Value, change: impl FnOnce(&mut Description)) -> Network {
