@@ -77,16 +77,16 @@ impl KeyValues {
     ) -> Option<VfSetting> {
         let mut given = facts.keys().map(|key| self.0.get(key.key).copied());
         let parts: Parts = std::array::from_fn(|_| given.next().flatten());
-        let first = parts.iter().flatten().next()?;
-        Some(match (facts.kind, *first) {
-            (Kind::Switch(make), KeyValue::Switch(on)) => make(on),
-            (Kind::Mac(make), KeyValue::Mac(mac)) => make(mac),
-            (Kind::LinkState(make), KeyValue::Word(word)) => {
-                make(of_word(word, &LinkState::WORDS)?)
-            }
+        if parts.iter().all(Option::is_none) {
+            return None;
+        }
+        Some(match (facts.kind, parts) {
+            (Kind::Switch(make), [Some(KeyValue::Switch(on)), ..]) => make(on),
+            (Kind::Mac(make), [Some(KeyValue::Mac(mac)), ..]) => make(mac),
+            (Kind::LinkState(make), [state, ..]) => make(word(state, &LinkState::WORDS)?),
             (Kind::Vlan(make), _) => make(vlan(facts, parts, base.vlan, wrong)?),
             (Kind::TxRate(make), _) => make(tx_rate(facts, parts, base.tx_rate, wrong)),
-            _ => return None,
+            (Kind::Switch(_) | Kind::Mac(_), _) => return None,
         })
     }
 }
@@ -98,7 +98,10 @@ fn number(part: Option<KeyValue>) -> Option<u32> {
     }
 }
 
-fn of_word<T: Copy>(word: &str, words: &[(&str, T)]) -> Option<T> {
+fn word<T: Copy>(part: Option<KeyValue>, words: &[(&str, T)]) -> Option<T> {
+    let Some(KeyValue::Word(word)) = part else {
+        return None;
+    };
     let found = words.iter().find(|(it, _)| *it == word);
     found.map(|(_, value)| *value)
 }
@@ -111,10 +114,7 @@ fn vlan(
 ) -> Option<Vlan> {
     let id = number(id).and_then(|id| u16::try_from(id).ok());
     let qos = number(qos).and_then(|qos| u8::try_from(qos).ok());
-    let proto = match proto {
-        Some(KeyValue::Word(word)) => of_word(word, &VlanProto::WORDS),
-        _ => None,
-    };
+    let proto = word(proto, &VlanProto::WORDS);
     let is_told = id.is_some() || base.is_some();
     let other = base.unwrap_or(Vlan::NONE);
     let id = id.unwrap_or(other.id);
