@@ -59,7 +59,7 @@ const MODULES: &[(&str, &[&str])] = &[
             "api",
         ],
     ),
-    ("kube", &["model", "policy", "wire", "render"]),
+    ("kube", &["model", "policy", "wire", "report", "render"]),
     (
         "ctl",
         &[

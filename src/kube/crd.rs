@@ -182,6 +182,9 @@ pub const KINDS: [Kind; 9] = [
     },
 ];
 
+/// The kind that a node writes of itself.
+pub const NODE_STATE: Kind = KINDS[1];
+
 const NETWORK_COLUMNS: [(&str, &str, &str); 4] = [
     ("Resource", "string", ".spec.resourceName"),
     READY,

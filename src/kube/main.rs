@@ -2,11 +2,15 @@
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use sd_notify::NotifyState;
 use serde_json::Value;
 use sriovd_kube::controller;
 use sriovd_kube::device_plugin::{self, Settings};
+use sriovd_kube::node::{self, Options};
 use sriovd_kube::wanted::{ThisNode, wanted};
+use sriovd_wire::settings::SOCKET;
 use std::io::{Read as _, Write as _};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// sriovd in a Kubernetes cluster.
@@ -32,6 +36,27 @@ enum Command {
     Controller(controller::Arguments),
     /// Offer the VFs of this node to kubelet, a resource for each pool
     DevicePlugin(Settings),
+    /// Connect the agent of this node with the cluster: policies become its source, what it knows the node's state
+    Node {
+        /// The kubelet's kubeconfig; without it, the service account of this pod
+        #[arg(long)]
+        kubeconfig: Option<PathBuf>,
+        /// The name of the Node; else NODE_NAME, else that of the node whose credential it is
+        #[arg(long)]
+        node: Option<String>,
+        /// Where policies and the node's state are
+        #[arg(long, default_value = "sriov-network-operator")]
+        namespace: String,
+        /// Give the agent the networks, too: it makes CNI configurations of the host of them
+        #[arg(long)]
+        networks: bool,
+        /// Write over fields of the node's state that another program wrote
+        #[arg(long)]
+        take_over: bool,
+        /// The agent's socket
+        #[arg(long, default_value = SOCKET)]
+        socket: PathBuf,
+    },
 }
 
 fn main() -> ExitCode {
@@ -41,6 +66,21 @@ fn main() -> ExitCode {
         Command::Source { node } => print_source(&node),
         Command::Controller(arguments) => controller::start(arguments),
         Command::DevicePlugin(settings) => serve_device_plugin(settings),
+        Command::Node {
+            kubeconfig,
+            node,
+            namespace,
+            networks,
+            take_over,
+            socket,
+        } => follow(Options {
+            kubeconfig,
+            node: node.or_else(|| std::env::var("NODE_NAME").ok()),
+            namespace,
+            networks,
+            take_over,
+            socket,
+        }),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -49,6 +89,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn follow(options: Options) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    // A service manager that does not listen is none.
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    match runtime.block_on(node::run(options))? {}
 }
 
 fn print_crds() -> anyhow::Result<()> {

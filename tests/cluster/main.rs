@@ -2,8 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may fail")]
 
 mod controller;
+#[path = "../vf_operator/host.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    reason = "shared with the tests of vf-operator's API"
+)]
+mod host;
 mod kinds;
 mod lab;
+mod node;
 
 use std::fs;
 use std::time::{Duration, Instant};

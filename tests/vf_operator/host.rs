@@ -4,14 +4,13 @@
 use serde_json::Value;
 use sriovd_agent::api::{Feed, Remembers, Request, Sources, State, View};
 use sriovd_agent::load::{self, LastGood, Loaded, Trust};
-use sriovd_core::model::world::World;
 use sriovd_core::model::{HostSnapshot, NetworkName, PciAddress};
 use sriovd_core::plan::Assignment;
 use sriovd_core::plan::Memory;
 use sriovd_core::policy::resolve::{Resolution, resolve};
 use sriovd_core::reconcile::End;
 use sriovd_core::render::{self, assign, pools};
-use sriovd_core::report::{FileReport, KnownPf, NetworkReport, Seen, Status};
+use sriovd_core::report::{FileReport, KnownPf, NetworkReport, PfReport, Seen, Status};
 use sriovd_sim::agent::SimAgent;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
 use sriovd_vf_operator::{Listener, Listeners};
@@ -282,10 +281,17 @@ impl Simulated {
         }
         self.host.become_as(with_holders(&self.agent.host));
         *self.memory.0.lock().unwrap() = self.agent.ledger.memory();
-        let world = World::default().next("", false, self.known());
+        let before = Arc::clone(&self.view.borrow().world);
+        let known = self.known();
+        let reports = known.values().filter_map(|pf| {
+            let seen = pf.seen.as_ref()?;
+            Some(seen.report(pf.problems.clone()))
+        });
+        let pfs: Vec<PfReport> = reports.collect();
+        let world = before.next("", false, known).map(Arc::new);
         let view = View {
-            world: Arc::new(world.unwrap_or_default()),
-            status: Arc::new(self.now()),
+            world: world.unwrap_or(before),
+            status: Arc::new(self.now(pfs)),
             node: Arc::default(),
             policies: Arc::new(self.agent.policies.clone()),
             sources: Arc::new(self.loaded.sources.clone()),
@@ -319,7 +325,7 @@ impl Simulated {
         known.collect()
     }
 
-    fn now(&mut self) -> Status {
+    fn now(&mut self, pfs: Vec<PfReport>) -> Status {
         let (host, resolutions) = seen(&self.agent);
         let view = render::View::new(&host, &resolutions);
         let pools = pools::pools(&view);
@@ -336,6 +342,7 @@ impl Simulated {
             state: file.state.clone(),
         });
         Status {
+            pfs,
             networks: networks.collect(),
             files: files.collect(),
             ..Status::default()
