@@ -46,14 +46,13 @@ fn every_attribute_that_igb_has_reads_back_as_the_policy_says() -> Result<()> {
 
     // Without a link igb takes no rate: all else is done, and that waits.
     host.wait("sriovctl status | grep -q 'changing: rates of VFs are set'")?;
-    host.wait_for(&nic.pci(), "changing", 7)?;
     host.run("udevadm settle")?;
-    let waiting = host.status(&nic.pci())?["problems"].clone();
-    ensure!(
-        waiting.as_array().is_some_and(|all| all.len() == 1),
-        "{waiting:#}"
-    );
-    assert_eq!(waiting[0]["kind"], "awaits", "{waiting:#}");
+    host.wait_for_pf(&nic.pci(), |it| {
+        let waiting = it["problems"].as_array().map(Vec::as_slice);
+        it["state"] == "changing"
+            && it["vfs_ready"] == 7
+            && matches!(waiting, Some([rates]) if rates["kind"] == "awaits")
+    })?;
     check(&host, &nic, false)?;
 
     host.set_link(&nic, true)?;
@@ -142,11 +141,9 @@ fn what_igb_cannot_do_is_said_once_by_name_and_not_tried_again() -> Result<()> {
         nic.netdev()
     ))?;
     is_as_far_as_can_be(&host)?;
-    let problems = host.status(&nic.pci())?["problems"].clone();
-    ensure!(
-        problems.as_array().is_some_and(|all| all.len() == 4),
-        "{problems:#}"
-    );
+    host.wait_for_pf(&nic.pci(), |it| {
+        it["problems"].as_array().is_some_and(|all| all.len() == 4)
+    })?;
     assert_said_once(&host, "-b")?;
 
     // Every attempt to set anything of a link passes here.

@@ -104,12 +104,7 @@ fn a_pause_holds_changes_over_a_restart_and_ends_by_itself() -> Result<()> {
     host.wait_for(PF, "paused", 4)?;
     host.run("ip link set enp1s0 vf 1 trust off")?;
     host.wait("sriovctl status enp1s0 | grep -q '1 step waits'")?;
-    assert!(
-        host.status_text()?
-            .contains("enp1s0 paused: by user 0 until 20"),
-        "{}",
-        host.status_text()?
-    );
+    host.wait_for_status_text("enp1s0 paused: by user 0 until 20")?;
     let mut watch = host.spawn("exec sriovctl status --watch 2>&1")?;
     watch.wait_for("1 step waits", PATIENCE)?;
     host.run_for("systemctl restart sriovd", PATIENCE)?;

@@ -128,16 +128,31 @@ impl Host {
 
     /// Waits until the PF has this state and so many VFs ready; on time-out the journal is shown.
     pub fn wait_for(&self, pf: &str, state: &str, vfs_ready: u16) -> Result<()> {
-        let is_so = |status: &Value| {
+        self.wait_for_pf(pf, |it| {
+            it["state"] == state && it["vfs_ready"] == vfs_ready
+        })
+        .with_context(|| format!("{pf} is not {state} with {vfs_ready} VFs ready"))
+    }
+
+    /// Waits until the PF is refused what is wanted for these reasons and no other: what is only waited for comes and goes
+    /// beside them.
+    pub fn wait_for_refusal(&self, pf: &str, vfs_ready: u16, reasons: &[&str]) -> Result<()> {
+        self.wait_for_pf(pf, |it| {
+            let problems = it["problems"].as_array().into_iter().flatten();
+            it["state"] == "refused"
+                && it["vfs_ready"] == vfs_ready
+                && problems.map(|it| &it["reason"]).eq(reasons)
+        })
+        .with_context(|| format!("{pf} is not refused with {vfs_ready} VFs ready: {reasons:?}"))
+    }
+
+    /// Waits until the PF is told of so; on time-out the journal is shown.
+    pub fn wait_for_pf(&self, pf: &str, is_so: impl Fn(&Value) -> bool) -> Result<()> {
+        let is_told_so = |status: &Value| {
             let mut pfs = status["pfs"].as_array().into_iter().flatten();
-            pfs.any(|it| {
-                (it["address"] == pf || it["interface"] == pf)
-                    && it["state"] == state
-                    && it["vfs_ready"] == vfs_ready
-            })
+            pfs.any(|it| (it["address"] == pf || it["interface"] == pf) && is_so(it))
         };
-        self.wait_for_status(is_so)
-            .with_context(|| format!("{pf} is not {state} with {vfs_ready} VFs ready"))
+        self.wait_for_status(is_told_so)
             .with_context(|| self.journal().unwrap_or_default())
     }
 
@@ -239,6 +254,13 @@ impl Host {
     /// The sentence of `systemctl status`.
     pub fn status_text(&self) -> Result<String> {
         self.run("systemctl show --property StatusText --value sriovd")
+    }
+
+    /// Waits until that sentence contains a text. It goes out behind a queue.
+    pub fn wait_for_status_text(&self, text: &str) -> Result<()> {
+        let show = "systemctl show --property StatusText --value sriovd";
+        self.wait(&format!("{show} | grep -qF -- '{text}'"))
+            .with_context(|| format!("{text}: {}", self.status_text().unwrap_or_default()))
     }
 
     /// How many entries contain a text.

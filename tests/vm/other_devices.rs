@@ -4,7 +4,7 @@ use crate::consumers;
 use crate::host::{Host, PATIENCE};
 use crate::lab::Nic;
 use anyhow::{Result, ensure};
-use serde_json::json;
+use serde_json::{Value, json};
 
 const POLICY: &str = r#"
 [[policy]]
@@ -66,16 +66,18 @@ fn vfs_that_do_not_bind_are_reported_once_and_the_others_are_published() -> Resu
     );
     let bound: u16 = host.run(&bound)?.trim().parse()?;
     ensure!((1..66).contains(&bound), "{bound} of 66 have a netdev");
-    host.wait_for(&virtio.pci(), "failed", bound)?;
-    let problems = host.status(&virtio.pci())?["problems"].clone();
     let reason = format!("for VF {bound}-65; see the kernel log");
-    ensure!(
-        problems[0]["reason"]
-            .as_str()
-            .is_some_and(|it| it.ends_with(&reason)),
-        "{problems:#}"
-    );
-    assert_eq!(problems[1], json!(null), "{problems:#}");
+    host.wait_for_pf(&virtio.pci(), |it| {
+        let problems = it["problems"].as_array().map(Vec::as_slice);
+        let is_that = |it: &Value| {
+            it["reason"]
+                .as_str()
+                .is_some_and(|it| it.ends_with(&reason))
+        };
+        it["state"] == "failed"
+            && it["vfs_ready"] == bound
+            && matches!(problems, Some([problem]) if is_that(problem))
+    })?;
     host.wait(&format!("[ \"$({POOLS} | jq .virtionics)\" = {bound} ]"))?;
     consumers::assert_device_plugin_takes(&host)?;
     host.wait_for(&igb.pci(), "ready", 2)?;

@@ -85,10 +85,7 @@ fn a_pf_without_policy_is_as_it_was_before_and_one_that_never_had_any_is_not_tou
         "! test -e {CONFLIST} && ! test -e /etc/pcidp/config.json"
     ))?;
     host.wait_for(PF, "refused", 0)?;
-    ensure!(
-        host.status_text()?
-            .contains("enp1s0 refused: resetting the PF")
-    );
+    host.wait_for_status_text("enp1s0 refused: resetting the PF")?;
     ensure!(host.run(&format!("cat {SYS}/sriov_numvfs"))?.trim() == "3");
     host.assert_second_pass_is_empty()?;
 

@@ -51,8 +51,7 @@ fn a_rival_is_answered_less_and_less_often_and_told_of_once() -> Result<()> {
         "while :; do ip link set enp1s0 vf 0 vlan 7; echo changed >> /run/changes; sleep 0.2; done",
     )?;
     host.wait_for_journal(&contested("vlan 100"))?;
-    let status = host.status(PF)?;
-    ensure!(status["problems"][0]["kind"] == "contested", "{status:#}");
+    host.wait_for_pf(PF, |it| it["problems"][0]["kind"] == "contested")?;
     // What nobody else wants is put back at once.
     host.run("ip link set enp1s0 vf 1 vlan 7")?;
     wait_for_vlan(&host, 1, 100)?;

@@ -51,6 +51,7 @@ fn systemd_and_udev_find_nothing_wrong_with_what_is_shipped() -> Result<()> {
 fn a_reload_is_announced_and_waited_for_and_the_status_is_a_sentence() -> Result<()> {
     let host = Host::with_policy(POLICY)?;
     host.plug_and_wait(Nic::igb(0), "0000:01:00.0", 2)?;
+    host.wait_for_status_text("1 PF, 2 VFs ready")?;
     assert_eq!(host.status_text()?, "1 PF, 2 VFs ready\n");
 
     let pid = host.run("systemctl show --property MainPID --value sriovd")?;
