@@ -31,6 +31,9 @@ pub(super) struct ShownPf {
     /// `None` where there is none to be seen.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) eswitch_mode: Option<EswitchMode>,
+    /// The mode is not known: asking for it needs CAP_NET_ADMIN.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(super) eswitch_hidden: bool,
     /// `None`: no policy says how many.
     pub(super) wanted_vfs: Option<u16>,
     pub(super) policies: Vec<InForce>,
@@ -96,6 +99,7 @@ fn show_pf(scene: &Scene, pf: &PfSnapshot) -> ShownPf {
         permanent_mac: pf.permanent_mac().map(|mac| mac.to_string()),
         mtu: interface.map(|it| it.mtu.get()),
         eswitch_mode: pf.eswitch_mode,
+        eswitch_hidden: pf.eswitch_hidden,
         wanted_vfs: desired.and_then(|desired| desired.num_vfs),
         policies: claims
             .map(|claim| InForce {

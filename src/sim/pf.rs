@@ -113,6 +113,7 @@ impl SimPf {
             num_vfs: 0,
             autoprobe: true,
             eswitch_mode: model.eswitch.mode(),
+            eswitch_hidden: false,
             interface,
             interface_elsewhere: false,
             vf_list_complete: true,

@@ -92,6 +92,9 @@ pub struct PfSnapshot {
     /// How the NIC's own switch works; `None` where the driver lets nobody ask or choose.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eswitch_mode: Option<EswitchMode>,
+    /// The mode is not known, because whoever looked had no right to ask for it (CAP_NET_ADMIN).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub eswitch_hidden: bool,
     /// The PF's netdev, if it is in our network namespace.
     pub interface: Option<PfInterface>,
     /// The driver made an interface, and it was moved to another network namespace.

@@ -11,6 +11,8 @@ use crate::policy::Disruption;
 use crate::policy::resolve::DesiredPf;
 use crate::report::{Problem, ProblemKind};
 
+const HIDDEN: &str = "its eSwitch mode is not known: asking for it needs CAP_NET_ADMIN";
+
 /// Before VFs are made, which come as the mode says.
 pub(super) fn plan_mode(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> Next {
     let pf = input.pf;
@@ -25,6 +27,10 @@ pub(super) fn plan_mode(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> 
     let is = match pf.eswitch_mode {
         Some(is) if is == wanted => return Next::Continue,
         Some(is) if !lacks(wanted) => is,
+        None if pf.eswitch_hidden => {
+            plan.problem(ProblemKind::Failed, HIDDEN);
+            return Next::Continue;
+        }
         // What has no modes is as others are in legacy mode.
         None if wanted == EswitchMode::Legacy => return Next::Continue,
         // Some drivers make their devlink instance last.
@@ -80,7 +86,13 @@ pub(super) fn plan_mode(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> 
 /// After everything else: no VF that sriovd made is left by then.
 pub(super) fn undo(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
     let pf = input.pf;
-    let (Some(before), Some(is)) = (owned.eswitch_before, pf.eswitch_mode) else {
+    let Some(before) = owned.eswitch_before else {
+        return;
+    };
+    let Some(is) = pf.eswitch_mode else {
+        if pf.eswitch_hidden {
+            plan.problem(ProblemKind::Failed, HIDDEN);
+        }
         return;
     };
     if is == before || pf.count_is_changing {

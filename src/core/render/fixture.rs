@@ -57,6 +57,7 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
         num_vfs: vfs,
         autoprobe: true,
         eswitch_mode: None,
+        eswitch_hidden: false,
         interface_elsewhere: false,
         interface: Some(PfInterface {
             other_ports: BTreeSet::new(),

@@ -46,6 +46,9 @@ fn pf_text(pf: &ShownPf) -> String {
     }
     if let Some(mode) = pf.eswitch_mode {
         facts.fact("eSwitch", mode.to_string());
+    } else if pf.eswitch_hidden {
+        let unknown = "not known: asking for its mode needs CAP_NET_ADMIN";
+        facts.fact("eSwitch", unknown.to_owned());
     }
     let state = colour::paint(colour::of_state(nic.state), output::state(nic.state));
     facts.fact("state", state);

@@ -98,9 +98,14 @@ fn observe_present(
     look: Look,
 ) -> Result<PfSnapshot, HostError> {
     let driver: Option<DriverName> = if_present(tree.link_as(device.join("driver")))?;
-    let eswitch_mode = links
-        .eswitch_mode(pf)
-        .map_err(|error| error.while_doing(format!("asking for the eSwitch mode of {pf}")))?;
+    let (eswitch_mode, eswitch_hidden) = match links.eswitch_mode(pf) {
+        Ok(mode) => (mode, false),
+        // Everything else can be seen without a right.
+        Err(error) if error.errno() == Some(Errno::PERM) => (None, true),
+        Err(error) => {
+            return Err(error.while_doing(format!("asking for the eSwitch mode of {pf}")));
+        }
+    };
     let mut representors = Representors::of_pf(links, pf, eswitch_mode)?;
     let mut own = netdev::of_pf(tree, device, driver.as_ref(), &representors)?;
     let others = own.ports.split_off(own.ports.len().min(1));
@@ -217,6 +222,7 @@ fn observe_present(
         num_vfs: u16::try_from(vfs.len()).unwrap_or(u16::MAX),
         autoprobe: tree.read(device.join("sriov_drivers_autoprobe"))? == "1",
         eswitch_mode,
+        eswitch_hidden,
         interface_elsewhere: elsewhere,
         interface,
         vf_list_complete: listed && !count_is_changing,

@@ -44,11 +44,10 @@ impl DevlinkHandle {
     }
 }
 
-/// The mode of the device's switch; `None` where devlink knows no such device, its driver has no such mode, or the
-/// caller has no right to ask (CAP_NET_ADMIN).
+/// The mode of the device's switch; `None` where devlink knows no such device, or its driver has no such mode.
 ///
 /// # Errors
-/// The kernel's.
+/// The kernel's: EPERM to a caller without CAP_NET_ADMIN, whatever there is.
 pub fn eswitch_mode(device: &DevlinkHandle) -> Result<Option<EswitchMode>, NetlinkError> {
     with_family(|family| {
         let Some(family) = family else {
@@ -59,10 +58,7 @@ pub fn eswitch_mode(device: &DevlinkHandle) -> Result<Option<EswitchMode>, Netli
             mode = Some(mode_in(body)?);
             Ok(())
         });
-        match answer {
-            Err(error) if is_none(error.errno()) => Ok(None),
-            answer => answer.map(|()| mode),
-        }
+        mode_or_none(answer.map(|()| mode))
     })
 }
 
@@ -84,11 +80,13 @@ pub fn set_eswitch_mode(device: &DevlinkHandle, mode: EswitchMode) -> Result<(),
     })
 }
 
-fn is_none(errno: Option<Errno>) -> bool {
-    matches!(
-        errno,
-        Some(Errno::NODEV | Errno::OPNOTSUPP | Errno::PERM | Errno::ACCESS)
-    )
+fn mode_or_none(
+    answer: Result<Option<EswitchMode>, NetlinkError>,
+) -> Result<Option<EswitchMode>, NetlinkError> {
+    answer.or_else(|error| match error.errno() {
+        Some(Errno::NODEV | Errno::OPNOTSUPP) => Ok(None),
+        _ => Err(error),
+    })
 }
 
 fn mode_in(body: &[u8]) -> Result<EswitchMode, Malformed> {

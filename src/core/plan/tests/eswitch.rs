@@ -256,3 +256,18 @@ fn plan_gives_rules_of_tc_to_the_hardware_and_takes_them_back() {
     set(&mut case, false);
     case.plans(&[]);
 }
+
+#[test]
+fn plan_does_not_take_a_mode_that_it_may_not_ask_for_as_none() {
+    for wanted in [Legacy, Switchdev] {
+        let mut case = case(2, Legacy, wanted);
+        (case.pf.eswitch_mode, case.pf.eswitch_hidden) = (None, true);
+        case.plans(&[]);
+        case.reports(&[(ProblemKind::Failed, None)]);
+        let told = &case.plan().problems[0].reason;
+        assert_eq!(
+            told,
+            "its eSwitch mode is not known: asking for it needs CAP_NET_ADMIN"
+        );
+    }
+}

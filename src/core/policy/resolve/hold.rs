@@ -140,6 +140,7 @@ impl Hold {
             num_vfs: pf.num_vfs,
             autoprobe: pf.autoprobe,
             eswitch_mode: pf.eswitch_mode,
+            eswitch_hidden: pf.eswitch_hidden,
             interface,
             interface_elsewhere: false,
             vf_list_complete: pf.vf_list_complete,

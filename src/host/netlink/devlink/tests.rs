@@ -40,3 +40,18 @@ fn a_device_that_nobody_knows_has_no_mode() {
     assert_eq!(eswitch_mode(&nobody), Ok(None));
     assert!(set_eswitch_mode(&nobody, EswitchMode::Legacy).is_err());
 }
+
+#[test]
+fn what_may_not_be_asked_for_is_not_absent() {
+    for (errno, is_absent) in [
+        (Errno::NODEV, true),
+        (Errno::OPNOTSUPP, true),
+        (Errno::PERM, false),
+        (Errno::ACCESS, false),
+        (Errno::IO, false),
+    ] {
+        let refused = Err(NetlinkError::from(errno));
+        let read = if is_absent { Ok(None) } else { refused.clone() };
+        assert_eq!(mode_or_none(refused), read, "{errno}");
+    }
+}
