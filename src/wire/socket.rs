@@ -1,10 +1,10 @@
 //! The Unix socket: as the service manager passes it, or bound here.
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use inotify::{EventStream, Inotify, WatchMask};
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use tokio::net::UnixListener;
 
@@ -22,17 +22,20 @@ pub fn listen(path: &Path) -> anyhow::Result<UnixListener> {
     }
 }
 
-/// A socket at `path` for its owner and group. One left behind by a crash is replaced.
+/// A socket at `path` for its owner and group. One left behind by a crash is replaced, and nothing else.
 pub fn bind(path: &Path) -> anyhow::Result<UnixListener> {
     if let Some(directory) = path.parent() {
         fs::create_dir_all(directory)
             .with_context(|| format!("cannot create {}", directory.display()))?;
     }
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            return Err(error).with_context(|| format!("cannot replace {}", path.display()));
+    let place = path.display();
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("cannot look at {place}")),
+        Ok(there) if there.file_type().is_socket() => {
+            fs::remove_file(path).with_context(|| format!("cannot replace {place}"))?;
         }
-        _ => {}
+        Ok(_) => bail!("cannot listen on {place}: there is something else that is no socket"),
     }
     let listener =
         UnixListener::bind(path).with_context(|| format!("cannot listen on {}", path.display()))?;
@@ -61,3 +64,6 @@ pub fn changes(socket: &Path) -> io::Result<EventStream<Vec<u8>>> {
     result?;
     inotify.into_event_stream(vec![0; 4096])
 }
+
+#[cfg(test)]
+mod tests;

@@ -119,7 +119,10 @@ impl Records {
             .directory
             .join(format!(".sriovd-{}.tmp", allocation.address));
         let written = allocation.write().map_err(io::Error::from);
-        let written = written.and_then(|text| fs::write(&new, text));
+        let written = written.and_then(|text| {
+            file::access(&new)?;
+            fs::write(&new, text)
+        });
         let written = written.map_err(FileError::new("write", &new));
         let made = written.and_then(|()| {
             let moved = renameat_with(CWD, &new, CWD, &path, RenameFlags::NOREPLACE);
@@ -130,7 +133,7 @@ impl Records {
             }
         });
         if !matches!(made, Ok(true)) {
-            if_there(fs::remove_file(&new)).map_err(FileError::new("remove", &new))?;
+            remove_if_there(&new)?;
         }
         made
     }
@@ -145,12 +148,12 @@ impl Records {
             .join(allocation.address.to_string());
         // Who had it last is worth nothing beside a VF that stays taken: a full file system lets a
         // file go, not change its place.
-        fs::rename(&path, released).or_else(|_| self.remove(allocation.address))
+        let moved = file::access(&path).and_then(|()| fs::rename(&path, released));
+        moved.or_else(|_| self.remove(allocation.address))
     }
 
     pub(super) fn remove(&self, vf: PciAddress) -> Result<(), FileError> {
-        let path = self.path(vf);
-        if_there(fs::remove_file(&path)).map_err(FileError::new("remove", &path))
+        remove_if_there(&self.path(vf))
     }
 
     /// The same in the form of the SR-IOV CNI plugin, which then leaves the VF alone.
@@ -163,13 +166,13 @@ impl Records {
     fn untell_plugin(&self, allocation: &Allocation) -> Result<(), FileError> {
         let path = self.plugin.join(allocation.address.to_string());
         let namespace = allocation.borrower.namespace.as_os_str();
-        match fs::read(&path) {
+        match file::access(&path).and_then(|()| fs::read(&path)) {
             Ok(text) if text == namespace.as_encoded_bytes() => {}
             Ok(_) => return Ok(()),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
             Err(error) => return Err(FileError::new("read", &path)(error)),
         }
-        if_there(fs::remove_file(&path)).map_err(FileError::new("remove", &path))
+        remove_if_there(&path)
     }
 }
 
@@ -183,10 +186,10 @@ fn read(path: &Path) -> Result<Record, FileError> {
     Ok(allocation.map_or(Record::NotUnderstood, |it| Record::Of(Box::new(it))))
 }
 
-pub(super) fn if_there(result: io::Result<()>) -> io::Result<()> {
-    match result {
+pub(super) fn remove_if_there(path: &Path) -> Result<(), FileError> {
+    match file::access(path).and_then(|()| fs::remove_file(path)) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        result => result,
+        removed => removed.map_err(FileError::new("remove", path)),
     }
 }
 

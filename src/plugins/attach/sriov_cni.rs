@@ -6,7 +6,7 @@
 
 mod collect;
 
-use super::records::{Record, if_there};
+use super::records::{Record, remove_if_there};
 use super::{Allocator, AttachError, Borrower, Choice, inside, lock};
 use serde::Deserialize;
 use sriovd_core::model::{
@@ -180,9 +180,7 @@ impl Allocator {
             // False: it is allocated, and was so before this one could be released.
             self.records.create(allocation)?;
         }
-        let path = &found.path;
-        if_there(fs::remove_file(path)).map_err(FileError::new("remove", path))?;
-        Ok(())
+        Ok(remove_if_there(&found.path)?)
     }
 
     fn path_of_theirs(&self, container: &str, interface: &InterfaceName) -> PathBuf {
@@ -190,7 +188,7 @@ impl Allocator {
     }
 
     fn read_theirs(&self, path: &Path) -> Result<Option<Found>, AttachError> {
-        let text = match fs::read(path) {
+        let text = match file::access(path).and_then(|()| fs::read(path)) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.map_err(FileError::new("read", path))?,
         };
@@ -267,10 +265,15 @@ impl Allocator {
             if path == found.path {
                 continue;
             }
-            if let Ok(Some(other)) = self.read_theirs(&path)
-                && other.attached.vf == found.attached.vf
-                && other.written > found.written
-            {
+            let other = match self.read_theirs(&path) {
+                // What is not its record is that of no VF.
+                Err(AttachError::Theirs(_)) => None,
+                other => other?,
+            };
+            let is_newer = |other: &Found| {
+                other.attached.vf == found.attached.vf && other.written > found.written
+            };
+            if other.is_some_and(|other| is_newer(&other)) {
                 return Ok(true);
             }
         }

@@ -5,6 +5,7 @@ use crate::daemon::message::Message;
 use crate::daemon::turn::{Event as Happening, turn};
 use crate::daemon::value::Daemon;
 use crate::events::{Cause, Scope, Trigger};
+use serde_json::json;
 use sriovd_core::model::{Errno, PciAddress};
 use sriovd_host::file::faults::below;
 use sriovd_host::sysfs::faults::Faults;
@@ -112,7 +113,21 @@ fn write(root: &Path, path: &str, text: &str) {
 /// Records that this version does not understand: of a VF that is there, and of one that is gone.
 const RECORDS: [&str; 2] = ["0000:09:10.0", "0000:09:10.1"];
 
+/// A VF that is gone and was allocated, which sriov-cni was told.
+const ALLOCATED: &str = "0000:09:10.2";
+
 fn put_records(root: &Path) {
+    let allocation = json!({
+        "address": ALLOCATED, "pf": PFS[0], "vf": 2, "lent_at": 7,
+        "borrower": {
+            "container": "c", "network": "n", "namespace": "/run/netns/pod", "interface": "eth0",
+        },
+        "before": {},
+    });
+    let record = format!("var/lib/sriovd/allocations/{ALLOCATED}");
+    write(root, &record, &allocation.to_string());
+    write(root, &theirs(), "/run/netns/pod");
+    fs::create_dir_all(root.join(RELEASED)).unwrap();
     for record in RECORDS {
         write(
             root,
@@ -121,6 +136,14 @@ fn put_records(root: &Path) {
         );
     }
     fs::create_dir_all(root.join("sys/bus/pci/devices").join(RECORDS[0])).unwrap();
+}
+
+/// The last records of VFs that are not allocated any more.
+const RELEASED: &str = "var/lib/sriovd/allocations/released";
+
+/// What sriov-cni knows of it.
+fn theirs() -> String {
+    format!("var/lib/cni/sriov/pci/{ALLOCATED}")
 }
 
 /// The files before the change and after it, and what was struck.
@@ -215,6 +238,10 @@ fn nothing_is_lost(
     let state = crate::state::parse(&now[Path::new("var/lib/sriovd/state.json")]).unwrap();
     let pf: PciAddress = PFS[0].parse().unwrap();
     assert!(memory.pfs.contains_key(&pf) && state.pfs.contains_key(&pf));
+    // Who has a VF stands in our record until nobody else believes that it is taken.
+    let ours = format!("var/lib/sriovd/allocations/{ALLOCATED}");
+    let is_there = |path: &str| now.contains_key(Path::new(path));
+    assert!(is_there(&ours) || !is_there(&theirs()), "{fault:?}");
     for path in stays {
         let text = now.get(path);
         let is_mark = path.starts_with("run/sriovd/managed");
@@ -258,8 +285,10 @@ fn any_access_to_files_may_fail_and_nothing_is_lost_and_it_heals() {
             for fault in [Fault::Once(number, errno)].into_iter().chain(lasting) {
                 let (_, healed, struck) = run(change, Some(fault), &stays);
                 was_struck |= struck.is_some();
-                let paths: BTreeSet<_> = healed.keys().collect();
-                let wanted_paths: BTreeSet<_> = wanted.keys().collect();
+                // Who had a VF last is worth less than that it is free.
+                let is_worth = |path: &&PathBuf| !path.starts_with(RELEASED);
+                let paths: BTreeSet<_> = healed.keys().filter(is_worth).collect();
+                let wanted_paths: BTreeSet<_> = wanted.keys().filter(is_worth).collect();
                 assert_eq!(paths, wanted_paths, "{change:?}: {fault:?}: {struck:?}");
                 // Which interface index a VF got hangs on which PF was the first.
                 let has_indexes = |path: &Path| {

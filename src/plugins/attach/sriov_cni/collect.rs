@@ -2,8 +2,8 @@
 
 use super::Found;
 use crate::attach::{Allocator, AttachError, Life, Released, lock};
-use sriovd_host::file::FileError;
-use std::fs;
+use sriovd_host::file::{self, FileError};
+use std::fs::{self, FileType};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -63,13 +63,16 @@ impl Allocator {
 
     pub(super) fn list_theirs(&self) -> Result<Vec<PathBuf>, AttachError> {
         let directory = self.theirs();
-        let listed = fs::read_dir(&directory).and_then(Iterator::collect);
-        let entries: Vec<fs::DirEntry> = match listed {
-            Err(error) if error.kind() == ErrorKind::NotFound => Vec::new(),
+        let entries = match file::access(&directory).and_then(|()| fs::read_dir(&directory)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             listed => listed.map_err(FileError::new("list", &directory))?,
         };
-        let mut paths: Vec<_> = entries.into_iter().map(|entry| entry.path()).collect();
-        paths.retain(|path| path.is_file());
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry.map_err(FileError::new("list", &directory))?.path();
+            let kind = file::kind(&path)?;
+            paths.extend(kind.filter(FileType::is_file).map(|_| path));
+        }
         paths.sort_unstable();
         Ok(paths)
     }
