@@ -20,7 +20,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("report", &["model", "policy"]),
     ("plan", &["model", "policy", "report"]),
     ("render", &["model", "policy", "report", "plan"]),
-    ("host", &["model"]),
+    ("host", &["model", "file"]),
     ("publish", &["render", "file"]),
     ("state", &["model", "policy", "report", "plan", "file"]),
     ("attach", &["model", "host", "file"]),
@@ -35,7 +35,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "api",
         &[
-            "model", "policy", "wire", "report", "plan", "render", "host", "state", "sim",
+            "model", "policy", "wire", "report", "plan", "render", "file", "host", "state", "sim",
         ],
     ),
     ("vf_operator", &["model", "policy", "wire"]),

@@ -22,6 +22,7 @@ use super::netlink::{
 };
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
+use crate::file::apart::Apart;
 pub use others::OtherDevice;
 use sriovd_core::model::{
     Action, DriverName, Errno, EswitchMode, Holder, Node, PciAddress, PfSnapshot, TakenAddresses,
@@ -40,8 +41,13 @@ pub struct LinuxHost {
 impl LinuxHost {
     /// The host whose `/sys`, `/dev`, `/run` and so on are below `root`; `/` outside tests.
     pub fn new(root: PathBuf) -> Self {
+        Self::with_apart(root, Apart::default())
+    }
+
+    /// The same, with `apart` for what may not answer, such as the file system of the records of allocated VFs.
+    pub fn with_apart(root: PathBuf, apart: Apart) -> Self {
         Self {
-            tree: Tree::new(root),
+            tree: Tree::with_apart(root, apart),
         }
     }
 

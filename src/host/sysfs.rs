@@ -3,7 +3,9 @@
 //! Only what the kernel says is not there is gone. Any other error is an error.
 
 use super::HostError;
-use sriovd_core::model::Errno;
+use crate::file::apart::Apart;
+use crate::file::{self, FileError};
+use sriovd_core::model::{Errno, PciAddress};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -14,6 +16,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone)]
 pub struct Tree {
     root: PathBuf,
+    apart: Apart,
     #[cfg(any(test, feature = "testing"))]
     faults: faults::Faults,
 }
@@ -21,8 +24,14 @@ pub struct Tree {
 impl Tree {
     /// Files below `root`.
     pub fn new(root: PathBuf) -> Self {
+        Self::with_apart(root, Apart::default())
+    }
+
+    /// The same, where others use `apart` for work below `root` too.
+    pub fn with_apart(root: PathBuf, apart: Apart) -> Self {
         Self {
             root,
+            apart,
             #[cfg(any(test, feature = "testing"))]
             faults: faults::Faults::default(),
         }
@@ -184,11 +193,31 @@ impl Tree {
         !matches!(errno, Some(Errno::NOENT | Errno::NOTDIR))
     }
 
+    /// Work on the files in a directory that may be on any file system, on that of a server too: unlike the kernel's own,
+    /// it may not answer, which is an error then. Work for one PF does not wait for that for another.
+    pub(super) fn apart<T: Send + 'static>(
+        &self,
+        directory: &str,
+        pf: PciAddress,
+        work: impl FnOnce(&Self) -> Result<T, HostError> + Send + 'static,
+    ) -> Result<T, HostError> {
+        let tree = self.clone();
+        let place = self.path(directory).join(pf.to_string());
+        let done = self.apart.run(&place, move || work(&tree));
+        done.unwrap_or_else(|FileError { source, .. }| match source.kind() {
+            io::ErrorKind::TimedOut => Err(HostError::Unanswered {
+                directory: directory.to_owned(),
+            }),
+            // There is no thread for it.
+            _ => Err(self.not_read(&source, "reading", &self.path(directory))),
+        })
+    }
+
     /// Before each access. Tests let some of them fail.
     pub(super) fn access(&self, _path: &Path) -> io::Result<()> {
         #[cfg(any(test, feature = "testing"))]
         self.faults.strike(_path)?;
-        Ok(())
+        file::access(_path)
     }
 }
 

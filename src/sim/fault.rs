@@ -2,7 +2,8 @@
 
 use super::SimHost;
 use sriovd_core::host::HostError;
-use sriovd_core::model::{Action, Errno, PciAddress, PfStep, Step};
+use sriovd_core::model::allocation::ALLOCATIONS;
+use sriovd_core::model::{Action, Errno, PciAddress, PfStep, Step, VfStep};
 use std::fmt;
 use std::sync::PoisonError;
 
@@ -64,6 +65,28 @@ pub(super) fn unread(what: &dyn fmt::Display, errno: Errno) -> HostError {
             what: format!("looking at {what}"),
             errno,
         },
+    }
+}
+
+/// Where the records are lies with a server, maybe, that does not answer.
+pub(super) fn unread_records(errno: Errno) -> HostError {
+    match errno {
+        Errno::TIMEDOUT => HostError::Unanswered {
+            directory: ALLOCATIONS.to_owned(),
+        },
+        errno => unread(&"the allocation records", errno),
+    }
+}
+
+/// Whether a step is done under the locks of VFs, beside which it is read whether they are allocated.
+pub(super) fn reads_records(step: &Step) -> bool {
+    match step {
+        Step::Pf(PfStep::SetNumVfs { to, .. }) => *to == 0,
+        Step::Vf(_, step) => matches!(
+            step,
+            VfStep::SetAttribute { .. } | VfStep::Bind { .. } | VfStep::SetMtu { .. }
+        ),
+        Step::Pf(_) => false,
     }
 }
 
@@ -171,7 +194,8 @@ impl SimHost {
         self.state().hidden_node = errno;
     }
 
-    /// Reading the records of this PF's allocated VFs fails until `None` is given.
+    /// Reading the records of this PF's allocated VFs fails until `None` is given: as if their file system did not answer
+    /// where the error is TIMEDOUT.
     pub fn hide_records(&self, pf: PciAddress, errno: Option<Errno>) {
         let mut state = self.state();
         match errno {

@@ -211,6 +211,11 @@ impl SimHost {
         let Some(pf) = state.pfs.get_mut(&action.pf) else {
             return Err(step::gone(&action.pf));
         };
+        if let Some(&errno) = state.hidden_records.get(&action.pf)
+            && fault::reads_records(&action.step)
+        {
+            return Err(fault::unread_records(errno));
+        }
         match effect {
             Some(Effect::Fail(errno)) => return Err(as_error(pf, &action.step, errno)),
             // A driver that has no such function says so.
@@ -281,6 +286,12 @@ impl Host for SimHost {
         }
         fault::look(&mut state.looks, Some(pf), &pf)?;
         let with_holders = look != Look::Plain;
+        if let Some(&errno) = state.hidden_records.get(&pf)
+            && with_holders
+            && state.pfs.contains_key(&pf)
+        {
+            return Err(fault::unread_records(errno));
+        }
         state.observed += 1;
         Ok(state.pfs.get(&pf).map(|pf| match look {
             Look::Asking | Look::WithHoldersOf(_) => pf.asked(),
@@ -313,7 +324,7 @@ impl Host for SimHost {
     fn allocated(&self, pf: &PfSnapshot) -> Result<BTreeMap<VfIndex, Holder>, HostError> {
         let state = self.state();
         if let Some(&errno) = state.hidden_records.get(&pf.address) {
-            return Err(fault::unread(&"the allocation records", errno));
+            return Err(fault::unread_records(errno));
         }
         let sim = state.pfs.get(&pf.address);
         let of = |vf: &VfIndex| sim.and_then(|sim| sim.allocation(*vf));

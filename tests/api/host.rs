@@ -9,6 +9,7 @@ use sriovd_core::plan::Memory;
 use sriovd_core::policy::resolve::resolve;
 use sriovd_core::policy::source::SourceReport;
 use sriovd_core::report::{Happening, KnownPf, PfReport, PfState, Seen, Status, TakenVf, sentence};
+use sriovd_host::file::apart::Apart;
 use sriovd_sim::agent::SimAgent;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeMap;
@@ -191,7 +192,7 @@ impl Serving {
             requests,
             feed: self.feed.clone(),
             admin_group: None,
-            sources: Sources::new(self.directory.join(load::SOURCES)),
+            sources: Sources::new(self.directory.join(load::SOURCES), Apart::default()),
         };
         let mut tcp = Some(Tcp::Local(tcp));
         let mut started = None;

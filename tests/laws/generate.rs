@@ -257,6 +257,7 @@ fn fault() -> impl Strategy<Value = Fault> {
         1 => (0..3u16).prop_map(Fault::FewerVfs),
         1 => Just(Fault::Vanish),
         1 => Just(Fault::Blind),
+        1 => Just(Fault::Records),
         2 => (0..8u32, unread()).prop_map(|(number, errno)| Fault::Look(number, errno)),
     ]
 }

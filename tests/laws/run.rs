@@ -175,6 +175,7 @@ impl Run {
             Fault::FewerVfs(count) => host.make_fewer_vfs(pf, count, u32::MAX),
             Fault::Vanish => host.vanish_during(hits),
             Fault::Blind => host.blind(pf, Some(Errno::IO)),
+            Fault::Records => host.hide_records(pf, Some(Errno::TIMEDOUT)),
             Fault::Look(number, errno) => host.fail_look(Some(pf), number, errno),
         }
     }

@@ -160,6 +160,8 @@ pub(crate) enum Fault {
     FewerVfs(u16),
     Vanish,
     Blind,
+    /// The file system of the records of allocated VFs does not answer.
+    Records,
     /// The look with this number fails.
     Look(u32, Errno),
 }

@@ -11,6 +11,7 @@ use sriovd_core::policy::resolve::{Resolution, resolve};
 use sriovd_core::reconcile::End;
 use sriovd_core::render::{self, assign, pools};
 use sriovd_core::report::{FileReport, KnownPf, NetworkReport, PfReport, Seen, Status};
+use sriovd_host::file::apart::Apart;
 use sriovd_sim::agent::SimAgent;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
 use sriovd_vf_operator::{Listener, Listeners};
@@ -226,7 +227,7 @@ async fn serve(
             requests,
             feed: Feed::new().unwrap(),
             admin_group: None,
-            sources: Sources::new(directory.join(load::SOURCES)),
+            sources: Sources::new(directory.join(load::SOURCES), Apart::default()),
         }
     };
     let agent = directory.join("agent.sock");

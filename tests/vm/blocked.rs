@@ -1,7 +1,7 @@
 //! What the agent needs stands still, or is short: it answers, configures what it can, and catches up.
 
 use crate::host::{Host, PATIENCE};
-use crate::lab::Nic;
+use crate::lab::{Job, Nic};
 use anyhow::{Context, Result, ensure};
 
 const PF: &str = "0000:01:00.0";
@@ -77,26 +77,32 @@ fn a_journal_that_takes_nothing_holds_nobody_up() -> Result<()> {
     host.assert_second_pass_is_empty()
 }
 
-/// A FUSE file system whose program never answers, as one of a server that is away.
+/// A FUSE file system whose program never answers, as one of a server that is away; over what the directory has.
 const HANG: &str = r#"
-    modprobe fuse; mkdir -p /srv/away
+    modprobe fuse; mkdir -p DIRECTORY
     exec perl -e '
         $^F = 99;
         open(my $fuse, "+<", "/dev/fuse") or die "fuse: $!";
         my $options = "fd=" . fileno($fuse) . ",rootmode=40000,user_id=0,group_id=0,allow_other";
-        system("mount", "-i", "-t", "fuse", "-o", $options, "away", "/srv/away") == 0 or die "mount";
+        system("mount", "-i", "-t", "fuse", "-o", $options, "away", "DIRECTORY") == 0 or die "mount";
         $| = 1;
         print "hangs\n";
         sleep(6000);
     '"#;
+
+/// Until the job is killed and the directory unmounted.
+fn hang(host: &Host, directory: &str) -> Result<Job> {
+    let mut away = host.spawn(&HANG.replace("DIRECTORY", directory))?;
+    away.wait_for("hangs", PATIENCE)?;
+    Ok(away)
+}
 
 #[test]
 fn a_directory_whose_file_system_does_not_answer_holds_nobody_up() -> Result<()> {
     let host = Host::with_policy(POLICY)?;
     host.plug_and_wait(Nic::igb(0), PF, 6)?;
     let end = host.journal_end()?;
-    let mut away = host.spawn(HANG)?;
-    away.wait_for("hangs", PATIENCE)?;
+    let away = hang(&host, "/srv/away")?;
     host.run("mv /etc/cni/net.d /etc/cni/before; ln -s /srv/away/net.d /etc/cni/net.d")?;
     host.wait_for_news(
         &end,
@@ -126,16 +132,21 @@ fn a_directory_whose_file_system_does_not_answer_holds_nobody_up() -> Result<()>
     host.assert_second_pass_is_empty()
 }
 
-/// What is remembered is on a file system that does not answer: what can be done without it is done.
+/// The status of the answer, and what it says, within a bound.
+const PUT: &str = r#"
+    before=$(date +%s)
+    curl --unix-socket /run/sriovd/sriovd.sock -sS --max-time 60 -X PUT -H 'Content-Type: application/json' \
+        -d '{"network": [{"name": "put", "resource": "intelnics"}]}' http://sriovd/v1/sources/cluster | jq -r '.status, .detail'
+    echo $(($(date +%s) - before))"#;
+
+/// What is remembered, and who has which VF, is on a file system that does not answer: what can be done without it is done.
 #[test]
 fn a_state_directory_whose_file_system_does_not_answer_holds_up_no_answer_and_no_output()
 -> Result<()> {
     let host = Host::with_policy(POLICY)?;
     host.plug_and_wait(Nic::igb(0), PF, 6)?;
     let end = host.journal_end()?;
-    let mut away = host.spawn(HANG)?;
-    away.wait_for("hangs", PATIENCE)?;
-    host.run("mv /var/lib/sriovd /var/lib/before; ln -s /srv/away/sriovd /var/lib/sriovd")?;
+    let away = hang(&host, "/var/lib/sriovd")?;
     let another = "[[network]]\nname = \"f1-c\"\nresource = \"intelnics\"\n";
     host.policy(
         "10-test.toml",
@@ -144,16 +155,33 @@ fn a_state_directory_whose_file_system_does_not_answer_holds_up_no_answer_and_no
     answers_come_at_once(&host)?;
     host.wait("test -s /etc/cni/net.d/99-sriovd-f1-c.conflist")?;
     host.wait_for_news(&end, "the state cannot be saved")?;
-    // Who has which VF stands there: what cannot be read is in use, and no VF is touched.
-    host.wait_for(PF, "hung", 6)?;
+    // What cannot be read is in use: no VF is touched, and the PF is told what does not answer.
+    let said = "it cannot be looked at: what is in /var/lib/sriovd/allocations cannot be read: its file system does not answer";
+    host.wait_for_pf(PF, |it| {
+        let problems = it["problems"].as_array().into_iter().flatten();
+        it["state"] == "failed"
+            && it["vfs_ready"] == 6
+            && problems.map(|it| &it["reason"]).eq([said])
+    })?;
+    host.wait_for_vf("enp1s0", 5, ".vlan_list[0].vlan == 100")?;
+    let put = host.run_for(PUT, PATIENCE)?;
+    let unanswered = "503\nsources are kept in /var/lib/sriovd/sources.d, and its file system does not answer: this change may still take effect when it does\n";
+    let took = put.strip_prefix(unanswered).with_context(|| put.clone())?;
+    ensure!(took.trim().parse::<u32>()? < 30, "{put}");
     answers_come_at_once(&host)?;
+    let told = host.journal_after(&end)?;
+    ensure!(!told.contains(" hung: "), "{told}");
+    ensure!(told.matches(said).count() == 1, "{told}");
 
-    // Its program ends, and it is taken away.
+    // Its program ends, and it is taken away: the rest is done without being asked.
     away.kill();
-    host.run("umount -l /srv/away; rm /var/lib/sriovd; mv /var/lib/before /var/lib/sriovd")?;
-    host.run_for("systemctl restart sriovd", PATIENCE)?;
+    host.run("umount -l /var/lib/sriovd")?;
     host.wait_for(PF, "ready", 6)?;
     host.wait_for_vf("enp1s0", 5, ".vlan_list[0].vlan == 200")?;
+    host.wait_for_news(&end, &format!("cleared: {said}"))?;
+    host.wait("grep -q f1-c /var/lib/sriovd/state.json")?;
+    ensure!(host.run(PUT)?.starts_with("null\nnull\n"));
+    host.wait("test -s /etc/cni/net.d/99-sriovd-put.conflist")?;
     host.assert_second_pass_is_empty()
 }
 

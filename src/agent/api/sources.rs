@@ -15,7 +15,9 @@ use serde::{Deserialize, Serialize};
 use sriovd_core::model::SourceName;
 pub use sriovd_core::policy::source::SOURCE_LIMIT;
 use sriovd_core::policy::source::{self, ItemFault, ItemKind, SourceReport};
-use std::error::Error;
+use sriovd_host::file::FileError;
+use sriovd_host::file::apart::Apart;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,17 +28,45 @@ use tokio::time::timeout;
 /// Where sources are kept, and one change of them at a time.
 #[derive(Debug, Clone)]
 pub struct Sources {
-    files: SourceFiles,
+    directory: PathBuf,
+    apart: Apart,
     changing: Arc<Mutex<()>>,
 }
 
 impl Sources {
-    /// `directory` is one of those that policies are loaded from.
-    pub fn new(directory: PathBuf) -> Self {
+    /// `directory` is one of those that policies are loaded from; `apart` is for work in it.
+    pub fn new(directory: PathBuf, apart: Apart) -> Self {
         Self {
-            files: SourceFiles::new(directory),
+            directory,
+            apart,
             changing: Arc::default(),
         }
+    }
+
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&SourceFiles) -> Result<T, FileError> + Send + 'static,
+    ) -> Result<T, ProblemDetails> {
+        let Self {
+            directory, apart, ..
+        } = self.clone();
+        let files = SourceFiles::new(directory.clone());
+        let done = spawn_blocking(move || apart.run(&directory, move || work(&files))).await;
+        let done = done.map_err(|error| internal(&error.to_string()))?;
+        let done = done.map_err(|unanswered| self.not_done(&unanswered))?;
+        done.map_err(|error| internal(&format!("nothing was changed: {error}: {}", error.source)))
+    }
+
+    /// What the work still does when the file system answers is not undone.
+    fn not_done(&self, unanswered: &FileError) -> ProblemDetails {
+        let (directory, why) = (self.directory.display(), &unanswered.source);
+        let detail = match why.kind() {
+            ErrorKind::TimedOut => format!(
+                "sources are kept in {directory}, and {why}: this change may still take effect when it does"
+            ),
+            _ => format!("nothing was changed: cannot work in {directory}: {why}"),
+        };
+        ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail)
     }
 }
 
@@ -125,8 +155,9 @@ pub(super) async fn put(
     };
     let report = api
         .change(peer, move |api, by| async move {
-            let (files, kept, put) = (api.state.sources.files.clone(), text.clone(), name.clone());
-            let changed = on_disk(move || files.put(&put, &kept)).await?;
+            let (kept, put) = (text.clone(), name.clone());
+            let sources = &api.state.sources;
+            let changed = sources.on_disk(move |files| files.put(&put, &kept)).await?;
             let known = api.report(&name);
             let is_of_this = |it: &SourceReport| it.text.as_deref() == Some(&text);
             if !changed && known.as_ref().is_some_and(is_of_this) {
@@ -164,8 +195,9 @@ pub(super) async fn delete(
     api.may_change(&peer).await?;
     let name = parse(&name)?;
     api.change(peer, move |api, by| async move {
-        let (files, removed) = (api.state.sources.files.clone(), name.clone());
-        if !on_disk(move || files.remove(&removed)).await? {
+        let (sources, removed) = (&api.state.sources, name.clone());
+        let was_there = sources.on_disk(move |files| files.remove(&removed)).await?;
+        if !was_there {
             return Err(no_such_source(&name));
         }
         api.ask(|done| Request::Reload { by, done }).await?;
@@ -200,18 +232,6 @@ impl Api {
         let ended = changed.await;
         ended.unwrap_or_else(|error| Err(internal(&error.to_string())))
     }
-}
-
-async fn on_disk<T: Send + 'static, E: Error + Send + 'static>(
-    work: impl FnOnce() -> Result<T, E> + Send + 'static,
-) -> Result<T, ProblemDetails> {
-    let done = spawn_blocking(work).await;
-    let done = done.map_err(|error| internal(&error.to_string()))?;
-    done.map_err(|error| {
-        let cause = error.source().map(|cause| format!(": {cause}"));
-        let cause = cause.unwrap_or_default();
-        internal(&format!("nothing was changed: {error}{cause}"))
-    })
 }
 
 pub(super) fn parse(name: &str) -> Result<SourceName, ProblemDetails> {

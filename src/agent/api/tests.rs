@@ -6,6 +6,7 @@ mod metrics;
 mod openapi;
 mod page;
 mod pause;
+mod sources;
 mod tls;
 mod world;
 
@@ -18,6 +19,7 @@ use daemon::*;
 use serde_json::json;
 use sriovd_core::host::{HostError, Look};
 use sriovd_core::model::{Action, PfSnapshot};
+use sriovd_host::file::apart::Apart;
 use sriovd_sim::SimHost;
 use std::collections::BTreeSet;
 use std::fs;
@@ -294,7 +296,7 @@ async fn a_daemon_that_stops_says_so() {
         requests,
         feed: Feed::new().unwrap(),
         admin_group: None,
-        sources: Sources::new(directory.path().join("sources.d")),
+        sources: Sources::new(directory.path().join("sources.d"), Apart::default()),
     };
     let api = Api::new(state, ROOMY);
     tokio::spawn(serve_with(bind(&socket).unwrap(), api, Peer::of));

@@ -43,6 +43,7 @@ pub(super) fn start(
         let shared = work.shared;
         // Before the look: what nobody has any more is not in use.
         let collected = collect(&shared, Some(pf));
+        progress.looks();
         let pass = Pass {
             host: &*shared.host,
             policies: &shared.policies,
@@ -56,12 +57,7 @@ pub(super) fn start(
         };
         let outcome = pass.run(pf, work.blocked);
         let allocated = match &outcome.end {
-            End::Seen { pf: seen, .. } => {
-                let (host, seen) = (Arc::clone(&shared.host), seen.clone());
-                let place = records_of(&shared, Some(pf));
-                let read = shared.apart.run(&place, move || host.allocated(&seen));
-                read.ok().and_then(Result::ok)
-            }
+            End::Seen { pf: seen, .. } => shared.host.allocated(seen).ok(),
             End::Gone | End::Unobservable(_) => None,
         };
         drop(messages.blocking_send(Message::Pass {

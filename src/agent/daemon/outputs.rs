@@ -20,6 +20,8 @@ use sriovd_core::render::{self, CniDirectory, OutputSettings, View};
 use sriovd_core::report::{Problem, Seen};
 use sriovd_host::file::{self, FileError};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -115,7 +117,7 @@ impl Publication {
             cni_directory: *cni_directory,
             settings: outputs,
         });
-        kept.hold(&shared.root, &mut rendered.files, outputs);
+        kept.hold(&mut rendered.files, outputs, |path| self.is_absent(path));
         let stays = kept.files(&memory.files, &rendered.files);
         let mut published = Published {
             report: None,
@@ -215,6 +217,17 @@ impl Publication {
         let place = file::under(&root, directory);
         let directory = directory.to_owned();
         (self.shared.apart).run(&place, move || look(&root, &directory))?
+    }
+
+    /// What cannot be seen may be there.
+    fn is_absent(&self, path: &Path) -> bool {
+        let file = file::under(&self.shared.root, path);
+        let look = move |_: &Path, _: &Path| {
+            let found = file::access(&file).and_then(|()| fs::symlink_metadata(&file));
+            Ok(found.is_err_and(|error| error.kind() == ErrorKind::NotFound))
+        };
+        let looked = self.apart(path.parent().unwrap_or(path), look);
+        looked.is_ok_and(|is_absent| is_absent)
     }
 
     /// Without those of which nobody knows now what belongs there.

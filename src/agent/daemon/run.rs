@@ -118,10 +118,10 @@ fn api_state(daemon: &Daemon, requests: mpsc::Sender<Request>) -> api::State {
         requests,
         feed: daemon.shared.feed.clone(),
         admin_group: daemon.shared.settings.api.admin_group.clone(),
-        sources: api::Sources::new(file::under(
-            &daemon.shared.root,
-            &daemon.shared.settings.sources_dir(),
-        )),
+        sources: api::Sources::new(
+            file::under(&daemon.shared.root, &daemon.shared.settings.sources_dir()),
+            daemon.shared.apart.clone(),
+        ),
     }
 }
 

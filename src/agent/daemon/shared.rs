@@ -53,7 +53,7 @@ impl Remembers for Store {
 
 /// As the settings say, on this host.
 pub(super) fn shared(settings: Settings, root: PathBuf, apart: Apart) -> anyhow::Result<Shared> {
-    let host: Arc<dyn Host> = Arc::new(LinuxHost::new(root.clone()));
+    let host: Arc<dyn Host> = Arc::new(LinuxHost::with_apart(root.clone(), apart.clone()));
     let found = host.node().context("cannot tell which host this is")?;
     let node = settings.node.of(found);
     let (store, lost) = Store::open(&file::under(&root, &settings.state_dir), apart.clone());

@@ -46,6 +46,11 @@ impl Watched {
         self.pf
     }
 
+    /// The look at the PF begins now: what was waited for before is not the kernel's.
+    pub(super) fn looks(&self) {
+        self.inner().since = Instant::now();
+    }
+
     pub(super) fn cancel(&self) {
         self.cancelled.store(true, Ordering::Relaxed);
     }

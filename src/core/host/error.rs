@@ -35,6 +35,12 @@ pub enum HostError {
         /// The kernel's answer.
         errno: Errno,
     },
+    /// What lies in this directory is not known: its file system, or the server behind it, has not come back from it.
+    #[error("what is in {directory} cannot be read: its file system does not answer")]
+    Unanswered {
+        /// The directory.
+        directory: String,
+    },
     /// The process, or the host, has as many files open as it may. Which one is too many hangs on what else is open.
     #[error("no more files can be opened (LimitNOFILE= of sriovd.service is too low): {errno}")]
     NoDescriptor {
@@ -102,7 +108,9 @@ impl HostError {
     pub fn persistence(&self) -> Persistence {
         match self {
             // Nothing tells when it can be read again.
-            Self::Gone { .. } | Self::Unread { .. } => Persistence::Transient,
+            Self::Gone { .. } | Self::Unread { .. } | Self::Unanswered { .. } => {
+                Persistence::Transient
+            }
             Self::NoDescriptor { .. } => Persistence::Shortage,
             Self::Locked { .. }
             | Self::Rebound { .. }

@@ -1,8 +1,7 @@
 //! Doing one step. No decisions here: a step says everything.
 
 use super::bind::bind;
-use super::holders::allocation_of;
-use super::lock::lock;
+use super::holders::lock_and_allocation;
 use super::observe::{holders_of, observe};
 use super::{Links, Tree, device, if_present, user_space, vf_indexes, virtfn};
 use crate::netlink::{self, Netlink, NetlinkError};
@@ -120,8 +119,8 @@ fn lock_free(
     vf: VfIndex,
     address: PciAddress,
 ) -> Result<Option<File>, HostError> {
-    let lock = lock(tree, vf, address)?;
-    if !action.though_in_use && allocation_of(tree, address)?.is_some() {
+    let (lock, allocation) = lock_and_allocation(tree, action, vf, address)?;
+    if allocation.is_some() {
         let what = format!("VF {vf} ({address})");
         return Err(HostError::Allocated { what });
     }

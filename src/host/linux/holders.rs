@@ -1,13 +1,13 @@
 //! Who uses the VFs of a PF, by signs that are true whatever events were lost.
 
-use super::lock::PLUGIN_STATE;
+use super::lock::{PLUGIN_STATE, lock};
 use super::netdev::Netdev;
 use super::quiet::{self, Quiet};
 use super::{Links, Tree, if_present, managers, user_space};
 use crate::netlink::{InterfaceAddress, NetlinkError};
 use sriovd_core::host::HostError;
 use sriovd_core::model::allocation::ALLOCATIONS;
-use sriovd_core::model::{Allocation, Holder, PciAddress, PfSnapshot, VfIndex, VfSnapshot};
+use sriovd_core::model::{Action, Allocation, Holder, PciAddress, PfSnapshot, VfIndex, VfSnapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -26,6 +26,7 @@ pub(super) enum Groups {
 pub(super) fn find(
     tree: &Tree,
     links: &mut dyn Links,
+    pf: PciAddress,
     vfs: &BTreeMap<VfIndex, VfSnapshot>,
     netdevs: &BTreeMap<VfIndex, Netdev>,
     groups: Groups,
@@ -40,6 +41,7 @@ pub(super) fn find(
         false => InPlace::read(tree, links)?,
     };
     let children = children(tree)?;
+    let allocated = allocations(tree, pf, vfs.values().map(|vf| vf.address))?;
     let mut found = BTreeMap::new();
     for (index, vf) in vfs {
         let mut holders = BTreeSet::new();
@@ -57,7 +59,7 @@ pub(super) fn find(
         if vf.driver.is_some() {
             holders.extend(quiet::rdma(tree, links, vf.address)?);
         }
-        holders.extend(allocation_of(tree, vf.address)?);
+        holders.extend(allocated.get(&vf.address).cloned());
         holders.extend(children.get(&vf.address).into_iter().flatten().cloned());
         if holders.is_empty() && groups == Groups::Asked {
             holders.extend(user_space::open_group(tree, vf)?);
@@ -153,13 +155,56 @@ pub(super) fn pci_function(tree: &Tree, device: &str) -> Result<Option<PciAddres
     Ok(name.and_then(|name| name.parse().ok()))
 }
 
-/// Who a container plugin allocated the VF to, ours or the SR-IOV one. Ours writes down for the other
-/// what it allocates.
-pub(super) fn allocation_of(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
-    match own_allocation(tree, vf)? {
-        Some(holder) => Ok(Some(holder)),
-        None => cni_allocation(tree, vf),
+/// Who a container plugin allocated each of the VFs to, ours or the SR-IOV one. Ours writes down for the other what it
+/// allocates.
+fn allocations(
+    tree: &Tree,
+    pf: PciAddress,
+    vfs: impl Iterator<Item = PciAddress>,
+) -> Result<BTreeMap<PciAddress, Holder>, HostError> {
+    let vfs: Vec<_> = vfs.collect();
+    if vfs.is_empty() {
+        return Ok(BTreeMap::new());
     }
+    let all = vfs.clone();
+    let mut found = tree.apart(PLUGIN_STATE, pf, move |tree| {
+        each(all, |vf| cni_allocation(tree, vf))
+    })?;
+    found.extend(tree.apart(ALLOCATIONS, pf, move |tree| {
+        each(vfs, |vf| own_allocation(tree, vf))
+    })?);
+    Ok(found)
+}
+
+fn each(
+    vfs: impl IntoIterator<Item = PciAddress>,
+    read: impl Fn(PciAddress) -> Result<Option<Holder>, HostError>,
+) -> Result<BTreeMap<PciAddress, Holder>, HostError> {
+    let found = vfs
+        .into_iter()
+        .map(|vf| Ok(read(vf)?.map(|holder| (vf, holder))));
+    found.filter_map(Result::transpose).collect()
+}
+
+/// The lock under which no plugin allocates the VF, and who one allocated it to, as far as that matters to the step. `None`
+/// for a lock: the SR-IOV plugin has never run.
+pub(super) fn lock_and_allocation(
+    tree: &Tree,
+    action: &Action,
+    vf: VfIndex,
+    address: PciAddress,
+) -> Result<(Option<File>, Option<Holder>), HostError> {
+    let (pf, matters) = (action.pf, !action.though_in_use);
+    let (lock, theirs) = tree.apart(PLUGIN_STATE, pf, move |tree| {
+        let lock = lock(tree, vf, address)?;
+        let theirs = matters.then(|| cni_allocation(tree, address));
+        Ok((lock, theirs.transpose()?.flatten()))
+    })?;
+    if !matters {
+        return Ok((lock, None));
+    }
+    let own = tree.apart(ALLOCATIONS, pf, move |tree| own_allocation(tree, address))?;
+    Ok((lock, own.or(theirs)))
 }
 
 /// The VFs of a PF that have a record. What has none is not looked for one by one.
@@ -167,18 +212,24 @@ pub(super) fn allocated(
     tree: &Tree,
     pf: &PfSnapshot,
 ) -> Result<BTreeMap<VfIndex, Holder>, HostError> {
-    let mut recorded = BTreeSet::new();
-    for directory in [ALLOCATIONS, PLUGIN_STATE] {
-        recorded.extend(if_present(tree.list(directory))?.unwrap_or_default());
-    }
-    let mut allocated = BTreeMap::new();
-    for (&index, vf) in &pf.vfs {
-        if recorded.contains(OsStr::new(&vf.address.to_string())) {
-            allocated.extend(allocation_of(tree, vf.address)?.map(|holder| (index, holder)));
-        }
-    }
-    Ok(allocated)
+    let recorded = |directory: &'static str, read: ReadRecord| {
+        let vfs: Vec<_> = pf.vfs.values().map(|vf| vf.address).collect();
+        tree.apart(directory, pf.address, move |tree| {
+            let names = if_present(tree.list(directory))?.unwrap_or_default();
+            let names = BTreeSet::from_iter(names);
+            let has_record = |vf: &PciAddress| names.contains(OsStr::new(&vf.to_string()));
+            each(vfs.into_iter().filter(has_record), |vf| read(tree, vf))
+        })
+    };
+    let mut found = recorded(PLUGIN_STATE, cni_allocation)?;
+    found.extend(recorded(ALLOCATIONS, own_allocation)?);
+    let held = pf.vfs.iter();
+    Ok(held
+        .filter_map(|(&index, vf)| Some((index, found.remove(&vf.address)?)))
+        .collect())
 }
+
+type ReadRecord = fn(&Tree, PciAddress) -> Result<Option<Holder>, HostError>;
 
 /// Whether its container still lives is for those to say who collect the records of dead ones.
 fn own_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {

@@ -181,16 +181,31 @@ fn observe_present(
         Look::WithHolders => Some(holders::find(
             tree,
             links,
+            pf,
             &vfs,
             &netdevs,
             Groups::AsToldByFiles,
         )?),
-        Look::Asking => Some(holders::find(tree, links, &vfs, &netdevs, Groups::Asked)?),
+        Look::Asking => Some(holders::find(
+            tree,
+            links,
+            pf,
+            &vfs,
+            &netdevs,
+            Groups::Asked,
+        )?),
         Look::WithHoldersOf(vf) => {
             let mut one = vfs.clone();
             one.retain(|index, _| *index == vf);
             netdevs.retain(|index, _| *index == vf);
-            Some(holders::find(tree, links, &one, &netdevs, Groups::Asked)?)
+            Some(holders::find(
+                tree,
+                links,
+                pf,
+                &one,
+                &netdevs,
+                Groups::Asked,
+            )?)
         }
     };
     let users = match look {
@@ -283,7 +298,7 @@ pub(super) fn holders_of(
     let (vf, netdev) = observe_vf(tree, &device(pf), index, VfSettings::default())?;
     let (vfs, netdevs) = ([(index, vf)].into(), netdev.map(|netdev| (index, netdev)));
     let netdevs = netdevs.into_iter().collect();
-    let found = holders::find(tree, links, &vfs, &netdevs, Groups::Asked)?;
+    let found = holders::find(tree, links, pf, &vfs, &netdevs, Groups::Asked)?;
     Ok(found.into_values().next().unwrap_or_default())
 }
 

@@ -18,6 +18,7 @@ use sriovd_core::policy::resolve::resolve;
 use sriovd_core::policy::source::{ItemFault, ItemKind, ItemReport, ItemState, SourceReport};
 use sriovd_core::policy::{Network, Origin, PolicySet};
 use sriovd_core::report::{KnownPf, PfReport, PfState, Seen, Status};
+use sriovd_host::file::apart::Apart;
 use sriovd_sim::{DriverModel, SimHost, SimPf, sample};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -80,7 +81,7 @@ impl Daemon {
             requests: requests.0,
             feed: feed.clone(),
             admin_group: None,
-            sources: Sources::new(directory.path().join("sources.d")),
+            sources: Sources::new(directory.path().join("sources.d"), Apart::default()),
         };
         tokio::spawn(serve_with(listener, Api::new(state, limits), who));
         Self {

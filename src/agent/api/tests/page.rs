@@ -9,6 +9,7 @@ use sriovd_core::host::{Host, HostError, Look};
 use sriovd_core::model::{Action, Node, PciAddress, PfSnapshot};
 use sriovd_core::plan::Memory;
 use sriovd_core::report::{Happening, NetworkReport, PfReport, PfState, Status};
+use sriovd_host::file::apart::Apart;
 use sriovd_wire::serve::serve_tcp;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -56,7 +57,7 @@ async fn server_over(
         requests,
         feed: feed.clone(),
         admin_group: None,
-        sources: Sources::new("/nonexistent".into()),
+        sources: Sources::new("/nonexistent".into(), Apart::default()),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

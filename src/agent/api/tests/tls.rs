@@ -7,6 +7,7 @@ use crate::api::server::serve_tls;
 use crate::api::{Feed, Sources, State, Tls, TlsFiles, View};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sriovd_core::plan::Memory;
+use sriovd_host::file::apart::Apart;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::fs;
 use std::net::SocketAddr;
@@ -112,7 +113,7 @@ impl Server {
             requests: requests.0,
             feed: Feed::new().unwrap(),
             admin_group: None,
-            sources: Sources::new("/nonexistent".into()),
+            sources: Sources::new("/nonexistent".into(), Apart::default()),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

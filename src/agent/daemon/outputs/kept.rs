@@ -4,10 +4,8 @@ use sriovd_core::model::{NetworkName, PciAddress};
 use sriovd_core::plan::Assignment;
 use sriovd_core::policy::Network;
 use sriovd_core::render::OutputSettings;
-use sriovd_host::file::{FileError, under};
+use sriovd_host::file::FileError;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Default)]
@@ -61,12 +59,13 @@ impl Kept {
         (published, others)
     }
 
-    /// Takes out of what is rendered the files that are there and tell of several PFs.
+    /// Takes out of what is rendered the files that are there and tell of several PFs. `is_absent`: those that are certainly
+    /// not there.
     pub(super) fn hold(
         &self,
-        root: &Path,
         files: &mut BTreeMap<PathBuf, String>,
         outputs: &OutputSettings,
+        is_absent: impl Fn(&Path) -> bool,
     ) {
         if self.unseen.is_empty() {
             return;
@@ -79,10 +78,6 @@ impl Kept {
         let is_of_a_network = |path: &Path| {
             let mut directories = by_network.into_iter().flatten();
             directories.any(|directory| path.parent() == Some(directory))
-        };
-        let is_absent = |path: &Path| {
-            let found = fs::symlink_metadata(under(root, path));
-            found.is_err_and(|error| error.kind() == ErrorKind::NotFound)
         };
         files.retain(|path, _| is_of_a_network(path) || is_absent(path));
     }

@@ -1,11 +1,21 @@
 //! Signs of use in prepared trees.
 
+use crate::file::apart::Apart;
+use crate::linux::LinuxHost;
+use crate::linux::lock::PLUGIN_STATE;
 use crate::linux::observe::observe;
 use crate::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
 use crate::netlink::InterfaceAddress;
-use sriovd_core::host::Look;
-use sriovd_core::model::{Holder, VfIndex};
+use crate::sysfs::Tree;
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+use sriovd_core::host::{Host, HostError, Look};
+use sriovd_core::model::allocation::ALLOCATIONS;
+use sriovd_core::model::{
+    Action, BindTarget, Holder, PfStep, Step, TxRate, VfIndex, VfSetting, VfStep,
+};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, OpenOptions};
+use std::time::{Duration, Instant};
 
 type Found = BTreeMap<VfIndex, BTreeSet<Holder>>;
 
@@ -268,4 +278,76 @@ fn allocations_are_read_without_looking_for_other_holders() {
     host.remove(&ours);
     host.directory(&ours);
     assert!(allocated().is_err());
+}
+
+/// Such a file answers whoever opens it for reading only when somebody writes.
+#[test]
+fn records_that_do_not_answer_are_an_error_that_names_them_and_nothing_is_done_meanwhile() {
+    for directory in [ALLOCATIONS, PLUGIN_STATE] {
+        let mut host = Prepared::with_pf();
+        let apart = Apart::with_patience(Duration::from_secs(1));
+        host.tree = Tree::with_apart(host.path(""), apart);
+        host.vf(0, "igbvf");
+        let record = host.tree.path(directory).join(vf_address(0).to_string());
+        fs::create_dir_all(host.tree.path(directory)).unwrap();
+        mknodat(CWD, &record, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let look = |look| observe(&host.tree, &mut Answers::default(), pf(), look);
+        let unanswered = HostError::Unanswered {
+            directory: directory.to_owned(),
+        };
+        assert_eq!(look(Look::WithHolders), Err(unanswered.clone()));
+        let begun = Instant::now();
+        let one = look(Look::WithHoldersOf(VfIndex(0)));
+        assert_eq!(one, Err(unanswered.clone()));
+        let linux = LinuxHost {
+            tree: host.tree.clone(),
+        };
+        let seen = look(Look::Plain).unwrap().unwrap();
+        assert_eq!(linux.allocated(&seen), Err(unanswered.clone()));
+        let before = host.text(&format!("{}/sriov_numvfs", pci(PF)));
+        for step in steps() {
+            let action = Action {
+                pf: pf(),
+                step,
+                though_in_use: false,
+                seen: None,
+            };
+            assert_eq!(linux.apply(&action), Err(unanswered.clone()), "{action:?}");
+        }
+        let none = begun.elapsed() < Duration::from_secs(1);
+        assert!(none, "only the first waits: {:?}", begun.elapsed());
+        assert_eq!(host.text(&format!("{}/sriov_numvfs", pci(PF))), before);
+        // What is there is not asked for: no VF is new.
+        assert!(look(Look::Plain).unwrap().is_some());
+
+        drop(OpenOptions::new().write(true).open(&record).unwrap());
+        fs::remove_file(&record).unwrap();
+        while look(Look::WithHolders).is_err() {
+            assert!(begun.elapsed() < Duration::from_secs(30));
+        }
+        assert_eq!(holders(&host, &mut Answers::default()), Found::new());
+    }
+}
+
+/// All that disturb a VF.
+fn steps() -> Vec<Step> {
+    let vf = VfIndex(0);
+    vec![
+        Step::Pf(PfStep::SetNumVfs { from: 1, to: 0 }),
+        Step::Vf(
+            vf,
+            VfStep::SetAttribute {
+                interface: INDEX,
+                setting: VfSetting::TxRate(TxRate { min: 0, max: 1 }),
+            },
+        ),
+        Step::Vf(
+            vf,
+            VfStep::Bind {
+                address: vf_address(0),
+                from: Some("igbvf".parse().unwrap()),
+                to: BindTarget::Default,
+            },
+        ),
+    ]
 }
