@@ -71,7 +71,7 @@ impl Credential {
                 return;
             }
         }
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
