@@ -60,6 +60,16 @@ fn outputs(draft: &OutputsDraft, faults: &mut Vec<Fault>) -> Outputs {
             faults.push(fault.expecting("another path"));
         }
     }
+    let both = outputs.device_plugin && outputs.node_state;
+    if both && outputs.device_plugin_file == outputs.node_state_file {
+        let is_written = draft.node_state_file.is_given();
+        let (key, other) = match is_written {
+            true => ("node_state_file", "device_plugin_file"),
+            false => ("device_plugin_file", "node_state_file"),
+        };
+        let fault = Fault::new(format!("\"{other}\" is the same file")).at(key);
+        faults.push(fault.expecting("another path"));
+    }
     outputs
 }
 

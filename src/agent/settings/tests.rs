@@ -200,6 +200,10 @@ fn what_is_wrong_is_told() {
         ("[outputs]\npodman = \"yes\"", "f:2:10: bad value for \"podman\": \"yes\"; expected \"auto\", \"always\" or \"never\"".to_owned()),
         ("[outputs]\ncnj = true", "f:2:1: unknown key \"cnj\" in [outputs]; did you mean \"cni\"?".to_owned()),
         ("[outputs]\ndevice_plugin_unit = \"--now\"", "f:2:22: bad value for \"device_plugin_unit\": \"--now\"; expected the name of a systemd unit such as \"sriov-device-plugin.service\", or \"\" for none".to_owned()),
+        ("[outputs]\nnode_state_file = \"/run/sriovd/pools.json\"", "f:2:19: the container plugins read the pools from this file; expected another path".to_owned()),
+        ("[outputs]\nnode_state = false\ndevice_plugin_file = \"/run//sriovd/pools.json\"", "f:3:22: the container plugins read the pools from this file; expected another path".to_owned()),
+        ("[outputs]\ndevice_plugin_file = \"/x\"\nnode_state_file = \"/x\"", "f:3:19: \"device_plugin_file\" is the same file; expected another path".to_owned()),
+        ("outputs.node_state_file = \"/etc/pcidp/config.json\"", "f:1:27: \"device_plugin_file\" is the same file; expected another path".to_owned()),
         ("[node]\nhostname = \"a b\"", "f:2:12: bad value for \"hostname\": \"a b\"; expected a host name, or \"\" for the host's own".to_owned()),
         ("[vf_operator]\nrest = \"0.0.0.0:15001\"", "f:2:8: bad value for \"rest\": \"0.0.0.0:15001\"; expected an address of this host for itself with a port, such as \"127.0.0.1:15001\", or the path of a Unix socket".to_owned()),
         ("[vf_operator]\ngrpc = \"r.sock\"", "f:2:8: bad value for \"grpc\": \"r.sock\"; expected an address of this host for itself with a port, such as \"127.0.0.1:15001\", or the path of a Unix socket".to_owned()),
@@ -214,6 +218,18 @@ fn what_is_wrong_is_told() {
         ("[api]\nstate_dir = \"/x\"", "f:2:1: unknown key \"state_dir\" in [api]; \"state_dir\" must stand above the header of this table".to_owned()),
     ] {
         assert_eq!(faults(text), [expected], "{text}");
+    }
+}
+
+#[test]
+fn no_setting_needs_the_node_state() {
+    for text in [
+        "cni_plugin = \"sriovd-cni\"",
+        "podman = \"always\"",
+        "device_plugin_file = \"/run/sriovd/state.json\"",
+    ] {
+        let outputs = parse(&format!("[outputs]\nnode_state = false\n{text}")).outputs;
+        assert!(!outputs.node_state, "{text}");
     }
 }
 
