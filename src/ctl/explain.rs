@@ -103,7 +103,7 @@ impl Against {
         match &self.effect {
             Effect::InForce { vfs: None } => "in force".to_owned(),
             Effect::InForce { vfs: Some(vfs) } => format!("in force for VFs {vfs}"),
-            Effect::Kept => "does not match any more, and has: the PF keeps what it has".to_owned(),
+            Effect::Kept => "does not match any more, but did: the PF keeps what it has".to_owned(),
             Effect::Shadowed { by } => {
                 format!("matches, and has no effect: {by} is stronger and claims the same VFs")
             }

@@ -58,7 +58,7 @@ fn a_second_agent_says_who_is_the_first_and_leaves() -> Result<()> {
     let host = Host::with_policy(POLICY)?;
     host.plug_and_wait(Nic::igb(0), PF, 2)?;
     let pid = host.run("systemctl show --property MainPID --value sriovd")?;
-    let told = format!("sriovd (process {}) works below / already", pid.trim());
+    let told = format!("sriovd (process {}) already runs with root /", pid.trim());
     let second = host.try_run("timeout 60 /usr/sbin/sriovd")?;
     ensure!(second.status == 75, "{second}");
     ensure!(second.stderr.contains(&told), "{second}");
@@ -77,7 +77,7 @@ fn a_second_agent_says_who_is_the_first_and_leaves() -> Result<()> {
     ensure!(
         alone
             .stderr
-            .contains("init (process 1) works below / already"),
+            .contains("init (process 1) already runs with root /"),
         "{alone}"
     );
     locked.kill();

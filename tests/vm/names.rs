@@ -167,7 +167,7 @@ fn a_pf_or_a_host_that_is_renamed_keeps_what_it_has_until_its_policy_changes() -
     host.wait_for(&by_host.pci(), "refused", 3)?;
     let explained = host.run("sriovctl explain lan0")?;
     ensure!(
-        explained.contains("policy by-name does not match any more, and has"),
+        explained.contains("policy by-name does not match any more, but did"),
         "{explained}"
     );
     assert_eq!(host.run(VFS)?, before);

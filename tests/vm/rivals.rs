@@ -147,7 +147,7 @@ fn outputs_that_somebody_changes_or_removes_are_put_back_and_a_rival_is_told_of_
     let answers = host.count_in_journal(&said(LIST))?;
     ensure!(answers <= 6 && changes > 20, "{answers} to {changes}");
     host.wait(&format!("grep -q deviceID {LIST}"))?;
-    host.wait_for_journal(&format!("{LIST} stays as it is written again"))?;
+    host.wait_for_journal(&format!("{LIST} is contested no longer"))?;
     ensure!(
         host.count_in_journal(&contested)? == 1,
         "{}",

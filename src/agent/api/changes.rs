@@ -25,7 +25,7 @@ pub(super) async fn apply(
     let ApplyRequest { pfs, force } = input::read(body, api.limits.patience).await?;
     if force && pfs.is_empty() {
         return Err(bad_request(
-            "force takes VFs from their holders: name the PFs for which it is",
+            "force takes VFs away from their holders: name the PFs in \"pfs\"",
         ));
     }
     let by_name = !pfs.is_empty();
@@ -87,7 +87,7 @@ pub(super) async fn resume(
     let PauseRequest { pfs, seconds } = input::read(body, api.limits.patience).await?;
     if seconds.is_some() {
         return Err(bad_request(
-            "a pause ends now or not: leave \"seconds\" out",
+            "/v1/resume ends a pause at once: leave \"seconds\" out",
         ));
     }
     let scope = api.find_scope(pfs).await?;

@@ -139,7 +139,7 @@ async fn every_mistake_is_answered_with_a_problem_object() {
             "/v1/apply",
             r#"{"force": true}"#,
             400,
-            "force takes VFs from their holders: name the PFs for which it is",
+            "force takes VFs away from their holders: name the PFs in \"pfs\"",
         ),
         (
             "POST",

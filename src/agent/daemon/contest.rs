@@ -134,7 +134,7 @@ impl Contests {
             step: Some(step.clone()),
             reason: format!("another program keeps undoing {}", step.change()),
             hint: Some(format!(
-                "it is put back less and less often until that ends: {}",
+                "sriovd restores it less and less often until that ends: {}",
                 step.facts().way_out
             )),
         })

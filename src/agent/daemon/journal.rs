@@ -257,7 +257,7 @@ pub fn tls_broken(file: &Path, error: &dyn Display) {
     error!(
         MESSAGE_ID = id::TLS_BROKEN,
         SRIOV_FILE = %shown,
-        "the certificates of before stay in force: {error}",
+        "the previous certificates stay in force: {error}",
     );
 }
 
@@ -279,7 +279,7 @@ pub fn output_repaired(file: &Path) {
     warn!(
         MESSAGE_ID = id::OUTPUT_REPAIRED,
         SRIOV_FILE = %shown,
-        "{shown} was changed or removed by another program; it is as it was again",
+        "{shown} was changed or removed by another program, and has been restored",
     );
 }
 
@@ -299,7 +299,7 @@ pub fn output_uncontested(file: &Path) {
     info!(
         MESSAGE_ID = id::OUTPUT_REPAIRED,
         SRIOV_FILE = %shown,
-        "{shown} stays as it is written again",
+        "{shown} is contested no longer",
     );
 }
 

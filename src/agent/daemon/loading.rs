@@ -24,7 +24,7 @@ pub(super) struct Loading {
     pub(super) retry_at: Option<Instant>,
     /// Why it is not known what was in force before the agent started, where that matters.
     pub(super) in_doubt: Option<String>,
-    /// Why the certificates of before are still in force.
+    /// Why the previous certificates are still in force.
     pub(super) unusable_tls: Option<TlsError>,
 }
 

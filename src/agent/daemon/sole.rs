@@ -19,7 +19,7 @@ pub(super) struct SoleAgent {
 #[derive(Debug, thiserror::Error)]
 pub enum NotSole {
     /// Another process is.
-    #[error("{holder} works below {} already, and only one agent can", root.display())]
+    #[error("{holder} already runs with root {}, and there is one agent for each root", root.display())]
     Held {
         /// The process that has the lock.
         holder: Holder,

@@ -54,7 +54,7 @@ pub(super) fn text(policy: &ExplainedPolicy) -> String {
         Some(resource) => {
             let networks: Vec<String> = policy.networks.iter().map(ToString::to_string).collect();
             match networks.is_empty() {
-                true => format!("Its VFs form the pool {resource}, of which no network takes.\n"),
+                true => format!("Its VFs form the pool {resource}, which no network uses.\n"),
                 false => format!(
                     "Its VFs form the pool {resource}, for {}.\n",
                     networks.join(", ")

@@ -37,7 +37,7 @@ impl Allocator {
             is.is_some_and(|is| is != *setting)
         });
         let differs =
-            differs.map(|setting| format!("VF {} has not {setting} any more", allocation.vf));
+            differs.map(|setting| format!("VF {} no longer has {setting}", allocation.vf));
         inspection.differences.extend(differs);
         if allocation.interface_before.is_none() {
             return Ok(inspection);

@@ -11,7 +11,7 @@ use crate::attach::{Allocated, AttachError, Request};
 pub(super) fn add(plugin: &Plugin, conf: &NetConf, log: &mut Log) -> Result<String, CniError> {
     let ipam = plugin.ipam()?;
     let choice = conf.choice.clone().ok_or_else(|| {
-        let message = "neither \"pool\" nor \"deviceID\" says which VF to take";
+        let message = "neither \"pool\" nor \"deviceID\" says which VF to allocate";
         let remark = conf.remark.iter().map(|remark| format!("; {remark}"));
         CniError::new(
             Code::InvalidConfig,

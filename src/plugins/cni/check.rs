@@ -67,7 +67,7 @@ fn check_mac(before: &Value, name: &str, is: Option<MacAddress>) -> Result<(), C
     let was = interfaces.find(|it| it["name"] == name && it["sandbox"].is_string());
     let mac = was.and_then(|it| it["mac"].as_str()?.parse::<MacAddress>().ok());
     match mac {
-        Some(mac) if is != Some(mac) => Err(differs(format!("{name} has not MAC {mac} any more"))),
+        Some(mac) if is != Some(mac) => Err(differs(format!("{name} no longer has MAC {mac}"))),
         _ => Ok(()),
     }
 }

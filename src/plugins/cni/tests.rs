@@ -207,7 +207,7 @@ fn a_wrong_configuration_is_named_with_what_was_expected() {
         (json!({"pool": null}), "neither \"pool\" nor \"deviceID\""),
         (
             json!({"pool": null, "pools": "x"}),
-            "which VF to take; key \"pools\" is ignored; is \"pool\" meant?",
+            "which VF to allocate; key \"pools\" is ignored; is \"pool\" meant?",
         ),
         (json!({"name": "a/b"}), "is not a network's name"),
         (json!({"ipam": "host-local"}), "\"ipam\" is not an object"),

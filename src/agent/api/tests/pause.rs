@@ -51,7 +51,7 @@ async fn what_makes_no_sense_is_refused() {
             "/v1/resume",
             r#"{"seconds": 5}"#,
             400,
-            "a pause ends now or not",
+            "/v1/resume ends a pause at once",
         ),
         (
             "/v1/resume",

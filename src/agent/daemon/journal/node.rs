@@ -8,7 +8,7 @@ use tracing::{error, info};
 pub fn node_unread(error: &dyn Display) {
     error!(
         MESSAGE_ID = id::NODE_UNREAD,
-        "the name and the labels of this host cannot be read, so that those of before hold on: {error}",
+        "the name and the labels of this host cannot be read, and the previous ones stay in force: {error}",
     );
 }
 

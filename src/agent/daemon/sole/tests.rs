@@ -13,15 +13,16 @@ fn a_second_agent_is_told_who_is_the_first() {
     let root = tempfile::tempdir().unwrap();
     let first = SoleAgent::of(root.path(), "sriovd").unwrap();
     let (pid, shown) = (std::process::id(), root.path().display());
-    let told =
-        format!("sriovd (process {pid}) works below {shown} already, and only one agent can");
+    let told = format!(
+        "sriovd (process {pid}) already runs with root {shown}, and there is one agent for each root"
+    );
     assert_eq!(refused(root.path()), told);
     // It is one per root.
     let other = tempfile::tempdir().unwrap();
     let elsewhere = SoleAgent::of(other.path(), "sriovd").unwrap();
     drop(first);
     let next = SoleAgent::of(root.path(), "sriovctl").unwrap();
-    assert!(refused(root.path()).starts_with(&format!("sriovctl (process {pid}) works")));
+    assert!(refused(root.path()).starts_with(&format!("sriovctl (process {pid}) already runs")));
     drop((next, elsewhere));
 }
 
@@ -69,7 +70,7 @@ fn a_holder_that_does_not_say_who_it_is_holds_all_the_same() {
         let root = tempfile::tempdir().unwrap();
         let lock = held_by(root.path(), text);
         let told = refused(root.path());
-        assert!(told.contains("works below"), "{told}");
+        assert!(told.contains("already runs with root"), "{told}");
         drop(lock);
     }
 }

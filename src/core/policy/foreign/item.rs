@@ -229,8 +229,8 @@ impl Item {
             Line::Note { line, text } => Some((*line, text.clone())),
         });
         let off = match self.kind {
-            ItemKind::Policy => "switched off: it would not mean what it meant".to_owned(),
-            ItemKind::Network => "left out: it would not mean what it meant".to_owned(),
+            ItemKind::Policy => "switched off: it would have another meaning here".to_owned(),
+            ItemKind::Network => "left out: it would have another meaning here".to_owned(),
         };
         let off = self.disabled.then_some((self.line, off));
         notes.chain(off).collect()
@@ -247,12 +247,12 @@ impl fmt::Display for Item {
             _ => "",
         };
         if !out.is_empty() {
-            writeln!(f, "# Left out: it would not mean what it meant.")?;
+            writeln!(f, "# Left out: it would have another meaning here.")?;
         }
         writeln!(f, "{out}[[{}]]", self.kind)?;
         writeln!(f, "{out}name = {}", toml_of(&name).unwrap_or_default())?;
         if self.disabled && out.is_empty() {
-            writeln!(f, "# Switched off: it would not mean what it meant.")?;
+            writeln!(f, "# Switched off: it would have another meaning here.")?;
             writeln!(f, "enabled = false")?;
         }
         for line in &self.lines {
