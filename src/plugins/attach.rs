@@ -128,7 +128,7 @@ pub enum AttachError {
         /// Its holder.
         held: Held,
     },
-    /// Taken back, but not in every respect.
+    /// Released, but not in every respect.
     #[error("{0}")]
     Troubles(String),
     /// A record of sriov-cni that cannot be understood.
@@ -146,7 +146,7 @@ pub enum AttachError {
         interface: String,
     },
     /// The allocation failed, and what had been done could not be undone as a whole.
-    #[error("{cause}; and taking the VF back failed too: {troubles}")]
+    #[error("{cause}; and releasing the VF failed too: {troubles}")]
     NotUndone {
         /// Why the allocation failed.
         cause: Box<AttachError>,

@@ -178,7 +178,7 @@ fn what_cannot_be_had_is_refused_with_a_code_and_leaves_nothing_behind() -> Resu
     assert_eq!(fourth.call("GC", &valid)?, (0, Value::Null));
     assert_eq!(records(&host)?.lines().count(), 1);
     host.run("ip netns delete a")?;
-    host.wait_for_news(&end, "taken back from container a (network f1-u)")?;
+    host.wait_for_news(&end, "released: container a (network f1-u) ended")?;
     host.wait_for(&nic.pci(), "ready", 2)?;
     assert_eq!(records(&host)?, "");
 
@@ -195,7 +195,7 @@ fn what_cannot_be_had_is_refused_with_a_code_and_leaves_nothing_behind() -> Resu
     host.start()?;
     host.wait_for_news(
         &end,
-        "taken back from container of-yesterday (network f1-u)",
+        "released: container of-yesterday (network f1-u) ended",
     )?;
     // One that cannot be understood is somebody's as long as its VF is there.
     assert_eq!(records(&host)?, format!("{}\n", nic.vf_pci(1)));

@@ -239,7 +239,7 @@ impl Podman {
         let again = Self { host, nic, before };
         again.assert_as_before()?;
         let host = &again.host;
-        host.wait_for_journal("taken back from container a (network f1-u)")?;
+        host.wait_for_journal("released: container a (network f1-u) ended")?;
         again.wait_until_published()?;
         again.podman("start a")?;
         assert_eq!(again.allocated()?, 1);

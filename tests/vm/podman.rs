@@ -59,7 +59,7 @@ fn a_container_whose_namespace_is_gone_gives_its_vf_back_by_itself() -> Result<(
     host.run(&format!(
         "kill -STOP $(cat /proc/{pid}/stat | cut -d' ' -f4); umount {path} && rm {path} && kill -KILL {pid}"
     ))?;
-    host.wait_for_news(&end, "taken back from container a (network f1-u)")?;
+    host.wait_for_news(&end, "released: container a (network f1-u) ended")?;
     podman.assert_as_before()?;
     a_namespace_ends_before_its_teardown(&podman)?;
     host.assert_second_pass_is_empty()

@@ -140,18 +140,18 @@ pub fn vf_collected(collected: &Collected) {
         MESSAGE_ID = id::VF_COLLECTED,
         SRIOV_PF = %allocation.pf,
         SRIOV_VF = listed([allocation.vf]),
-        "VF {} ({}) taken back from {}, which ended without giving it back{troubles}",
+        "VF {} ({}) released: {} ended without releasing it{troubles}",
         allocation.vf,
         allocation.address,
         allocation.holder(),
     );
 }
 
-/// A VF of a container that ended could not be taken back; it is tried again.
+/// A VF of a container that ended could not be released; it is tried again.
 pub fn not_collected(error: &dyn Display) {
     warn!(
         MESSAGE_ID = id::NOT_COLLECTED,
-        "a VF of a container that ended cannot be taken back: {error}"
+        "a VF of a container that ended cannot be released: {error}"
     );
 }
 

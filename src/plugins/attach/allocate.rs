@@ -72,7 +72,7 @@ impl Allocator {
                 },
             }
         }
-        // Whoever has the lock may only be changing an attribute, or giving the VF back.
+        // Whoever has the lock may only be changing an attribute, or releasing the VF.
         for vf in locked {
             let lock = lock::take(&self.root, vf.address)?;
             match self.try_lend(&vf, request, lock)? {
@@ -137,7 +137,9 @@ impl Allocator {
             not_understood: Vec::new(),
         };
         if !self.records.create(&allocation)? {
-            return Ok(Try::Held("has just been given away".to_owned()));
+            return Ok(Try::Held(
+                "has just been allocated to another container".to_owned(),
+            ));
         }
         match self.carry_out(request, &pf, &allocation, &to_set, &namespace) {
             Ok(interface) => Ok(Try::Allocated(Box::new(Allocated {

@@ -87,7 +87,7 @@ impl Allocator {
                 let what = allocation.not_understood.join(", ");
                 released.troubles.push(format!(
                     "{what} of VF {} was written down by another version of sriovd and is not \
-                     understood: the VF stays taken until that version gives it back",
+                     understood: the VF stays allocated until that version releases it",
                     allocation.address
                 ));
                 released.is_coming = true;

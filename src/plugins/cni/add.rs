@@ -38,7 +38,7 @@ pub(super) fn add(plugin: &Plugin, conf: &NetConf, log: &mut Log) -> Result<Stri
         }
         Err(error) => Err(match plugin.allocator.undo(&allocated) {
             Ok(()) => error,
-            Err(trouble) => error.and(&format!("giving the VF back: {}", chain(&trouble))),
+            Err(trouble) => error.and(&format!("releasing the VF: {}", chain(&trouble))),
         }),
     }
 }
