@@ -19,6 +19,10 @@ pub(super) fn vf_address(bus: u8, index: u8) -> String {
 }
 
 /// A PF on NUMA node 0 below root 0 where its bus is below 8, on node 1 and root 1 else.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "tests read better without a & before vec!"
+)]
 pub(super) fn pf(bus: u8, vfs: Vec<Value>) -> Value {
     let side = bus / 8;
     json!({
@@ -32,6 +36,10 @@ pub(super) fn pf(bus: u8, vfs: Vec<Value>) -> Value {
     })
 }
 
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "tests read better without a & before vec!"
+)]
 pub(super) fn world(starting: bool, pfs: Vec<Value>) -> World {
     let world = json!({ "generation": 1, "node": "node1", "starting": starting, "pfs": pfs });
     serde_json::from_value(world).unwrap()
