@@ -147,6 +147,8 @@ impl Threads {
         let mut state = self.lock();
         if state.idle > state.jobs.len() {
             state.jobs.push_back(job);
+            // It wants the lock at once.
+            drop(state);
             self.changed.notify_one();
             return Ok(());
         }
