@@ -12,6 +12,7 @@ use sriovd_core::plan::Memory;
 use sriovd_core::policy::resolve::Resolution;
 use sriovd_core::policy::source::SourceReport;
 use sriovd_core::report::{Happening, KnownPf, PfReport, Seen, Status};
+use sriovd_host::file::apart::Apart;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ fuzz_target!(|bytes: &[u8]| {
             requests,
             feed: feed.clone(),
             admin_group: None,
-            sources: Sources::new(SOURCES.clone()),
+            sources: Sources::new(SOURCES.clone(), Apart::default()),
         };
         let (client, server) = tokio::io::duplex(4096);
         let serve = api::serve_stream(server, state, LIMITS);
