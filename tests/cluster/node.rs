@@ -61,7 +61,7 @@ fn policy(name: &str, num_vfs: u16) -> Value {
     })
 }
 
-fn capable(admin: &Api, value: Value) -> Result<Value> {
+fn capable(admin: &Api, value: &Value) -> Result<Value> {
     let label = json!({ "feature.node.kubernetes.io/network-sriov.capable": value });
     let patch = json!({ "metadata": { "labels": label } });
     admin.merge(&format!("{NODES}/node1"), &patch)?.ok()
@@ -134,7 +134,7 @@ fn policies_of_the_cluster_make_vfs_and_the_node_says_so() -> Result<()> {
         state_before["spec"]["interfaces"] == json!([]),
         "{state_before:#}"
     );
-    capable(&admin, json!("true"))?;
+    capable(&admin, &json!("true"))?;
     let state = until_vfs(&cluster, &bridge, 2)?;
     let wanted = json!([{
         "pciAddress": "0000:02:00.0", "name": "eth3", "numVfs": 2,
@@ -202,7 +202,7 @@ fn policies_of_the_cluster_make_vfs_and_the_node_says_so() -> Result<()> {
     fields.context("no fields")?.remove("conditions");
     admin.replace(&kind, &definition)?.ok()?;
     // Another label: the policy is for other nodes.
-    capable(&admin, Value::Null)?;
+    capable(&admin, &Value::Null)?;
     until_vfs(&cluster, &bridge, 0)?;
     Ok(())
 }
