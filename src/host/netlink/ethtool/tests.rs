@@ -2,10 +2,6 @@
 
 use super::*;
 
-fn set(kind: u16, attributes: Vec<DefaultNla>) -> DefaultNla {
-    nested(kind, &attributes)
-}
-
 /// A set as a list of names, each with its number and whether it is in the set.
 fn listed(kind: u16, features: &[(u32, &str, bool)]) -> DefaultNla {
     let bits = features.iter().map(|(index, name, is_in)| {
@@ -13,15 +9,12 @@ fn listed(kind: u16, features: &[(u32, &str, bool)]) -> DefaultNla {
         bit.extend(is_in.then(|| DefaultNla::new(BIT_VALUE, Vec::new())));
         nested(BIT, &bit)
     });
-    set(kind, vec![set(BITSET_BITS, bits.collect())])
+    nested(kind, &[nested(BITSET_BITS, &bits.collect::<Vec<_>>())])
 }
 
 fn packed(kind: u16, words: [u32; 2]) -> DefaultNla {
     let words = words.map(u32::to_ne_bytes).concat();
-    set(
-        kind,
-        vec![number(2, 64), DefaultNla::new(BITSET_VALUE, words)],
-    )
+    nested(kind, &[number(2, 64), DefaultNla::new(BITSET_VALUE, words)])
 }
 
 #[test]
