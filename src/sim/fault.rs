@@ -4,6 +4,7 @@ use super::SimHost;
 use sriovd_core::host::HostError;
 use sriovd_core::model::allocation::ALLOCATIONS;
 use sriovd_core::model::{Action, Errno, PciAddress, PfStep, Step, VfStep};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::PoisonError;
 
@@ -68,13 +69,17 @@ pub(super) fn unread(what: &dyn fmt::Display, errno: Errno) -> HostError {
     }
 }
 
-/// Where the records are lies with a server, maybe, that does not answer.
-pub(super) fn unread_records(errno: Errno) -> HostError {
-    match errno {
-        Errno::TIMEDOUT => HostError::Unanswered {
+/// The records of a PF are read, which may lie with a server that does not answer.
+pub(super) fn records(
+    hidden: &BTreeMap<PciAddress, Errno>,
+    pf: PciAddress,
+) -> Result<(), HostError> {
+    match hidden.get(&pf) {
+        None => Ok(()),
+        Some(&Errno::TIMEDOUT) => Err(HostError::Unanswered {
             directory: ALLOCATIONS.to_owned(),
-        },
-        errno => unread(&"the allocation records", errno),
+        }),
+        Some(&errno) => Err(unread(&"the allocation records", errno)),
     }
 }
 

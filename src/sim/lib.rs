@@ -211,10 +211,8 @@ impl SimHost {
         let Some(pf) = state.pfs.get_mut(&action.pf) else {
             return Err(step::gone(&action.pf));
         };
-        if let Some(&errno) = state.hidden_records.get(&action.pf)
-            && fault::reads_records(&action.step)
-        {
-            return Err(fault::unread_records(errno));
+        if fault::reads_records(&action.step) {
+            fault::records(&state.hidden_records, action.pf)?;
         }
         match effect {
             Some(Effect::Fail(errno)) => return Err(as_error(pf, &action.step, errno)),
@@ -286,11 +284,8 @@ impl Host for SimHost {
         }
         fault::look(&mut state.looks, Some(pf), &pf)?;
         let with_holders = look != Look::Plain;
-        if let Some(&errno) = state.hidden_records.get(&pf)
-            && with_holders
-            && state.pfs.contains_key(&pf)
-        {
-            return Err(fault::unread_records(errno));
+        if with_holders && state.pfs.contains_key(&pf) {
+            fault::records(&state.hidden_records, pf)?;
         }
         state.observed += 1;
         Ok(state.pfs.get(&pf).map(|pf| match look {
@@ -323,9 +318,7 @@ impl Host for SimHost {
 
     fn allocated(&self, pf: &PfSnapshot) -> Result<BTreeMap<VfIndex, Holder>, HostError> {
         let state = self.state();
-        if let Some(&errno) = state.hidden_records.get(&pf.address) {
-            return Err(fault::unread_records(errno));
-        }
+        fault::records(&state.hidden_records, pf.address)?;
         let sim = state.pfs.get(&pf.address);
         let of = |vf: &VfIndex| sim.and_then(|sim| sim.allocation(*vf));
         let allocated = pf.vfs.keys().filter_map(|vf| Some((*vf, of(vf)?)));
