@@ -20,7 +20,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc::Sender;
 use tokio::task::spawn_blocking;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 use tree::Role;
 
 /// Room for some dozens of events; the kernel queues the others.
@@ -233,11 +233,15 @@ impl Source {
         };
         let watches = source.stream.watches();
         source.places.walk_all(&watches);
-        let patience = Instant::now() + PATIENCE;
-        while source.places.is_walking() {
-            match timeout_at(patience, source.places.next(&watches)).await {
-                Ok(news) => source.news.extend(news?),
-                Err(_) => break,
+        while source.places.are_to_be_waited_for() {
+            let next_time = source.places.next_time();
+            tokio::select! {
+                biased;
+                news = source.places.next(&watches) => source.news.extend(news?),
+                () = until(next_time) => {
+                    let late = source.places.on_time(Instant::now(), &watches);
+                    source.news.extend(late);
+                }
             }
         }
         Ok(source)

@@ -3,7 +3,7 @@
 
 use super::Kind;
 use super::tree::{Branch, Role, Walked};
-use super::walks::{Walk, Walks};
+use super::walks::Walks;
 use anyhow::Context as _;
 use inotify::{WatchDescriptor, Watches};
 use std::collections::BTreeMap;
@@ -112,12 +112,9 @@ impl Places {
         }
         place.is_walking = true;
         place.retry_at = None;
-        self.walks.add(Walk {
-            number,
-            kind: place.kind,
-            path: place.path.clone(),
-            watches: watches.clone(),
-        });
+        let (kind, path, mut watches) = (place.kind, place.path.clone(), watches.clone());
+        let walk = move || Branch::walk(&mut watches, kind, &path);
+        self.walks.add(number, walk);
     }
 
     pub(super) fn is_walking(&self) -> bool {

@@ -1,22 +1,14 @@
-//! Walks to directories: one after another on a thread of their own, and past one that takes too long on another.
+//! Walks to directories: one after another on a thread of their own, as long as none takes too long.
 
-use super::Kind;
-use super::tree::{Branch, Walked};
-use inotify::Watches;
+use super::tree::Walked;
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::spawn_blocking;
 use tokio::time::Instant;
 
-/// To the directory with this number.
-pub(super) struct Walk {
-    pub(super) number: usize,
-    pub(super) kind: Kind,
-    pub(super) path: PathBuf,
-    pub(super) watches: Watches,
-}
+/// May wait for the file system.
+type Walk = Box<dyn FnOnce() -> Walked + Send>;
 
 pub(super) struct Walks {
     queue: Arc<Mutex<Queue>>,
@@ -28,7 +20,8 @@ pub(super) struct Walks {
 
 #[derive(Default)]
 struct Queue {
-    waiting: VecDeque<Walk>,
+    /// Each with the number of its directory.
+    waiting: VecDeque<(usize, Walk)>,
     /// Those at work, each since when.
     begun: BTreeMap<usize, Instant>,
     /// A thread takes the next one before long.
@@ -56,38 +49,43 @@ impl Walks {
         lock(&self.queue).begun.get(&number).copied()
     }
 
-    pub(super) fn add(&mut self, walk: Walk) {
+    pub(super) fn add(&mut self, number: usize, walk: impl FnOnce() -> Walked + Send + 'static) {
         self.open += 1;
         let mut queue = lock(&self.queue);
-        queue.waiting.push_back(walk);
-        if !queue.is_served {
-            self.serve(queue);
+        queue.waiting.push_back((number, Box::new(walk)));
+        let is_served = queue.is_served;
+        drop(queue);
+        if !is_served {
+            self.serve();
         }
     }
 
-    /// Those that wait go on without the one at work, which takes too long.
+    /// One takes too long, and so may others: those that wait do so for none any more.
     pub(super) fn overtake(&self) {
-        self.serve(lock(&self.queue));
+        while self.serve() {}
     }
 
-    fn serve(&self, mut queue: MutexGuard<'_, Queue>) {
-        queue.is_served = true;
-        let mut next = queue.next();
-        drop(queue);
+    /// With a thread more; whether there was something to do for it.
+    fn serve(&self) -> bool {
+        let Some(first) = lock(&self.queue).next() else {
+            return false;
+        };
         let (queue, tell) = (Arc::clone(&self.queue), self.tell.clone());
         spawn_blocking(move || {
-            while let Some(mut walk) = next {
-                let walked = Branch::walk(&mut walk.watches, walk.kind, &walk.path);
+            let mut next = Some(first);
+            while let Some((number, walk)) = next {
+                let walked = walk();
                 let mut queue = lock(&queue);
-                queue.begun.remove(&walk.number);
+                queue.begun.remove(&number);
                 // Before it is told: whoever hears of one knows since when the next is at work.
                 next = queue.next();
                 drop(queue);
-                if tell.blocking_send((walk.number, walked)).is_err() {
+                if tell.blocking_send((number, walked)).is_err() {
                     return;
                 }
             }
         });
+        true
     }
 
     /// The next walk that is over. Only if there is one.
@@ -99,11 +97,11 @@ impl Walks {
 }
 
 impl Queue {
-    fn next(&mut self) -> Option<Walk> {
+    fn next(&mut self) -> Option<(usize, Walk)> {
         let next = self.waiting.pop_front();
-        match &next {
-            Some(walk) => drop(self.begun.insert(walk.number, Instant::now())),
-            None => self.is_served = false,
+        self.is_served = next.is_some();
+        if let Some((number, _)) = &next {
+            self.begun.insert(*number, Instant::now());
         }
         next
     }
@@ -111,4 +109,59 @@ impl Queue {
 
 fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::events::files::tree::Branch;
+    use std::sync::mpsc;
+    use std::time::Duration;
+    use tokio::time::timeout;
+
+    fn nothing() -> Walked {
+        let (branch, error) = (Branch::default(), None);
+        Walked { branch, error }
+    }
+
+    async fn numbers(walks: &mut Walks, count: usize) -> Vec<usize> {
+        let mut numbers = Vec::new();
+        for _ in 0..count {
+            let next = timeout(Duration::from_secs(30), walks.next()).await;
+            numbers.push(next.unwrap().unwrap().0);
+        }
+        numbers.sort_unstable();
+        numbers
+    }
+
+    #[tokio::test]
+    async fn those_that_wait_go_on_past_one_that_does_not_end() {
+        let mut walks = Walks::new(6);
+        let (release, released) = mpsc::channel::<()>();
+        let (release_other, other) = mpsc::channel::<()>();
+        walks.add(0, nothing);
+        assert_eq!(numbers(&mut walks, 1).await, [0]);
+        let hang = |until: mpsc::Receiver<()>| {
+            move || {
+                let _ = until.recv();
+                nothing()
+            }
+        };
+        walks.add(1, hang(released));
+        walks.add(2, nothing);
+        walks.add(3, hang(other));
+        walks.add(4, nothing);
+        assert!(walks.begun(1).is_some());
+        assert_eq!([2, 3, 4].map(|it| walks.begun(it)), [None; 3]);
+
+        walks.overtake();
+        assert_eq!(numbers(&mut walks, 2).await, [2, 4]);
+        assert!(walks.begun(3).is_some() && !walks.is_empty());
+        walks.add(5, nothing);
+        assert_eq!(numbers(&mut walks, 1).await, [5]);
+        drop((release, release_other));
+        assert_eq!(numbers(&mut walks, 2).await, [1, 3]);
+        assert!(walks.is_empty());
+        assert_eq!([1, 3].map(|it| walks.begun(it)), [None; 2]);
+    }
 }
