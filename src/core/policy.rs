@@ -253,16 +253,6 @@ pub struct NodeMatch {
     pub labels: BTreeMap<String, String>,
 }
 
-impl NodeMatch {
-    /// Whether it holds on the node of this name with these labels.
-    pub fn selects(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
-        let mut globs = self.hostname.iter();
-        let is_named = self.hostname.is_empty() || globs.any(|glob| glob::matches(glob, name));
-        let mut wanted = self.labels.iter();
-        is_named && wanted.all(|(label, value)| labels.get(label) == Some(value))
-    }
-}
-
 impl PolicySet {
     /// Whether a policy names PFs by their interfaces' names.
     pub fn ask_for_names(&self) -> bool {

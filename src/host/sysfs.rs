@@ -214,10 +214,10 @@ impl Tree {
     }
 
     /// Before each access. Tests let some of them fail.
-    pub(super) fn access(&self, _path: &Path) -> io::Result<()> {
+    pub(super) fn access(&self, path: &Path) -> io::Result<()> {
         #[cfg(any(test, feature = "testing"))]
-        self.faults.strike(_path)?;
-        file::access(_path)
+        self.faults.strike(path)?;
+        file::access(path)
     }
 }
 

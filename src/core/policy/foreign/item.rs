@@ -161,43 +161,29 @@ impl Item {
         })
     }
 
-    /// As it stands in a source, with these words for its origin; `None` for a network that is left out.
-    pub fn json(&self, origin: &str) -> Option<Value> {
+    /// As it stands in a source; `None` for a network that is left out.
+    pub fn json(&self) -> Option<Map<String, Value>> {
         if self.disabled && self.kind == ItemKind::Network {
             return None;
         }
         let mut table = Map::new();
         table.insert("name".to_owned(), self.name.clone().into());
-        table.insert("origin".to_owned(), origin.into());
         if self.disabled {
             table.insert("enabled".to_owned(), false.into());
         }
         for line in &self.lines {
             if let Line::Pair { key, value, .. } = line {
-                put_json(&mut table, key, value);
-            }
-        }
-        Some(Value::Object(table))
-    }
-
-    /// The table that it is; `None` for a network that is left out.
-    pub fn table(&self) -> Option<Given> {
-        if self.disabled && self.kind == ItemKind::Network {
-            return None;
-        }
-        let mut table = vec![("name".to_owned(), Given::Text(self.name.clone()))];
-        if self.disabled {
-            table.push(("enabled".to_owned(), Given::Boolean(false)));
-        }
-        for line in &self.lines {
-            if let Line::Pair { key, value, .. } = line
-                // Any value of JSON is one that can be given.
-                && let Ok(value) = Given::deserialize(value)
-            {
                 put(&mut table, key, value);
             }
         }
-        Some(Given::Table(table))
+        Some(table)
+    }
+
+    /// The same as it is judged.
+    pub fn table(&self) -> Option<Given> {
+        // Any value of JSON is one that can be given.
+        self.json()
+            .and_then(|table| Given::deserialize(Value::Object(table)).ok())
     }
 
     /// The file that it was found in.
@@ -275,32 +261,14 @@ pub fn comment(text: &str) -> String {
 }
 
 /// A key with dots stands in tables of its own.
-fn put(table: &mut Vec<(String, Given)>, key: &str, value: Given) {
-    let Some((outer, inner)) = key.split_once('.') else {
-        return table.push((key.to_owned(), value));
-    };
-    let there = table.iter_mut().find_map(|(key, value)| match value {
-        Given::Table(table) if key == outer => Some(table),
-        _ => None,
-    });
-    match there {
-        Some(there) => put(there, inner, value),
-        None => {
-            let mut entries = Vec::new();
-            put(&mut entries, inner, value);
-            table.push((outer.to_owned(), Given::Table(entries)));
-        }
-    }
-}
-
-fn put_json(table: &mut Map<String, Value>, key: &str, value: &Value) {
+fn put(table: &mut Map<String, Value>, key: &str, value: &Value) {
     let Some((outer, inner)) = key.split_once('.') else {
         table.insert(key.to_owned(), value.clone());
         return;
     };
     let there = table.entry(outer).or_insert_with(|| Map::new().into());
     if let Value::Object(there) = there {
-        put_json(there, inner, value);
+        put(there, inner, value);
     }
 }
 

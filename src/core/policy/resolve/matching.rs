@@ -4,6 +4,7 @@ use crate::model::{Node, PfInterface, PfSnapshot, VfRange};
 use crate::policy::{NodeMatch, PfMatch, PfNamePattern, Policy, glob};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Whether a policy names a PF.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +112,7 @@ fn match_name(patterns: &[PfNamePattern], pf: Option<&PfInterface>) -> NameMatch
 
 /// Whether a policy is for this node, whatever PFs it has.
 pub fn holds_on(policy: &Policy, node: &Node) -> bool {
-    policy.enabled && explain_node(&policy.node, node).all(|key| key.matched)
+    policy.enabled && policy.node.selects(&node.hostname, &node.labels)
 }
 
 /// Everything that decides whether a policy names a PF, with both values.
@@ -199,14 +200,28 @@ fn explain_match(policy: &Policy, node: &Node, pf: &PfSnapshot) -> Vec<KeyMatch>
         &texts(numa_node),
         pf.numa_node.map(|numa| numa.to_string()),
     );
-    keys.extend(explain_node(&policy.node, node));
+    keys.extend(explain_node(&policy.node, &node.hostname, &node.labels));
     keys
 }
 
-fn explain_node(wanted: &NodeMatch, node: &Node) -> impl Iterator<Item = KeyMatch> {
-    let NodeMatch { hostname, labels } = wanted;
-    let labels = labels.iter().map(|(label, value)| {
-        let found = node.labels.get(label);
+impl NodeMatch {
+    /// Whether it holds on the node of this name with these labels.
+    pub fn selects(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+        explain_node(self, name, labels).all(|key| key.matched)
+    }
+}
+
+fn explain_node(
+    wanted: &NodeMatch,
+    name: &str,
+    labels: &BTreeMap<String, String>,
+) -> impl Iterator<Item = KeyMatch> {
+    let NodeMatch {
+        hostname,
+        labels: of_wanted,
+    } = wanted;
+    let labels = of_wanted.iter().map(|(label, value)| {
+        let found = labels.get(label);
         KeyMatch {
             key: "node.labels",
             wanted: format!("{label} = {value}"),
@@ -217,10 +232,8 @@ fn explain_node(wanted: &NodeMatch, node: &Node) -> impl Iterator<Item = KeyMatc
     let hostname = (!hostname.is_empty()).then(|| KeyMatch {
         key: "node.hostname",
         wanted: hostname.join(", "),
-        found: node.hostname.clone(),
-        matched: hostname
-            .iter()
-            .any(|glob| glob::matches(glob, &node.hostname)),
+        found: name.to_owned(),
+        matched: hostname.iter().any(|glob| glob::matches(glob, name)),
     });
     labels.chain(hostname)
 }
