@@ -7,6 +7,7 @@
 //! cluster.
 #![warn(missing_docs)]
 
+mod api;
 pub mod controller;
 pub mod crd;
 pub mod device_plugin;

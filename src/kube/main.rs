@@ -9,6 +9,7 @@ use sriovd_kube::device_plugin::{self, Settings};
 use sriovd_kube::node::{self, Options};
 use sriovd_kube::wanted::{ThisNode, wanted};
 use sriovd_wire::settings::SOCKET;
+use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,7 +66,7 @@ fn main() -> ExitCode {
         Command::Crds => print_crds(),
         Command::Source { node } => print_source(&node),
         Command::Controller(arguments) => controller::start(arguments),
-        Command::DevicePlugin(settings) => serve_device_plugin(settings),
+        Command::DevicePlugin(settings) => serve(device_plugin::run(settings)),
         Command::Node {
             kubeconfig,
             node,
@@ -92,12 +93,17 @@ fn main() -> ExitCode {
 }
 
 fn follow(options: Options) -> anyhow::Result<()> {
+    // A service manager that does not listen is none.
+    let _ = sd_notify::notify(&[NotifyState::Ready]);
+    serve(node::run(options))
+}
+
+/// Until it fails, on this thread.
+fn serve(work: impl Future<Output = anyhow::Result<Infallible>>) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    // A service manager that does not listen is none.
-    let _ = sd_notify::notify(&[NotifyState::Ready]);
-    match runtime.block_on(node::run(options))? {}
+    match runtime.block_on(work)? {}
 }
 
 fn print_crds() -> anyhow::Result<()> {
@@ -127,11 +133,4 @@ fn print_source(name: &str) -> anyhow::Result<()> {
     }
     writeln!(std::io::stdout(), "{:#}", wanted.source)?;
     Ok(())
-}
-
-fn serve_device_plugin(settings: Settings) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()?;
-    match runtime.block_on(device_plugin::run(settings))? {}
 }

@@ -193,12 +193,11 @@ impl Gathered {
         for item in settle(items) {
             names.take(item.kind, &item.name);
             let origin = item.file();
-            if let Some(mut json) = item.json(origin) {
+            if let Some(mut json) = item.json() {
                 // That the node has the labels is decided.
-                if let Some(json) = json.as_object_mut() {
-                    json.remove("node");
-                }
-                lists.entry(item.kind).or_default().push(json);
+                json.remove("node");
+                json.insert("origin".to_owned(), origin.into());
+                lists.entry(item.kind).or_default().push(json.into());
             }
             let remarks = item.notes().into_iter().map(|(_, text)| text);
             objects.extend(sources.get(origin).map(|object| Concerned {

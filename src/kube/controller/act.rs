@@ -3,16 +3,15 @@
 use super::decide::object::{Name, Watched};
 use super::decide::write::{How, Write};
 use super::watch::resource;
+use crate::api;
 use kube::Client;
-use kube::api::{
-    Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions,
-};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams, Preconditions};
 use serde_json::{Value, json};
 
 /// Whose fields they are.
 const MANAGER: &str = "sriovd-controller";
 
-fn api(client: &Client, kind: Watched, name: &Name) -> Api<DynamicObject> {
+fn of_kind(client: &Client, kind: Watched, name: &Name) -> Api<DynamicObject> {
     let resource = resource(kind);
     match &name.namespace {
         Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
@@ -25,7 +24,7 @@ pub(super) async fn write(
     client: &Client,
     write: &Write,
 ) -> Result<Option<DynamicObject>, kube::Error> {
-    let api = api(client, write.kind, &write.name);
+    let api = of_kind(client, write.kind, &write.name);
     let name = &write.name.name;
     let ours = PatchParams::apply(MANAGER);
     match &write.how {
@@ -74,13 +73,7 @@ pub(super) async fn write(
 /// For `kubectl describe`.
 pub(super) async fn publish(client: &Client, event: &Value) -> Result<(), kube::Error> {
     let namespace = event["metadata"]["namespace"].as_str().unwrap_or_default();
-    let resource = ApiResource {
-        group: "events.k8s.io".to_owned(),
-        version: "v1".to_owned(),
-        api_version: "events.k8s.io/v1".to_owned(),
-        kind: "Event".to_owned(),
-        plural: "events".to_owned(),
-    };
+    let resource = api::resource("events.k8s.io", "v1", "Event", "events");
     let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), namespace, &resource);
     let event = serde_json::from_value(event.clone()).map_err(kube::Error::SerdeError)?;
     api.create(&PostParams::default(), &event).await.map(drop)

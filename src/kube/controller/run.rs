@@ -7,13 +7,13 @@ use super::decide::write::{How, Write};
 use super::decide::{Memory, Settings, decide};
 use super::lead::{self, Leading};
 use super::watch::{Heard, watch};
+use crate::api::{now, words};
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use futures::stream::select_all;
 use k8s_openapi::api::coordination::v1::Lease;
 use kube::{Api, Client};
-use sriovd_core::model::Timestamp;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch as channel;
 use tokio::time::{Instant, sleep_until, timeout_at};
@@ -149,7 +149,7 @@ impl Controller {
                     self.written(write, object).await;
                 }
                 Err(error) => {
-                    tracing::warn!("cannot {write}: {}", said(&error));
+                    tracing::warn!("cannot {write}: {}", words(&error));
                     has_failed |= self.failed(write, &error);
                 }
             }
@@ -175,7 +175,7 @@ impl Controller {
                 "cannot tell of {} {}: {}",
                 write.kind.kind(),
                 write.name,
-                said(&error)
+                words(&error)
             );
         }
     }
@@ -183,7 +183,7 @@ impl Controller {
     /// Whether to try again even if nothing is heard.
     fn failed(&mut self, write: &Write, error: &kube::Error) -> bool {
         if let Some(owner) = &write.owner {
-            self.memory.refuse(owner, said(error), now());
+            self.memory.refuse(owner, words(error), now());
             self.sooner(Instant::now());
             return false;
         }
@@ -192,17 +192,4 @@ impl Controller {
         }
         true
     }
-}
-
-/// The API server's own words, if it has said anything.
-fn said(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) => status.message.clone(),
-        other => other.to_string(),
-    }
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Timestamp::at(since.unwrap_or_default())
 }

@@ -2,6 +2,7 @@
 
 use super::decide::cluster::Listed;
 use super::decide::object::{Name, Object, Watched};
+use crate::api;
 use futures::StreamExt as _;
 use futures::stream::BoxStream;
 use kube::Client;
@@ -29,17 +30,7 @@ pub(super) enum Heard {
 /// How requests for a kind are made.
 pub(super) fn resource(kind: Watched) -> ApiResource {
     let (group, version, name, plural) = kind.names();
-    let api_version = match group {
-        "" => version.to_owned(),
-        group => format!("{group}/{version}"),
-    };
-    ApiResource {
-        group: group.to_owned(),
-        version: version.to_owned(),
-        api_version,
-        kind: name.to_owned(),
-        plural: plural.to_owned(),
-    }
+    api::resource(group, version, name, plural)
 }
 
 /// All of a kind that count, for ever.

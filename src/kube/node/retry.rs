@@ -63,30 +63,6 @@ impl Said {
     }
 }
 
-/// The server's own words, or what keeps it from being asked.
-pub(super) fn words(error: &kube::Error) -> String {
-    match error {
-        kube::Error::Api(status) if !status.message.is_empty() => status.message.clone(),
-        kube::Error::Api(status) => format!("the API server answers {}", status.code),
-        kube::Error::Service(error) => chain(error.as_ref()),
-        error => chain(error),
-    }
-}
-
-/// With all that is behind it, each once.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text = format!("{text}: {words}");
-        }
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,12 +1,13 @@
 //! Follows the objects of the cluster that concern the node: a watch for each kind, and none for what is not served.
 
 use super::cluster::{Cluster, NODE, STATE, Told};
-use super::retry::{LONGEST, Said, delay, words};
+use super::retry::{LONGEST, Said, delay};
+use crate::api::{resource, words};
 use crate::crd::{KINDS, Kind};
 use futures::{Stream, StreamExt as _};
 use k8s_openapi::api::core::v1::Node;
-use kube::api::{Api, ApiResource, DynamicObject};
-use kube::core::{GroupVersionKind, PartialObjectMeta};
+use kube::api::{Api, DynamicObject};
+use kube::core::PartialObjectMeta;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, ResourceExt as _};
@@ -66,8 +67,7 @@ impl Scope {
 
 /// Where objects of a kind are, for a node whose objects are in a namespace.
 pub(super) fn api(client: &Client, kind: &Kind, namespace: &str) -> Api<DynamicObject> {
-    let gvk = GroupVersionKind::gvk(kind.at.group, kind.at.version, kind.kind);
-    let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural);
+    let resource = resource(kind.at.group, kind.at.version, kind.kind, kind.plural);
     // As the operator: networks may be anywhere, everything else is in one namespace.
     match kind.is_namespaced && !NETWORKS.contains(&kind.kind) {
         true => Api::namespaced_with(client.clone(), namespace, &resource),
@@ -161,8 +161,8 @@ async fn until_served(
     absences: u32,
 ) {
     let is_not_served = || cluster.send_modify(|it| it.take(kind.kind, Told::IsNotServed));
-    let gvk = GroupVersionKind::gvk("apiregistration.k8s.io", "v1", "APIService");
-    let services: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from_gvk(&gvk));
+    let resource = resource("apiregistration.k8s.io", "v1", "APIService", "apiservices");
+    let services: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
     let group = format!("{}.{}", kind.at.version, kind.at.group);
     let config = watcher::Config::default().fields(&format!("metadata.name={group}"));
     let mut events = pin!(watcher(services, config).default_backoff());

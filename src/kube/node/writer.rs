@@ -3,16 +3,16 @@
 
 use super::agent::{self, Present};
 use super::cluster::{Cluster, STATE, Told};
-use super::retry::{Retry, words};
+use super::retry::Retry;
 use super::watches::{Scope, api};
+use crate::api::{now, words};
 use crate::crd::NODE_STATE;
 use crate::state::{Differs, Facts, differs, node_state};
 use kube::api::{DynamicObject, Patch, PatchParams};
 use kube::{Client, ResourceExt as _};
 use serde_json::{Value, json};
-use sriovd_core::model::Timestamp;
 use sriovd_wire::client::Conversation;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tokio::sync::watch::Sender;
 use tokio::time::{Instant, timeout};
 
@@ -200,9 +200,4 @@ async fn apply(place: &Place, wanted: &Value, differs: Differs) -> kube::Result<
 fn value(mut object: DynamicObject) -> Value {
     object.managed_fields_mut().clear();
     json!(object)
-}
-
-fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    Timestamp::at(since.unwrap_or_default())
 }

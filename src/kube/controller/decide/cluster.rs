@@ -43,6 +43,16 @@ impl Cluster {
         self.0.get(&kind).unwrap_or(UNKNOWN)
     }
 
+    /// All there are of each of these kinds, if that is known of all of them.
+    pub fn known<const N: usize>(
+        &self,
+        kinds: [Watched; N],
+    ) -> Option<[&BTreeMap<Name, Object>; N]> {
+        let known = kinds.map(|kind| self.of(kind).known());
+        let known: Option<Vec<_>> = known.into_iter().collect();
+        known?.try_into().ok()
+    }
+
     /// A list has come, or is known not to come.
     pub fn list(&mut self, kind: Watched, mut listed: Listed) {
         if let (Some(Listed::Served(old)), Listed::Served(new)) =

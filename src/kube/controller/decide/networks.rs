@@ -34,18 +34,15 @@ pub(super) fn decide(
     now: Timestamp,
     decision: &mut Decision,
 ) {
-    let kinds = Watched::NETWORKS.map(|kind| cluster.of(kind).known().map(|them| (kind, them)));
-    let (Some(nads), Some(namespaces)) = (
-        cluster.of(Watched::Nad).known(),
-        cluster.of(Watched::Namespace).known(),
-    ) else {
+    let Some([nads, namespaces]) = cluster.known([Watched::Nad, Watched::Namespace]) else {
         return;
     };
     // Without them all it would not be known which of two networks has a name.
-    let Some(kinds) = kinds.into_iter().collect::<Option<Vec<_>>>() else {
+    let Some(networks) = cluster.known(Watched::NETWORKS) else {
         return;
     };
-    let all = kinds.into_iter().flat_map(|(kind, them)| {
+    let all = Watched::NETWORKS.into_iter().zip(networks);
+    let all = all.flat_map(|(kind, them)| {
         let them = them.values();
         them.map(move |object| (kind, object))
     });

@@ -20,10 +20,7 @@ pub(super) fn decide(
     now: Timestamp,
     decision: &mut Decision,
 ) {
-    let (Some(nodes), Some(states)) = (
-        cluster.of(Watched::Node).known(),
-        cluster.of(Watched::NodeState).known(),
-    ) else {
+    let Some([nodes, states]) = cluster.known([Watched::Node, Watched::NodeState]) else {
         return;
     };
     let states: BTreeMap<&str, &Object> = states
