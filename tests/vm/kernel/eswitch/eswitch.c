@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * An eSwitch for NICs that have none: each igb PF gets a devlink instance with a mode, and in switchdev mode a representor
- * for each of its VFs, which come and go with them. hw-tc-offload can be switched, and there are parameters, one of each
- * kind. No packet goes through it. For the tests of sriovd alone.
+ * for each of its VFs, which come and go with them. hw-tc-offload can be switched. No packet goes through it. For the
+ * tests of sriovd alone.
  */
 #include <linux/etherdevice.h>
 #include <linux/module.h>
@@ -26,10 +26,6 @@ static unsigned int changes;
 module_param(changes, uint, 0444);
 MODULE_PARM_DESC(changes, "how often a mode was set, the same one included");
 
-static unsigned int reloads;
-module_param(reloads, uint, 0444);
-MODULE_PARM_DESC(reloads, "how often the device was started anew");
-
 struct representor {
 	struct devlink_port port;
 	struct net_device *dev;
@@ -39,9 +35,6 @@ struct eswitch {
 	struct list_head list;
 	struct pci_dev *pf;
 	u16 mode;
-	bool smfs;
-	/* As it was when the device was started last. */
-	u32 table_size;
 	DECLARE_BITMAP(vfs, MOST);
 	struct representor representors[MOST];
 	struct work_struct work;
@@ -162,95 +155,7 @@ static int mode_set(struct devlink *devlink, u16 mode, struct netlink_ext_ack *e
 	return 0;
 }
 
-enum {
-	PARAM_STEERING = DEVLINK_PARAM_GENERIC_ID_MAX + 1,
-	PARAM_TABLE_SIZE,
-};
-
-static int steering_get(struct devlink *devlink, u32 id, struct devlink_param_gset_ctx *ctx)
-{
-	struct eswitch *sw = devlink_priv(devlink);
-
-	strscpy(ctx->val.vstr, sw->smfs ? "smfs" : "dmfs", sizeof(ctx->val.vstr));
-	return 0;
-}
-
-static int steering_set(struct devlink *devlink, u32 id, struct devlink_param_gset_ctx *ctx,
-			struct netlink_ext_ack *extack)
-{
-	struct eswitch *sw = devlink_priv(devlink);
-
-	sw->smfs = !strcmp(ctx->val.vstr, "smfs");
-	return 0;
-}
-
-static int steering_validate(struct devlink *devlink, u32 id, union devlink_param_value val,
-			     struct netlink_ext_ack *extack)
-{
-	struct eswitch *sw = devlink_priv(devlink);
-
-	if (strcmp(val.vstr, "smfs") && strcmp(val.vstr, "dmfs")) {
-		NL_SET_ERR_MSG_MOD(extack, "Bad parameter: supported values are [\"dmfs\", \"smfs\"]");
-		return -EINVAL;
-	}
-	if (sw->mode == DEVLINK_ESWITCH_MODE_SWITCHDEV) {
-		NL_SET_ERR_MSG_MOD(extack, "Moving to another steering mode is not supported in switchdev mode");
-		return -EOPNOTSUPP;
-	}
-	return 0;
-}
-
-static int sriov_get(struct devlink *devlink, u32 id, struct devlink_param_gset_ctx *ctx)
-{
-	ctx->val.vbool = true;
-	return 0;
-}
-
-static int sriov_set(struct devlink *devlink, u32 id, struct devlink_param_gset_ctx *ctx,
-		     struct netlink_ext_ack *extack)
-{
-	return -EOPNOTSUPP;
-}
-
-static const struct devlink_param params[] = {
-	DEVLINK_PARAM_DRIVER(PARAM_STEERING, "flow_steering_mode", DEVLINK_PARAM_TYPE_STRING,
-			     BIT(DEVLINK_PARAM_CMODE_RUNTIME), steering_get, steering_set, steering_validate),
-	DEVLINK_PARAM_DRIVER(PARAM_TABLE_SIZE, "table_size", DEVLINK_PARAM_TYPE_U32,
-			     BIT(DEVLINK_PARAM_CMODE_DRIVERINIT), NULL, NULL, NULL),
-	DEVLINK_PARAM_GENERIC(ENABLE_SRIOV, BIT(DEVLINK_PARAM_CMODE_PERMANENT), sriov_get, sriov_set, NULL),
-};
-
-static int reload_down(struct devlink *devlink, bool netns_change, enum devlink_reload_action action,
-		       enum devlink_reload_limit limit, struct netlink_ext_ack *extack)
-{
-	struct eswitch *sw = devlink_priv(devlink);
-
-	if (!bitmap_empty(sw->vfs, MOST)) {
-		NL_SET_ERR_MSG_MOD(extack, "reload is refused with VFs");
-		return -EOPNOTSUPP;
-	}
-	return 0;
-}
-
-static int reload_up(struct devlink *devlink, enum devlink_reload_action action,
-		     enum devlink_reload_limit limit, u32 *actions_performed, struct netlink_ext_ack *extack)
-{
-	struct eswitch *sw = devlink_priv(devlink);
-	union devlink_param_value value;
-
-	reloads++;
-	sw->mode = DEVLINK_ESWITCH_MODE_LEGACY;
-	if (!devl_param_driverinit_value_get(devlink, PARAM_TABLE_SIZE, &value))
-		sw->table_size = value.vu32;
-	dev_info(&sw->pf->dev, "started anew with table_size %u\n", sw->table_size);
-	*actions_performed = BIT(DEVLINK_RELOAD_ACTION_DRIVER_REINIT);
-	return 0;
-}
-
 static const struct devlink_ops ops = {
-	.reload_actions = BIT(DEVLINK_RELOAD_ACTION_DRIVER_REINIT),
-	.reload_down = reload_down,
-	.reload_up = reload_up,
 	.eswitch_mode_get = mode_get,
 	.eswitch_mode_set = mode_set,
 };
@@ -267,7 +172,6 @@ static struct eswitch *of(struct pci_dev *pf)
 
 static void attach(struct pci_dev *pf)
 {
-	union devlink_param_value value = { .vu32 = 32 };
 	struct devlink *devlink;
 	struct eswitch *sw;
 
@@ -282,12 +186,6 @@ static void attach(struct pci_dev *pf)
 	list_add(&sw->list, &switches);
 	/* igb has its netdev there. */
 	((struct net_device *)pci_get_drvdata(pf))->hw_features |= NETIF_F_HW_TC;
-	sw->table_size = value.vu32;
-	if (!devlink_params_register(devlink, params, ARRAY_SIZE(params))) {
-		devl_lock(devlink);
-		devl_param_driverinit_value_set(devlink, PARAM_TABLE_SIZE, value);
-		devl_unlock(devlink);
-	}
 	devlink_register(devlink);
 }
 
@@ -298,7 +196,6 @@ static void detach(struct eswitch *sw)
 	list_del(&sw->list);
 	cancel_work_sync(&sw->work);
 	devlink_unregister(devlink);
-	devlink_params_unregister(devlink, params, ARRAY_SIZE(params));
 	devl_lock(devlink);
 	bitmap_zero(sw->vfs, MOST);
 	sync(sw);
