@@ -98,7 +98,7 @@ impl Contender {
     pub(crate) fn threads(self) -> &'static [&'static str] {
         match self {
             Self::Reference | Self::WeightedReference => &["reference"],
-            Self::Sriovd => &["sriovd", "tokio-r"],
+            Self::Sriovd => &["sriovd", "tokio-r", "outbox", "apart"],
             Self::Link => &["(udev-worker)", "systemd-udevd"],
         }
     }

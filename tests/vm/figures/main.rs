@@ -7,7 +7,7 @@ mod contender;
 mod lab;
 mod trace;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use contender::Contender;
 use lab::{Guest, Nic};
 use std::time::Duration;
@@ -25,6 +25,10 @@ fn main() -> Result<()> {
         for contender in Contender::ALL {
             let run = measure(&guest, contender, 1).with_context(|| format!("{contender:?}"))?;
             eprintln!("round {}: {contender:?} {run:?}", round + 1);
+            ensure!(
+                contender != Contender::Sriovd || run.last_output.and(run.last_state).is_some(),
+                "the trace does not tell which of sriovd's threads wrote its outputs"
+            );
             runs.push((contender, run));
         }
     }
