@@ -2,7 +2,7 @@
 //! fails, delays no other.
 
 use super::Kind;
-use super::tree::{Branch, Role, Walked};
+use super::tree::{Branch, Role, Walked, Watcher};
 use super::walks::Walks;
 use anyhow::Context as _;
 use inotify::{WatchDescriptor, Watches};
@@ -99,10 +99,15 @@ impl Places {
 
     /// See to it that walks begin after now.
     pub(super) fn walk_all(&mut self, watches: &Watches) {
-        (0..self.places.len()).for_each(|number| self.walk(number, watches));
+        let watcher = Watcher::new(watches);
+        (0..self.places.len()).for_each(|number| self.walk_with(number, watcher.clone()));
     }
 
     pub(super) fn walk(&mut self, number: usize, watches: &Watches) {
+        self.walk_with(number, Watcher::new(watches));
+    }
+
+    fn walk_with(&mut self, number: usize, mut watcher: Watcher) {
         let Some(place) = self.places.get_mut(number) else {
             return;
         };
@@ -112,8 +117,8 @@ impl Places {
         }
         place.is_walking = true;
         place.retry_at = None;
-        let (kind, path, mut watches) = (place.kind, place.path.clone(), watches.clone());
-        let walk = move || Branch::walk(&mut watches, kind, &path);
+        let (kind, path) = (place.kind, place.path.clone());
+        let walk = move || Branch::walk(&mut watcher, kind, &path);
         self.walks.add(number, walk);
     }
 

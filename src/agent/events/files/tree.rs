@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// As many symbolic links as the kernel follows in one path.
 const LINKS: usize = 40;
@@ -46,6 +47,35 @@ pub(super) enum Role {
 #[derive(Debug, Default)]
 pub(super) struct Branch(BTreeMap<i32, (WatchDescriptor, Vec<Role>)>);
 
+/// Adds watches. Of those that share one, the ways of which begin alike, each watch is asked for once: events wait until
+/// all walks are over, so that what changes on the way after the first of them is heard for all.
+#[derive(Debug, Clone)]
+pub(super) struct Watcher {
+    watches: Watches,
+    added: Arc<Mutex<BTreeMap<(PathBuf, u32), WatchDescriptor>>>,
+}
+
+impl Watcher {
+    pub(super) fn new(watches: &Watches) -> Self {
+        Self {
+            watches: watches.clone(),
+            added: Arc::default(),
+        }
+    }
+
+    /// May wait for the file system.
+    fn add(&mut self, path: &Path, mask: WatchMask) -> io::Result<WatchDescriptor> {
+        let what = (path.to_owned(), mask.bits());
+        let added = || self.added.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(watch) = added().get(&what) {
+            return Ok(watch.clone());
+        }
+        let watch = self.watches.add(path, mask)?;
+        added().insert(what, watch.clone());
+        Ok(watch)
+    }
+}
+
 /// What became of a walk.
 #[derive(Debug)]
 pub(super) struct Walked {
@@ -80,15 +110,15 @@ impl Branch {
     }
 
     /// May wait for the file system.
-    pub(super) fn walk(watches: &mut Watches, kind: Kind, path: &Path) -> Walked {
+    pub(super) fn walk(watcher: &mut Watcher, kind: Kind, path: &Path) -> Walked {
         let mut branch = Self::default();
-        let error = branch.walk_to(watches, kind, path).err();
+        let error = branch.walk_to(watcher, kind, path).err();
         Walked { branch, error }
     }
 
     /// Every directory is watched before the next step is looked at: whatever appears or vanishes
     /// meanwhile leaves an event.
-    fn walk_to(&mut self, watches: &mut Watches, kind: Kind, path: &Path) -> io::Result<()> {
+    fn walk_to(&mut self, watcher: &mut Watcher, kind: Kind, path: &Path) -> io::Result<()> {
         let start = if path.is_absolute() { "/" } else { "." };
         let mut here = PathBuf::from(start);
         let mut ahead = steps(path);
@@ -105,7 +135,7 @@ impl Branch {
                 }
                 links += 1;
                 // Another link in its place is another inode: the end of this one is told.
-                if let Some(watch) = found(watches.add(&entry, STEP | WatchMask::MASK_ADD))? {
+                if let Some(watch) = found(watcher.add(&entry, STEP | WatchMask::MASK_ADD))? {
                     self.note(watch, Role::Step);
                 }
                 if let Some(target) = found(entry.read_link())? {
@@ -125,14 +155,14 @@ impl Branch {
             let way = Role::Way { next };
             // `/run` and its like change all the time: where a directory is there, only its end is
             // of interest. Its removal is told where it was at once, even if somebody stands in it.
-            if !self.watch(watches, &here, WatchMask::DELETE, way.clone())? {
+            if !self.watch(watcher, &here, WatchMask::DELETE, way.clone())? {
                 return Ok(());
             }
-            if self.watch(watches, &entry, STEP, Role::Step)? {
+            if self.watch(watcher, &entry, STEP, Role::Step)? {
                 here = entry;
                 continue;
             }
-            if !self.watch(watches, &here, WAY, way)? {
+            if !self.watch(watcher, &here, WAY, way)? {
                 return Ok(());
             }
             match found(entry.symlink_metadata())? {
@@ -156,19 +186,19 @@ impl Branch {
         let path = file.as_ref().map(|name| here.join(name));
         let role = Role::Content { directory, file };
         let mask = match path {
-            Some(path) if self.watch_file(watches, &path, role.clone())? => WatchMask::DELETE,
+            Some(path) if self.watch_file(watcher, &path, role.clone())? => WatchMask::DELETE,
             _ => kind.mask(),
         };
-        self.watch(watches, &here, mask, role)?;
+        self.watch(watcher, &here, mask, role)?;
         Ok(())
     }
 
     /// False if there is no such regular file.
-    fn watch_file(&mut self, watches: &mut Watches, file: &Path, role: Role) -> io::Result<bool> {
+    fn watch_file(&mut self, watcher: &mut Watcher, file: &Path, role: Role) -> io::Result<bool> {
         if !found(file.symlink_metadata())?.is_some_and(|found| found.is_file()) {
             return Ok(false);
         }
-        let watch = found(watches.add(file, FILE))?;
+        let watch = found(watcher.add(file, FILE))?;
         Ok(watch.is_some_and(|watch| {
             self.note(watch, role);
             true
@@ -178,13 +208,13 @@ impl Branch {
     /// False if there is no such directory any more.
     fn watch(
         &mut self,
-        watches: &mut Watches,
+        watcher: &mut Watcher,
         directory: &Path,
         mask: WatchMask,
         role: Role,
     ) -> io::Result<bool> {
         let mask = mask | WatchMask::MASK_ADD | WatchMask::ONLYDIR;
-        let Some(watch) = found(watches.add(directory, mask))? else {
+        let Some(watch) = found(watcher.add(directory, mask))? else {
             return Ok(false);
         };
         self.note(watch, role);
