@@ -31,6 +31,7 @@ use sriovd_core::model::{
     Allocation, Borrower, MacAddress, Mtu, PciAddress, ResourceName, VfIndex, VfSettings,
 };
 use sriovd_host::file::FileError;
+use sriovd_host::file::apart::Apart;
 use sriovd_host::linux::LinuxHost;
 use sriovd_host::namespace::Namespace;
 pub use stale::Collected;
@@ -175,7 +176,7 @@ impl Allocator {
     /// The VFs of the host whose files are below `root`.
     pub fn new(root: PathBuf) -> Self {
         Self {
-            host: LinuxHost::new(root.clone()),
+            host: LinuxHost::with_apart(root.clone(), Apart::on_this_thread()),
             records: Records::below(&root),
             root,
         }

@@ -19,7 +19,8 @@ const IDLE: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone)]
 pub struct Apart {
     work: Arc<Work>,
-    threads: Arc<Threads>,
+    /// `None`: the caller's.
+    threads: Option<Arc<Threads>>,
     patience: Duration,
 }
 
@@ -41,8 +42,16 @@ impl Apart {
     pub fn with_patience(patience: Duration) -> Self {
         Self {
             work: Arc::default(),
-            threads: Arc::default(),
+            threads: Some(Arc::default()),
             patience,
+        }
+    }
+
+    /// Runs work where it is called, for as long as it takes: for a program that has nothing else to do meanwhile.
+    pub fn on_this_thread() -> Self {
+        Self {
+            threads: None,
+            ..Self::default()
         }
     }
 
@@ -54,6 +63,9 @@ impl Apart {
         directory: &Path,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, FileError> {
+        let Some(threads) = &self.threads else {
+            return Ok(work());
+        };
         let failed = FileError::new("work in", directory);
         let unanswered = || Error::new(ErrorKind::TimedOut, "its file system does not answer");
         let Some(begun) = self.begin(directory) else {
@@ -66,7 +78,7 @@ impl Apart {
             drop(begun);
             drop(tell.send(done));
         };
-        let started = self.threads.start(Box::new(job));
+        let started = threads.start(Box::new(job));
         let done =
             started.and_then(|()| (told.recv_timeout(self.patience)).map_err(|_| unanswered()));
         done.map_err(failed)

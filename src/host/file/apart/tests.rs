@@ -81,8 +81,19 @@ fn one_thread_after_another_is_one_thread_and_it_ends() {
     });
     assert!(same, "each has a thread of its own");
     let begun = Instant::now();
-    while Arc::strong_count(&apart.threads) > 1 {
+    while apart
+        .threads
+        .as_ref()
+        .is_some_and(|it| Arc::strong_count(it) > 1)
+    {
         assert!(begun.elapsed() < Duration::from_secs(30));
         thread::sleep(Duration::from_millis(10));
     }
+}
+
+#[test]
+fn on_the_thread_of_the_caller_no_other_is_started() {
+    let apart = Apart::on_this_thread();
+    let ran_on = apart.run(Path::new("/here"), || thread::current().id());
+    assert_eq!(ran_on.unwrap(), thread::current().id());
 }
