@@ -25,8 +25,10 @@
 
 mod changes;
 mod clock;
+mod context;
 mod counters;
 mod detail;
+mod drawn;
 mod feed;
 mod foresight;
 mod handlers;

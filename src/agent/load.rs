@@ -4,6 +4,8 @@
 mod assembly;
 mod directory;
 pub mod last_good;
+mod order;
+mod policies;
 pub mod read;
 mod sources;
 
@@ -36,12 +38,12 @@ pub fn load_apart<D: AsRef<Path>>(
     match Tree::under(root) {
         Ok(tree) => {
             let dirs: Vec<PathBuf> = dirs.iter().map(|dir| tree.path(dir.as_ref())).collect();
-            assembly.add_directories(&tree, &dirs);
+            order::add_directories(&mut assembly, &tree, &dirs);
         }
         Err(error) => {
             assembly.note_unread();
             let message = format!("the root directory cannot be opened: {error}");
-            assembly.keep_all(Diagnostic::error(root, message));
+            order::keep_all(&mut assembly, Diagnostic::error(root, message));
         }
     }
     assembly.finish()
@@ -52,9 +54,9 @@ pub fn examine(paths: &[PathBuf]) -> Loaded {
     let nothing = LastGood::default();
     let mut assembly = Assembly::new(Apart::default(), Trust::WarnOnly, &nothing);
     let (dirs, files): (Vec<_>, Vec<_>) = paths.iter().cloned().partition(|path| path.is_dir());
-    assembly.add_directories(&Tree::host(), &dirs);
+    order::add_directories(&mut assembly, &Tree::host(), &dirs);
     for file in files {
-        assembly.add_named_file(file);
+        order::add_named_file(&mut assembly, file);
     }
     assembly.finish()
 }

@@ -1,10 +1,11 @@
 //! `sriovctl apply`: a pass now, through the daemon or, where none runs, by itself.
 
 use super::monitor::Names;
+use super::options::Options;
+use super::reach::{daemon_to_read, own, running_daemon};
 use super::status::{self, selected, settled};
-use super::{
-    Arguments, Verdict, completions, daemon_to_read, output, own, running_daemon, show_plan,
-};
+use super::verdict::Verdict;
+use super::{completions, output, plan};
 use anyhow::{Context, bail};
 use clap::Args;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -40,18 +41,18 @@ impl ApplyArguments {
     }
 }
 
-pub(super) fn apply(arguments: &Arguments, asked: &ApplyArguments) -> anyhow::Result<Verdict> {
+pub(super) fn apply(options: &Options, asked: &ApplyArguments) -> anyhow::Result<Verdict> {
     let client = match asked.dry_run {
-        true => daemon_to_read(arguments)?,
-        false => running_daemon(arguments)?,
+        true => daemon_to_read(options)?,
+        false => running_daemon(options)?,
     };
     if asked.dry_run || asked.force {
-        let forecast = forecast(arguments, client.as_ref(), asked)?;
+        let forecast = forecast(options, client.as_ref(), asked)?;
         if asked.dry_run {
-            if !arguments.json {
+            if !options.json {
                 output::text(&losses(&forecast, "would be"))?;
             }
-            return show_plan(arguments, &forecast);
+            return plan::show(options, &forecast);
         }
         if !is_meant(&forecast)? {
             output::note("nothing was done");
@@ -64,14 +65,14 @@ pub(super) fn apply(arguments: &Arguments, asked: &ApplyArguments) -> anyhow::Re
         }
         Some(client) => client.post("/v1/apply", &asked.request())?,
         None => {
-            let own = own(arguments);
-            let root = arguments.root.clone();
+            let own = own(options);
+            let root = options.root.clone();
             output::note("sriovd is not running; this pass is sriovctl's own");
             daemon::apply(own.settings()?, root, &asked.pfs, asked.force)?
         }
     };
     applied.status = selected(&applied.status, &asked.pfs)?;
-    if arguments.json {
+    if options.json {
         output::json(&applied)?;
     } else {
         output::text(&output::taken(&applied))?;
@@ -81,7 +82,7 @@ pub(super) fn apply(arguments: &Arguments, asked: &ApplyArguments) -> anyhow::Re
 }
 
 fn forecast(
-    arguments: &Arguments,
+    options: &Options,
     client: Option<&Client>,
     asked: &ApplyArguments,
 ) -> anyhow::Result<Forecast> {
@@ -90,7 +91,7 @@ fn forecast(
         let pfs = utf8_percent_encode(&pfs, NON_ALPHANUMERIC);
         return client.get(&format!("/v1/plan?pfs={pfs}&force={force}"));
     }
-    let own = own(arguments);
+    let own = own(options);
     let (host, policies) = (own.snapshot()?, own.policies()?);
     let mut forecast = own.forecast(host, &policies, asked.force);
     let is = |pf: &PfForecast, name: &String| {

@@ -3,6 +3,7 @@
 use super::apply::ApplyArguments;
 use super::completions::{self, Shell};
 use super::draw::Format;
+use super::options::Options;
 use super::outputs::Output;
 use super::pause::{PauseArguments, ResumeArguments};
 use super::scene::Elsewhere;
@@ -21,15 +22,8 @@ use std::path::PathBuf;
 Exit codes: 0 done, 1 failed, 2 usage, 3 not converged or changes pending."
 )]
 pub struct Arguments {
-    /// The daemon's socket, instead of the one in /etc/sriovd.toml.
-    #[arg(long, global = true, value_name = "FILE")]
-    pub(super) socket: Option<PathBuf>,
-    /// Use this directory as /.
-    #[arg(long, global = true, value_name = "DIR", default_value = "/")]
-    pub(super) root: PathBuf,
-    /// Print JSON.
-    #[arg(long, global = true)]
-    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) options: Options,
     #[command(subcommand)]
     pub(super) command: Command,
 }

@@ -1,9 +1,9 @@
 //! Completion in shells: the shell asks this program, which knows what is on this host.
 
 use super::own::Own;
-use super::{Arguments, subject};
+use super::subject;
 use anyhow::Context;
-use clap::{CommandFactory, ValueEnum};
+use clap::{Command, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, CompletionCandidate};
 use clap_complete::env::{Bash, EnvCompleter, Fish, Zsh};
@@ -21,8 +21,8 @@ const VARIABLE: &str = "SRIOVCTL_COMPLETE";
 const NAME: &str = "sriovctl";
 
 /// Answers a shell and ends the program, if it was one that asked.
-pub fn complete_if_asked() {
-    let environment = CompleteEnv::with_factory(Arguments::command);
+pub(super) fn complete_if_asked(command: fn() -> Command) {
+    let environment = CompleteEnv::with_factory(command);
     environment.var(VARIABLE).bin(NAME).complete();
 }
 

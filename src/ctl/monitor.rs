@@ -1,15 +1,18 @@
 //! `sriovctl monitor`: what the daemon does, as it does it.
 
-use super::{Arguments, Verdict, daemon, output};
+use super::options::Options;
+use super::output;
+use super::reach::daemon;
+use super::verdict::Verdict;
 use anyhow::{Context, bail};
 use sriovd_core::model::PciAddress;
 use sriovd_core::report::{Event, Happening, Status};
 use sriovd_wire::client::Conversation;
 use std::collections::BTreeMap;
 
-pub(super) fn monitor(arguments: &Arguments) -> anyhow::Result<Verdict> {
-    let client = daemon(arguments)?;
-    client.converse(|daemon| follow(daemon, arguments.json))
+pub(super) fn monitor(options: &Options) -> anyhow::Result<Verdict> {
+    let client = daemon(options)?;
+    client.converse(|daemon| follow(daemon, options.json))
 }
 
 async fn follow(daemon: Conversation, as_json: bool) -> anyhow::Result<Verdict> {

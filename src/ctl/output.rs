@@ -2,6 +2,7 @@
 
 use super::check::Checked;
 use super::colour;
+use super::options::Options;
 use super::place;
 use super::table::{Table, dash, listed};
 use anyhow::Context;
@@ -18,6 +19,18 @@ pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let mut printed = serde_json::to_string_pretty(value)?;
     printed.push('\n');
     text(&printed)
+}
+
+/// As JSON, or as a person reads it.
+pub(super) fn show<T: Serialize>(
+    options: &Options,
+    value: &T,
+    as_text: fn(&T) -> String,
+) -> anyhow::Result<()> {
+    match options.json {
+        true => json(value),
+        false => text(&as_text(value)),
+    }
 }
 
 /// A reader that has seen enough (`| head`) is no error.

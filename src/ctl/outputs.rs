@@ -1,6 +1,6 @@
 //! `render`: what is published, on standard output.
 
-use super::Arguments;
+use super::options::Options;
 use super::own::Own;
 use super::scene::Scene;
 use anyhow::bail;
@@ -43,12 +43,12 @@ const ALL: [Output; 7] = [
 /// Files by their paths. Also of outputs that are switched off: this is how one sees what they
 /// would be.
 pub(super) fn render(
-    arguments: &Arguments,
+    options: &Options,
     scene: &Scene,
     is_this_host: bool,
     wanted: Option<Output>,
 ) -> render::Outputs {
-    let settings = Own::new(&arguments.root).output_settings();
+    let settings = Own::new(&options.root).output_settings();
     let nothing = OutputSettings {
         own_cni_plugin: scene.own_cni_plugin,
         ..OutputSettings::default()
@@ -60,7 +60,7 @@ pub(super) fn render(
         }
     });
     let cni_dir = settings.cni_dir.as_deref().filter(|_| is_this_host);
-    let cni_directory = match cni_dir.map(|dir| cni_directory::look(&arguments.root, dir)) {
+    let cni_directory = match cni_dir.map(|dir| cni_directory::look(&options.root, dir)) {
         Some(Ok(found)) => found,
         None => CniDirectory::default(),
         Some(Err(error)) => {

@@ -1,6 +1,9 @@
 //! `sriovctl pause` and `resume`.
 
-use super::{Arguments, Verdict, completions, daemon, output};
+use super::options::Options;
+use super::reach::daemon;
+use super::verdict::Verdict;
+use super::{completions, output};
 use anyhow::ensure;
 use clap::Args;
 use sriovd_agent::api::PauseRequest;
@@ -37,22 +40,22 @@ fn length(text: &str) -> Result<Duration, String> {
     }
 }
 
-pub(super) fn pause(arguments: &Arguments, asked: &PauseArguments) -> anyhow::Result<Verdict> {
+pub(super) fn pause(options: &Options, asked: &PauseArguments) -> anyhow::Result<Verdict> {
     let request = PauseRequest {
         pfs: names(&asked.pfs)?,
         seconds: asked.length.map(|length| length.as_secs()),
     };
-    let status: Status = daemon(arguments)?.post("/v1/pause", &request)?;
-    show(arguments, &status)
+    let status: Status = daemon(options)?.post("/v1/pause", &request)?;
+    show(options, &status)
 }
 
-pub(super) fn resume(arguments: &Arguments, asked: &ResumeArguments) -> anyhow::Result<Verdict> {
+pub(super) fn resume(options: &Options, asked: &ResumeArguments) -> anyhow::Result<Verdict> {
     let request = PauseRequest {
         pfs: names(&asked.pfs)?,
         seconds: None,
     };
-    let status: Status = daemon(arguments)?.post("/v1/resume", &request)?;
-    show(arguments, &status)
+    let status: Status = daemon(options)?.post("/v1/resume", &request)?;
+    show(options, &status)
 }
 
 /// None are all.
@@ -67,8 +70,8 @@ fn names(written: &[String]) -> anyhow::Result<Vec<String>> {
     Ok(Vec::new())
 }
 
-fn show(arguments: &Arguments, status: &Status) -> anyhow::Result<Verdict> {
-    if arguments.json {
+fn show(options: &Options, status: &Status) -> anyhow::Result<Verdict> {
+    if options.json {
         output::json(status)?;
     } else {
         output::text(&text(status))?;

@@ -1,7 +1,9 @@
 //! What there is and what is wanted of it: of this host, or of another by a snapshot.
 
+use super::options::Options;
+use super::output;
 use super::own::{self, Own};
-use super::{Arguments, daemon_to_read, output};
+use super::reach::daemon_to_read;
 use clap::Args;
 use sriovd_core::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot, VfIndex};
 use sriovd_core::plan::Memory;
@@ -41,8 +43,8 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    pub(super) fn look(arguments: &Arguments, elsewhere: &Elsewhere) -> anyhow::Result<Self> {
-        let own = Own::new(&arguments.root);
+    pub(super) fn look(options: &Options, elsewhere: &Elsewhere) -> anyhow::Result<Self> {
+        let own = Own::new(&options.root);
         let policies = elsewhere.policy_dir.as_deref().map(own::policies_in);
         let policies = policies.transpose()?;
         if let Elsewhere {
@@ -53,7 +55,7 @@ impl Scene {
             let (host, policies) = (own::read_snapshot(file)?, policies.unwrap_or_default());
             return Ok(Self::new(host, policies, Memory::default(), None));
         }
-        let daemon = daemon_to_read(arguments)?;
+        let daemon = daemon_to_read(options)?;
         let asks_daemon = daemon.is_some();
         let host = match daemon {
             Some(daemon) => daemon.get("/v1/snapshot")?,
@@ -71,7 +73,7 @@ impl Scene {
         }
         // A connection is for one request.
         let daemon = match asks_daemon {
-            true => daemon_to_read(arguments)?,
+            true => daemon_to_read(options)?,
             false => None,
         };
         let status = daemon.map(|daemon| daemon.get("/v1/status"));

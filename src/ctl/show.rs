@@ -1,80 +1,15 @@
 //! `show`: a PF with all its VFs, or one VF, with what differs from the policies.
 
+mod shown;
 mod text;
 
-use super::attribute::{Compared, compare};
+use super::attribute::compare;
 use super::device::Nic;
-use super::place::Place;
 use super::scene::Scene;
-use schemars::JsonSchema;
-use serde::Serialize;
-use sriovd_core::model::{
-    EswitchMode, Holder, PciAddress, PciId, PfSnapshot, PolicyName, ResourceName, VfIndex,
-};
-use sriovd_core::report::Problem;
+use shown::InForce;
+pub(super) use shown::{Shown, ShownPf, ShownVf};
+use sriovd_core::model::{PfSnapshot, VfIndex};
 pub(super) use text::text;
-
-#[derive(Debug, JsonSchema, Serialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub(super) enum Shown {
-    Pf(Box<ShownPf>),
-    Vf(Box<ShownVf>),
-}
-
-#[derive(Debug, JsonSchema, Serialize)]
-pub(super) struct ShownPf {
-    #[serde(flatten)]
-    pub(super) nic: Nic,
-    pub(super) altnames: Vec<String>,
-    pub(super) permanent_mac: Option<String>,
-    pub(super) mtu: Option<u32>,
-    /// `None` where there is none to be seen.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) eswitch_mode: Option<EswitchMode>,
-    /// The mode is not known: asking for it needs CAP_NET_ADMIN.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    pub(super) eswitch_hidden: bool,
-    /// `None`: no policy says how many.
-    pub(super) wanted_vfs: Option<u16>,
-    pub(super) policies: Vec<InForce>,
-    pub(super) problems: Vec<Problem>,
-    pub(super) vfs: Vec<ShownVf>,
-}
-
-/// A policy in force on a PF.
-#[derive(Debug, JsonSchema, Serialize)]
-pub(super) struct InForce {
-    pub(super) name: PolicyName,
-    #[serde(flatten)]
-    pub(super) place: Place,
-    /// `None` is the whole PF.
-    pub(super) vfs: Option<String>,
-}
-
-#[derive(Debug, JsonSchema, Serialize)]
-pub(super) struct ShownVf {
-    pub(super) index: VfIndex,
-    /// Of the PF.
-    pub(super) pf: PciAddress,
-    pub(super) pf_interface: Option<String>,
-    /// `None` where the VF is wanted and not there.
-    pub(super) address: Option<PciAddress>,
-    pub(super) vendor: Option<PciId>,
-    pub(super) device: Option<PciId>,
-    pub(super) interface: Option<String>,
-    /// What stands for it on the host in switchdev mode.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) representor: Option<String>,
-    pub(super) iommu_group: Option<u32>,
-    pub(super) attributes: Vec<Compared>,
-    pub(super) policy: Option<PolicyName>,
-    pub(super) resource: Option<ResourceName>,
-    /// Networks whose configuration names it.
-    pub(super) networks: Vec<String>,
-    /// `None` where nobody could look.
-    pub(super) holders: Option<Vec<Holder>>,
-    pub(super) problems: Vec<Problem>,
-}
 
 pub(super) fn show(scene: &Scene, (pf, vf): (&PfSnapshot, Option<VfIndex>)) -> Shown {
     match vf {
@@ -99,6 +34,7 @@ fn show_pf(scene: &Scene, pf: &PfSnapshot) -> ShownPf {
         permanent_mac: pf.permanent_mac().map(|mac| mac.to_string()),
         mtu: interface.map(|it| it.mtu.get()),
         eswitch_mode: pf.eswitch_mode,
+        eswitch_hidden: pf.eswitch_hidden,
         eswitch_hidden: pf.eswitch_hidden,
         wanted_vfs: desired.and_then(|desired| desired.num_vfs),
         policies: claims

@@ -1,7 +1,10 @@
 //! `sources`: what programs have put, and what has become of it.
 
+use super::options::Options;
+use super::reach::daemon;
 use super::table::Table;
-use super::{Arguments, Verdict, completions, daemon, output, show};
+use super::verdict::Verdict;
+use super::{completions, output};
 use clap::Subcommand;
 use sriovd_agent::api::SourceSummary;
 use sriovd_core::model::SourceName;
@@ -26,22 +29,22 @@ pub(super) enum SourcesCommand {
 }
 
 pub(super) fn sources(
-    arguments: &Arguments,
+    options: &Options,
     asked: Option<&SourcesCommand>,
 ) -> anyhow::Result<Verdict> {
-    let daemon = daemon(arguments)?;
+    let daemon = daemon(options)?;
     match asked {
         None | Some(SourcesCommand::List) => {
             let sources: Vec<SourceSummary> = daemon.get("/v1/sources")?;
-            show(arguments, &sources, list)?;
+            output::show(options, &sources, list)?;
         }
         Some(SourcesCommand::Show { name }) => {
             let source: SourceReport = daemon.get(&format!("/v1/sources/{name}"))?;
-            show(arguments, &source, text)?;
+            output::show(options, &source, text)?;
         }
         Some(SourcesCommand::Delete { name }) => {
             let left: Vec<SourceSummary> = daemon.delete(&format!("/v1/sources/{name}"))?;
-            match arguments.json {
+            match options.json {
                 true => output::json(&left)?,
                 false => output::text(&format!("Source {name} is deleted.\n"))?,
             }

@@ -4,11 +4,13 @@ mod apply;
 mod bind;
 mod holders;
 mod interface;
+mod links;
 pub mod lock;
 mod managers;
 mod netdev;
 mod observe;
 mod others;
+mod paths;
 mod pcie;
 #[cfg(any(test, feature = "testing"))]
 pub mod prepared;
@@ -17,20 +19,18 @@ mod representor;
 mod udev;
 mod user_space;
 
-use super::netlink::{
-    self, InterfaceAddress, Link, Netlink, NetlinkError, QueueDiscipline, TcOffload,
-};
+use super::netlink::{self, Link};
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
 use crate::file::apart::Apart;
 pub use others::OtherDevice;
+use paths::{device, is_on_bus};
 use sriovd_core::model::{
-    Action, DriverName, Errno, EswitchMode, Holder, Node, PciAddress, PfSnapshot, TakenAddresses,
-    VfIndex, VfInterface, VfSetting, VfStatistics,
+    Action, DriverName, Holder, Node, PciAddress, PfSnapshot, TakenAddresses, VfIndex, VfInterface,
+    VfSetting, VfStatistics,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::os::fd::BorrowedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Files below a root; interfaces in the network namespace of the calling thread.
 #[derive(Debug, Clone)]
@@ -150,111 +150,6 @@ impl Host for LinuxHost {
         let counted = netlink::with_kept(|links| links.vf_statistics(interface)).and_then(|it| it);
         counted.map_err(|error| error.while_doing("reading the counters of VFs".to_owned()))
     }
-}
-
-/// What an observation asks of netlink: so that tests can answer for prepared trees.
-trait Links {
-    fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError>;
-    /// Those that stand on this function, as they are while others come and go.
-    fn links_on(&mut self, function: PciAddress) -> Result<Vec<Link>, NetlinkError>;
-    fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError>;
-    /// How many programs have this RDMA device open.
-    fn rdma_contexts(&mut self, device: &str) -> Result<u64, NetlinkError>;
-    fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError>;
-    /// See `netlink::eswitch_mode`.
-    fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError>;
-    /// See `netlink::tc_offload`.
-    fn tc_offload(&mut self, interface: u32) -> Result<Option<TcOffload>, NetlinkError>;
-    /// See `netlink::tc_offloads`.
-    fn tc_offloads(&mut self, bit: u32) -> Result<BTreeMap<u32, Option<bool>>, NetlinkError>;
-    /// Where routes lead that somebody has made over this interface.
-    fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError>;
-    /// The links in another network namespace, none where none of ours ever went there.
-    fn links_in(&mut self, namespace: BorrowedFd<'_>) -> Result<Vec<Link>, NetlinkError>;
-}
-
-impl Links for Netlink {
-    fn link(&mut self, index: u32) -> Result<Option<Link>, NetlinkError> {
-        self.link(index)
-    }
-
-    fn links_on(&mut self, function: PciAddress) -> Result<Vec<Link>, NetlinkError> {
-        self.links_on(function)
-    }
-
-    fn addresses(&mut self) -> Result<Vec<InterfaceAddress>, NetlinkError> {
-        self.addresses()
-    }
-
-    fn rdma_contexts(&mut self, device: &str) -> Result<u64, NetlinkError> {
-        netlink::rdma_user_contexts(device)
-    }
-
-    fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError> {
-        self.queue_disciplines()
-    }
-
-    fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError> {
-        netlink::eswitch_mode(&pf.into())
-    }
-
-    fn tc_offload(&mut self, interface: u32) -> Result<Option<TcOffload>, NetlinkError> {
-        netlink::tc_offload(interface)
-    }
-
-    fn tc_offloads(&mut self, bit: u32) -> Result<BTreeMap<u32, Option<bool>>, NetlinkError> {
-        netlink::tc_offloads(bit)
-    }
-
-    fn routes_over(&mut self, interface: u32) -> Result<Vec<String>, NetlinkError> {
-        self.routes_over(interface)
-    }
-
-    fn links_in(&mut self, namespace: BorrowedFd<'_>) -> Result<Vec<Link>, NetlinkError> {
-        match self.namespace_id(namespace)? {
-            Some(id) => self.links_in(id),
-            None => Ok(Vec::new()),
-        }
-    }
-}
-
-const PCI_DEVICES: &str = "/sys/bus/pci/devices";
-
-fn device(address: PciAddress) -> PathBuf {
-    Path::new(PCI_DEVICES).join(address.to_string())
-}
-
-/// Whether this PCI function is on the bus. That it is not is believed only of a bus that can be listed: where its
-/// directory is not there, as without sysfs, nothing is known of any device.
-fn is_on_bus(tree: &Tree, function: PciAddress) -> Result<bool, HostError> {
-    if tree.exists(device(function))? {
-        return Ok(true);
-    }
-    let names = tree.list(PCI_DEVICES).map_err(|error| match error {
-        HostError::Gone { what } => HostError::Unread {
-            what: format!("listing {what}"),
-            errno: Errno::NOENT,
-        },
-        error => error,
-    })?;
-    let function = function.to_string();
-    Ok(names.iter().any(|name| name == function.as_str()))
-}
-
-/// The link from a PF to a VF of it.
-fn virtfn(pf: &Path, vf: VfIndex) -> PathBuf {
-    pf.join(format!("virtfn{vf}"))
-}
-
-/// The VFs that exist, by their links: unlike reading `sriov_numvfs`, this never waits for a
-/// change of their number to end.
-fn vf_indexes(tree: &Tree, pf: &Path) -> Result<BTreeSet<VfIndex>, HostError> {
-    let names = tree.list(pf)?;
-    let index = |name: &str| name.strip_prefix("virtfn")?.parse().ok().map(VfIndex);
-    Ok(names
-        .iter()
-        .filter_map(|name| index(name.to_str()?))
-        .collect())
 }
 
 #[cfg(test)]

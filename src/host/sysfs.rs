@@ -54,6 +54,19 @@ impl Tree {
         }
     }
 
+    /// Whether something of that name is there, a link that leads nowhere too.
+    pub fn has_entry(&self, path: impl AsRef<Path>) -> Result<bool, HostError> {
+        let path = self.path(path);
+        let found = self
+            .access(&path)
+            .and_then(|()| std::fs::symlink_metadata(&path));
+        match found.as_ref().map_err(Errno::from_io_error) {
+            Ok(_) => Ok(true),
+            Err(Some(Errno::NOENT | Errno::NOTDIR)) => Ok(false),
+            Err(errno) => Err(unread(errno.unwrap_or(Errno::IO), "looking at", &path)),
+        }
+    }
+
     /// The text of a file without the newline at its end.
     pub fn read(&self, path: impl AsRef<Path>) -> Result<String, HostError> {
         let bytes = self.read_bytes(&path)?;
@@ -176,21 +189,20 @@ impl Tree {
     /// A driver that is there can answer ENODEV too: only a file that went is gone.
     fn not_read(&self, error: &io::Error, doing: &str, path: &Path) -> HostError {
         match Errno::from_io_error(error).unwrap_or(Errno::IO) {
-            Errno::NODEV if !self.stands(path) => gone(path),
-            errno @ (Errno::MFILE | Errno::NFILE) => HostError::NoDescriptor { errno },
-            errno => HostError::Unread {
-                what: format!("{doing} {}", path.display()),
-                errno,
-            },
+            Errno::NODEV if self.is_gone(path) => gone(path),
+            errno => unread(errno, doing, path),
         }
     }
 
-    fn stands(&self, path: &Path) -> bool {
-        let found = self
-            .access(path)
-            .and_then(|()| std::fs::symlink_metadata(path));
-        let errno = found.err().as_ref().and_then(Errno::from_io_error);
-        !matches!(errno, Some(Errno::NOENT | Errno::NOTDIR))
+    /// Whether this is gone from where it was. What cannot be looked up is not.
+    fn is_gone(&self, path: &Path) -> bool {
+        matches!(self.has_entry(path), Ok(false))
+    }
+
+    /// The accesses that tests let fail.
+    #[cfg(any(test, feature = "testing"))]
+    pub fn faults(&self) -> &faults::Faults {
+        &self.faults
     }
 
     /// Work on the files in a directory that may be on any file system, on that of a server too: unlike the kernel's own,
@@ -240,6 +252,16 @@ fn not_written(error: &io::Error, doing: &str, path: &Path) -> HostError {
             what: format!("{doing} {}", path.display()),
             errno,
             detail: None,
+        },
+    }
+}
+
+fn unread(errno: Errno, doing: &str, path: &Path) -> HostError {
+    match errno {
+        Errno::MFILE | Errno::NFILE => HostError::NoDescriptor { errno },
+        errno => HostError::Unread {
+            what: format!("{doing} {}", path.display()),
+            errno,
         },
     }
 }

@@ -17,7 +17,7 @@ mod plugin;
 mod result;
 mod version;
 
-use crate::attach::Allocator;
+use crate::attach::{self, Allocator};
 use call::{Call, Command};
 use error::{CniError, Code, chain};
 use log::{Level, Log};
@@ -130,7 +130,7 @@ fn versions(asked: &str) -> String {
 /// Whether an ADD could succeed. Of a VF that is only named with the ADD nothing can be said.
 fn status(plugin: &Plugin, conf: &NetConf) -> Result<String, CniError> {
     if let Some(choice) = &conf.choice {
-        let free = plugin.allocator.has_free(choice, true);
+        let free = attach::has_free(&plugin.allocator, choice, true);
         free.map_err(|error| CniError::new(Code::NotAvailable, chain(&error)))?;
     }
     if let Some(ipam) = plugin.ipam()? {

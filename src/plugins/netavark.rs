@@ -10,7 +10,7 @@ mod protocol;
 mod sentence;
 
 use crate::attach::{
-    Addressing, Allocated, Allocator, AttachError, Choice, Request, remove_routes_to_nowhere,
+    self, Addressing, Allocated, Allocator, AttachError, Choice, Request, remove_routes_to_nowhere,
 };
 use options::Options;
 pub use protocol::LONGEST;
@@ -112,17 +112,13 @@ fn setup(allocator: &Allocator, namespace: &str, input: &[u8]) -> Result<Value, 
         Sentence(format!("network {}: {}", network.name, Sentence::of(error)))
     };
     // One that ended without a word may be what holds the last VF.
-    drop(allocator.collect(None));
-    let allocated = allocator
-        .allocate(&request)
-        .map_err(|error| of_network(&error))?;
-    let configured = allocator.configure(&allocated, &addressing);
+    drop(attach::collect(allocator, None));
+    let allocated = attach::allocate(allocator, &request).map_err(|error| of_network(&error))?;
+    let configured = attach::configure(allocator, &allocated, &addressing);
     match configured {
         Ok(Some(interface)) => Ok(status(&setup, &request.borrower, interface.mac)),
         Ok(None) => {
-            allocator
-                .undo(&allocated)
-                .map_err(|error| of_network(&error))?;
+            attach::undo(allocator, &allocated).map_err(|error| of_network(&error))?;
             Err(Sentence(format!("pool {pool}: the VF has no interface")))
         }
         Err(error) => Err(match undo(allocator, &allocated, &addressing, namespace) {
@@ -143,7 +139,7 @@ fn undo(
     addressing: &Addressing,
     namespace: &str,
 ) -> Result<(), AttachError> {
-    allocator.undo(allocated)?;
+    attach::undo(allocator, allocated)?;
     Ok(remove_routes_to_nowhere(Path::new(namespace), addressing)?)
 }
 
@@ -157,7 +153,7 @@ fn teardown(
 ) -> Result<(), Sentence> {
     let (_, setup) = protocol::read::<Setup>(input)?;
     let interface = setup.interface()?;
-    let released = allocator.release(&setup.container_id, interface.as_str());
+    let released = attach::release(allocator, &setup.container_id, interface.as_str());
     let released = released.map_err(|error| Sentence::of(&error))?;
     for trouble in released.into_iter().flat_map(|it| it.troubles) {
         said.push_str(&format!("sriovd: {trouble}\n"));

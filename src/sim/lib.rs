@@ -12,9 +12,11 @@ mod hand;
 pub mod ledger;
 mod look;
 mod pf;
+mod plant;
 mod representor;
 pub mod sample;
 mod step;
+mod surroundings;
 mod users;
 
 pub use agent::SimAgent;
@@ -29,7 +31,7 @@ use sriovd_core::model::{
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use step::Surroundings;
+use surroundings::Surroundings;
 
 /// The simulated host. Its methods may be called from several threads, as a real one's may.
 #[derive(Debug, Default)]

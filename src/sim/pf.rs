@@ -3,7 +3,7 @@
 mod from_snapshot;
 
 use super::driver::{DriverModel, Eswitch};
-use super::step::Surroundings;
+use super::surroundings::{Supply, Surroundings};
 use sriovd_core::model::{
     DriverName, EswitchMode, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress,
     PfInterface, PfSnapshot, Representor, TxRate, VfIndex, VfInterface, VfSnapshot,
@@ -54,26 +54,6 @@ pub(super) struct Hidden {
     /// The netdev that its driver has yet to register.
     coming: Option<VfInterface>,
     pub(super) coming_representor: Option<Representor>,
-}
-
-/// What the kernel hands out, each only once.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Supply {
-    pub(super) interfaces: u32,
-    macs: u32,
-}
-
-impl Supply {
-    pub(super) fn interface(&mut self) -> u32 {
-        self.interfaces += 1;
-        self.interfaces
-    }
-
-    fn random_mac(&mut self) -> MacAddress {
-        self.macs += 1;
-        let [a, b, c, d] = self.macs.to_be_bytes();
-        MacAddress([0x02, 0xff, a, b, c, d])
-    }
 }
 
 impl SimPf {

@@ -1,6 +1,7 @@
 //! Representors of a simulated PF.
 
-use super::pf::{SimPf, Supply};
+use super::pf::SimPf;
+use super::surroundings::Supply;
 use sriovd_core::model::{EswitchMode, Mtu, Representor};
 
 impl SimPf {

@@ -1,30 +1,14 @@
 //! One step on a simulated PF: what the kernel does, and what it refuses.
 
 use super::driver::{Eswitch, WhileDown};
-use super::pf::{SimPf, Supply};
+use super::pf::SimPf;
+use super::surroundings::Surroundings;
 use sriovd_core::host::HostError;
 use sriovd_core::model::attribute::Value;
 use sriovd_core::model::{
     BindTarget, DriverName, Errno, EswitchMode, LinkState, MacAddress, Mtu, PfInterface, PfStep,
     Representor, Step, TxRate, VfAttribute, VfIndex, VfSetting, VfSnapshot, VfStep, VlanProto,
 };
-use std::collections::BTreeSet;
-
-/// The parts of the system around the PFs.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Surroundings {
-    pub(super) supply: Supply,
-    /// Drivers whose module is not installed.
-    pub(super) missing_drivers: BTreeSet<DriverName>,
-    /// Drivers whose module udev has still to load.
-    pub(super) late_drivers: BTreeSet<DriverName>,
-}
-
-impl Surroundings {
-    pub(super) fn has(&self, driver: &DriverName) -> bool {
-        !self.missing_drivers.contains(driver) && !self.late_drivers.contains(driver)
-    }
-}
 
 impl SimPf {
     pub(super) fn apply(

@@ -9,29 +9,20 @@ mod agent;
 mod attachment;
 mod config;
 mod grpc;
+mod listener;
 mod posted;
+#[expect(unreachable_pub, reason = "nobody wrote it")]
+mod proto;
 mod refusal;
 mod resource;
 mod rest;
 mod service;
 
-/// Made of `networkservice.proto` by `build.rs`.
-#[expect(unreachable_pub, reason = "nobody wrote it")]
-mod proto {
-    tonic::include_proto!("networkservice");
-    include!(concat!(env!("OUT_DIR"), "/networkservice.serde.rs"));
-
-    pub(super) const DESCRIPTORS: &[u8] =
-        include_bytes!(concat!(env!("OUT_DIR"), "/networkservice.bin"));
-}
-
-use anyhow::Context;
+pub use listener::{Listener, under};
 use service::Service;
-use sriovd_wire::settings::{Place, VfOperator};
-use sriovd_wire::socket;
+use sriovd_wire::settings::VfOperator;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
-use tokio::net::{TcpListener, UnixListener};
 
 /// Listening, so that what asks from now on is answered.
 #[derive(Debug)]
@@ -40,35 +31,6 @@ pub struct Listeners {
     pub rest: Listener,
     /// For gRPC.
     pub grpc: Listener,
-}
-
-/// Where clients come from. Which of them may change things depends on this.
-#[derive(Debug)]
-pub enum Listener {
-    /// Every client that reaches it.
-    Tcp(TcpListener),
-    /// Clients that may do so through the agent's own socket.
-    Unix(UnixListener),
-}
-
-impl Listener {
-    /// Paths are below `root`.
-    async fn bind(root: &Path, place: &Place) -> anyhow::Result<Self> {
-        match place {
-            Place::Socket(path) => socket::bind(&under(root, path)).map(Self::Unix),
-            Place::Local(address) => {
-                let listener = TcpListener::bind(address).await;
-                listener
-                    .map(Self::Tcp)
-                    .with_context(|| format!("cannot listen on {address}"))
-            }
-        }
-    }
-}
-
-/// An absolute path as it is below a root directory.
-pub fn under(root: &Path, path: &Path) -> PathBuf {
-    root.join(path.strip_prefix("/").unwrap_or(path))
 }
 
 impl Listeners {

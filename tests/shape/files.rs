@@ -1,55 +1,44 @@
-//! Which file of a module uses which other, by the paths that are written in it.
+//! Which file of a member uses which other, by the paths that are written in it.
 
 use super::{code, is_test};
 use std::collections::{BTreeMap, BTreeSet};
 
 type Sources = BTreeMap<String, String>;
 
-/// By file, as a path of modules: `daemon::slot`.
-type Uses = BTreeMap<String, BTreeSet<String>>;
+/// The files that a file uses.
+pub(super) type Uses = BTreeMap<String, BTreeSet<String>>;
+
+/// A file of a member.
+struct File {
+    /// What it names, without what it only passes on.
+    named: BTreeSet<String>,
+    /// Where the names come from that others may find in it.
+    names: BTreeMap<String, String>,
+}
+
+/// What no file of the member is named like.
+const FOREIGN: &str = "other crates";
+
+/// By its path of modules: `daemon::slot`; the library itself has none.
+type Files = BTreeMap<String, File>;
 
 fn path_of(file: &str) -> String {
     let below = file.trim_start_matches("src/").trim_end_matches(".rs");
     let (_member, path) = below.split_once('/').unwrap();
-    path.replace('/', "::")
-}
-
-fn of_module<'a>(module: &str, sources: &'a Sources) -> BTreeMap<String, &'a String> {
-    let files = sources.iter().filter(|(file, _)| !is_test(file));
-    let files = files.map(|(file, text)| (path_of(file), text));
-    let (own, below) = (module.to_owned(), format!("{module}::"));
-    files
-        .filter(|(path, _)| *path == own || path.starts_with(&below))
-        .collect()
-}
-
-/// Every path that the code of a file names, from the root of the crate.
-fn named(file: &str, text: &str, children: &BTreeSet<&str>) -> BTreeSet<String> {
-    let code = code(text);
-    let declared = |line: &&str| line.trim_end().ends_with(';') && line.contains("mod ");
-    let lines = code.lines().filter(|line| !declared(line));
-    let code = lines.collect::<Vec<_>>().join("\n");
-    let mut named = BTreeSet::new();
-    let mut rest = code.as_str();
-    let is_word = |c: char| c == '_' || c.is_ascii_alphanumeric();
-    while let Some(at) = rest.find(is_word) {
-        let before = rest[..at].chars().next_back();
-        rest = &rest[at..];
-        let end = rest.find(|c: char| !is_word(c)).unwrap_or(rest.len());
-        let (first, behind) = rest.split_at(end);
-        rest = behind;
-        let begins_a_path = before != Some(':') && behind.starts_with("::");
-        let from = match first {
-            "crate" if begins_a_path => String::new(),
-            "super" if begins_a_path => parent(file),
-            "self" if begins_a_path => file.to_owned(),
-            child if begins_a_path && children.contains(child) => format!("{file}::{child}"),
-            _ => continue,
-        };
-        let from = from.trim_start_matches("::");
-        named.extend(tree(from, &behind[2..]));
+    match path {
+        "lib" => String::new(),
+        path => path.replace('/', "::"),
     }
-    named
+}
+
+/// The files of a member, but its programs, which see the library as others do.
+fn texts<'a>(member: &str, sources: &'a Sources) -> BTreeMap<String, &'a String> {
+    let of_member = format!("src/{member}/");
+    let is_program = |path: &str| ["main", "build"].contains(&path) || path.starts_with("bin::");
+    let files = sources.iter().filter(|(file, _)| !is_test(file));
+    let files = files.filter(|(file, _)| file.starts_with(&of_member));
+    let files = files.map(|(file, text)| (path_of(file), text));
+    files.filter(|(path, _)| !is_program(path)).collect()
 }
 
 fn parent(path: &str) -> String {
@@ -57,8 +46,24 @@ fn parent(path: &str) -> String {
         .map_or_else(String::new, |(parent, _)| parent.to_owned())
 }
 
-/// The paths of a tree of uses: `a::{b, c::d}`.
-fn tree(from: &str, text: &str) -> Vec<String> {
+fn below(path: &str, name: &str) -> String {
+    match path {
+        "" => name.to_owned(),
+        path => format!("{path}::{name}"),
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c == '_' || c.is_ascii_alphanumeric()
+}
+
+/// The word that a text begins with.
+fn word_of(text: &str) -> &str {
+    text.split(|c| !is_word(c)).next().unwrap_or_default()
+}
+
+/// The paths of a tree of uses, `a::{b, c::d as e}`, each with the name that it gets.
+fn tree(from: &str, text: &str) -> Vec<(String, String)> {
     if let Some(inner) = text.strip_prefix('{') {
         let mut paths = Vec::new();
         let (mut depth, mut begin) = (0, 0);
@@ -80,39 +85,135 @@ fn tree(from: &str, text: &str) -> Vec<String> {
         }
         return paths;
     }
-    let end = text.find(|c: char| c != '_' && !c.is_ascii_alphanumeric());
-    let (word, behind) = text.split_at(end.unwrap_or(text.len()));
+    let (word, behind) = text.split_at(word_of(text).len());
     let here = match word {
         "super" => parent(from),
-        "self" => from.to_owned(),
-        _ if from.is_empty() => word.to_owned(),
-        word => format!("{from}::{word}"),
+        "self" | "" => from.to_owned(),
+        word => below(from, word),
     };
-    match behind.strip_prefix("::") {
-        Some(further) => tree(&here, further),
-        None => vec![here],
+    if let Some(further) = behind.strip_prefix("::") {
+        return tree(&here, further);
     }
+    let own = here.rsplit("::").next().unwrap_or_default().to_owned();
+    let other = behind.trim_start().strip_prefix("as ");
+    let name = other.map_or(own, |it| word_of(it).to_owned());
+    vec![(here, name)]
 }
 
-/// What each file of a module uses of the others. What a path names is in the file with the longest
-/// name that begins it.
-pub(super) fn uses(module: &str, sources: &Sources) -> Uses {
-    let files = of_module(module, sources);
-    let file_of = |path: &str| {
-        let mut path = path.to_owned();
-        while !path.is_empty() && !files.contains_key(&path) {
-            path = parent(&path);
+/// Every path that a text names, from the root of the crate, with the name that a use gives it.
+fn paths(file: &str, text: &str, children: &BTreeSet<&str>) -> Vec<(String, String)> {
+    let mut named = Vec::new();
+    let (mut rest, mut last) = (text, "");
+    while let Some(at) = rest.find(is_word) {
+        let begins_a_path = !rest[..at].ends_with(':') && last != "in";
+        let (first, behind) = rest[at..].split_at(word_of(&rest[at..]).len());
+        (rest, last) = (behind, first);
+        if !begins_a_path {
+            continue;
         }
-        path
+        let Some(further) = behind.strip_prefix("::") else {
+            continue;
+        };
+        named.extend(match first {
+            "crate" => tree("", further),
+            "super" => tree(&parent(file), further),
+            "self" => tree(file, further),
+            child if children.contains(child) => tree(&below(file, child), further),
+            _ => Vec::new(),
+        });
+    }
+    named
+}
+
+/// As if all that a statement of uses names were of other crates.
+fn foreign(statement: &str) -> Vec<(String, String)> {
+    let (_, paths) = statement.split_once("use ").unwrap();
+    tree(FOREIGN, paths.trim_start_matches("::"))
+}
+
+/// A text apart in its `use` statements and the rest. What is passed on is used by those that name it here.
+fn apart(text: &str) -> (Vec<String>, Vec<String>, String) {
+    let (mut passed_on, mut own, mut rest) = (Vec::new(), Vec::new(), String::new());
+    let mut open: Option<(bool, String)> = None;
+    for line in code(text).lines() {
+        let trimmed = line.trim();
+        let is_declaration = trimmed.ends_with(';') && format!(" {trimmed}").contains(" mod ");
+        if open.is_none() && is_declaration {
+            continue;
+        }
+        let visible = trimmed.starts_with("pub");
+        let begins = trimmed.starts_with("use ") || (visible && trimmed.contains(" use "));
+        if open.is_none() && begins {
+            open = Some((visible, String::new()));
+        }
+        let Some((visible, mut statement)) = open.take() else {
+            rest += line;
+            rest.push('\n');
+            continue;
+        };
+        statement += trimmed;
+        match (trimmed.ends_with(';'), visible) {
+            (false, visible) => open = Some((visible, statement)),
+            (true, true) => passed_on.push(statement),
+            (true, false) => own.push(statement),
+        }
+    }
+    (passed_on, own, rest)
+}
+
+fn files(member: &str, sources: &Sources) -> Files {
+    let texts = texts(member, sources);
+    let read = |(path, text): (&String, &&String)| {
+        let children = texts.keys().filter_map(|it| match path.as_str() {
+            "" => Some(it.as_str()),
+            path => it.strip_prefix(path)?.strip_prefix("::"),
+        });
+        let children = children.filter(|it| !it.is_empty() && !it.contains("::"));
+        let children = children.collect();
+        let (passed_on, own, rest) = apart(text);
+        let of = |text: &String| paths(path, text, &children);
+        let uses: Vec<_> = own.iter().flat_map(of).collect();
+        let foreign = passed_on.iter().chain(&own).flat_map(|it| foreign(it));
+        let names = passed_on.iter().flat_map(of).chain(uses.clone());
+        let names = foreign.chain(names).map(|(path, name)| (name, path));
+        let names = names.collect();
+        let named = uses.into_iter().chain(of(&rest)).map(|(path, _)| path);
+        let named = named.collect();
+        (path.clone(), File { named, names })
     };
-    let all = files.iter().map(|(file, text)| {
-        let below = format!("{file}::");
-        let children = files.keys().filter_map(|path| path.strip_prefix(&below));
-        let children = children.filter(|path| !path.contains("::")).collect();
-        let named = named(file, text, &children);
-        let used = named.iter().map(|path| file_of(path));
-        let used = used.filter(|used| !used.is_empty() && used != file);
-        (file.clone(), used.collect())
+    texts.iter().map(read).collect()
+}
+
+/// The file in which that stands which a path names, through all files that only pass it on.
+fn home<'f>(files: &'f Files, path: &str) -> Option<&'f str> {
+    let mut path = path.to_owned();
+    // Longer than any chain of uses.
+    for _ in 0..16 {
+        if path.starts_with(FOREIGN) {
+            return None;
+        }
+        let mut file = path.clone();
+        while !files.contains_key(&file) && !file.is_empty() {
+            file = parent(&file);
+        }
+        let (file, content) = files.get_key_value(&file)?;
+        let inside = path[file.len()..].trim_start_matches("::");
+        let name = word_of(inside);
+        match content.names.get(name) {
+            Some(from) => path = format!("{from}{}", &inside[name.len()..]),
+            None => return Some(file),
+        }
+    }
+    panic!("{path} is passed on in a circle");
+}
+
+/// What each file of a member uses of the others.
+pub(super) fn uses(member: &str, sources: &Sources) -> Uses {
+    let files = files(member, sources);
+    let all = files.iter().map(|(path, file)| {
+        let used = file.named.iter().filter_map(|named| home(&files, named));
+        let used = used.filter(|used| used != path).map(str::to_owned);
+        (path.clone(), used.collect())
     });
     all.collect()
 }
@@ -142,13 +243,17 @@ pub(super) fn circle(uses: &Uses) -> Vec<String> {
     circle
 }
 
-/// The types that have functions of their own, with the files in which those stand.
+/// The types of a module that have functions of their own, with the files in which those stand.
 pub(super) fn implementations(
     module: &str,
     sources: &Sources,
 ) -> BTreeMap<String, BTreeSet<String>> {
+    let within = format!("{module}::");
+    let files = sources.iter().filter(|(file, _)| !is_test(file));
+    let files = files.map(|(file, text)| (path_of(file), text));
+    let files = files.filter(|(path, _)| path == module || path.starts_with(&within));
     let mut implementations: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for (file, text) in of_module(module, sources) {
+    for (file, text) in files {
         for line in code(text).lines().filter(|line| line.starts_with("impl")) {
             let line = line.trim_start_matches("impl").trim_end_matches(" {");
             let name = match line.strip_prefix('<') {
@@ -170,30 +275,52 @@ pub(super) fn implementations(
 #[test]
 fn a_circle_is_found_however_it_is_written() {
     let file = |name: &str, text: &str| (format!("src/core/{name}.rs"), text.to_owned());
-    let uses_of = |texts: [(String, String); 3]| uses("m", &texts.into_iter().collect());
+    let circle_of =
+        |texts: &[(String, String)]| circle(&uses("core", &texts.iter().cloned().collect()));
     for (a, b) in [
         ("use super::b::B;", "use super::a::A;"),
-        ("use super::{b, x::Y};", "fn f() { super::a::g() }"),
+        (
+            "use super::{b, x::Y};\nfn f() { b::g() }",
+            "fn f() { super::a::g() }",
+        ),
         ("use crate::m::{x, b::{B, C}};", "use crate::m::a::*;"),
+        (
+            "use super::{\n    b as c,\n};\nfn f() { c::g() }",
+            "use super::a::A as B;",
+        ),
+        // Through what the module passes on.
+        ("use super::b::B;", "use super::A;"),
+        ("use super::b::B;", "use super::Other;"),
+        ("use super::b::B;", "use super::A;\nfn f() { A::new() }"),
     ] {
         let texts = [
-            file("m", "//! M.\nmod a;\nmod b;\n"),
+            file("lib", "//! L.\npub mod m;\n"),
+            file(
+                "m",
+                "//! M.\nmod a;\nmod b;\npub use a::A;\npub(crate) use a::{\n    A as Other,\n};\n",
+            ),
             file("m/a", a),
             file("m/b", b),
         ];
-        assert_eq!(circle(&uses_of(texts)), ["m::a", "m::b", "m::a"], "{a} {b}");
+        assert_eq!(circle_of(&texts), ["m::a", "m::b", "m::a"], "{a} {b}");
     }
-    // Through what the module passes on.
+    let through_the_module = |own: &str, b: &str| {
+        circle_of(&[
+            file("m", &format!("mod a;\nmod b;\npub use a::A;\n{own}")),
+            file("m/a", "// use super::b::B;\nfn a() {}"),
+            file("m/b", b),
+        ])
+    };
+    assert_eq!(through_the_module("", "use super::A;"), [""; 0]);
+    assert_eq!(
+        through_the_module("use b::B;\npub struct S(B);\n", "use super::S;"),
+        ["m", "m::b", "m"]
+    );
+    // With the library itself.
     let texts = [
-        file("m", "mod a;\nmod b;\npub use a::A;\n"),
-        file("m/a", "// use super::b::B;\nfn a() {}"),
-        file("m/b", "use super::A;"),
+        file("lib", "mod a;\npub struct S(a::A);\n"),
+        file("a", "use crate::S;"),
+        file("main", "use crate::S;"),
     ];
-    assert_eq!(circle(&uses_of(texts)), [""; 0]);
-    let texts = [
-        file("m", "mod a;\nmod b;\npub use a::A;\n"),
-        file("m/a", "use super::b::B;"),
-        file("m/b", "use super::A;"),
-    ];
-    assert_eq!(circle(&uses_of(texts)), ["m", "m::a", "m::b", "m"]);
+    assert_eq!(circle_of(&texts), ["", "a", ""]);
 }

@@ -1,7 +1,7 @@
 //! Requests that change something.
 
 use super::clock::since_1970;
-use super::handlers::{Answer, Api, Written};
+use super::context::{Answer, Api, Written};
 use super::peer::Peer;
 use super::{Applied, ApplyRequest, PauseRequest, PauseScope, ProblemDetails, Request, input};
 use axum::body::Body;
@@ -71,7 +71,7 @@ pub(super) async fn pause(
         until: length.map(|length| Timestamp::not_before(since_1970() + length)),
         by: peer.to_string(),
     };
-    let scope = api.find_scope(pfs).await?;
+    let scope = find_scope(&api, pfs).await?;
     let kept = api
         .ask(|done| Request::Pause { scope, pause, done })
         .await?;
@@ -90,7 +90,7 @@ pub(super) async fn resume(
             "/v1/resume ends a pause at once: leave \"seconds\" out",
         ));
     }
-    let scope = api.find_scope(pfs).await?;
+    let scope = find_scope(&api, pfs).await?;
     if matches!(scope, PauseScope::Pfs(_)) && api.status().pauses.all.is_some() {
         let detail = "all PFs are paused: they can only be resumed together";
         return Err(ProblemDetails::new(StatusCode::CONFLICT, detail));
@@ -117,18 +117,9 @@ fn bad_request(detail: impl Into<String>) -> ProblemDetails {
     ProblemDetails::new(StatusCode::BAD_REQUEST, detail)
 }
 
-impl Api {
-    pub(super) async fn may_change(&self, peer: &Peer) -> Result<(), ProblemDetails> {
-        let allowed = peer.ask_to_change(self.state.admin_group.as_deref());
-        allowed
-            .await
-            .map_err(|refused| ProblemDetails::new(StatusCode::FORBIDDEN, refused.to_string()))
-    }
-
-    async fn find_scope(&self, names: Vec<String>) -> Result<PauseScope, ProblemDetails> {
-        match names.is_empty() {
-            true => Ok(PauseScope::All),
-            false => self.find_pfs(names).await.map(PauseScope::Pfs),
-        }
+async fn find_scope(api: &Api, names: Vec<String>) -> Result<PauseScope, ProblemDetails> {
+    match names.is_empty() {
+        true => Ok(PauseScope::All),
+        false => api.find_pfs(names).await.map(PauseScope::Pfs),
     }
 }

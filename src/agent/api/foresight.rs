@@ -1,6 +1,6 @@
 //! What would become of a source, told before it is put.
 
-use super::handlers::{Answer, Api, hung, look_at};
+use super::context::{Answer, Api, hung, look_at};
 use super::{ProblemDetails, sources};
 use axum::Json;
 use axum::body::Body;
@@ -40,29 +40,27 @@ pub(super) async fn plan(
         .view()
         .policies
         .with_policies_of(&name, policies.collect());
-    api.foresee(policies).await.map(Json)
+    foresee(&api, policies).await.map(Json)
 }
 
-impl Api {
-    /// What passes would do with `policies`, over the PFs for which they mean another thing than those in force.
-    /// An error where the host cannot be looked at.
-    async fn foresee(&self, policies: PolicySet) -> Result<Forecast, ProblemDetails> {
-        let view = self.view();
-        let hung = hung(&view.status);
-        let concerned = view.seen().filter(|(address, seen)| {
-            let now = resolve(&view.policies, &view.node, &seen.pf);
-            !hung.contains_key(address) && now != resolve(&policies, &view.node, &seen.pf)
-        });
-        let concerned: Vec<_> = concerned.map(|(address, _)| address).collect();
-        if concerned.is_empty() {
-            return Ok(Forecast::default());
-        }
-        let (host, memory) = (Arc::clone(&self.state.host), Arc::clone(&self.state.memory));
-        self.look(move || {
-            let snapshot = look_at(&*host, &view, Look::WithHolders, concerned)?;
-            let ask = |pf| host.observe(pf, Look::Asking);
-            forecast::forecast_asking(snapshot, &policies, &memory.memory(), false, ask)
-        })
-        .await
+/// What passes would do with `policies`, over the PFs for which they mean another thing than those in force.
+/// An error where the host cannot be looked at.
+async fn foresee(api: &Api, policies: PolicySet) -> Result<Forecast, ProblemDetails> {
+    let view = api.view();
+    let hung = hung(&view.status);
+    let concerned = view.seen().filter(|(address, seen)| {
+        let now = resolve(&view.policies, &view.node, &seen.pf);
+        !hung.contains_key(address) && now != resolve(&policies, &view.node, &seen.pf)
+    });
+    let concerned: Vec<_> = concerned.map(|(address, _)| address).collect();
+    if concerned.is_empty() {
+        return Ok(Forecast::default());
     }
+    let (host, memory) = (Arc::clone(&api.state.host), Arc::clone(&api.state.memory));
+    api.look(move || {
+        let snapshot = look_at(&*host, &view, Look::WithHolders, concerned)?;
+        let ask = |pf| host.observe(pf, Look::Asking);
+        forecast::forecast_asking(snapshot, &policies, &memory.memory(), false, ask)
+    })
+    .await
 }

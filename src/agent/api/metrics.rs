@@ -1,7 +1,7 @@
 //! `GET /metrics`: how things are and what was counted, as Prometheus reads it.
 
+use super::context::{Api, hung};
 use super::counters::{Counters, problem_word};
-use super::handlers::{Api, hung};
 use super::{ProblemDetails, View};
 use axum::extract::State as Extract;
 use axum::http::{StatusCode, header};

@@ -3,8 +3,10 @@
 //! Whole without JavaScript; with it, what happens shows by itself. Nothing comes from elsewhere.
 
 pub(super) mod docs;
+mod table;
 
-use super::handlers::{Api, OPENAPI};
+use super::context::Api;
+use super::handlers::OPENAPI;
 use super::picture::picture;
 use axum::Router;
 use axum::extract::State as Extract;
@@ -14,6 +16,7 @@ use axum::routing::get;
 use docs::docs_html;
 use maud::{DOCTYPE, Markup, html};
 use sriovd_core::report::{AbsentPf, NetworkReport, PfName, PfReport, PfState, Status, sentence};
+use table::{row, table};
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
@@ -165,19 +168,4 @@ fn word(state: PfState) -> &'static str {
         PfState::Hung => "hung",
         PfState::Unmanaged => "unmanaged",
     }
-}
-
-fn table(heads: &[&str], rows: &[Markup]) -> Markup {
-    html! {
-        @if !rows.is_empty() {
-            table {
-                tr { @for head in heads { th { (head) } } }
-                @for row in rows { (row) }
-            }
-        }
-    }
-}
-
-fn row(class: &str, cells: &[String]) -> Markup {
-    html! { tr class=(class) { @for cell in cells { td { (cell) } } } }
 }

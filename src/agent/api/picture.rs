@@ -3,7 +3,8 @@
 //! Who uses a VF takes a look at the host, which is taken when something has happened since the last
 //! one, once for all who want to see it.
 
-use super::handlers::{Api, hung, look_at_all};
+use super::context::{Api, hung, look_at_all};
+use super::drawn::Drawing;
 use super::{ProblemDetails, View};
 use axum::body::Bytes;
 use axum::extract::State as Extract;
@@ -15,29 +16,7 @@ use sriovd_core::plan::Memory;
 use sriovd_core::policy::resolve::resolve_held;
 use sriovd_core::render::picture;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
-use tokio::sync::Mutex;
-
-/// So long a picture holds where nothing is told: that a program opens a VF, for one, is not.
-const HOLDS: Duration = Duration::from_secs(10);
-
-/// The last picture. Who comes while it is drawn waits for it.
-#[derive(Debug, Default)]
-pub(super) struct Drawn(Mutex<Option<Drawing>>);
-
-#[derive(Debug)]
-struct Drawing {
-    /// The last event before it.
-    event: u64,
-    since: Instant,
-    svg: Bytes,
-}
-
-impl Drawing {
-    fn holds(&self, event: u64) -> bool {
-        self.event == event && self.since.elapsed() < HOLDS
-    }
-}
+use std::time::Instant;
 
 pub(super) async fn picture(Extract(api): Extract<Api>) -> Result<Response, ProblemDetails> {
     let headers = [

@@ -1,11 +1,10 @@
 //! The requests that are answered, on the socket and over TCP.
 
-use super::State;
-use super::handlers::{self, Api};
+use super::context::Api;
 use super::peer::Peer;
 use super::problem::ProblemDetails;
 use super::tls::Tls;
-use super::{changes, foresight, metrics, page, sources};
+use super::{State, changes, foresight, handlers, metrics, page, sources};
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;

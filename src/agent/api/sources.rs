@@ -1,6 +1,6 @@
 //! Sources: what programs want, replaced as a whole, and in force at the next boot before any of them runs.
 
-use super::handlers::{Answer, Api, Written};
+use super::context::{Answer, Api, Written};
 use super::peer::Peer;
 use super::{ProblemDetails, Request, input};
 use crate::state::sources::SourceFiles;
@@ -153,21 +153,19 @@ pub(super) async fn put(
             return Err(problem.with_faults(faults));
         }
     };
-    let report = api
-        .change(peer, move |api, by| async move {
-            let (kept, put) = (text.clone(), name.clone());
-            let sources = &api.state.sources;
-            let changed = sources.on_disk(move |files| files.put(&put, &kept)).await?;
-            let known = api.report(&name);
-            let is_of_this = |it: &SourceReport| it.text.as_deref() == Some(&text);
-            if !changed && known.as_ref().is_some_and(is_of_this) {
-                return Ok(known);
-            }
-            api.ask(|done| Request::Reload { by, done }).await?;
-            let report = api.report(&name);
-            Ok(report.filter(is_of_this))
-        })
-        .await?;
+    let report = change(&api, peer, move |api, by| async move {
+        let (kept, put) = (text.clone(), name.clone());
+        let sources = &api.state.sources;
+        let changed = sources.on_disk(move |files| files.put(&put, &kept)).await?;
+        let known = report(&api, &name);
+        let is_of_this = |it: &SourceReport| it.text.as_deref() == Some(&text);
+        if !changed && known.as_ref().is_some_and(is_of_this) {
+            return Ok(known);
+        }
+        api.ask(|done| Request::Reload { by, done }).await?;
+        Ok(report(&api, &name).filter(is_of_this))
+    })
+    .await?;
     if !wait.is_zero() {
         let settled = api.ask(|done| Request::Settle { done });
         // In time or not, what was asked for is in force.
@@ -194,7 +192,7 @@ pub(super) async fn delete(
 ) -> Answer<Vec<SourceSummary>> {
     api.may_change(&peer).await?;
     let name = parse(&name)?;
-    api.change(peer, move |api, by| async move {
+    change(&api, peer, move |api, by| async move {
         let (sources, removed) = (&api.state.sources, name.clone());
         let was_there = sources.on_disk(move |files| files.remove(&removed)).await?;
         if !was_there {
@@ -206,32 +204,30 @@ pub(super) async fn delete(
     .await
 }
 
-impl Api {
-    fn report(&self, name: &SourceName) -> Option<SourceReport> {
-        let view = self.state.view();
-        let report = view.sources.iter().find(|report| report.name == *name);
-        report.cloned()
-    }
+fn report(api: &Api, name: &SourceName) -> Option<SourceReport> {
+    let view = api.state.view();
+    let report = view.sources.iter().find(|report| report.name == *name);
+    report.cloned()
+}
 
-    /// Goes on to its end although whoever asked is gone: half of a change is none.
-    async fn change<T, C>(
-        &self,
-        peer: Peer,
-        change: impl FnOnce(Self, String) -> C,
-    ) -> Result<T, ProblemDetails>
-    where
-        T: Send + 'static,
-        C: Future<Output = Result<T, ProblemDetails>> + Send + 'static,
-    {
-        let changing = Arc::clone(&self.state.sources.changing);
-        let change = change(self.clone(), peer.to_string());
-        let changed = tokio::spawn(async move {
-            let _one_at_a_time = changing.lock().await;
-            change.await
-        });
-        let ended = changed.await;
-        ended.unwrap_or_else(|error| Err(internal(&error.to_string())))
-    }
+/// Goes on to its end although whoever asked is gone: half of a change is none.
+async fn change<T, C>(
+    api: &Api,
+    peer: Peer,
+    change: impl FnOnce(Api, String) -> C,
+) -> Result<T, ProblemDetails>
+where
+    T: Send + 'static,
+    C: Future<Output = Result<T, ProblemDetails>> + Send + 'static,
+{
+    let changing = Arc::clone(&api.state.sources.changing);
+    let change = change(api.clone(), peer.to_string());
+    let changed = tokio::spawn(async move {
+        let _one_at_a_time = changing.lock().await;
+        change.await
+    });
+    let ended = changed.await;
+    ended.unwrap_or_else(|error| Err(internal(&error.to_string())))
 }
 
 pub(super) fn parse(name: &str) -> Result<SourceName, ProblemDetails> {

@@ -11,7 +11,7 @@ mod tls;
 mod world;
 
 use super::bind;
-use super::handlers::Api;
+use super::context::Api;
 use super::peer::Peer;
 use super::server::serve_with;
 use super::*;

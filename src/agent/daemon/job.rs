@@ -15,7 +15,7 @@ use sriovd_core::reconcile::{End, Pass};
 use sriovd_core::report::{Happening, Pause};
 use sriovd_host::file;
 use sriovd_host::file::apart::Apart;
-use sriovd_plugins::attach::{AttachError, Collected};
+use sriovd_plugins::attach::{self, AttachError, Collected};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -107,7 +107,9 @@ pub(super) fn list(shared: &Shared, messages: &Sender<Message>, waiting: Waiting
 /// What nobody has any more, where the file system of the records answers.
 fn collect(shared: &Shared, pf: Option<PciAddress>) -> Vec<Result<Collected, AttachError>> {
     let allocator = shared.allocator.clone();
-    let collected = (shared.apart).run(&records_of(shared, pf), move || allocator.collect(pf));
+    let collected = (shared.apart).run(&records_of(shared, pf), move || {
+        attach::collect(&allocator, pf)
+    });
     collected.unwrap_or_else(|unanswered| vec![Err(unanswered.into())])
 }
 

@@ -1,6 +1,7 @@
 //! The host's name, which may come or change while we run: policies may ask for it.
 
-use super::{Cause, Scope, Trigger, send};
+use super::trigger::send;
+use super::{Cause, Scope, Trigger};
 use anyhow::Context as _;
 use std::convert::Infallible;
 use std::fs::File;

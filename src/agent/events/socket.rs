@@ -1,6 +1,7 @@
 //! What both kinds of netlink event sockets need: room for bursts, and how to know that it was not enough.
 
-use super::{Trigger, send};
+use super::Trigger;
+use super::trigger::send;
 use rustix::io::Errno;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_recv_buffer_size_force};
 use std::convert::Infallible;

@@ -1,8 +1,10 @@
 //! Which files a policy directory has.
 
+use super::SOURCES;
 use super::read::{Tree, Trust, distrust};
 use rustix::fs::{Dir, OFlags, fstat};
 use rustix::io::Errno;
+use sriovd_core::model::SourceName;
 use sriovd_core::policy::diagnostic::Diagnostic;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -59,4 +61,23 @@ pub(super) fn list(
 pub(super) fn is_policy_file(name: &OsStr) -> bool {
     let name = name.as_bytes();
     name.ends_with(b".toml") && !name.starts_with(b".")
+}
+
+const SUFFIX: &str = ".json";
+
+/// That of the source that gives way to all others.
+pub(super) const WEAKEST_FILE: &str = "vf-operator.json";
+
+/// The source that a file of this name is of.
+pub(super) fn source_name(file: &OsStr) -> Option<SourceName> {
+    file.to_str()?.strip_suffix(SUFFIX)?.parse().ok()
+}
+
+pub(super) fn is_source_file(name: &OsStr) -> bool {
+    source_name(name).is_some()
+}
+
+pub(super) fn is_source(path: &Path) -> bool {
+    path.parent().and_then(Path::file_name) == Some(SOURCES.as_ref())
+        && path.file_name().is_some_and(is_source_file)
 }

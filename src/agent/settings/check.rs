@@ -1,9 +1,9 @@
 //! From the settings as they are written to the settings that hold, and what contradicts in them.
 
-use super::draft::{LimitsDraft, NodeDraft, OutputsDraft, SettingsDraft};
-use super::{Api, Limits, NodeSettings, Outputs, Settings, listen};
+use super::draft::{ApiDraft, LimitsDraft, NodeDraft, OutputsDraft, SettingsDraft};
+use super::{Api, Limits, Listen, NodeSettings, Outputs, Settings, Tls};
 use sriovd_core::model::pools::POOLS;
-use sriovd_core::policy::reader::{Fault, within};
+use sriovd_core::policy::reader::{Fault, Key, within};
 use sriovd_wire::settings::check_vf_operator;
 use std::path::Path;
 
@@ -13,7 +13,7 @@ pub(super) fn settings(draft: &SettingsDraft, faults: &mut Vec<Fault>) -> Settin
     let api = Api {
         socket: api.socket.or(default.api.socket),
         admin_group: api.admin_group.cloned().flatten(),
-        listen: within("api", faults, |faults| listen::listen(&api, faults)),
+        listen: within("api", faults, |faults| listen(&api, faults)),
     };
     let vf_operator = draft.vf_operator.or_default();
     Settings {
@@ -87,5 +87,45 @@ fn limits(draft: &LimitsDraft) -> Limits {
         numvfs_deadline: draft.numvfs_deadline.or(default.numvfs_deadline),
         start_deadline: draft.start_deadline.or(default.start_deadline),
         receive_buffer: draft.receive_buffer.or(default.receive_buffer),
+    }
+}
+
+fn listen(draft: &ApiDraft, faults: &mut Vec<Fault>) -> Option<Listen> {
+    let files = [&draft.tls_certificate, &draft.tls_key, &draft.tls_client_ca];
+    let is_bad = files.iter().any(|file| matches!(file, Key::Wrong));
+    let [certificate, key, client_ca] = files.map(|file| file.cloned().flatten());
+    let admins = draft.tls_admins.or_default();
+    let address = draft.listen.cloned().flatten();
+    let address = address?;
+    match (certificate, key, client_ca) {
+        (Some(certificate), Some(key), Some(client_ca)) => {
+            let admins = admins.into_iter().flatten().collect();
+            let tls = Tls {
+                certificate,
+                key,
+                client_ca,
+                admins,
+            };
+            Some(Listen::Tls(address, tls))
+        }
+        _ if is_bad => None,
+        (None, None, None) if address.ip().is_loopback() => Some(Listen::Local(address)),
+        (certificate, key, _) => {
+            let missing = match (certificate, key) {
+                (None, _) => "tls_certificate",
+                (_, None) => "tls_key",
+                _ => "tls_client_ca",
+            };
+            let others = match address.ip().is_loopback() {
+                true => "TLS is asked for",
+                false => "other hosts can reach this address",
+            };
+            let fault = Fault::new(format!("{others}, and there is no \"{missing}\"")).expecting(
+                "files with tls_certificate, tls_key and tls_client_ca, \
+                 or an address such as \"127.0.0.1:8080\" and none of them",
+            );
+            faults.push(fault.at("listen"));
+            None
+        }
     }
 }

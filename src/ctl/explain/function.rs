@@ -1,6 +1,6 @@
 //! A PF or a VF: which policies it has, which it has not, and what is in the way.
 
-use super::Against;
+use super::against::Against;
 use crate::attribute::Compared;
 use crate::place::Place;
 use crate::scene::Scene;

@@ -1,6 +1,6 @@
 //! A policy: where it stands, which PFs it names, and which networks take from its pool.
 
-use super::{Against, Effect};
+use super::against::{Against, Effect};
 use crate::colour;
 use crate::output;
 use crate::place::Place;

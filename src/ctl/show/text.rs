@@ -1,6 +1,6 @@
 //! `show` for a person.
 
-use super::{Shown, ShownPf, ShownVf};
+use super::shown::{Shown, ShownPf, ShownVf};
 use crate::attribute::Compared;
 use crate::device::speed;
 use crate::table::{Facts, Table, dash};

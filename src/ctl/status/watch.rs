@@ -1,7 +1,8 @@
 //! `status --watch`: what there is to say, said again whenever it changes.
 
-use super::super::{Verdict, output};
-use super::{among, selected, text};
+use super::selection::{among, selected, text};
+use crate::output;
+use crate::verdict::Verdict;
 use anyhow::Context;
 use sriovd_core::report::{Event, Happening, PfName, Status, sentence};
 use sriovd_wire::client::{Conversation, Follower, Lost, Unreachable};

@@ -2,9 +2,12 @@
 
 use super::bind::bind;
 use super::holders::lock_and_allocation;
+use super::links::Links;
 use super::observe::{holders_of, observe};
-use super::{Links, Tree, device, if_present, user_space, vf_indexes, virtfn};
+use super::paths::{device, vf_indexes, virtfn};
+use super::user_space;
 use crate::netlink::{self, Netlink, NetlinkError};
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::{HostError, Look};
 use sriovd_core::model::{
     Action, Errno, EswitchMode, Holder, PciAddress, PfStep, Step, VfIndex, VfSetting, VfStep,

@@ -1,6 +1,8 @@
 //! Giving a VF another driver.
 
-use super::{Tree, device, if_present, udev};
+use super::paths::device;
+use super::udev;
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::HostError;
 use sriovd_core::model::{BindTarget, Binding, DriverName, Errno, PciAddress, VfIndex};
 use std::path::Path;

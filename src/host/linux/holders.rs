@@ -1,17 +1,20 @@
 //! Who uses the VFs of a PF, by signs that are true whatever events were lost.
 
+use super::links::Links;
 use super::lock::{PLUGIN_STATE, lock};
 use super::netdev::Netdev;
 use super::quiet::{self, Quiet};
-use super::{Links, Tree, if_present, managers, user_space};
-use crate::netlink::{InterfaceAddress, NetlinkError};
+use super::{managers, user_space};
+use crate::netlink::InterfaceAddress;
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::HostError;
 use sriovd_core::model::allocation::ALLOCATIONS;
-use sriovd_core::model::{Action, Allocation, Holder, PciAddress, PfSnapshot, VfIndex, VfSnapshot};
+use sriovd_core::model::{
+    Action, Allocation, Errno, Holder, PciAddress, PfSnapshot, VfIndex, VfSnapshot,
+};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io;
 use std::os::fd::AsFd;
 use std::path::Path;
 
@@ -129,11 +132,10 @@ fn named_namespaces(tree: &Tree, links: &mut dyn Links) -> BTreeMap<PciAddress, 
     const NAMESPACES: &str = "/run/netns";
     let mut found = BTreeMap::new();
     for name in tree.list(NAMESPACES).unwrap_or_default() {
-        let mut look = || -> Result<_, NetlinkError> {
-            let namespace = File::open(tree.path(NAMESPACES).join(&name))?;
-            links.links_in(namespace.as_fd())
+        let Ok(namespace) = tree.open(Path::new(NAMESPACES).join(&name)) else {
+            continue;
         };
-        for link in look().unwrap_or_default() {
+        for link in links.links_in(namespace.as_fd()).unwrap_or_default() {
             let parent = link.parent_device.as_deref().unwrap_or_default();
             if let Ok(Some(address)) = pci_function(tree, parent) {
                 found.insert(address, name.to_string_lossy().into_owned());
@@ -253,15 +255,16 @@ fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostErr
     Ok(is_there(tree, &netns)?.then_some(Holder::CniAllocation { netns }))
 }
 
-/// What we may not see counts as there: other users' processes are hidden from the daemon.
+/// Other users' processes are hidden from the daemon: what it may not see counts as there.
 fn is_there(tree: &Tree, path: &str) -> Result<bool, HostError> {
-    let place = tree.path(path);
-    let seen = tree
-        .access(&place)
-        .and_then(|()| std::fs::symlink_metadata(&place));
-    let is_gone = seen.is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
-    let of_a_process = Path::new(path).starts_with("/proc");
-    Ok(!is_gone || (of_a_process && !tree.exists("/proc/1")?))
+    match tree.has_entry(path) {
+        Ok(false) => Ok(Path::new(path).starts_with("/proc") && !tree.exists("/proc/1")?),
+        Err(HostError::Unread {
+            errno: Errno::ACCESS | Errno::PERM,
+            ..
+        }) => Ok(true),
+        found => found,
+    }
 }
 
 /// vDPA and mediated devices by the PCI devices that they stand on.

@@ -1,8 +1,9 @@
 //! The interface of a PF, as the kernel describes it.
 
+use super::links::Links;
 use super::netdev::Netdev;
-use super::{Links, Tree, if_present};
 use crate::netlink::Link;
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::HostError;
 use sriovd_core::model::{Errno, InterfaceName, MacAddress, Mtu, PfInterface};
 use std::collections::BTreeSet;

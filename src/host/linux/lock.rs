@@ -5,7 +5,7 @@
 //! So the unit allows many open files. Where they run short all the same the step fails before
 //! anything is done, and is tried again.
 
-use super::Tree;
+use crate::sysfs::Tree;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use sriovd_core::host::HostError;

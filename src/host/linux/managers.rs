@@ -1,6 +1,6 @@
 //! Network managers that have taken a netdev in hand, whether it got an address from them or not.
 
-use super::{Tree, if_present};
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::HostError;
 use sriovd_core::model::Holder;
 

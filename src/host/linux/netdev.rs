@@ -1,9 +1,10 @@
 //! The netdevs of a PCI device, as sysfs shows those in our network namespace.
 
 use super::representor::Representors;
-use super::{Tree, if_present, udev};
+use super::udev;
 use crate::hardware_address;
 use crate::printable;
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::HostError;
 use sriovd_core::model::{
     DriverName, Errno, InterfaceName, MacAddress, Malformed, Mtu, VfInterface,

@@ -4,13 +4,13 @@
 
 use super::bind::driver_override;
 use super::holders::Groups;
+use super::links::Links;
 use super::netdev::{self, Netdev};
+use super::paths::{PCI_DEVICES, device, is_on_bus, vf_indexes, virtfn};
 use super::representor::Representors;
-use super::{
-    Links, PCI_DEVICES, Tree, device, holders, if_present, interface, is_on_bus, pcie, udev,
-    vf_indexes, virtfn,
-};
+use super::{holders, interface, pcie, udev};
 use crate::netlink::Link;
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::{HostError, Look};
 use sriovd_core::model::{
     DriverName, Errno, Holder, PciAddress, PfSnapshot, TakenAddresses, VfIndex, VfSettings,

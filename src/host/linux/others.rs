@@ -1,6 +1,8 @@
 //! Devices that can have VFs and are none of ours: disks, GPUs, accelerators.
 
-use super::{LinuxHost, PCI_DEVICES, Tree, device, if_present, udev, vf_indexes};
+use super::paths::{PCI_DEVICES, device, vf_indexes};
+use super::{LinuxHost, udev};
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::HostError;
 use sriovd_core::model::{DriverName, PciAddress, PciId};
 

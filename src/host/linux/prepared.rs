@@ -6,7 +6,7 @@
     reason = "a test may fail, and is read where it stands"
 )]
 
-use super::Links;
+use super::links::Links;
 use crate::netlink::{InterfaceAddress, Link, NetlinkError, QueueDiscipline, TcOffload};
 use crate::sysfs::Tree;
 use sriovd_core::model::{EswitchMode, LinkType, MacAddress, PciAddress, VfIndex, VfSettings};

@@ -1,10 +1,11 @@
 //! Users of a netdev that stays where it is, without a master and without an address of its own: they
 //! show in what the network stack keeps for the interface.
 
-use super::Links;
+use super::links::Links;
 use super::netdev::Netdev;
-use super::{Tree, device, if_present};
+use super::paths::device;
 use crate::netlink::QueueDiscipline;
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::HostError;
 use sriovd_core::model::{Holder, PciAddress};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,7 +1,9 @@
 //! The netdevs that stand for the VFs of a PF on the host in switchdev mode. One question to the kernel finds them all.
 
-use super::{Links, Tree, udev};
+use super::links::Links;
+use super::udev;
 use crate::netlink::Link;
+use crate::sysfs::Tree;
 use sriovd_core::host::HostError;
 use sriovd_core::model::{EswitchMode, Mtu, PciAddress, Representor, VfIndex};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,6 @@
 //! What udev says of a device, and whether it has more to say.
 
-use super::{Tree, if_present};
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::HostError;
 
 /// There while udev runs.

@@ -1,6 +1,7 @@
 //! Whether a program has a VF open that a user-space driver keeps for it.
 
-use super::{Tree, device, if_present};
+use super::paths::device;
+use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::HostError;
 use sriovd_core::model::{DriverName, Errno, Holder, VfSnapshot};
 

@@ -5,7 +5,6 @@
     reason = "a test may fail, and is read where it stands"
 )]
 
-use super::Tree;
 use sriovd_core::model::Errno;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -60,11 +59,5 @@ impl Faults {
             }
             _ => Ok(()),
         }
-    }
-}
-
-impl Tree {
-    pub fn faults(&self) -> &Faults {
-        &self.faults
     }
 }

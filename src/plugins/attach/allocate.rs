@@ -1,11 +1,15 @@
 //! Allocating a VF: the steps, and taking back what was done when one of them fails.
 
-use super::choose::{Held, name};
+use super::allocator::Life;
+use super::choose::{candidates, name};
+use super::naming::opening;
 use super::pools::PoolVf;
 use super::records::Record;
-use super::stale::Life;
+use super::release::release_locked;
+use super::stale::{collect_locked, collect_vf};
 use super::{
-    Allocated, AllocatedInterface, Allocator, AttachError, Choice, Request, inside, lock, naming,
+    Allocated, AllocatedInterface, Allocator, AttachError, Choice, Held, Request, inside, lock,
+    naming,
 };
 use sriovd_core::host::{Host as _, HostError, Look};
 use sriovd_core::model::allocation::changes;
@@ -24,230 +28,234 @@ enum Try {
     Held(String),
 }
 
-impl Allocator {
-    /// Whether there is a VF to allocate. Nothing is changed.
-    pub fn has_free(&self, choice: &Choice, userspace: bool) -> Result<(), AttachError> {
-        let mut held = Held::default();
-        for vf in self.candidates(choice, None)? {
-            if let Some(why) = self.surely_held(&vf)? {
-                held.0.push((name(&vf), why));
-                continue;
-            }
-            match self.look_at(&vf, userspace)? {
-                Ok(_) => return Ok(()),
-                Err(why) => held.0.push((name(&vf), why)),
-            }
+/// Whether there is a VF to allocate. Nothing is changed.
+pub fn has_free(
+    allocator: &Allocator,
+    choice: &Choice,
+    userspace: bool,
+) -> Result<(), AttachError> {
+    let mut held = Held::default();
+    for vf in candidates(allocator, choice, None)? {
+        if let Some(why) = surely_held(allocator, &vf)? {
+            held.0.push((name(&vf), why));
+            continue;
         }
-        Err(none_free(choice, held))
+        match look_at(allocator, &vf, userspace)? {
+            Ok(_) => return Ok(()),
+            Err(why) => held.0.push((name(&vf), why)),
+        }
     }
+    Err(none_free(choice, held))
+}
 
-    /// The VF stays allocated unless it is given to `undo`.
-    pub fn allocate(&self, request: &Request) -> Result<Allocated, AttachError> {
-        let borrower = &request.borrower;
-        // Before anything is touched: it is what callers get wrong.
-        Namespace::open(&borrower.namespace)?;
-        let interface = borrower.interface.as_str();
-        for had in self.find_all(&borrower.container, interface)? {
-            if self.life(&had)? == Life::Lives {
-                return Err(AttachError::Already {
-                    container: borrower.display_name().to_owned(),
-                    interface: interface.to_owned(),
-                });
-            }
-            // First, so that it can get this one again.
-            self.collect_vf(had.address, None)?;
+/// The VF stays allocated unless it is given to `undo`.
+pub fn allocate(allocator: &Allocator, request: &Request) -> Result<Allocated, AttachError> {
+    let borrower = &request.borrower;
+    // Before anything is touched: it is what callers get wrong.
+    Namespace::open(&borrower.namespace)?;
+    let interface = borrower.interface.as_str();
+    for had in allocator.find_all(&borrower.container, interface)? {
+        if allocator.life(&had)? == Life::Lives {
+            return Err(AttachError::Already {
+                container: borrower.display_name().to_owned(),
+                interface: interface.to_owned(),
+            });
         }
-        let mut held = Held::default();
-        let mut locked = Vec::new();
-        for vf in self.candidates(&request.choice, Some(borrower))? {
-            if let Some(why) = self.surely_held(&vf)? {
-                held.0.push((name(&vf), why));
-                continue;
-            }
-            match lock::try_take(&self.root, vf.address)? {
-                None => locked.push(vf),
-                Some(lock) => match self.try_lend(&vf, request, lock)? {
-                    Try::Allocated(allocated) => return Ok(*allocated),
-                    Try::Held(why) => held.0.push((name(&vf), why)),
-                },
-            }
+        // First, so that it can get this one again.
+        collect_vf(allocator, had.address, None)?;
+    }
+    let mut held = Held::default();
+    let mut locked = Vec::new();
+    for vf in candidates(allocator, &request.choice, Some(borrower))? {
+        if let Some(why) = surely_held(allocator, &vf)? {
+            held.0.push((name(&vf), why));
+            continue;
         }
-        // Whoever has the lock may only be changing an attribute, or releasing the VF.
-        for vf in locked {
-            let lock = lock::take(&self.root, vf.address)?;
-            match self.try_lend(&vf, request, lock)? {
+        match lock::try_take(&allocator.root, vf.address)? {
+            None => locked.push(vf),
+            Some(lock) => match try_allocate(allocator, &vf, request, lock)? {
                 Try::Allocated(allocated) => return Ok(*allocated),
                 Try::Held(why) => held.0.push((name(&vf), why)),
-            }
-        }
-        Err(none_free(&request.choice, held))
-    }
-
-    /// Takes back what was just allocated, for what failed afterwards.
-    pub fn undo(&self, allocated: &Allocated) -> Result<(), AttachError> {
-        let released = self.give_back_locked(&allocated.allocation)?;
-        match released.troubles.is_empty() {
-            true => Ok(()),
-            false => Err(AttachError::Troubles(released.to_string())),
-        }
-    }
-
-    /// By its record alone, which costs little: a pool may have a hundred VFs.
-    fn surely_held(&self, vf: &PoolVf) -> Result<Option<String>, AttachError> {
-        let allocation = match self.records.read(vf.address) {
-            Ok(Record::None) => return Ok(None),
-            Ok(Record::Of(allocation)) => allocation,
-            Ok(Record::NotUnderstood) => {
-                return Ok(Some("has a record that is not understood".to_owned()));
-            }
-            Err(error) => return Ok(Some(format!("has a record: {error}"))),
-        };
-        Ok(match self.life(&allocation)? {
-            Life::Lives => Some(held_by(&[allocation.holder()])),
-            Life::Ends | Life::Ended => None,
-        })
-    }
-
-    fn try_lend(&self, vf: &PoolVf, request: &Request, lock: File) -> Result<Try, AttachError> {
-        self.collect_locked(vf.address)?;
-        let (pf, snapshot) = match self.look_at(vf, request.userspace)? {
-            Ok(found) => found,
-            Err(why) => return Ok(Try::Held(why)),
-        };
-        let namespace = Namespace::open(&request.borrower.namespace)?;
-        let (to_set, before) = changes(&request.settings, &snapshot.settings);
-        let allocation = Allocation {
-            address: vf.address,
-            pf: vf.pf,
-            vf: vf.vf,
-            pool: match &request.choice {
-                Choice::Vf(_) => None,
-                Choice::OfPool { pool, .. } => Some(pool.clone()),
             },
-            borrower: request.borrower.clone(),
-            namespace_inode: namespace.inode(),
-            boot: self.boot(),
-            allocated_at: now(),
-            before,
-            interface_before: snapshot.interface.clone(),
-            unnamed: match &snapshot.interface {
-                Some(interface) => self.host.awaits_name(interface)?,
-                None => false,
-            },
-            not_understood: Vec::new(),
-        };
-        if !self.records.create(&allocation)? {
-            return Ok(Try::Held(
-                "has just been allocated to another container".to_owned(),
-            ));
-        }
-        match self.carry_out(request, &pf, &allocation, &to_set, &namespace) {
-            Ok(interface) => Ok(Try::Allocated(Box::new(Allocated {
-                allocation,
-                interface,
-                admin_mac: admin_mac(&request.settings, &snapshot.settings),
-                namespace,
-                _lock: lock,
-            }))),
-            Err(cause) => Err(self.undone(&allocation, cause)),
         }
     }
-
-    /// What was asked for failed: as if nothing had happened.
-    fn undone(&self, allocation: &Allocation, cause: AttachError) -> AttachError {
-        let troubles = match self.give_back_locked(allocation) {
-            Ok(released) if released.troubles.is_empty() => return cause,
-            Ok(released) => released.to_string(),
-            Err(error) => error.to_string(),
-        };
-        AttachError::NotUndone {
-            cause: Box::new(cause),
-            troubles,
+    // Whoever has the lock may only be changing an attribute, or releasing the VF.
+    for vf in locked {
+        let lock = lock::take(&allocator.root, vf.address)?;
+        match try_allocate(allocator, &vf, request, lock)? {
+            Try::Allocated(allocated) => return Ok(*allocated),
+            Try::Held(why) => held.0.push((name(&vf), why)),
         }
     }
+    Err(none_free(&request.choice, held))
+}
 
-    /// The VF and its PF if it can be allocated, else why not.
-    fn look_at(
-        &self,
-        vf: &PoolVf,
-        userspace: bool,
-    ) -> Result<Result<(PfSnapshot, VfSnapshot), String>, AttachError> {
-        let Some(pf) = self.host.observe(vf.pf, Look::WithHoldersOf(vf.vf))? else {
-            return Ok(Err("is gone with its PF".to_owned()));
-        };
-        let snapshot = pf.vfs.get(&vf.vf).filter(|it| it.address == vf.address);
-        let Some(snapshot) = snapshot.cloned() else {
-            return Ok(Err("is not there".to_owned()));
-        };
-        let holders = pf.holders.iter().flat_map(|of_vf| of_vf.get(&vf.vf));
-        let holders: Vec<_> = holders.flatten().cloned().collect();
-        if !holders.is_empty() {
-            return Ok(Err(held_by(&holders)));
-        }
-        Ok(match (&snapshot.driver, &snapshot.interface) {
-            (_, Some(_)) => Ok((pf, snapshot)),
-            (Some(driver), None) if driver.is_userspace() => match userspace {
-                true => Ok((pf, snapshot)),
-                false => Err(format!("has driver {driver}, which makes no interface")),
-            },
-            (Some(driver), None) => Err(format!("has no interface from driver {driver} yet")),
-            (None, None) => Err("has no driver".to_owned()),
-        })
+/// Takes back what was just allocated, for what failed afterwards.
+pub fn undo(allocator: &Allocator, allocated: &Allocated) -> Result<(), AttachError> {
+    let released = release_locked(allocator, &allocated.allocation)?;
+    match released.troubles.is_empty() {
+        true => Ok(()),
+        false => Err(AttachError::Troubles(released.to_string())),
     }
+}
 
-    fn carry_out(
-        &self,
-        request: &Request,
-        pf: &PfSnapshot,
-        allocation: &Allocation,
-        to_set: &VfSettings,
-        namespace: &Namespace,
-    ) -> Result<Option<AllocatedInterface>, AttachError> {
-        for setting in to_set.iter() {
-            let interface = pf.interface.as_ref().ok_or_else(|| HostError::NoEffect {
-                what: format!("setting {setting}"),
-                found: format!("PF {} has no network interface", pf.address),
-            })?;
-            self.host
-                .set_vf(pf.address, interface.index, allocation.vf, setting)?;
+/// By its record alone, which costs little: a pool may have a hundred VFs.
+fn surely_held(allocator: &Allocator, vf: &PoolVf) -> Result<Option<String>, AttachError> {
+    let allocation = match allocator.records.read(vf.address) {
+        Ok(Record::None) => return Ok(None),
+        Ok(Record::Of(allocation)) => allocation,
+        Ok(Record::NotUnderstood) => {
+            return Ok(Some("has a record that is not understood".to_owned()));
         }
-        let Some(netdev) = &allocation.interface_before else {
-            return Ok(None);
-        };
-        let name = &request.borrower.interface;
-        let mut netlink = Netlink::open().map_err(opening)?;
-        let moved = naming::free_altname(&mut netlink, netdev.index, name)
-            .and_then(|()| netlink.move_link(netdev.index, namespace.as_fd(), name));
-        moved.map_err(|error| {
-            let what = format!("moving {} to the container as {name}", netdev.name);
-            match error {
-                NetlinkError::Kernel {
-                    errno: errno @ Errno::EXIST,
-                    detail: None,
-                } => HostError::Kernel {
-                    what,
-                    errno,
-                    detail: Some("the container has an interface of that name".to_owned()),
-                },
-                error => error.while_doing(what),
-            }
+        Err(error) => return Ok(Some(format!("has a record: {error}"))),
+    };
+    Ok(match allocator.life(&allocation)? {
+        Life::Lives => Some(held_by(&[allocation.holder()])),
+        Life::Ends | Life::Ended => None,
+    })
+}
+
+fn try_allocate(
+    allocator: &Allocator,
+    vf: &PoolVf,
+    request: &Request,
+    lock: File,
+) -> Result<Try, AttachError> {
+    collect_locked(allocator, vf.address)?;
+    let (pf, snapshot) = match look_at(allocator, vf, request.userspace)? {
+        Ok(found) => found,
+        Err(why) => return Ok(Try::Held(why)),
+    };
+    let namespace = Namespace::open(&request.borrower.namespace)?;
+    let (to_set, before) = changes(&request.settings, &snapshot.settings);
+    let allocation = Allocation {
+        address: vf.address,
+        pf: vf.pf,
+        vf: vf.vf,
+        pool: match &request.choice {
+            Choice::Vf(_) => None,
+            Choice::OfPool { pool, .. } => Some(pool.clone()),
+        },
+        borrower: request.borrower.clone(),
+        namespace_inode: namespace.inode(),
+        boot: allocator.boot(),
+        allocated_at: now(),
+        before,
+        interface_before: snapshot.interface.clone(),
+        unnamed: match &snapshot.interface {
+            Some(interface) => allocator.host.awaits_name(interface)?,
+            None => false,
+        },
+        not_understood: Vec::new(),
+    };
+    if !allocator.records.create(&allocation)? {
+        return Ok(Try::Held(
+            "has just been allocated to another container".to_owned(),
+        ));
+    }
+    match carry_out(allocator, request, &pf, &allocation, &to_set, &namespace) {
+        Ok(interface) => Ok(Try::Allocated(Box::new(Allocated {
+            allocation,
+            interface,
+            admin_mac: admin_mac(&request.settings, &snapshot.settings),
+            namespace,
+            _lock: lock,
+        }))),
+        Err(cause) => Err(undone(allocator, &allocation, cause)),
+    }
+}
+
+/// What was asked for failed: as if nothing had happened.
+fn undone(allocator: &Allocator, allocation: &Allocation, cause: AttachError) -> AttachError {
+    let troubles = match release_locked(allocator, allocation) {
+        Ok(released) if released.troubles.is_empty() => return cause,
+        Ok(released) => released.to_string(),
+        Err(error) => error.to_string(),
+    };
+    AttachError::NotUndone {
+        cause: Box::new(cause),
+        troubles,
+    }
+}
+
+/// The VF and its PF if it can be allocated, else why not.
+fn look_at(
+    allocator: &Allocator,
+    vf: &PoolVf,
+    userspace: bool,
+) -> Result<Result<(PfSnapshot, VfSnapshot), String>, AttachError> {
+    let Some(pf) = allocator.host.observe(vf.pf, Look::WithHoldersOf(vf.vf))? else {
+        return Ok(Err("is gone with its PF".to_owned()));
+    };
+    let snapshot = pf.vfs.get(&vf.vf).filter(|it| it.address == vf.address);
+    let Some(snapshot) = snapshot.cloned() else {
+        return Ok(Err("is not there".to_owned()));
+    };
+    let holders = pf.holders.iter().flat_map(|of_vf| of_vf.get(&vf.vf));
+    let holders: Vec<_> = holders.flatten().cloned().collect();
+    if !holders.is_empty() {
+        return Ok(Err(held_by(&holders)));
+    }
+    Ok(match (&snapshot.driver, &snapshot.interface) {
+        (_, Some(_)) => Ok((pf, snapshot)),
+        (Some(driver), None) if driver.is_userspace() => match userspace {
+            true => Ok((pf, snapshot)),
+            false => Err(format!("has driver {driver}, which makes no interface")),
+        },
+        (Some(driver), None) => Err(format!("has no interface from driver {driver} yet")),
+        (None, None) => Err("has no driver".to_owned()),
+    })
+}
+
+fn carry_out(
+    allocator: &Allocator,
+    request: &Request,
+    pf: &PfSnapshot,
+    allocation: &Allocation,
+    to_set: &VfSettings,
+    namespace: &Namespace,
+) -> Result<Option<AllocatedInterface>, AttachError> {
+    for setting in to_set.iter() {
+        let interface = pf.interface.as_ref().ok_or_else(|| HostError::NoEffect {
+            what: format!("setting {setting}"),
+            found: format!("PF {} has no network interface", pf.address),
         })?;
-        let wish = inside::Wish {
-            mac: request.settings.mac,
-            mtu: request.mtu,
-        };
-        let vf = allocation.address;
-        Ok(Some(inside::settle(&self.host, namespace, vf, wish)?))
+        allocator
+            .host
+            .set_vf(pf.address, interface.index, allocation.vf, setting)?;
     }
+    let Some(netdev) = &allocation.interface_before else {
+        return Ok(None);
+    };
+    let name = &request.borrower.interface;
+    let mut netlink = Netlink::open().map_err(opening)?;
+    let moved = naming::free_altname(&mut netlink, netdev.index, name)
+        .and_then(|()| netlink.move_link(netdev.index, namespace.as_fd(), name));
+    moved.map_err(|error| {
+        let what = format!("moving {} to the container as {name}", netdev.name);
+        match error {
+            NetlinkError::Kernel {
+                errno: errno @ Errno::EXIST,
+                detail: None,
+            } => HostError::Kernel {
+                what,
+                errno,
+                detail: Some("the container has an interface of that name".to_owned()),
+            },
+            error => error.while_doing(what),
+        }
+    })?;
+    let wish = inside::Wish {
+        mac: request.settings.mac,
+        mtu: request.mtu,
+    };
+    let vf = allocation.address;
+    Ok(Some(inside::settle(&allocator.host, namespace, vf, wish)?))
 }
 
 /// The one that was just set, else the one that was there. All zeros stand for none.
 fn admin_mac(set: &VfSettings, before: &VfSettings) -> Option<MacAddress> {
     set.mac.or(before.mac).filter(|mac| mac.is_unicast())
-}
-
-pub(super) fn opening(error: sriovd_host::netlink::NetlinkError) -> HostError {
-    error.while_doing("opening netlink".to_owned())
 }
 
 fn held_by(holders: &[Holder]) -> String {

@@ -2,46 +2,43 @@
 
 use super::pools::{self, PoolVf};
 use super::records::Records;
-use super::{Allocator, AttachError, Borrower, Choice};
+use super::{Allocator, AttachError, Choice};
 use sriovd_core::host::{Host as _, Look};
-use sriovd_core::model::Allocation;
-use std::fmt;
+use sriovd_core::model::{Allocation, Borrower};
 
-impl Allocator {
-    pub(super) fn candidates(
-        &self,
-        choice: &Choice,
-        borrower: Option<&Borrower>,
-    ) -> Result<Vec<PoolVf>, AttachError> {
-        match choice {
-            Choice::Vf(address) => {
-                let pf = self.host.pf_of(*address)?.filter(|pf| pf != address);
-                let pf = pf.ok_or(AttachError::NotAVf(*address))?;
-                let seen = self.host.observe(pf, Look::Plain)?;
-                let found = seen.and_then(|seen| {
-                    let vf = seen.vfs.iter().find(|(_, vf)| vf.address == *address);
-                    let (&vf, _) = vf?;
-                    Some(PoolVf {
-                        pf,
-                        pf_name: seen.display_name(),
-                        vf,
-                        address: *address,
-                    })
+pub(super) fn candidates(
+    allocator: &Allocator,
+    choice: &Choice,
+    borrower: Option<&Borrower>,
+) -> Result<Vec<PoolVf>, AttachError> {
+    match choice {
+        Choice::Vf(address) => {
+            let pf = allocator.host.pf_of(*address)?.filter(|pf| pf != address);
+            let pf = pf.ok_or(AttachError::NotAVf(*address))?;
+            let seen = allocator.host.observe(pf, Look::Plain)?;
+            let found = seen.and_then(|seen| {
+                let vf = seen.vfs.iter().find(|(_, vf)| vf.address == *address);
+                let (&vf, _) = vf?;
+                Some(PoolVf {
+                    pf,
+                    pf_name: seen.display_name(),
+                    vf,
+                    address: *address,
+                })
+            });
+            Ok(vec![found.ok_or(AttachError::NotAVf(*address))?])
+        }
+        Choice::OfPool { pool, index } => {
+            let mut pools = pools::read(&allocator.root)?;
+            let Some(mut vfs) = pools.remove(pool) else {
+                return Err(AttachError::UnknownPool {
+                    pool: pool.clone(),
+                    known: pools.into_keys().collect(),
                 });
-                Ok(vec![found.ok_or(AttachError::NotAVf(*address))?])
-            }
-            Choice::OfPool { pool, index } => {
-                let mut pools = pools::read(&self.root)?;
-                let Some(mut vfs) = pools.remove(pool) else {
-                    return Err(AttachError::UnknownPool {
-                        pool: pool.clone(),
-                        known: pools.into_keys().collect(),
-                    });
-                };
-                vfs.retain(|vf| index.is_none_or(|index| vf.vf == index));
-                in_order(&mut vfs, &self.records, borrower);
-                Ok(vfs)
-            }
+            };
+            vfs.retain(|vf| index.is_none_or(|index| vf.vf == index));
+            in_order(&mut vfs, &allocator.records, borrower);
+            Ok(vfs)
         }
     }
 }
@@ -66,27 +63,6 @@ fn is_same_container(last: &Allocation, borrower: &Borrower) -> bool {
     now && match (name(&last.borrower), name(borrower)) {
         (Some(last), Some(now)) => last == now,
         _ => last.borrower.container == borrower.container,
-    }
-}
-
-/// Why each VF that came into question was not free.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Held(pub Vec<(String, String)>);
-
-impl fmt::Display for Held {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 8;
-        if self.0.is_empty() {
-            return f.write_str("it has no VF at the moment");
-        }
-        for (at, (vf, why)) in self.0.iter().take(SHOWN).enumerate() {
-            let comma = if at == 0 { "" } else { ", " };
-            write!(f, "{comma}{vf} {why}")?;
-        }
-        match self.0.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => write!(f, ", and {more} more"),
-        }
     }
 }
 

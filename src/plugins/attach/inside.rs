@@ -1,22 +1,12 @@
 //! What is done to a netdev in its container's network namespace.
 
-use super::{Allocated, AllocatedInterface, Allocator, AttachError, announce};
+use super::{Addressing, Allocated, AllocatedInterface, Allocator, AttachError, announce};
 use sriovd_core::host::HostError;
 use sriovd_core::model::{MacAddress, Mtu, PciAddress};
 use sriovd_host::linux::LinuxHost;
 use sriovd_host::namespace::{self, Namespace, Seen};
 use sriovd_host::netlink::{Link, Netlink, NetlinkError, Route};
-use std::net::IpAddr;
 use std::path::Path;
-
-/// What the netdev carries in the container.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Addressing {
-    /// With their prefix lengths.
-    pub addresses: Vec<(IpAddr, u8)>,
-    /// Routes through the interface, and to nowhere.
-    pub routes: Vec<Route>,
-}
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Wish {
@@ -72,55 +62,52 @@ pub(super) fn set_mac(netlink: &mut Netlink, index: u32, mac: MacAddress) -> Res
     })
 }
 
-impl Allocator {
-    /// Takes the netdev up: some address management asks over it.
-    pub fn set_up(&self, allocated: &Allocated) -> Result<(), AttachError> {
-        self.configure(allocated, &Addressing::default()).map(drop)
-    }
+/// Takes the netdev up: some address management asks over it.
+pub fn set_up(allocator: &Allocator, allocated: &Allocated) -> Result<(), AttachError> {
+    configure(allocator, allocated, &Addressing::default()).map(drop)
+}
 
-    /// Addresses, up, routes. `None` where no netdev was allocated: then there is nothing to carry them.
-    pub fn configure(
-        &self,
-        allocated: &Allocated,
-        addressing: &Addressing,
-    ) -> Result<Option<AllocatedInterface>, AttachError> {
-        let Some(interface) = allocated.interface else {
-            return Ok(None);
-        };
-        let (vf, index) = (allocated.allocation.address, interface.index);
-        let name = &allocated.allocation.borrower.interface;
-        let configured = allocated.namespace.within(|netlink| {
-            if addressing.addresses.iter().any(|(it, _)| it.is_ipv6()) {
-                // Runtimes turn it off where they do not know of an address.
-                drop(std::fs::write(
-                    format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"),
-                    "0",
-                ));
-            }
-            for &(address, prefix) in &addressing.addresses {
-                let added = netlink.add_address(index, address, prefix);
-                added.map_err(|error| {
-                    error.while_doing(format!("adding address {address}/{prefix}"))
-                })?;
-            }
-            let up = netlink.set_up(index);
-            up.map_err(|error| error.while_doing(format!("setting {name} up")))?;
-            for route in &addressing.routes {
-                let Route {
-                    destination,
-                    prefix_length,
-                    ..
-                } = route;
-                let added = netlink.add_route(index, route);
-                added.map_err(|error| {
-                    error.while_doing(format!("adding the route to {destination}/{prefix_length}"))
-                })?;
-            }
-            announce::to_neighbours(netlink, index, addressing);
-            seen(&find(&self.host, netlink, vf)?)
-        })?;
-        Ok(Some(configured))
-    }
+/// Addresses, up, routes. `None` where no netdev was allocated: then there is nothing to carry them.
+pub fn configure(
+    allocator: &Allocator,
+    allocated: &Allocated,
+    addressing: &Addressing,
+) -> Result<Option<AllocatedInterface>, AttachError> {
+    let Some(interface) = allocated.interface else {
+        return Ok(None);
+    };
+    let (vf, index) = (allocated.allocation.address, interface.index);
+    let name = &allocated.allocation.borrower.interface;
+    let configured = allocated.namespace.within(|netlink| {
+        if addressing.addresses.iter().any(|(it, _)| it.is_ipv6()) {
+            // Runtimes turn it off where they do not know of an address.
+            drop(std::fs::write(
+                format!("/proc/sys/net/ipv6/conf/{name}/disable_ipv6"),
+                "0",
+            ));
+        }
+        for &(address, prefix) in &addressing.addresses {
+            let added = netlink.add_address(index, address, prefix);
+            added
+                .map_err(|error| error.while_doing(format!("adding address {address}/{prefix}")))?;
+        }
+        let up = netlink.set_up(index);
+        up.map_err(|error| error.while_doing(format!("setting {name} up")))?;
+        for route in &addressing.routes {
+            let Route {
+                destination,
+                prefix_length,
+                ..
+            } = route;
+            let added = netlink.add_route(index, route);
+            added.map_err(|error| {
+                error.while_doing(format!("adding the route to {destination}/{prefix_length}"))
+            })?;
+        }
+        announce::to_neighbours(netlink, index, addressing);
+        seen(&find(&allocator.host, netlink, vf)?)
+    })?;
+    Ok(Some(configured))
 }
 
 /// Routes to nowhere do not go away with the netdev, as others do.

@@ -1,6 +1,5 @@
 //! What a netdev is called on its way: names are taken, and that keeps no VF where it is.
 
-use super::allocate::opening;
 use sriovd_core::host::HostError;
 use sriovd_core::model::{Errno, InterfaceName, VfInterface};
 use sriovd_host::netlink::{Link, Netlink, NetlinkError};
@@ -75,6 +74,10 @@ pub(super) fn free_altname(
         }
         _ => Ok(()),
     }
+}
+
+pub(super) fn opening(error: NetlinkError) -> HostError {
+    error.while_doing("opening netlink".to_owned())
 }
 
 pub(super) fn is_taken(error: &NetlinkError) -> bool {

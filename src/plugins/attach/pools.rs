@@ -1,29 +1,14 @@
 //! Which VFs form which pool, as the daemon last wrote it.
 
 mod former;
+mod pool;
 
+pub use pool::{PoolVf, Pools};
 use sriovd_core::model::pools::POOLS;
-use sriovd_core::model::{NotPools, PciAddress, PoolsFile, ResourceName, VfIndex};
+use sriovd_core::model::{NotPools, PoolsFile};
 use sriovd_host::file;
-use std::collections::BTreeMap;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-
-/// A VF of a pool. Whether it is free must be looked at.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PoolVf {
-    /// The PCI address of its PF.
-    pub pf: PciAddress,
-    /// What people call the PF.
-    pub pf_name: String,
-    /// Its index on the PF.
-    pub vf: VfIndex,
-    /// Its PCI address.
-    pub address: PciAddress,
-}
-
-/// VFs in order of PF address and index. A pool whose VFs are not there just now is empty.
-pub type Pools = BTreeMap<ResourceName, Vec<PoolVf>>;
 
 /// Why the pools are not known.
 #[derive(Debug, thiserror::Error)]

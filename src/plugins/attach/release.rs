@@ -1,7 +1,7 @@
 //! Taking a VF back: whatever was done to it is undone, the last thing first.
 
-use super::allocate::opening;
 use super::inside::{find, set_mac};
+use super::naming::opening;
 use super::records::Record;
 use super::{Allocator, AttachError, lock, naming};
 use sriovd_core::host::{Host as _, HostError, Look};
@@ -41,147 +41,159 @@ enum Back {
     Later,
 }
 
-impl Allocator {
-    /// Takes back all that a container has under this name.
-    pub fn release(&self, container: &str, interface: &str) -> Result<Vec<Released>, AttachError> {
-        let found = self.find_all(container, interface)?;
-        // Each of them, before one that failed is told.
-        let released: Vec<_> = found.iter().map(|it| self.release_this(it)).collect();
-        released.into_iter().filter_map(Result::transpose).collect()
-    }
+/// Takes back all that a container has under this name.
+pub fn release(
+    allocator: &Allocator,
+    container: &str,
+    interface: &str,
+) -> Result<Vec<Released>, AttachError> {
+    let found = allocator.find_all(container, interface)?;
+    // Each of them, before one that failed is told.
+    let released: Vec<_> = found.iter().map(|it| release_this(allocator, it)).collect();
+    released.into_iter().filter_map(Result::transpose).collect()
+}
 
-    /// Takes this one back. `None`: somebody was quicker.
-    pub fn release_this(&self, found: &Allocation) -> Result<Option<Released>, AttachError> {
-        let _lock = lock::take(&self.root, found.address)?;
-        match self.records.read(found.address)? {
-            Record::Of(allocation) if *allocation == *found => {
-                self.give_back_locked(found).map(Some)
-            }
-            Record::None | Record::Of(_) | Record::NotUnderstood => Ok(None),
+/// Takes this one back. `None`: somebody was quicker.
+pub fn release_this(
+    allocator: &Allocator,
+    found: &Allocation,
+) -> Result<Option<Released>, AttachError> {
+    let _lock = lock::take(&allocator.root, found.address)?;
+    match allocator.records.read(found.address)? {
+        Record::Of(allocation) if *allocation == *found => {
+            release_locked(allocator, found).map(Some)
         }
+        Record::None | Record::Of(_) | Record::NotUnderstood => Ok(None),
     }
+}
 
-    pub(super) fn give_back_locked(
-        &self,
-        allocation: &Allocation,
-    ) -> Result<Released, AttachError> {
-        let mut released = Released::default();
-        let other_boot = allocation.boot.as_ref().zip(self.boot());
-        if other_boot.is_none_or(|(then, now)| *then == now)
-            && let Some(pf) = self.observe(allocation)?
-        {
-            if let Some(before) = &allocation.interface_before {
-                match self.bring_back(allocation, &pf, before)? {
-                    Back::Here => {}
-                    Back::Later => {
-                        let later = "its interface is in another network namespace; it is taken \
-                                     back as soon as the kernel brings it";
-                        released.troubles.push(later.to_owned());
-                        released.is_coming = true;
-                        return Ok(released);
-                    }
+pub(super) fn release_locked(
+    allocator: &Allocator,
+    allocation: &Allocation,
+) -> Result<Released, AttachError> {
+    let mut released = Released::default();
+    let other_boot = allocation.boot.as_ref().zip(allocator.boot());
+    if other_boot.is_none_or(|(then, now)| *then == now)
+        && let Some(pf) = observe(allocator, allocation)?
+    {
+        if let Some(before) = &allocation.interface_before {
+            match bring_back(allocator, allocation, &pf, before)? {
+                Back::Here => {}
+                Back::Later => {
+                    let later = "its interface is in another network namespace; it is taken \
+                                 back as soon as the kernel brings it";
+                    released.troubles.push(later.to_owned());
+                    released.is_coming = true;
+                    return Ok(released);
                 }
             }
-            self.restore(allocation, &mut released)?;
-            if !allocation.not_understood.is_empty() {
-                let what = allocation.not_understood.join(", ");
-                released.troubles.push(format!(
-                    "{what} of VF {} was written down by another version of sriovd and is not \
-                     understood: the VF stays allocated until that version releases it",
-                    allocation.address
-                ));
-                released.is_coming = true;
-                return Ok(released);
-            }
         }
-        self.records.release(allocation)?;
-        Ok(released)
+        restore(allocator, allocation, &mut released)?;
+        if !allocation.not_understood.is_empty() {
+            let what = allocation.not_understood.join(", ");
+            released.troubles.push(format!(
+                "{what} of VF {} was written down by another version of sriovd and is not \
+                 understood: the VF stays allocated until that version releases it",
+                allocation.address
+            ));
+            released.is_coming = true;
+            return Ok(released);
+        }
     }
+    allocator.records.release(allocation)?;
+    Ok(released)
+}
 
-    /// `None`: the VF, or its PF, is not there any more.
-    fn observe(&self, allocation: &Allocation) -> Result<Option<PfSnapshot>, AttachError> {
-        let pf = self.host.observe(allocation.pf, Look::Plain)?;
-        Ok(pf.filter(|pf| {
-            let vf = pf.vfs.get(&allocation.vf);
-            vf.is_some_and(|vf| vf.address == allocation.address)
-        }))
-    }
-
-    fn bring_back(
-        &self,
-        allocation: &Allocation,
-        pf: &PfSnapshot,
-        before: &VfInterface,
-    ) -> Result<Back, AttachError> {
+/// `None`: the VF, or its PF, is not there any more.
+fn observe(
+    allocator: &Allocator,
+    allocation: &Allocation,
+) -> Result<Option<PfSnapshot>, AttachError> {
+    let pf = allocator.host.observe(allocation.pf, Look::Plain)?;
+    Ok(pf.filter(|pf| {
         let vf = pf.vfs.get(&allocation.vf);
-        // It has left the other namespace and is not here yet.
-        if vf.is_some_and(|vf| vf.lacks_netdev() && !vf.half_bound) {
-            return Ok(Back::Later);
-        }
-        if vf.is_none_or(|vf| !vf.interface_elsewhere) {
-            return Ok(Back::Here);
-        }
-        let path = &allocation.borrower.namespace;
-        let is_it = match look(path) {
-            Seen::Nothing => false,
-            Seen::Namespace(inode) => allocation.namespace_inode.is_none_or(|it| it == inode),
-            Seen::Other => false,
-        };
-        if !is_it {
-            return Ok(Back::Later);
-        }
-        let (namespace, own) = (Namespace::open(path)?, Namespace::own()?);
-        let vf = allocation.address;
-        namespace
-            .within(|netlink| {
-                let link = match find(&self.host, netlink, vf) {
-                    Err(HostError::Gone { .. }) => return Ok(Back::Later),
-                    found => found?,
-                };
-                let moved = naming::bring_home(netlink, &link, own.as_fd(), &before.name);
-                moved.map_err(|error| {
-                    error.while_doing(format!("moving {} back as {}", link.name, before.name))
-                })?;
-                Ok(Back::Here)
-            })
-            .map_err(AttachError::from)
-    }
+        vf.is_some_and(|vf| vf.address == allocation.address)
+    }))
+}
 
-    fn restore(&self, allocation: &Allocation, released: &mut Released) -> Result<(), AttachError> {
-        if allocation.unnamed {
-            // Nobody but udev knows what it is to be called, and udev leaves alone what was renamed.
-            released.note(self.host.rebind(allocation.address));
-        }
-        let Some(pf) = self.observe(allocation)? else {
-            return Ok(());
-        };
-        let vf = pf.vfs.get(&allocation.vf);
-        let own = vf.and_then(|vf| vf.interface.as_ref());
-        if let (Some(own), Some(before)) = (own, &allocation.interface_before)
-            && own.name != before.name
-            && !allocation.unnamed
-        {
-            // What the kernel brings back keeps the name that it had in the container.
-            match naming::name_again(own, &before.name) {
-                Ok(told) => released.troubles.extend(told),
-                Err(error) => released.note(Err(error)),
-            }
-        }
-        let settings: Vec<_> = allocation.before.iter().collect();
-        for &setting in settings.iter().rev() {
-            let is = vf.and_then(|vf| vf.settings.get(setting.attribute()));
-            if let (Some(interface), true) = (&pf.interface, is != Some(setting)) {
-                let set = self
-                    .host
-                    .set_vf(pf.address, interface.index, allocation.vf, setting);
-                released.note(set);
-            }
-        }
-        if let (Some(own), Some(before)) = (own, &allocation.interface_before) {
-            restore_netdev(own.index, before, released)?;
-        }
-        Ok(())
+fn bring_back(
+    allocator: &Allocator,
+    allocation: &Allocation,
+    pf: &PfSnapshot,
+    before: &VfInterface,
+) -> Result<Back, AttachError> {
+    let vf = pf.vfs.get(&allocation.vf);
+    // It has left the other namespace and is not here yet.
+    if vf.is_some_and(|vf| vf.lacks_netdev() && !vf.half_bound) {
+        return Ok(Back::Later);
     }
+    if vf.is_none_or(|vf| !vf.interface_elsewhere) {
+        return Ok(Back::Here);
+    }
+    let path = &allocation.borrower.namespace;
+    let is_it = match look(path) {
+        Seen::Nothing => false,
+        Seen::Namespace(inode) => allocation.namespace_inode.is_none_or(|it| it == inode),
+        Seen::Other => false,
+    };
+    if !is_it {
+        return Ok(Back::Later);
+    }
+    let (namespace, own) = (Namespace::open(path)?, Namespace::own()?);
+    let vf = allocation.address;
+    namespace
+        .within(|netlink| {
+            let link = match find(&allocator.host, netlink, vf) {
+                Err(HostError::Gone { .. }) => return Ok(Back::Later),
+                found => found?,
+            };
+            let moved = naming::bring_home(netlink, &link, own.as_fd(), &before.name);
+            moved.map_err(|error| {
+                error.while_doing(format!("moving {} back as {}", link.name, before.name))
+            })?;
+            Ok(Back::Here)
+        })
+        .map_err(AttachError::from)
+}
+
+fn restore(
+    allocator: &Allocator,
+    allocation: &Allocation,
+    released: &mut Released,
+) -> Result<(), AttachError> {
+    if allocation.unnamed {
+        // Nobody but udev knows what it is to be called, and udev leaves alone what was renamed.
+        released.note(allocator.host.rebind(allocation.address));
+    }
+    let Some(pf) = observe(allocator, allocation)? else {
+        return Ok(());
+    };
+    let vf = pf.vfs.get(&allocation.vf);
+    let own = vf.and_then(|vf| vf.interface.as_ref());
+    if let (Some(own), Some(before)) = (own, &allocation.interface_before)
+        && own.name != before.name
+        && !allocation.unnamed
+    {
+        // What the kernel brings back keeps the name that it had in the container.
+        match naming::name_again(own, &before.name) {
+            Ok(told) => released.troubles.extend(told),
+            Err(error) => released.note(Err(error)),
+        }
+    }
+    let settings: Vec<_> = allocation.before.iter().collect();
+    for &setting in settings.iter().rev() {
+        let is = vf.and_then(|vf| vf.settings.get(setting.attribute()));
+        if let (Some(interface), true) = (&pf.interface, is != Some(setting)) {
+            let set = allocator
+                .host
+                .set_vf(pf.address, interface.index, allocation.vf, setting);
+            released.note(set);
+        }
+    }
+    if let (Some(own), Some(before)) = (own, &allocation.interface_before) {
+        restore_netdev(own.index, before, released)?;
+    }
+    Ok(())
 }
 
 fn restore_netdev(

@@ -6,7 +6,7 @@ use super::log::{Level, Log};
 use super::netconf::NetConf;
 use super::plugin::Plugin;
 use super::result::{Given, render};
-use crate::attach::{Allocated, AttachError, Request};
+use crate::attach::{self, Allocated, AttachError, Request};
 
 pub(super) fn add(plugin: &Plugin, conf: &NetConf, log: &mut Log) -> Result<String, CniError> {
     let ipam = plugin.ipam()?;
@@ -25,7 +25,7 @@ pub(super) fn add(plugin: &Plugin, conf: &NetConf, log: &mut Log) -> Result<Stri
         mtu: None,
         userspace: true,
     };
-    let allocated = plugin.allocator.allocate(&request);
+    let allocated = attach::allocate(&plugin.allocator, &request);
     let allocated = allocated.map_err(|error| CniError::attaching(&error))?;
     let vf = allocated.allocation.address;
     match address(plugin, &allocated, ipam.as_ref()) {
@@ -36,7 +36,7 @@ pub(super) fn add(plugin: &Plugin, conf: &NetConf, log: &mut Log) -> Result<Stri
             );
             Ok(result)
         }
-        Err(error) => Err(match plugin.allocator.undo(&allocated) {
+        Err(error) => Err(match attach::undo(&plugin.allocator, &allocated) {
             Ok(()) => error,
             Err(trouble) => error.and(&format!("releasing the VF: {}", chain(&trouble))),
         }),
@@ -51,12 +51,12 @@ fn address(
     let attaching = |error| CniError::attaching(&error);
     // It asks over the interface, and the others do without.
     if ipam.is_some_and(|ipam| ipam.plugin == "dhcp") {
-        plugin.allocator.set_up(allocated).map_err(attaching)?;
+        attach::set_up(&plugin.allocator, allocated).map_err(attaching)?;
     }
     let given = ipam.map(|ipam| ipam.run("ADD")).transpose();
     let configured = given.and_then(|given| {
         let given = given.map_or_else(|| Ok(Given::default()), |given| Given::read(&given))?;
-        let interface = plugin.allocator.configure(allocated, &given.addressing()?);
+        let interface = attach::configure(&plugin.allocator, allocated, &given.addressing()?);
         Ok((given, interface.map_err(attaching)?))
     });
     match configured {
@@ -83,11 +83,11 @@ pub(super) fn del(plugin: &Plugin, log: &mut Log) -> Result<String, CniError> {
     let (container, interface) = (plugin.call.container(), plugin.call.interface());
     let released = match take_over(plugin) {
         // What cannot be understood cannot be released, now or later.
-        Err(error @ AttachError::Theirs(_)) => {
+        Err(error @ AttachError::Theirs { .. }) => {
             log.write(Level::Warning, &chain(&error));
-            plugin.allocator.release(container, interface)
+            attach::release(&plugin.allocator, container, interface)
         }
-        Ok(()) => plugin.allocator.release(container, interface),
+        Ok(()) => attach::release(&plugin.allocator, container, interface),
         Err(error) => Err(error),
     };
     match released {
@@ -110,7 +110,7 @@ pub(super) fn del(plugin: &Plugin, log: &mut Log) -> Result<String, CniError> {
 fn take_over(plugin: &Plugin) -> Result<(), AttachError> {
     let (container, namespace) = (plugin.call.container(), plugin.call.namespace());
     match &plugin.call.interface {
-        Some(interface) => plugin.allocator.take_over(container, interface, namespace),
+        Some(interface) => attach::take_over(&plugin.allocator, container, interface, namespace),
         None => Ok(()),
     }
 }

@@ -5,6 +5,7 @@ use super::keys::Keys;
 use super::netconf::NetConf;
 use super::plugin::Plugin;
 use super::result::network;
+use crate::attach;
 use serde_json::Value;
 use sriovd_core::model::MacAddress;
 use std::net::IpAddr;
@@ -21,9 +22,7 @@ pub(super) fn check(plugin: &Plugin, conf: &NetConf) -> Result<String, CniError>
     let allocated = match (found, &plugin.call.interface) {
         (None, Some(interface)) => {
             let namespace = plugin.call.namespace();
-            let theirs = plugin
-                .allocator
-                .find_theirs(container, interface, namespace);
+            let theirs = attach::find_theirs(&plugin.allocator, container, interface, namespace);
             theirs.map_err(|error| CniError::attaching(&error))?
         }
         (allocated, _) => allocated,
@@ -39,9 +38,7 @@ pub(super) fn check(plugin: &Plugin, conf: &NetConf) -> Result<String, CniError>
             plugin.call.namespace().display()
         )));
     }
-    let seen = plugin
-        .allocator
-        .inspect(&allocation, &plugin.settings(conf));
+    let seen = attach::inspect(&plugin.allocator, &allocation, &plugin.settings(conf));
     let seen = seen.map_err(|error| CniError::attaching(&error))?;
     if let Some(difference) = seen.differences.first() {
         return Err(differs(difference.clone()));

@@ -3,7 +3,7 @@
 use super::error::{CniError, Code, chain};
 use super::log::{Level, Log};
 use super::plugin::Plugin;
-use crate::attach::AttachError;
+use crate::attach::{self, AttachError};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -42,7 +42,7 @@ pub(super) fn collect(plugin: &Plugin, log: &mut Log) -> Result<String, CniError
         if borrower.network != plugin.header.name || valid.contains(&attachment) {
             continue;
         }
-        match plugin.allocator.release_this(&allocation) {
+        match attach::release_this(&plugin.allocator, &allocation) {
             Ok(released) => {
                 let troubles = released.into_iter().flat_map(|it| it.troubles);
                 troubles.for_each(|trouble| log.write(Level::Warning, &trouble));
@@ -52,21 +52,18 @@ pub(super) fn collect(plugin: &Plugin, log: &mut Log) -> Result<String, CniError
     }
     let names: Vec<_> = valid.iter().map(Attachment::record_of_sriov_cni).collect();
     let is_valid = |name: &str| names.iter().any(|valid| valid == name);
-    for theirs in plugin
-        .allocator
-        .collect_theirs(&plugin.header.name, is_valid)
-    {
+    for theirs in attach::collect_theirs(&plugin.allocator, &plugin.header.name, is_valid) {
         match theirs {
             Ok(released) => {
                 let troubles = released.troubles.iter();
                 troubles.for_each(|trouble| log.write(Level::Warning, trouble));
             }
             // Whose it is cannot be told, now or later.
-            Err(error @ AttachError::Theirs(_)) => log.write(Level::Warning, &chain(&error)),
+            Err(error @ AttachError::Theirs { .. }) => log.write(Level::Warning, &chain(&error)),
             Err(error) => failed.push(chain(&error)),
         }
     }
-    let collected = plugin.allocator.collect(None);
+    let collected = attach::collect(&plugin.allocator, None);
     failed.extend(
         collected
             .iter()

@@ -51,7 +51,7 @@ impl CniError {
             | AttachError::Already { .. } => Code::InvalidConfig,
             AttachError::NoneFree { .. } | AttachError::NotFree { .. } => Code::NoFreeVf,
             AttachError::NoPools(_) => Code::TryAgainLater,
-            AttachError::File(_) | AttachError::Theirs(_) => Code::Io,
+            AttachError::File(_) | AttachError::Theirs { .. } => Code::Io,
             AttachError::Host(_) | AttachError::Troubles(_) | AttachError::NotUndone { .. } => {
                 Code::CannotAttach
             }

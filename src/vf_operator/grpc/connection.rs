@@ -1,6 +1,6 @@
 //! A connection that keeps its place as long as it lives, and knows who is at the other end.
 
-use crate::Listener;
+use crate::listener::Stream;
 use sriovd_wire::Peer;
 use std::io;
 use std::pin::Pin;
@@ -9,28 +9,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 use tonic::transport::server::Connected;
 
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
-
-impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
-
 pub(super) struct Connection {
     pub(super) stream: Box<dyn Stream>,
     pub(super) peer: Peer,
     pub(super) _place: OwnedSemaphorePermit,
-}
-
-impl Listener {
-    /// The next one, over whatever it comes, and who is at its other end.
-    pub(super) async fn accept(&self) -> io::Result<(Box<dyn Stream>, Peer)> {
-        match self {
-            Self::Tcp(listener) => Ok((Box::new(listener.accept().await?.0), Peer::Local)),
-            Self::Unix(listener) => {
-                let (stream, _) = listener.accept().await?;
-                let peer = Peer::of(&stream);
-                Ok((Box::new(stream), peer))
-            }
-        }
-    }
 }
 
 /// A request has it as an extension.

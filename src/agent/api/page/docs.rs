@@ -1,6 +1,6 @@
 //! The API's description as a page.
 
-use super::{row, table};
+use super::table::{row, table};
 use maud::{Markup, html};
 use serde_json::Value;
 

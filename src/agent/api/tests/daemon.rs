@@ -2,7 +2,7 @@
 
 use crate::api::Limits;
 use crate::api::bind;
-use crate::api::handlers::Api;
+use crate::api::context::Api;
 use crate::api::peer::Peer;
 use crate::api::server::serve_with;
 use crate::api::{Feed, Request, Sources, State, View};

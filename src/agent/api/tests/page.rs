@@ -1,7 +1,8 @@
 //! What a browser gets, over TCP.
 
 use super::daemon::*;
-use crate::api::handlers::{Api, OPENAPI};
+use crate::api::context::Api;
+use crate::api::handlers::OPENAPI;
 use crate::api::page::{docs::docs_html, status_html};
 use crate::api::server::pages;
 use crate::api::{Feed, Sources, State, View};

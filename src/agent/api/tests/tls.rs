@@ -2,7 +2,7 @@
 
 use super::daemon::*;
 use crate::api::Limits;
-use crate::api::handlers::Api;
+use crate::api::context::Api;
 use crate::api::server::serve_tls;
 use crate::api::{Feed, Sources, State, Tls, TlsFiles, View};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};

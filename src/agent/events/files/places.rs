@@ -1,7 +1,7 @@
 //! The directories and the watches for them. Looking them up may wait for a file system: one that does not answer, or
 //! fails, delays no other.
 
-use super::Kind;
+use super::kind::{Kind, PATIENCE};
 use super::tree::{Branch, Role, Walked, Watcher};
 use super::walks::Walks;
 use anyhow::Context as _;
@@ -10,9 +10,6 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::time::Instant;
-
-/// So long nothing is heard while a directory is looked up: what is heard then finds its watch.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The first pause after a failure. It doubles up to half a minute: that a directory can be looked up again, or that
 /// there is room for watches, gives no event.

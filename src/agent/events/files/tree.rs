@@ -1,6 +1,6 @@
 //! Which directories to watch so that the content of some directories is seen, whatever happens on the way to them.
 
-use super::Kind;
+use super::kind::Kind;
 use inotify::{WatchDescriptor, WatchMask, Watches};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;

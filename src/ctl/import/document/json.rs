@@ -1,6 +1,6 @@
 //! JSON, with the line of each value, and keys as often as they are given.
 
-use super::{Content, DEEPEST, Document, Node};
+use super::node::{Content, DEEPEST, Document, Node};
 use anyhow::anyhow;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;

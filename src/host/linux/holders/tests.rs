@@ -11,7 +11,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sriovd_core::host::{Host, HostError, Look};
 use sriovd_core::model::allocation::ALLOCATIONS;
 use sriovd_core::model::{
-    Action, BindTarget, Holder, PfStep, Step, TxRate, VfIndex, VfSetting, VfStep,
+    Action, BindTarget, Errno, Holder, PfStep, Step, TxRate, VfIndex, VfSetting, VfStep,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, OpenOptions};
@@ -166,6 +166,37 @@ fn a_cni_record_counts_while_its_namespace_lives() {
         holders(&host, &mut Answers::default()),
         only(0, Holder::CniAllocation { netns })
     );
+}
+
+#[test]
+fn a_cni_record_whose_namespace_cannot_be_looked_up_is_an_error_and_not_a_holder() {
+    let host = Prepared::with_pf();
+    host.vf(0, "igbvf");
+    let netns = "/run/netns/pod".to_owned();
+    let record = format!("var/lib/cni/sriov/pci/{}", vf_address(0));
+    host.file(&record, &netns);
+    host.file("run/netns/pod", "pod");
+    let look = || observe(&host.tree, &mut Answers::default(), pf(), Look::WithHolders);
+    let faults = host.tree.faults();
+    faults.take_accesses();
+    look().unwrap();
+    let accesses = faults.take_accesses();
+    let of_namespace = accesses.iter().position(|it| it.ends_with("run/netns/pod"));
+    let fail = |errno| {
+        faults.fail(of_namespace.unwrap(), errno);
+        let seen = look();
+        assert!(faults.end().unwrap().ends_with("run/netns/pod"));
+        seen
+    };
+    let unread = fail(Errno::IO).unwrap_err().to_string();
+    assert!(unread.contains("run/netns/pod"), "{unread}");
+    assert!(matches!(
+        fail(Errno::MFILE),
+        Err(HostError::NoDescriptor { .. })
+    ));
+    // It may be there, and only be hidden.
+    let hidden = fail(Errno::ACCESS).unwrap().unwrap().holders.unwrap();
+    assert_eq!(hidden, only(0, Holder::CniAllocation { netns }));
 }
 
 #[test]

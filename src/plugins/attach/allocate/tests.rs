@@ -39,11 +39,11 @@ fn a_container_that_starts_again_gets_its_vf_again_and_has_no_other() {
         userspace: true,
     };
     let allocator = Allocator::new(host.path(""));
-    let allocated = allocator.allocate(&request).unwrap();
+    let allocated = allocate(&allocator, &request).unwrap();
     assert_eq!(allocated.allocation.address, vf_address(1));
     assert_eq!(records.all().unwrap(), [allocated.allocation]);
 
-    let again = allocator.allocate(&request);
+    let again = allocate(&allocator, &request);
     assert!(matches!(again, Err(AttachError::Already { .. })));
 }
 

@@ -1,7 +1,7 @@
 //! Pools as the daemon of version 0.1 left them: in the node state. They hold between the upgrade of the
 //! package and the first look of the new daemon.
 
-use super::{PoolVf, Pools};
+use super::pool::{PoolVf, Pools};
 use serde::Deserialize;
 use sriovd_core::model::{NotPools, PciAddress, ResourceName, VfIndex, VfRange};
 

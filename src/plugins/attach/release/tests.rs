@@ -26,13 +26,13 @@ fn a_vf_whose_netdev_is_on_its_way_keeps_its_record() {
     records.create(&allocated).unwrap();
     let allocator = Allocator::new(host.path(""));
 
-    let later = allocator.release("box", "eth0").unwrap().remove(0);
+    let later = release(&allocator, "box", "eth0").unwrap().remove(0);
     assert!(later.is_coming && !later.troubles.is_empty(), "{later:?}");
     assert_eq!(records.all().unwrap(), std::slice::from_ref(&allocated));
 
     // Without a driver there is none to wait for.
     host.remove(&format!("{}/driver", pci(&allocated.address.to_string())));
-    let back = allocator.release("box", "eth0").unwrap();
+    let back = release(&allocator, "box", "eth0").unwrap();
     assert_eq!(back, [Released::default()]);
     assert_eq!(records.all().unwrap(), []);
 }
@@ -51,7 +51,7 @@ fn a_container_that_started_again_is_known_by_what_it_lives_with_and_gives_all_b
     let allocator = Allocator::new(host.path(""));
     assert_eq!(allocator.find("box", "eth0").unwrap(), Some(new));
 
-    let back = allocator.release("box", "eth0").unwrap();
+    let back = release(&allocator, "box", "eth0").unwrap();
     let is_coming: Vec<_> = back.iter().map(|it| it.is_coming).collect();
     assert_eq!(is_coming, [true, false]);
     assert_eq!(records.all().unwrap(), [old]);

@@ -120,9 +120,9 @@ fn attach(host: &Prepared, more: &Value) {
 fn take_over(host: &Prepared, namespace: &str) -> Result<Vec<Allocation>, AttachError> {
     let allocator = Allocator::new(host.path(""));
     let name = "net1".parse().unwrap();
-    let found = allocator.find_theirs("box", &name, Path::new(namespace))?;
+    let found = find_theirs(&allocator, "box", &name, Path::new(namespace))?;
     assert!(host.path(THEIRS).exists(), "it was only looked at");
-    allocator.take_over("box", &name, Path::new(namespace))?;
+    take_over(&allocator, "box", &name, Path::new(namespace))?;
     let all = records(&host.path("")).all()?;
     assert_eq!(all, Vec::from_iter(found));
     Ok(all)
@@ -172,9 +172,9 @@ fn a_vf_that_is_anothers_by_now_is_left_to_it() {
     attach(&host, &json!({}));
     let name = "net1".parse().unwrap();
     let allocator = Allocator::new(host.path(""));
-    let found = allocator.find_theirs("box", &name, Path::new(""));
+    let found = find_theirs(&allocator, "box", &name, Path::new(""));
     assert_eq!(found.unwrap(), None);
-    allocator.take_over("box", &name, Path::new("")).unwrap();
+    take_over(&allocator, "box", &name, Path::new("")).unwrap();
     assert_eq!(records(&host.path("")).all().unwrap(), [ours]);
 }
 
@@ -192,7 +192,7 @@ fn what_is_not_understood_is_left() {
 /// What GC leaves of the record of `box-net1`, and whether it told something.
 fn collect(host: &Prepared, valid: &[&str]) -> (bool, usize) {
     let allocator = Allocator::new(host.path(""));
-    let collected = allocator.collect_theirs("f1-u", |name| valid.contains(&name));
+    let collected = collect_theirs(&allocator, "f1-u", |name| valid.contains(&name));
     (host.path(THEIRS).exists(), collected.len())
 }
 

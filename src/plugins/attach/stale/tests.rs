@@ -1,6 +1,6 @@
 //! Records that are not understood.
 
-use crate::attach::{Allocator, AttachError, Choice};
+use crate::attach::{self, Allocator, AttachError, Choice};
 use serde_json::json;
 use sriovd_core::host::{Host as _, Look};
 use sriovd_core::model::VfIndex;
@@ -37,7 +37,7 @@ fn a_vf_whose_record_is_not_understood_is_in_use_as_long_as_it_is_there() {
         let allocator = Allocator::new(host.path(""));
         // Also when a pass of another PF comes by.
         for pf in [None, Some(pf()), Some("0000:02:00.0".parse().unwrap())] {
-            let collected = allocator.collect(pf);
+            let collected = attach::collect(&allocator, pf);
             assert!(collected.is_empty(), "{collected:?}");
             assert_eq!(host.text(&below("")), record);
         }
@@ -45,13 +45,13 @@ fn a_vf_whose_record_is_not_understood_is_in_use_as_long_as_it_is_there() {
         let seen = linux.observe(pf(), Look::WithHolders);
         let holders = seen.unwrap().unwrap().holders.unwrap();
         assert!(holders.contains_key(&VfIndex(0)), "{record}");
-        let free = allocator.has_free(&Choice::Vf(vf_address(0)), false);
+        let free = attach::has_free(&allocator, &Choice::Vf(vf_address(0)), false);
         assert!(matches!(free, Err(AttachError::NotFree { .. })), "{free:?}");
 
         // With the VF went what was set there.
         host.remove(&format!("{}/virtfn0", pci(PF)));
         host.remove(&vf);
-        let collected = allocator.collect(None);
+        let collected = attach::collect(&allocator, None);
         assert!(collected.iter().all(Result::is_ok), "{collected:?}");
         assert!(!host.path(&below("")).exists());
         let kept = ["/set-aside", "/released"];
