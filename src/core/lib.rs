@@ -13,6 +13,9 @@ pub mod report;
 pub mod plan;
 pub mod render;
 
+// What is remembered over restarts.
+pub mod memory;
+
 // The seam to the kernel.
 pub mod host;
 

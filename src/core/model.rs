@@ -9,6 +9,7 @@
 pub mod action;
 pub mod address;
 pub mod allocation;
+mod assignment;
 pub mod attribute;
 pub mod device_node;
 pub mod driver;
@@ -31,6 +32,7 @@ pub mod world;
 pub use action::{Action, Binding, Persistence};
 pub use address::{MacAddress, PciAddress, PciId};
 pub use allocation::{Allocation, Borrower};
+pub use assignment::Assignment;
 pub use attribute::{VfAttribute, VfSetting, VfSettings};
 pub use device_node::{DeviceNode, Openable};
 pub use driver::DriverFacts;

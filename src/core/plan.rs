@@ -15,7 +15,6 @@ mod count;
 mod eswitch;
 mod in_use;
 mod kept;
-pub mod memory;
 mod netdev;
 mod offload;
 pub mod owned;
@@ -30,7 +29,6 @@ use crate::model::{Holder, PfSnapshot, Step, TakenAddresses, VfIndex, VfStep};
 use crate::policy::resolve::Resolution;
 use crate::report::{Pause, Problem, ProblemKind};
 pub use blocked::Blocked;
-pub use memory::{Assignment, Memory};
 pub use owned::{Capability, OwnedPf};
 use std::collections::{BTreeMap, BTreeSet};
 

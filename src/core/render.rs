@@ -19,8 +19,8 @@ pub mod picture;
 pub mod podman;
 pub mod pools;
 
+use crate::model::Assignment;
 use crate::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot};
-use crate::plan::Assignment;
 use crate::policy::libcni::Refusal;
 use crate::policy::resolve::Resolution;
 use crate::policy::{Network, Policy};

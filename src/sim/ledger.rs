@@ -1,8 +1,9 @@
 //! What a pass needs besides a host: a memory that is not on disk, and an observer.
 
 use sriovd_core::host::HostError;
+use sriovd_core::memory::Memory;
 use sriovd_core::model::{PciAddress, Step, TakenAddresses};
-use sriovd_core::plan::{Memory, OwnedPf};
+use sriovd_core::plan::OwnedPf;
 use sriovd_core::reconcile::{Ledger, Progress};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -3,9 +3,9 @@
 
 use sriovd_agent::api::{self, Feed, Remembers, Request, Sources, State, Tcp, View};
 use sriovd_agent::load::{self, Loaded, Trust};
+use sriovd_core::memory::Memory;
 use sriovd_core::model::world::World;
 use sriovd_core::model::{Holder, HostSnapshot, PciAddress, VfIndex};
-use sriovd_core::plan::Memory;
 use sriovd_core::policy::resolve::resolve;
 use sriovd_core::policy::source::SourceReport;
 use sriovd_core::report::{Happening, KnownPf, PfReport, PfState, Seen, Status, TakenVf, sentence};

@@ -5,8 +5,8 @@ use proptest::sample::Index;
 use proptest::test_runner::TestCaseError;
 use serde_json::{Value, json};
 use sriovd_agent::state;
+use sriovd_core::memory::Memory;
 use sriovd_core::model::PciAddress;
-use sriovd_core::plan::Memory;
 
 /// A change that a version may make: at which of all objects or values.
 #[derive(Debug, Clone)]

@@ -4,9 +4,9 @@
 use serde_json::Value;
 use sriovd_agent::api::{Feed, Remembers, Request, Sources, State, View};
 use sriovd_agent::load::{self, LastGood, Loaded, Trust};
+use sriovd_core::memory::Memory;
+use sriovd_core::model::Assignment;
 use sriovd_core::model::{HostSnapshot, NetworkName, PciAddress};
-use sriovd_core::plan::Assignment;
-use sriovd_core::plan::Memory;
 use sriovd_core::policy::resolve::{Resolution, resolve};
 use sriovd_core::reconcile::End;
 use sriovd_core::render::{self, assign, pools};

@@ -3,8 +3,8 @@
 use super::*;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::json;
+use sriovd_core::model::Assignment;
 use sriovd_core::model::*;
-use sriovd_core::plan::Assignment;
 use sriovd_core::plan::owned::{Capability, OwnedPf, OwnedVf};
 use sriovd_core::policy::OnRemoval;
 use sriovd_core::report::{Pause, Pauses};

@@ -1,8 +1,8 @@
 //! What we own: which PFs we configured, what we set there, and what was there before.
 
+mod addresses;
 mod before;
 mod capability;
-mod claims;
 
 use super::Plan;
 use crate::model::{

@@ -1,8 +1,8 @@
 //! Which VF a network gets: one for each, and the same one again as long as it exists.
 
 use super::pools::{Member, Pools};
+use crate::model::Assignment;
 use crate::model::{NetworkName, PciAddress, ResourceName, VfIndex};
-use crate::plan::Assignment;
 use crate::policy::Network;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

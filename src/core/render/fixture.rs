@@ -1,8 +1,8 @@
 //! Hosts and policies for the tests of this module, and generators of any.
 
 use super::View;
+use crate::model::Assignment;
 use crate::model::*;
-use crate::plan::Assignment;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use crate::policy::resolve::{Claim, DesiredPf, DesiredVf, Resolution};
 use crate::policy::{DesiredRepresentor, DeviceType, Disruption, Network, OnRemoval, Origin};

@@ -1,11 +1,11 @@
 //! Which VFs are ready to be given away, by pool.
 
 use super::{MANAGER, View};
+use crate::model::Assignment;
 use crate::model::pools::POOLS_VERSION;
 use crate::model::{
     MacAddress, PfSnapshot, PoolPf, PoolsFile, ResourceName, ResourcePrefix, VfIndex, VfSnapshot,
 };
-use crate::plan::Assignment;
 use crate::policy::resolve::{Claim, Resolution};
 use crate::policy::{DEFAULT_PREFIX, Policy};
 use std::cmp::Reverse;

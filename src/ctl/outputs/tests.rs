@@ -3,7 +3,7 @@
 use super::*;
 use clap::Parser as _;
 use serde_json::{Value, json};
-use sriovd_core::plan::Memory;
+use sriovd_core::memory::Memory;
 use sriovd_core::policy::{PolicySet, file};
 use sriovd_sim::{DriverModel, SimAgent, SimHost, SimPf};
 

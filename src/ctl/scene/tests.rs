@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::draw;
-use sriovd_core::plan::Assignment;
+use sriovd_core::model::Assignment;
 use sriovd_core::policy::file;
 use sriovd_sim::{DriverModel, SimAgent, SimHost, SimPf};
 use std::path::Path;

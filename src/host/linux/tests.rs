@@ -6,12 +6,13 @@ use super::{Links, NetlinkError, apply, observe};
 use crate::netlink::{InterfaceAddress, Link, QueueDiscipline, TcOffload};
 use crate::sysfs::faults::Faults;
 use sriovd_core::host::{Host, HostError, Look};
+use sriovd_core::memory::Memory;
 use sriovd_core::model::allocation::ALLOCATIONS;
 use sriovd_core::model::{
     Action, Errno, EswitchMode, Holder, MacAddress, Node, PciAddress, PfSnapshot, PfStep, Step,
     TakenAddresses,
 };
-use sriovd_core::plan::{Blocked, Memory, OwnedPf};
+use sriovd_core::plan::{Blocked, OwnedPf};
 use sriovd_core::policy::{NumVfs, Policy, PolicySet};
 use sriovd_core::reconcile::{Addresses, End, Pass};
 use sriovd_sim::{MemoryLedger, Quiet, sample};

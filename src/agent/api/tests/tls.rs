@@ -6,7 +6,7 @@ use crate::api::context::Api;
 use crate::api::server::serve_tls;
 use crate::api::{Feed, Sources, State, Tls, TlsFiles, View};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use sriovd_core::plan::Memory;
+use sriovd_core::memory::Memory;
 use sriovd_host::file::apart::Apart;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
 use std::fs;

@@ -1,7 +1,7 @@
 //! Outputs that stay as they are, because what they depend on cannot be seen just now.
 
+use sriovd_core::model::Assignment;
 use sriovd_core::model::{NetworkName, PciAddress};
-use sriovd_core::plan::Assignment;
 use sriovd_core::policy::Network;
 use sriovd_core::render::OutputSettings;
 use sriovd_host::file::FileError;

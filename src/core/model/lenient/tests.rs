@@ -1,7 +1,7 @@
 //! What stays of a document of another version.
 
 use super::*;
-use crate::plan::Memory;
+use crate::memory::Memory;
 use serde_json::json;
 
 fn memory(pf: &Value) -> Value {

@@ -236,7 +236,7 @@ fn an_address_is_claimed_before_it_is_given() {
         mine.mac = Some(mac);
         owned
     };
-    let mut memory = crate::plan::Memory::default();
+    let mut memory = crate::memory::Memory::default();
     assert!(memory.claim(at(OTHER), owned(0, OWN), &TakenAddresses::default()));
     assert!(!memory.claim(pf(), owned(1, OWN), &taken));
     assert_eq!(memory.pfs.get(&pf()), None);

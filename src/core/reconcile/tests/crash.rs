@@ -99,7 +99,7 @@ fn the_memory_survives_being_written_down() {
     let memory = agent.ledger.memory();
     let text = serde_json::to_string(&memory).unwrap();
     assert_eq!(
-        serde_json::from_str::<crate::plan::Memory>(&text).unwrap(),
+        serde_json::from_str::<crate::memory::Memory>(&text).unwrap(),
         memory
     );
 }

@@ -1,8 +1,14 @@
-//! What survives a restart, as a value.
+//! What survives a restart, as a value. The planner gets what it needs of it.
+#![warn(missing_docs)]
+#![deny(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::disallowed_macros
+)]
 
-use super::owned::{Capability, OwnedPf};
 use crate::model::lenient::Foreign;
-use crate::model::{MacAddress, NetworkName, PciAddress, PfSnapshot, VfIndex};
+use crate::model::{Assignment, MacAddress, NetworkName, PciAddress, PfSnapshot, TakenAddresses};
+use crate::plan::{Capability, OwnedPf};
 use crate::policy::resolve::Hold;
 use crate::report::Pauses;
 use serde::{Deserialize, Serialize};
@@ -60,17 +66,41 @@ impl Memory {
             kernel.clone_into(&mut self.kernel);
         }
     }
+
+    /// Adds what VFs of the other PFs that are present were given, or are just being given.
+    pub fn note_addresses(&self, but: PciAddress, taken: &mut TakenAddresses) {
+        for (&pf, owned) in self.pfs.iter().filter(|(pf, _)| **pf != but) {
+            if !taken.is_present(pf) {
+                continue;
+            }
+            let interface = owned.hold.as_ref().and_then(|it| it.interface.as_ref());
+            let name = interface.map_or_else(|| pf.to_string(), |it| it.name.to_string());
+            for (mac, vf) in owned.addresses() {
+                taken.note(pf, &name, Some(mac), Some(vf));
+            }
+        }
+    }
+
+    /// Remembers what is owned of a PF, unless a VF of another one was given an address meanwhile
+    /// that is new in it. Whether it is remembered.
+    pub fn claim(&mut self, pf: PciAddress, owned: OwnedPf, taken: &TakenAddresses) -> bool {
+        let known = self.pfs.get(&pf).into_iter();
+        let known: BTreeSet<_> = known.flat_map(macs).collect();
+        let new: BTreeSet<_> = macs(&owned).filter(|it| !known.contains(it)).collect();
+        let is_another = |it: PciAddress| it != pf && taken.is_present(it);
+        let is_free = !self.pfs.iter().any(|(&other, theirs)| {
+            is_another(other) && macs(theirs).any(|mac| new.contains(&mac))
+        });
+        if is_free {
+            self.pfs.insert(pf, owned);
+        }
+        is_free
+    }
 }
 
-/// A VF by what stays when its NIC moves to another slot.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Assignment {
-    /// The permanent address of the PF, where it has one.
-    pub permanent_mac: Option<MacAddress>,
-    /// The PCI address of the PF.
-    pub pf: PciAddress,
-    /// The index of the VF on it.
-    pub vf: VfIndex,
+/// What VFs of one PF were given: what one has is not given to another.
+fn macs(owned: &OwnedPf) -> impl Iterator<Item = MacAddress> {
+    owned.addresses().map(|(mac, _)| mac)
 }
 
 #[cfg(test)]
