@@ -31,7 +31,7 @@ pub mod world;
 
 pub use action::{Action, Binding, Persistence};
 pub use address::{MacAddress, PciAddress, PciId};
-pub use allocation::{Allocation, Borrower};
+pub use allocation::{Allocation, Container};
 pub use assignment::Assignment;
 pub use attribute::{VfAttribute, VfSetting, VfSettings};
 pub use device_node::{DeviceNode, Openable};

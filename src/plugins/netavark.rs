@@ -17,7 +17,7 @@ pub use protocol::LONGEST;
 use protocol::{Network, Setup, status};
 use sentence::Sentence;
 use serde_json::{Value, json};
-use sriovd_core::model::Borrower;
+use sriovd_core::model::Container;
 use std::path::Path;
 
 const API_VERSION: &str = "1.0.0";
@@ -96,9 +96,9 @@ fn setup(allocator: &Allocator, namespace: &str, input: &[u8]) -> Result<Value, 
     settings.mac = setup.static_mac()?.or(settings.mac);
     let addressing = setup.addressing(&options)?;
     let request = Request {
-        borrower: Borrower {
+        container: Container {
             namespace: namespace.into(),
-            ..setup.borrower()?
+            ..setup.container()?
         },
         choice: Choice::OfPool {
             pool: pool.clone(),
@@ -116,7 +116,7 @@ fn setup(allocator: &Allocator, namespace: &str, input: &[u8]) -> Result<Value, 
     let allocated = attach::allocate(allocator, &request).map_err(|error| of_network(&error))?;
     let configured = attach::configure(allocator, &allocated, &addressing);
     match configured {
-        Ok(Some(interface)) => Ok(status(&setup, &request.borrower, interface.mac)),
+        Ok(Some(interface)) => Ok(status(&setup, &request.container, interface.mac)),
         Ok(None) => {
             attach::undo(allocator, &allocated).map_err(|error| of_network(&error))?;
             Err(Sentence(format!("pool {pool}: the VF has no interface")))

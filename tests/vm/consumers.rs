@@ -139,7 +139,7 @@ fn the_host_device_plugin_lends_the_published_vf_to_a_namespace_and_brings_it_ba
         "the conflist changed while its VF was allocated"
     );
 
-    // Its borrower and others do with it as they like, meanwhile.
+    // Its container and others do with it as they like, meanwhile.
     host.run(&format!(
         "ip -n box link set net1 down mtu 1400 && ip -n box link set net1 address 02:00:00:00:00:99 up
          ip link set {} vf 0 vlan 7 trust off",

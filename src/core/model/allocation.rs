@@ -22,7 +22,8 @@ pub struct Allocation {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pool: Option<ResourceName>,
     /// The container that has the VF, and where the netdev went.
-    pub borrower: Borrower,
+    #[serde(rename = "borrower")]
+    pub container: Container,
     /// The inode of the namespace: its path may come to mean another one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespace_inode: Option<u64>,
@@ -47,11 +48,12 @@ pub struct Allocation {
     pub not_understood: Vec<String>,
 }
 
-/// Who has a VF, in the words of the container runtime.
+/// A container that has a VF, in the words of its runtime.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Borrower {
+pub struct Container {
     /// The runtime's id.
-    pub container: String,
+    #[serde(rename = "container")]
+    pub id: String,
     /// What people call it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
@@ -63,11 +65,11 @@ pub struct Borrower {
     pub interface: InterfaceName,
 }
 
-impl Borrower {
+impl Container {
     /// The container as a person names it.
     pub fn display_name(&self) -> &str {
         const SHORT: usize = 12;
-        let id = || self.container.get(..SHORT).unwrap_or(&self.container);
+        let id = || self.id.get(..SHORT).unwrap_or(&self.id);
         self.name.as_deref().unwrap_or_else(id)
     }
 }
@@ -111,8 +113,8 @@ impl Allocation {
     /// The holder that refusals and `sriovctl status` name for this record.
     pub fn holder(&self) -> Holder {
         Holder::Container {
-            container: self.borrower.display_name().to_owned(),
-            network: self.borrower.network.clone(),
+            container: self.container.display_name().to_owned(),
+            network: self.container.network.clone(),
         }
     }
 }

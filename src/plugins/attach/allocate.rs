@@ -1,4 +1,4 @@
-//! Allocating a VF: the steps, and taking back what was done when one of them fails.
+//! Allocating a VF: the steps, and undoing them when one of them fails.
 
 use super::allocator::Life;
 use super::choose::{candidates, name};
@@ -50,14 +50,14 @@ pub fn has_free(
 
 /// The VF stays allocated unless it is given to `undo`.
 pub fn allocate(allocator: &Allocator, request: &Request) -> Result<Allocated, AttachError> {
-    let borrower = &request.borrower;
+    let container = &request.container;
     // Before anything is touched: it is what callers get wrong.
-    Namespace::open(&borrower.namespace)?;
-    let interface = borrower.interface.as_str();
-    for had in allocator.find_all(&borrower.container, interface)? {
+    Namespace::open(&container.namespace)?;
+    let interface = container.interface.as_str();
+    for had in allocator.find_all(&container.id, interface)? {
         if allocator.life(&had)? == Life::Lives {
             return Err(AttachError::Already {
-                container: borrower.display_name().to_owned(),
+                container: container.display_name().to_owned(),
                 interface: interface.to_owned(),
             });
         }
@@ -66,7 +66,7 @@ pub fn allocate(allocator: &Allocator, request: &Request) -> Result<Allocated, A
     }
     let mut held = Held::default();
     let mut locked = Vec::new();
-    for vf in candidates(allocator, &request.choice, Some(borrower))? {
+    for vf in candidates(allocator, &request.choice, Some(container))? {
         if let Some(why) = surely_held(allocator, &vf)? {
             held.0.push((name(&vf), why));
             continue;
@@ -90,7 +90,7 @@ pub fn allocate(allocator: &Allocator, request: &Request) -> Result<Allocated, A
     Err(none_free(&request.choice, held))
 }
 
-/// Takes back what was just allocated, for what failed afterwards.
+/// Releases what was just allocated, because something failed afterwards.
 pub fn undo(allocator: &Allocator, allocated: &Allocated) -> Result<(), AttachError> {
     let released = release_locked(allocator, &allocated.allocation)?;
     match released.troubles.is_empty() {
@@ -126,7 +126,7 @@ fn try_allocate(
         Ok(found) => found,
         Err(why) => return Ok(Try::Held(why)),
     };
-    let namespace = Namespace::open(&request.borrower.namespace)?;
+    let namespace = Namespace::open(&request.container.namespace)?;
     let (to_set, before) = changes(&request.settings, &snapshot.settings);
     let allocation = Allocation {
         address: vf.address,
@@ -136,7 +136,7 @@ fn try_allocate(
             Choice::Vf(_) => None,
             Choice::OfPool { pool, .. } => Some(pool.clone()),
         },
-        borrower: request.borrower.clone(),
+        container: request.container.clone(),
         namespace_inode: namespace.inode(),
         boot: allocator.boot(),
         allocated_at: now(),
@@ -227,7 +227,7 @@ fn carry_out(
     let Some(netdev) = &allocation.interface_before else {
         return Ok(None);
     };
-    let name = &request.borrower.interface;
+    let name = &request.container.interface;
     let mut netlink = Netlink::open().map_err(opening)?;
     let moved = naming::free_altname(&mut netlink, netdev.index, name)
         .and_then(|()| netlink.move_link(netdev.index, namespace.as_fd(), name));

@@ -52,7 +52,7 @@ impl Allocator {
         Ok(found.max_by_key(|it| matches!(self.life(it), Ok(Life::Lives))))
     }
 
-    /// Also what it had before it started again, if nobody took that back yet.
+    /// Also what it had before it started again, if that is not released yet.
     pub(super) fn find_all(
         &self,
         container: &str,
@@ -60,8 +60,8 @@ impl Allocator {
     ) -> Result<Vec<Allocation>, AttachError> {
         let mut found = self.records.all()?;
         found.retain(|allocation| {
-            let borrower = &allocation.borrower;
-            borrower.container == container && borrower.interface.as_str() == interface
+            let its = &allocation.container;
+            its.id == container && its.interface.as_str() == interface
         });
         Ok(found)
     }
@@ -81,7 +81,7 @@ impl Allocator {
         {
             return Ok(Life::Ended);
         }
-        let namespace = match look(&allocation.borrower.namespace) {
+        let namespace = match look(&allocation.container.namespace) {
             Seen::Nothing => false,
             Seen::Namespace(inode) => {
                 let then = allocation.namespace_inode;

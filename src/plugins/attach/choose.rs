@@ -4,12 +4,12 @@ use super::pools::{self, PoolVf};
 use super::records::Records;
 use super::{Allocator, AttachError, Choice};
 use sriovd_core::host::{Host as _, Look};
-use sriovd_core::model::{Allocation, Borrower};
+use sriovd_core::model::{Allocation, Container};
 
 pub(super) fn candidates(
     allocator: &Allocator,
     choice: &Choice,
-    borrower: Option<&Borrower>,
+    container: Option<&Container>,
 ) -> Result<Vec<PoolVf>, AttachError> {
     match choice {
         Choice::Vf(address) => {
@@ -37,7 +37,7 @@ pub(super) fn candidates(
                 });
             };
             vfs.retain(|vf| index.is_none_or(|index| vf.vf == index));
-            in_order(&mut vfs, &allocator.records, borrower);
+            in_order(&mut vfs, &allocator.records, container);
             Ok(vfs)
         }
     }
@@ -45,11 +45,11 @@ pub(super) fn candidates(
 
 /// First what this container had last, then what nobody had, then what was released longest ago:
 /// so that others find theirs again too.
-fn in_order(vfs: &mut [PoolVf], records: &Records, borrower: Option<&Borrower>) {
+fn in_order(vfs: &mut [PoolVf], records: &Records, container: Option<&Container>) {
     vfs.sort_by_cached_key(|vf| {
         let last = records.last(vf.address);
         let rank = match &last {
-            Some(last) if borrower.is_some_and(|it| is_same_container(last, it)) => 0,
+            Some(last) if container.is_some_and(|it| is_same_container(last, it)) => 0,
             None => 1,
             Some(_) => 2,
         };
@@ -57,12 +57,12 @@ fn in_order(vfs: &mut [PoolVf], records: &Records, borrower: Option<&Borrower>) 
     });
 }
 
-fn is_same_container(last: &Allocation, borrower: &Borrower) -> bool {
-    let now = last.borrower.network == borrower.network;
-    let name = |borrower: &Borrower| borrower.name.clone();
-    now && match (name(&last.borrower), name(borrower)) {
+fn is_same_container(last: &Allocation, container: &Container) -> bool {
+    let now = last.container.network == container.network;
+    let name = |container: &Container| container.name.clone();
+    now && match (name(&last.container), name(container)) {
         (Some(last), Some(now)) => last == now,
-        _ => last.borrower.container == borrower.container,
+        _ => last.container.id == container.id,
     }
 }
 

@@ -77,7 +77,7 @@ pub fn configure(
         return Ok(None);
     };
     let (vf, index) = (allocated.allocation.address, interface.index);
-    let name = &allocated.allocation.borrower.interface;
+    let name = &allocated.allocation.container.interface;
     let configured = allocated.namespace.within(|netlink| {
         if addressing.addresses.iter().any(|(it, _)| it.is_ipv6()) {
             // Runtimes turn it off where they do not know of an address.

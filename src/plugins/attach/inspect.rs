@@ -40,7 +40,7 @@ pub fn inspect(
     if allocation.interface_before.is_none() {
         return Ok(inspection);
     }
-    let namespace = Namespace::open(&allocation.borrower.namespace)?;
+    let namespace = Namespace::open(&allocation.container.namespace)?;
     let (link, addresses) = namespace.within(|netlink| {
         let link = find(&allocator.host, netlink, allocation.address)?;
         let all = netlink.addresses();

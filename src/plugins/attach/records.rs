@@ -159,13 +159,13 @@ impl Records {
     /// The same in the form of the SR-IOV CNI plugin, which then leaves the VF alone.
     fn tell_plugin(&self, allocation: &Allocation) -> Result<(), FileError> {
         let path = self.plugin.join(allocation.address.to_string());
-        let namespace = allocation.borrower.namespace.as_os_str();
+        let namespace = allocation.container.namespace.as_os_str();
         file::replace_unsynced(&path, &namespace.to_string_lossy())
     }
 
     fn untell_plugin(&self, allocation: &Allocation) -> Result<(), FileError> {
         let path = self.plugin.join(allocation.address.to_string());
-        let namespace = allocation.borrower.namespace.as_os_str();
+        let namespace = allocation.container.namespace.as_os_str();
         match file::access(&path).and_then(|()| fs::read(&path)) {
             Ok(text) if text == namespace.as_encoded_bytes() => {}
             Ok(_) => return Ok(()),

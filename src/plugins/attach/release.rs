@@ -1,4 +1,4 @@
-//! Taking a VF back: whatever was done to it is undone, the last thing first.
+//! Releasing a VF: what was done to it is undone, the last step first.
 
 use super::inside::{find, set_mac};
 use super::naming::opening;
@@ -41,7 +41,7 @@ enum Back {
     Later,
 }
 
-/// Takes back all that a container has under this name.
+/// Releases all VFs that a container has under this name.
 pub fn release(
     allocator: &Allocator,
     container: &str,
@@ -53,7 +53,7 @@ pub fn release(
     released.into_iter().filter_map(Result::transpose).collect()
 }
 
-/// Takes this one back. `None`: somebody was quicker.
+/// Releases this VF. `None`: another process has released it meanwhile.
 pub fn release_this(
     allocator: &Allocator,
     found: &Allocation,
@@ -80,8 +80,8 @@ pub(super) fn release_locked(
             match bring_back(allocator, allocation, &pf, before)? {
                 Back::Here => {}
                 Back::Later => {
-                    let later = "its interface is in another network namespace; it is taken \
-                                 back as soon as the kernel brings it";
+                    let later = "its interface is in another network namespace; the VF is released \
+                                 as soon as the kernel brings the interface back";
                     released.troubles.push(later.to_owned());
                     released.is_coming = true;
                     return Ok(released);
@@ -130,7 +130,7 @@ fn bring_back(
     if vf.is_none_or(|vf| !vf.interface_elsewhere) {
         return Ok(Back::Here);
     }
-    let path = &allocation.borrower.namespace;
+    let path = &allocation.container.namespace;
     let is_it = match look(path) {
         Seen::Nothing => false,
         Seen::Namespace(inode) => allocation.namespace_inode.is_none_or(|it| it == inode),

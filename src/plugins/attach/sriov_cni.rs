@@ -12,7 +12,7 @@ use super::records::{Record, remove_if_there};
 use super::{Allocator, AttachError, Choice, inside, lock};
 pub use collect::collect_theirs;
 use record::Found;
-use sriovd_core::model::{Allocation, Borrower, InterfaceName, PciAddress};
+use sriovd_core::model::{Allocation, Container, InterfaceName, PciAddress};
 use sriovd_host::namespace::Namespace;
 use sriovd_host::netlink::Link;
 use std::path::Path;
@@ -45,7 +45,7 @@ pub fn take_over(
         return Ok(());
     };
     let _lock = lock::take(&allocator.root, found.attached.vf)?;
-    // It takes the lock, too, to give it back.
+    // That plugin takes the lock, too, to release it.
     let Some(found) = record::read(&path)? else {
         return Ok(());
     };
@@ -94,8 +94,8 @@ fn allocation_of(
         pf: pool_vf.pf,
         vf: pool_vf.vf,
         pool: None,
-        borrower: Borrower {
-            container: container.to_owned(),
+        container: Container {
+            id: container.to_owned(),
             name: None,
             network: found.attached.network.clone(),
             namespace,

@@ -1,4 +1,4 @@
-//! Records of containers that ended without a word: found, and their VFs taken back.
+//! Records of containers that ended without releasing their VFs: found, and the VFs released.
 
 use super::allocator::Life;
 use super::records::Record;
@@ -6,7 +6,7 @@ use super::release::release_locked;
 use super::{Allocator, AttachError, Released, lock};
 use sriovd_core::model::{Allocation, PciAddress};
 
-/// A VF that was taken back from a container that is no more.
+/// A VF that was released in place of a container that ended.
 #[derive(Debug)]
 pub struct Collected {
     /// What was written down of it.
@@ -15,7 +15,7 @@ pub struct Collected {
     pub released: Released,
 }
 
-/// Takes back what nobody has any more; of one PF, or of all. What somebody works on is left.
+/// Releases the VFs of containers that ended; of one PF, or of all. A VF whose lock is held is left for later.
 pub fn collect(
     allocator: &Allocator,
     pf: Option<PciAddress>,
@@ -38,7 +38,7 @@ pub(super) fn collect_vf(
         Record::None => false,
         Record::NotUnderstood => !allocator.host.is_present(vf)?,
         Record::Of(allocation) => {
-            pf.is_none_or(|pf| allocation.pf == pf) && is_to_be_taken_back(allocator, &allocation)?
+            pf.is_none_or(|pf| allocation.pf == pf) && is_to_be_released(allocator, &allocation)?
         }
     };
     if !concerns {
@@ -55,7 +55,7 @@ pub(super) fn collect_locked(
     vf: PciAddress,
 ) -> Result<Option<Collected>, AttachError> {
     match allocator.records.read(vf)? {
-        Record::Of(allocation) if is_to_be_taken_back(allocator, &allocation)? => {
+        Record::Of(allocation) if is_to_be_released(allocator, &allocation)? => {
             let released = release_locked(allocator, &allocation)?;
             Ok((!released.is_coming).then_some(Collected {
                 allocation: *allocation,
@@ -70,11 +70,8 @@ pub(super) fn collect_locked(
     }
 }
 
-/// A VF that cannot be given all back what it had stays allocated as long as it is there.
-fn is_to_be_taken_back(
-    allocator: &Allocator,
-    allocation: &Allocation,
-) -> Result<bool, AttachError> {
+/// A VF that cannot get all back that it had stays allocated as long as it is there.
+fn is_to_be_released(allocator: &Allocator, allocation: &Allocation) -> Result<bool, AttachError> {
     let can_be =
         allocation.not_understood.is_empty() || !allocator.host.is_present(allocation.address)?;
     Ok(can_be && allocator.life(allocation)? == Life::Ended)

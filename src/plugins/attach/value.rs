@@ -1,7 +1,7 @@
 //! What is asked for of a VF for a container, and what was done for it.
 
 use sriovd_core::model::{
-    Allocation, Borrower, MacAddress, Mtu, PciAddress, ResourceName, VfIndex, VfSettings,
+    Allocation, Container, MacAddress, Mtu, PciAddress, ResourceName, VfIndex, VfSettings,
 };
 use sriovd_host::namespace::Namespace;
 use sriovd_host::netlink::Route;
@@ -26,7 +26,7 @@ pub enum Choice {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The container, and where the netdev is to go.
-    pub borrower: Borrower,
+    pub container: Container,
     /// The VF that is wanted.
     pub choice: Choice,
     /// The network's, over those that the policy set. With a MAC, the netdev gets it too.

@@ -19,7 +19,7 @@ pub(super) fn add(plugin: &Plugin, conf: &NetConf, log: &mut Log) -> Result<Stri
         )
     })?;
     let request = Request {
-        borrower: plugin.call.borrower(&plugin.header.name)?,
+        container: plugin.call.container_in(&plugin.header.name)?,
         choice,
         settings: plugin.settings(conf),
         mtu: None,

@@ -2,7 +2,7 @@
 
 use super::error::{CniError, Code};
 use super::keys::unicast;
-use sriovd_core::model::{Borrower, InterfaceName, MacAddress};
+use sriovd_core::model::{Container, InterfaceName, MacAddress};
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -61,7 +61,7 @@ impl Call {
         if *command == Command::Version {
             return Ok(Self::version());
         }
-        // What only says what to give keeps nothing from being taken back.
+        // What only says what to allocate keeps nothing from being released.
         let gives = matches!(command, Command::Add | Command::Check);
         let container = text("CNI_CONTAINERID")?;
         if let Some(id) = container.as_ref().filter(|id| !is_name(id)) {
@@ -138,10 +138,10 @@ impl Call {
         self.namespace.as_deref().unwrap_or(Path::new(""))
     }
 
-    pub(super) fn borrower(&self, network: &str) -> Result<Borrower, CniError> {
+    pub(super) fn container_in(&self, network: &str) -> Result<Container, CniError> {
         let incomplete = || invalid("CNI_CONTAINERID, CNI_NETNS or CNI_IFNAME is not set".into());
-        Ok(Borrower {
-            container: self.container.clone().ok_or_else(incomplete)?,
+        Ok(Container {
+            id: self.container.clone().ok_or_else(incomplete)?,
             name: self.pod.clone(),
             network: network.to_owned(),
             namespace: self.namespace.clone().ok_or_else(incomplete)?,

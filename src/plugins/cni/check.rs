@@ -31,10 +31,10 @@ pub(super) fn check(plugin: &Plugin, conf: &NetConf) -> Result<String, CniError>
         let message = format!("container {container} has no VF as {interface}");
         CniError::new(Code::UnknownContainer, message)
     })?;
-    if allocation.borrower.namespace != plugin.call.namespace() {
+    if allocation.container.namespace != plugin.call.namespace() {
         return Err(differs(format!(
             "{interface} is in {}, not in {}",
-            allocation.borrower.namespace.display(),
+            allocation.container.namespace.display(),
             plugin.call.namespace().display()
         )));
     }

@@ -34,12 +34,12 @@ pub(super) fn collect(plugin: &Plugin, log: &mut Log) -> Result<String, CniError
     let mut failed = Vec::new();
     let allocations = plugin.allocator.allocations();
     for allocation in allocations.map_err(|error| CniError::attaching(&error))? {
-        let borrower = &allocation.borrower;
+        let container = &allocation.container;
         let attachment = Attachment {
-            container: borrower.container.clone(),
-            ifname: borrower.interface.to_string(),
+            container: container.id.clone(),
+            ifname: container.interface.to_string(),
         };
-        if borrower.network != plugin.header.name || valid.contains(&attachment) {
+        if container.network != plugin.header.name || valid.contains(&attachment) {
             continue;
         }
         match attach::release_this(&plugin.allocator, &allocation) {

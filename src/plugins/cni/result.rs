@@ -170,10 +170,10 @@ pub(super) fn render(
         }
         return format!("{result}\n");
     }
-    let borrower = &allocation.borrower;
+    let container = &allocation.container;
     let mut interface = json!({
-        "name": borrower.interface,
-        "sandbox": borrower.namespace,
+        "name": container.interface,
+        "sandbox": container.namespace,
     });
     if let Some(mac) = mac {
         interface["mac"] = json!(mac);

@@ -157,7 +157,7 @@ fn a_wrong_environment_is_named() {
     ] {
         refuses("ADD", &good, &[(variable, value)], 4, says);
     }
-    // Of no concern to what is taken back.
+    // Of no concern to what is released.
     for (variable, value) in [("CNI_ARGS", "FROB=1"), ("CNI_NETNS", "run/netns/x")] {
         let answer = call("DEL", good.to_string().as_bytes(), &[(variable, value)]);
         assert_eq!(answer, (false, Value::Null), "{variable}");
@@ -382,6 +382,6 @@ fn gc_takes_back_what_the_network_lent_and_nothing_of_another() {
     assert_eq!(answer, (false, Value::Null));
     assert!(host.path("var/lib/cni/sriov/old-net1").exists());
     let left = Allocator::new(host.path("")).allocations().unwrap();
-    let left: Vec<_> = left.into_iter().map(|it| it.borrower.network).collect();
+    let left: Vec<_> = left.into_iter().map(|it| it.container.network).collect();
     assert_eq!(left, ["other"]);
 }

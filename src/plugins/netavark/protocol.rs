@@ -6,7 +6,7 @@ use crate::attach::Addressing;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use sriovd_core::model::{Borrower, InterfaceName, MacAddress};
+use sriovd_core::model::{Container, InterfaceName, MacAddress};
 use sriovd_host::netlink::{Hop, Route};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -209,12 +209,12 @@ impl Setup {
     }
 
     /// Without its namespace.
-    pub(super) fn borrower(&self) -> Result<Borrower, Sentence> {
+    pub(super) fn container(&self) -> Result<Container, Sentence> {
         if self.container_id.is_empty() {
             return Err("container_id is empty".to_owned().into());
         }
-        Ok(Borrower {
-            container: self.container_id.clone(),
+        Ok(Container {
+            id: self.container_id.clone(),
             name: Some(self.container_name.clone()).filter(|name| !name.is_empty()),
             network: self.network.name.clone(),
             namespace: Default::default(),
@@ -252,7 +252,7 @@ impl Setup {
 }
 
 /// What `podman inspect` shows.
-pub(super) fn status(setup: &Setup, borrower: &Borrower, mac: MacAddress) -> Value {
+pub(super) fn status(setup: &Setup, container: &Container, mac: MacAddress) -> Value {
     let subnets: Vec<_> = setup
         .network_options
         .static_ips
@@ -270,7 +270,7 @@ pub(super) fn status(setup: &Setup, borrower: &Borrower, mac: MacAddress) -> Val
         "dns_search_domains": [],
         "dns_server_ips": [],
         "interfaces": {
-            borrower.interface.as_str(): {"mac_address": mac, "subnets": subnets},
+            container.interface.as_str(): {"mac_address": mac, "subnets": subnets},
         },
     })
 }

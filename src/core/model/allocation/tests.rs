@@ -68,7 +68,7 @@ fn a_record_names_its_holder() {
     let mut record: Allocation = serde_json::from_value(record).unwrap();
     let says = |record: &Allocation| record.holder().to_string();
     assert_eq!(says(&record), "container 0123456789ab (network f1-u)");
-    record.borrower.name = Some("web".to_owned());
+    record.container.name = Some("web".to_owned());
     assert_eq!(says(&record), "container web (network f1-u)");
     assert!(record.holder().is_allocation());
 }

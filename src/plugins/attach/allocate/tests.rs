@@ -23,13 +23,13 @@ fn a_container_that_starts_again_gets_its_vf_again_and_has_no_other() {
     host.file("run/sriovd/state.json", &state.to_string());
     let records = records(&host.path(""));
     let mut ended = allocation(1, "box");
-    ended.borrower.namespace = host.path("ended");
+    ended.container.namespace = host.path("ended");
     records.create(&ended).unwrap();
 
-    let mut borrower = ended.borrower;
-    borrower.namespace = "/proc/self/ns/net".into();
+    let mut container = ended.container;
+    container.namespace = "/proc/self/ns/net".into();
     let request = Request {
-        borrower,
+        container,
         choice: Choice::OfPool {
             pool: "intelnics".parse().unwrap(),
             index: None,

@@ -26,16 +26,16 @@ fn a_container_gets_its_last_vf_and_leaves_others_theirs() {
     }
     let order = |container: &str, name: Option<&str>| {
         let mut vfs = pool();
-        let mut borrower = allocation(0, container).borrower;
-        borrower.name = name.map(str::to_owned);
-        in_order(&mut vfs, &records, Some(&borrower));
+        let mut container = allocation(0, container).container;
+        container.name = name.map(str::to_owned);
+        in_order(&mut vfs, &records, Some(&container));
         vfs.iter().map(|vf| vf.vf.0).collect::<Vec<_>>()
     };
     assert_eq!(order("mine", None), [1, 3, 2, 0]);
     assert_eq!(order("new", None), [3, 2, 1, 0]);
     // Podman makes a new id for a container of the same name.
     let mut named = allocation(3, "first-id");
-    named.borrower.name = Some("web".to_owned());
+    named.container.name = Some("web".to_owned());
     records.create(&named).unwrap();
     records.release(&named).unwrap();
     assert_eq!(order("second-id", Some("web"))[0], 3);

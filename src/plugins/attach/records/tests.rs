@@ -1,7 +1,7 @@
 //! Records in a prepared tree.
 
 use super::*;
-use sriovd_core::model::{Borrower, VfIndex, VfSettings};
+use sriovd_core::model::{Container, VfIndex, VfSettings};
 use std::os::unix::fs::symlink;
 
 pub(in crate::attach) fn allocation(vf: u16, container: &str) -> Allocation {
@@ -10,8 +10,8 @@ pub(in crate::attach) fn allocation(vf: u16, container: &str) -> Allocation {
         pf: "0000:01:00.0".parse().unwrap(),
         vf: VfIndex(vf),
         pool: None,
-        borrower: Borrower {
-            container: container.to_owned(),
+        container: Container {
+            id: container.to_owned(),
             name: None,
             network: "f1-u".to_owned(),
             namespace: "/run/netns/box".into(),

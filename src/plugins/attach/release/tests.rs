@@ -44,7 +44,7 @@ fn a_container_that_started_again_is_known_by_what_it_lives_with_and_gives_all_b
     host.vf(1, "vfio-pci");
     let records = records(&host.path(""));
     let (old, mut new) = (with_netdev(), allocation(1, "box"));
-    new.borrower.namespace = "/proc/self/ns/net".into();
+    new.container.namespace = "/proc/self/ns/net".into();
     for allocated in [&old, &new] {
         records.create(allocated).unwrap();
     }

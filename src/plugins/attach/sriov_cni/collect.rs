@@ -7,7 +7,7 @@ use crate::attach::release::release_locked;
 use crate::attach::{Allocator, AttachError, Released, lock};
 use std::path::Path;
 
-/// Takes back what that plugin attached to containers that are no more. `is_valid` knows those
+/// Releases what that plugin attached to containers that ended. `is_valid` knows those
 /// that the runtime has by the names of their records. What somebody works on is left.
 pub fn collect_theirs(
     allocator: &Allocator,

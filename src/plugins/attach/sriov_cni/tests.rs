@@ -136,9 +136,9 @@ fn what_it_attached_is_an_allocation_of_ours_from_then_on() {
         let taken = take_over(&host, namespace).unwrap().remove(0);
         assert!(!host.path(THEIRS).exists());
         assert_eq!(taken.address, vf_address(0));
-        assert_eq!(taken.borrower.container, "box");
-        assert_eq!(taken.borrower.network, "f1-u");
-        assert_eq!(taken.borrower.namespace, Path::new("/proc/self/ns/net"));
+        assert_eq!(taken.container.id, "box");
+        assert_eq!(taken.container.network, "f1-u");
+        assert_eq!(taken.container.namespace, Path::new("/proc/self/ns/net"));
         assert_eq!(taken.interface_before, None);
         assert!(taken.before.vlan.is_some());
     }
@@ -222,7 +222,7 @@ fn gc_takes_back_what_is_of_the_network_and_of_no_container_any_more() {
             1,
         ),
         (|host| attach(host, &json!({"name": "other"})), &[], true, 0),
-        // There is nothing to give back.
+        // There is nothing to release.
         (
             |host| attach(host, &json!({"deviceID": "0000:01:10.5"})),
             &[],
