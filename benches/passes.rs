@@ -61,7 +61,7 @@ fn outputs_of_a_converged_host(bencher: Bencher<'_, '_>, host: (u16, u16)) {
         ..OutputSettings::default()
     };
     bencher.bench_local(|| {
-        render::render(&render::Input {
+        render::render(&render::RenderInput {
             policies: &policies.policies,
             networks: &policies.networks,
             host: &View::new(&seen, &resolutions),

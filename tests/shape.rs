@@ -251,6 +251,32 @@ fn a_type_has_its_functions_in_one_file() {
     }
 }
 
+/// Types that have the name of another one of their member, each with the need for it.
+const NAMED_TWICE: &[(&str, &str)] = &[
+    // What tests of outputs are about.
+    ("core", "World"),
+];
+
+#[test]
+fn no_type_of_a_member_has_the_name_of_another() {
+    let mut named: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+    for (file, text) in sources("src")
+        .into_iter()
+        .filter(|(file, _)| !is_test(file))
+    {
+        let member = file.split('/').nth(1).unwrap().to_owned();
+        for name in files::visible_types(&text) {
+            let of_name = named.entry((member.clone(), name)).or_default();
+            of_name.push(file.clone());
+        }
+    }
+    let twice = named.into_iter().filter(|(_, files)| files.len() > 1);
+    for ((member, name), files) in twice {
+        let is_needed = NAMED_TWICE.contains(&(&member, &name));
+        assert!(is_needed, "{member}: {name} is in {files:?}");
+    }
+}
+
 #[test]
 fn the_loop_is_on_one_screen() {
     let text = fs::read_to_string(root().join("src/agent/daemon/turn.rs")).unwrap();

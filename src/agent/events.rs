@@ -16,23 +16,23 @@ use tokio::sync::mpsc::Sender;
 pub use trigger::{Cause, Neighbour, Scope, Trigger};
 
 /// Everything that is listened to, from `subscribe` on.
-pub struct Sources {
-    kernel: kernel::Source,
-    udev: udev::Source,
-    links: link::Source,
-    files: files::Source,
-    hostname: hostname::Source,
+pub struct EventSources {
+    kernel: kernel::KernelEvents,
+    udev: udev::UdevEvents,
+    links: link::LinkEvents,
+    files: files::FileEvents,
+    hostname: hostname::HostNameEvents,
 }
 
-impl Sources {
+impl EventSources {
     /// `buffer`: how many bytes the kernel may keep for each socket.
     pub async fn subscribe(directories: files::Directories, buffer: usize) -> anyhow::Result<Self> {
         Ok(Self {
-            kernel: kernel::Source::subscribe(buffer)?,
-            udev: udev::Source::subscribe(buffer)?,
-            links: link::Source::subscribe(buffer)?,
-            files: files::Source::subscribe(directories).await?,
-            hostname: hostname::Source::subscribe()?,
+            kernel: kernel::KernelEvents::subscribe(buffer)?,
+            udev: udev::UdevEvents::subscribe(buffer)?,
+            links: link::LinkEvents::subscribe(buffer)?,
+            files: files::FileEvents::subscribe(directories).await?,
+            hostname: hostname::HostNameEvents::subscribe()?,
         })
     }
 

@@ -42,7 +42,7 @@ fn work() -> ExitCode {
     let arguments = Arguments::parse();
     let request = arguments
         .restart_device_plugin
-        .then(|| device_plugin::Request::take(&arguments.root));
+        .then(|| device_plugin::RestartRequest::take(&arguments.root));
     let (settings, warnings) = match Settings::load(&arguments.root, Trust::Enforce) {
         Ok(loaded) => loaded,
         Err(unusable) => {

@@ -14,9 +14,9 @@ mod value;
 
 use crate::load::read::{Content, Tree, Trust, read};
 use crate::load::{POSTED, SOURCES};
-pub use listen::{Listen, Tls};
+pub use listen::{Listen, TlsSettings};
 pub use sections::{
-    Api, CniPlugin, Limits, LogLevel, NodeSettings, Outputs, Settings, WhenInstalled,
+    ApiSettings, CniPlugin, Limits, LogLevel, NodeSettings, Outputs, Settings, WhenInstalled,
 };
 use serde_json::Value;
 use sriovd_core::policy::diagnostic::Diagnostic;

@@ -35,7 +35,7 @@ pub trait Ledger: Sync {
 }
 
 /// What is told while the pass runs, so that it can be watched and ended.
-pub trait Progress: Sync {
+pub trait Observer: Sync {
     /// A round has something to do.
     fn planned(&self, _steps: &[Step]) {}
     /// A step is about to be done.
@@ -60,7 +60,7 @@ pub struct Pass<'a> {
     /// Of all PFs. It is told what the pass finds.
     pub addresses: &'a Addresses,
     /// What is told of it while it runs.
-    pub progress: &'a dyn Progress,
+    pub progress: &'a dyn Observer,
     /// VFs in use may be taken away: an override for this PF.
     pub force: bool,
     /// Look, and do nothing.

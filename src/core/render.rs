@@ -111,7 +111,7 @@ impl<'a> View<'a> {
 
 /// All that outputs depend on.
 #[derive(Debug, Clone, Copy)]
-pub struct Input<'a> {
+pub struct RenderInput<'a> {
     /// The policies, in reading order.
     pub policies: &'a [Policy],
     /// The networks, in reading order.
@@ -191,7 +191,7 @@ pub fn given(
 }
 
 /// All outputs, as text. Equal inputs give equal bytes.
-pub fn render(input: &Input<'_>) -> Outputs {
+pub fn render(input: &RenderInput<'_>) -> Outputs {
     let pools = pools::pools(input.host);
     let coming = |resource: &_, last: &_| pools::is_coming(resource, last, input.host);
     let settings = input.settings;
@@ -284,7 +284,7 @@ fn pool_of<'a>(network: &'a Network, pools: &Pools<'_>) -> Result<Device<'a>, Re
     }
 }
 
-fn prefix_of<'a>(network: &Network, input: &Input<'a>) -> Option<&'a str> {
+fn prefix_of<'a>(network: &Network, input: &RenderInput<'a>) -> Option<&'a str> {
     pools::wanted_prefix(network.resource.as_ref()?, input.host, input.policies)
 }
 

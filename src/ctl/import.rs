@@ -8,14 +8,14 @@ mod document;
 mod vf_operator;
 
 use anyhow::{Context, bail};
-use document::Document;
 use sriovd_core::policy::DEFAULT_PREFIX;
-use sriovd_core::policy::check::{self, Content, Read};
+use sriovd_core::policy::check::{self, Judged, ReadDraft};
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::policy::foreign::fields::Fields;
 use sriovd_core::policy::foreign::item::{Item, comment};
+use sriovd_core::policy::foreign::node::Node;
 use sriovd_core::policy::foreign::{operator, settle};
-use sriovd_core::policy::reader::{Document as Written, Fault, KeyPath};
+use sriovd_core::policy::reader::{Document, Fault, KeyPath};
 use sriovd_core::policy::source::ItemKind;
 use std::path::{Path, PathBuf};
 
@@ -25,7 +25,7 @@ pub struct Imported {
     /// The policies, as TOML.
     pub text: String,
     /// The same policies and networks, judged; `None` where the daemon would not take the file.
-    pub content: Option<Content>,
+    pub content: Option<Judged>,
     /// A line each, with the place it is about.
     pub remarks: Vec<String>,
     /// What the daemon would say to the file.
@@ -79,7 +79,7 @@ impl Import {
     }
 
     /// Whether it is anything that can be imported, or an object that has no counterpart.
-    fn document(&mut self, file: &str, document: &Document) -> anyhow::Result<bool> {
+    fn document(&mut self, file: &str, document: &Node) -> anyhow::Result<bool> {
         let line = document.line;
         let Ok(mut fields) = Fields::of(document, file) else {
             self.skip(file, line, "this is not an object");
@@ -103,7 +103,7 @@ impl Import {
         Ok(true)
     }
 
-    fn object(&mut self, kind: &str, file: &str, object: &Document) -> anyhow::Result<()> {
+    fn object(&mut self, kind: &str, file: &str, object: &Node) -> anyhow::Result<()> {
         let line = object.line;
         let Ok(mut fields) = Fields::of(object, file) else {
             self.skip(file, line, "this is not an object");
@@ -201,8 +201,8 @@ impl Import {
 }
 
 /// What the items say, by the judge of all policies and networks. Their names are unique.
-fn judged(items: &[Item]) -> Result<Content, Vec<Fault>> {
-    let mut content = Content::default();
+fn judged(items: &[Item]) -> Result<Judged, Vec<Fault>> {
+    let mut content = Judged::default();
     let mut faults = Vec::new();
     for kind in [ItemKind::Policy, ItemKind::Network] {
         let items = items.iter().filter(|item| item.kind == kind);
@@ -210,13 +210,13 @@ fn judged(items: &[Item]) -> Result<Content, Vec<Fault>> {
         for (index, (origin, table)) in kept.enumerate() {
             let found = match kind {
                 ItemKind::Policy => {
-                    check::policy(Read::of(&table), origin).map(|(policy, found)| {
+                    check::policy(ReadDraft::of(&table), origin).map(|(policy, found)| {
                         content.policies.push(policy);
                         found
                     })
                 }
                 ItemKind::Network => {
-                    check::network(Read::of(&table), origin).map(|(network, found)| {
+                    check::network(ReadDraft::of(&table), origin).map(|(network, found)| {
                         content.networks.push(network);
                         found
                     })
@@ -241,7 +241,7 @@ fn placed(text: &str, faults: Vec<Fault>) -> Vec<Diagnostic> {
     if faults.is_empty() {
         return Vec::new();
     }
-    match Written::parse(Path::new("the result"), text) {
+    match Document::parse(Path::new("the result"), text) {
         Ok(written) => written.diagnostics(faults),
         Err(errors) => errors,
     }

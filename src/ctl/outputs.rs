@@ -68,7 +68,7 @@ pub(super) fn render(
             CniDirectory::default()
         }
     };
-    render::render(&render::Input {
+    render::render(&render::RenderInput {
         policies: &scene.policies.policies,
         networks: &scene.policies.networks,
         host: &View::new(&scene.host, &scene.resolutions),

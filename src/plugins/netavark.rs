@@ -24,7 +24,7 @@ const API_VERSION: &str = "1.0.0";
 
 /// What is printed, and whether it is an error.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Reply {
     /// What netavark wants on standard output, as JSON: a result, or `{"error": …}`.
     pub stdout: String,
     /// For the user's terminal.
@@ -34,7 +34,7 @@ pub struct Answer {
 }
 
 /// Answers one call. `input` is the whole standard input, or one byte more than may be.
-pub fn run(root: &Path, arguments: &[String], input: &[u8]) -> Answer {
+pub fn run(root: &Path, arguments: &[String], input: &[u8]) -> Reply {
     let mut said = String::new();
     let answered = answer(root, arguments, input, &mut said);
     let (stdout, is_error) = match answered {
@@ -42,7 +42,7 @@ pub fn run(root: &Path, arguments: &[String], input: &[u8]) -> Answer {
         Ok(value) => (format!("{value}\n"), false),
         Err(error) => (format!("{}\n", json!({"error": error.to_string()})), true),
     };
-    Answer {
+    Reply {
         stdout,
         stderr: said,
         is_error,

@@ -5,7 +5,7 @@ use sriovd_core::host::Host;
 use sriovd_core::model::PciAddress;
 use sriovd_core::plan::Blocked;
 use sriovd_core::policy::PolicySet;
-use sriovd_core::reconcile::{Addresses, Outcome, Pass, Progress};
+use sriovd_core::reconcile::{Addresses, Observer, Outcome, Pass};
 use std::collections::BTreeMap;
 
 /// Passes over a simulated host, without events, threads and outputs.
@@ -43,7 +43,7 @@ impl SimAgent {
     }
 
     /// One pass that `progress` watches and may end; `force`: VFs in use may be taken away.
-    pub fn pass_with(&mut self, pf: PciAddress, progress: &dyn Progress, force: bool) -> Outcome {
+    pub fn pass_with(&mut self, pf: PciAddress, progress: &dyn Observer, force: bool) -> Outcome {
         let node = self.host.node().unwrap_or_default();
         // Of what is unplugged the kernel tells.
         let gone = self.blocked.keys().filter(|&&pf| !self.host.has(pf));

@@ -4,7 +4,7 @@ use sriovd_core::host::HostError;
 use sriovd_core::memory::Memory;
 use sriovd_core::model::{PciAddress, Step, TakenAddresses};
 use sriovd_core::plan::OwnedPf;
-use sriovd_core::reconcile::{Ledger, Progress};
+use sriovd_core::reconcile::{Ledger, Observer};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -85,7 +85,7 @@ impl Ledger for MemoryLedger {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Quiet;
 
-impl Progress for Quiet {
+impl Observer for Quiet {
     fn step_begins(&self, _: &Step) {}
     fn step_ends(&self, _: &Step, _: Result<Duration, &HostError>) {}
     fn is_cancelled(&self) -> bool {
@@ -104,7 +104,7 @@ impl StopAfter {
     }
 }
 
-impl Progress for StopAfter {
+impl Observer for StopAfter {
     fn step_begins(&self, _: &Step) {}
 
     fn step_ends(&self, _: &Step, _: Result<Duration, &HostError>) {

@@ -6,7 +6,9 @@
 )]
 
 use sriovd_core::policy::diagnostic::Diagnostic;
-use sriovd_core::policy::reader::{Boolean, Document, Fault, KeyPath, Step, scalar, table, within};
+use sriovd_core::policy::reader::{
+    Boolean, Document, Fault, KeyPath, PathStep, scalar, table, within,
+};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Component, Path, PathBuf};
 
@@ -200,8 +202,8 @@ impl Bridge {
 
 fn is_ours(path: &KeyPath) -> bool {
     let keys = path.0.iter().map(|step| match step {
-        Step::Key(key) => key.as_str(),
-        Step::Index(_) => "",
+        PathStep::Key(key) => key.as_str(),
+        PathStep::Index(_) => "",
     });
     let keys: Vec<_> = keys.take(2).collect();
     matches!(

@@ -2,7 +2,7 @@
 
 use sriovd_core::host::HostError;
 use sriovd_core::model::Step;
-use sriovd_core::reconcile::Progress;
+use sriovd_core::reconcile::Observer;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl Moments {
     }
 }
 
-impl Progress for Moments {
+impl Observer for Moments {
     fn planned(&self, _: &[Step]) {
         self.count();
     }

@@ -9,7 +9,7 @@ use sriovd_core::model::{HostSnapshot, NetworkName, Node, PciAddress, PfSnapshot
 use sriovd_core::policy::Network;
 use sriovd_core::policy::file;
 use sriovd_core::policy::resolve::Resolution;
-use sriovd_core::render::{self, CniDirectory, Input, OutputSettings, Outputs, View};
+use sriovd_core::render::{self, CniDirectory, OutputSettings, Outputs, RenderInput, View};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
@@ -116,7 +116,7 @@ fn rendered(
     resolutions: &BTreeMap<PciAddress, Resolution>,
     previous: &BTreeMap<NetworkName, Assignment>,
 ) -> Outputs {
-    render::render(&Input {
+    render::render(&RenderInput {
         policies: &[],
         networks: &NETWORKS,
         host: &View::new(host, resolutions),

@@ -8,7 +8,7 @@ use sriovd_core::model::Errno;
 use sriovd_core::model::*;
 use sriovd_core::policy::resolve::{Resolution, resolve};
 use sriovd_core::policy::{DeviceType, Policy, PolicySet};
-use sriovd_core::reconcile::{End, Ledger, Outcome, Progress};
+use sriovd_core::reconcile::{End, Ledger, Observer, Outcome};
 use sriovd_sim::{DriverModel, Quiet, SimAgent, SimHost, SimPf, StopAfter};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -189,7 +189,7 @@ impl Run {
     pub(crate) fn watched_pass(
         &mut self,
         pf: PciAddress,
-        progress: &dyn Progress,
+        progress: &dyn Observer,
     ) -> Option<Outcome> {
         let allocated = self.allocated(pf);
         let of_others = self.with_drivers_of_others(pf);

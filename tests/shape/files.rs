@@ -272,6 +272,29 @@ pub(super) fn implementations(
     implementations
 }
 
+/// The types of a file that others can see.
+pub(super) fn visible_types(text: &str) -> Vec<String> {
+    let code = code(text);
+    let of_line = |line: &str| {
+        let visible = line.trim_start().strip_prefix("pub")?;
+        let (_, item) = match visible.starts_with('(') {
+            true => visible.split_once(") ")?,
+            false => visible.split_once(' ')?,
+        };
+        let (kind, name) = item.split_once(' ')?;
+        let is_type = ["struct", "enum", "trait", "type", "union"].contains(&kind);
+        is_type.then(|| word_of(name).to_owned())
+    };
+    code.lines().filter_map(of_line).collect()
+}
+
+#[test]
+fn types_are_found_whoever_may_see_them() {
+    let text = "pub struct A<T>(T);\n    pub(super) enum B {\npub(in crate::x) type C = A<u8>;\n\
+                struct D;\n// pub struct E;\npub fn f() {}\npub trait G: H {}\n";
+    assert_eq!(visible_types(text), ["A", "B", "C", "G"]);
+}
+
 #[test]
 fn a_circle_is_found_however_it_is_written() {
     let file = |name: &str, text: &str| (format!("src/core/{name}.rs"), text.to_owned());

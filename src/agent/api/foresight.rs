@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, StatusCode};
 use sriovd_core::host::Look;
 use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::resolve::resolve;
-use sriovd_core::policy::source::{self, Content, ItemFault};
+use sriovd_core::policy::source::{self, ItemContent, ItemFault};
 use sriovd_sim::forecast::{self, Forecast};
 use std::sync::Arc;
 
@@ -33,8 +33,8 @@ pub(super) async fn plan(
     }
     let contents = document.items.into_iter().filter_map(|item| item.content);
     let policies = contents.filter_map(|content| match content {
-        Content::Policy(policy) => Some(*policy),
-        Content::Network(_) => None,
+        ItemContent::Policy(policy) => Some(*policy),
+        ItemContent::Network(_) => None,
     });
     let policies = api
         .view()

@@ -136,7 +136,7 @@ fn refused(feed: &Feed, file: &Path, reason: &str) {
 
 /// Files that are not as they should be, with the reason that was last given.
 #[derive(Debug, Default)]
-pub(super) struct Outputs {
+pub(super) struct AnnouncedOutputs {
     reasons: BTreeMap<PathBuf, String>,
     contested: BTreeSet<PathBuf>,
     unsaved: Unsaved,
@@ -145,7 +145,7 @@ pub(super) struct Outputs {
 const CONTESTED: &str = "another program keeps changing or removing it; it is written again less \
                          and less often until that ends";
 
-impl Outputs {
+impl AnnouncedOutputs {
     /// `node_state` and the pools are written whenever anything is seen to change: no news of its own.
     pub(super) fn announce(
         &mut self,

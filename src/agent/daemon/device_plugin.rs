@@ -35,9 +35,9 @@ pub(super) fn request(root: &Path, unit: String) {
 /// A request that is not there any more. It comes before everything else that may fail: while it is
 /// there, systemd starts this program again and again. And one that comes meanwhile is another.
 #[derive(Debug)]
-pub struct Request(io::Result<()>);
+pub struct RestartRequest(io::Result<()>);
 
-impl Request {
+impl RestartRequest {
     /// Takes the request that the daemon has left below this root, if there is one.
     pub fn take(root: &Path) -> Self {
         match fs::remove_file(file::under(root, Path::new(REQUEST))) {

@@ -108,7 +108,7 @@ impl Publication {
             .iter()
             .map(|(&pf, seen)| (pf, seen.report(seen.problems.clone())))
             .collect();
-        let mut rendered = render::render(&render::Input {
+        let mut rendered = render::render(&render::RenderInput {
             policies: &shared.policies.policies,
             networks: &networks,
             host: &host,

@@ -10,7 +10,7 @@ use super::turn::{Event, turn};
 use super::value::Daemon;
 use super::{journal, listen, neighbours};
 use crate::api::{self, Request};
-use crate::events::{Neighbour, Sources, Trigger};
+use crate::events::{EventSources, Neighbour, Trigger};
 use crate::settings::Settings;
 use crate::state::{Store, posted};
 use anyhow::Context;
@@ -51,7 +51,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
         drop(apart.run(&place, move || file::create_directories(&watched)));
     }
     // Before the first look: what happens in between is looked at again.
-    let sources = Sources::subscribe(
+    let sources = EventSources::subscribe(
         neighbours::directories(&settings, &root),
         settings.limits.receive_buffer,
     )

@@ -41,7 +41,7 @@ pub(super) struct Daemon {
     pub(super) held_back: Vec<HeldBack>,
     /// The VF that each network has, as it was published last.
     pub(super) given: BTreeMap<NetworkName, PciAddress>,
-    pub(super) announced: announce::Outputs,
+    pub(super) announced: announce::AnnouncedOutputs,
     pub(super) collection: announce::Collection,
     /// PFs of the first look that have not had their first pass.
     pub(super) first_look: Option<BTreeSet<PciAddress>>,
@@ -75,7 +75,7 @@ impl Daemon {
             publisher: Publisher::default(),
             held_back: Vec::new(),
             given: BTreeMap::new(),
-            announced: announce::Outputs::default(),
+            announced: announce::AnnouncedOutputs::default(),
             collection: announce::Collection::default(),
             first_look: None,
             stopping: false,

@@ -3,7 +3,7 @@
 use crate::api::Feed;
 use sriovd_core::host::HostError;
 use sriovd_core::model::{PciAddress, Step};
-use sriovd_core::reconcile::Progress;
+use sriovd_core::reconcile::Observer;
 use sriovd_core::report::Happening;
 use sriovd_core::report::event::PlannedStep;
 use sriovd_core::report::progress::Tally;
@@ -80,7 +80,7 @@ impl Watched {
     }
 }
 
-impl Progress for Watched {
+impl Observer for Watched {
     fn planned(&self, steps: &[Step]) {
         let mut inner = self.inner();
         inner.tally.planned(steps);

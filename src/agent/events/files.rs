@@ -61,14 +61,14 @@ impl Directories {
 }
 
 /// Hears everything from `subscribe` on.
-pub struct Source {
+pub struct FileEvents {
     places: Places,
     stream: EventStream<Vec<u8>>,
     /// Told when it runs.
     news: Vec<News>,
 }
 
-impl Source {
+impl FileEvents {
     /// Watches these directories, those that do not exist yet included. Directories that cannot be watched yet are watched later.
     pub async fn subscribe(directories: Directories) -> anyhow::Result<Self> {
         let subscribe = || Inotify::init()?.into_event_stream(vec![0; BUFFER]);

@@ -14,12 +14,12 @@ use tokio::sync::mpsc::Sender;
 const NAME: &str = "/proc/sys/kernel/hostname";
 
 /// Hears every change from `subscribe` on.
-pub struct Source {
+pub struct HostNameEvents {
     /// `None` where /proc does not show it: the name is that of the start then.
     name: Option<AsyncFd<File>>,
 }
 
-impl Source {
+impl HostNameEvents {
     /// Starts to listen. A `/proc` that hides the name is no error.
     pub fn subscribe() -> anyhow::Result<Self> {
         #[expect(

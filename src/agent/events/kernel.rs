@@ -21,12 +21,12 @@ const KERNEL: u32 = 1;
 const LONGEST: usize = 8 << 10;
 
 /// Hears everything from `subscribe` on.
-pub struct Source {
+pub struct KernelEvents {
     socket: TokioSocket,
     drops: DropCounter,
 }
 
-impl Source {
+impl KernelEvents {
     /// Opens the uevent socket of the kernel with a buffer of so many bytes.
     pub fn subscribe(receive_buffer: usize) -> anyhow::Result<Self> {
         let subscribe = || -> io::Result<Self> {

@@ -27,12 +27,12 @@ const GROUPS: [MulticastGroup; 3] = [
 const LONGEST: usize = 32 << 10;
 
 /// Hears everything from `subscribe` on.
-pub struct Source {
+pub struct LinkEvents {
     socket: TokioSocket,
     drops: DropCounter,
 }
 
-impl Source {
+impl LinkEvents {
     /// Opens a route socket with a buffer of so many bytes and joins its groups.
     pub fn subscribe(receive_buffer: usize) -> anyhow::Result<Self> {
         let subscribe = || -> io::Result<Self> {

@@ -11,12 +11,12 @@ use tokio_udev::AsyncMonitorSocket;
 use udev::{Event, MonitorBuilder};
 
 /// Hears everything from `subscribe` on. Not `Send`: it belongs on a `LocalSet`.
-pub struct Source {
+pub struct UdevEvents {
     monitor: AsyncMonitorSocket,
     drops: DropCounter,
 }
 
-impl Source {
+impl UdevEvents {
     /// Opens udev's monitor socket with a buffer of so many bytes.
     pub fn subscribe(receive_buffer: usize) -> anyhow::Result<Self> {
         let subscribe = || {

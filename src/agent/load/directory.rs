@@ -11,7 +11,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
-pub(super) struct Listing {
+pub(super) struct Entries {
     pub(super) names: BTreeSet<OsString>,
     pub(super) warning: Option<Diagnostic>,
 }
@@ -28,12 +28,12 @@ pub(super) fn list(
     path: &Path,
     trust: Trust,
     is_wanted: fn(&OsStr) -> bool,
-) -> Result<Listing, Closed> {
+) -> Result<Entries, Closed> {
     let unreadable = |error: Errno| {
         let message = format!("this directory cannot be read: {error}");
         Closed::Unread(Box::new(Diagnostic::error(path, message)))
     };
-    let mut listing = Listing {
+    let mut listing = Entries {
         names: BTreeSet::new(),
         warning: None,
     };

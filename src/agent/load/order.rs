@@ -2,7 +2,7 @@
 
 use super::assembly::{Assembly, Rank};
 use super::directory::{
-    Closed, Listing, WEAKEST_FILE, is_policy_file, is_source, is_source_file, list,
+    Closed, Entries, WEAKEST_FILE, is_policy_file, is_source, is_source_file, list,
 };
 use super::read::{Content, Tree, Trust, read};
 use super::{FileState, policies, sources};
@@ -84,7 +84,7 @@ fn look_into(
     tree: &Tree,
     dir: &Path,
     is_wanted: fn(&OsStr) -> bool,
-) -> Result<(Listing, BTreeMap<PathBuf, Content>), Closed> {
+) -> Result<(Entries, BTreeMap<PathBuf, Content>), Closed> {
     // What the agent keeps is in one place.
     let place = match Rank::of_directory(dir) {
         Rank::Written => dir,

@@ -8,7 +8,7 @@ use sriovd_core::model::SourceName;
 use sriovd_core::policy::Origin;
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::policy::source::{
-    self, Content as ItemContent, Document, Item, ItemFault, ItemKind, ItemReport, ItemState,
+    self, Item, ItemContent, ItemFault, ItemKind, ItemReport, ItemState, SourceDocument,
     SourceReport,
 };
 use std::path::{Path, PathBuf};
@@ -81,7 +81,7 @@ pub(super) fn keep(assembly: &mut Assembly<'_>, path: &Path) -> bool {
     is_kept
 }
 
-fn last_good_of(assembly: &Assembly<'_>, path: &Path, name: &SourceName) -> Option<Document> {
+fn last_good_of(assembly: &Assembly<'_>, path: &Path, name: &SourceName) -> Option<SourceDocument> {
     let text = assembly.last_good.texts.get(path)?;
     source::read(name, text.as_bytes()).ok()
 }
@@ -125,7 +125,7 @@ fn add_items(
     assembly: &mut Assembly<'_>,
     path: &Path,
     name: SourceName,
-    document: Document,
+    document: SourceDocument,
 ) -> SourceReport {
     let last = last_good_of(assembly, path, &name).unwrap_or_default();
     let mut unnamed = Vec::new();

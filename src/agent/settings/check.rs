@@ -1,7 +1,7 @@
 //! From the settings as they are written to the settings that hold, and what contradicts in them.
 
 use super::draft::{ApiDraft, LimitsDraft, NodeDraft, OutputsDraft, SettingsDraft};
-use super::{Api, Limits, Listen, NodeSettings, Outputs, Settings, Tls};
+use super::{ApiSettings, Limits, Listen, NodeSettings, Outputs, Settings, TlsSettings};
 use sriovd_core::model::pools::POOLS;
 use sriovd_core::policy::reader::{Fault, Key, within};
 use sriovd_wire::settings::check_vf_operator;
@@ -10,7 +10,7 @@ use std::path::Path;
 pub(super) fn settings(draft: &SettingsDraft, faults: &mut Vec<Fault>) -> Settings {
     let default = Settings::default();
     let api = draft.api.or_default();
-    let api = Api {
+    let api = ApiSettings {
         socket: api.socket.or(default.api.socket),
         admin_group: api.admin_group.cloned().flatten(),
         listen: within("api", faults, |faults| listen(&api, faults)),
@@ -100,7 +100,7 @@ fn listen(draft: &ApiDraft, faults: &mut Vec<Fault>) -> Option<Listen> {
     match (certificate, key, client_ca) {
         (Some(certificate), Some(key), Some(client_ca)) => {
             let admins = admins.into_iter().flatten().collect();
-            let tls = Tls {
+            let tls = TlsSettings {
                 certificate,
                 key,
                 client_ca,

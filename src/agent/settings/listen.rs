@@ -10,12 +10,12 @@ pub enum Listen {
     /// A loopback address, without TLS: every user of this host may read.
     Local(SocketAddr),
     /// Any address, over TLS: clients with a certificate may read.
-    Tls(SocketAddr, Tls),
+    Tls(SocketAddr, TlsSettings),
 }
 
 /// The files and names of an API over TLS.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Tls {
+pub struct TlsSettings {
     /// The host's certificate with its chain, as PEM.
     pub certificate: PathBuf,
     /// The certificate's private key, as PEM.

@@ -28,7 +28,7 @@ pub struct Settings {
     /// Deadlines and sizes (`[limits]`).
     pub limits: Limits,
     /// Where the API is (`[api]`).
-    pub api: Api,
+    pub api: ApiSettings,
     /// Where vf-operator's API is (`[vf_operator]`).
     pub vf_operator: VfOperator,
 }
@@ -137,7 +137,7 @@ pub struct Limits {
 
 /// Where the API is, and for whom.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Api {
+pub struct ApiSettings {
     /// The Unix socket of sriovctl and of bridges.
     pub socket: PathBuf,
     /// The group whose members may change things. Others may only read.
@@ -184,7 +184,7 @@ impl Default for Settings {
             outputs: Outputs::default(),
             node: NodeSettings::default(),
             limits: Limits::default(),
-            api: Api::default(),
+            api: ApiSettings::default(),
             vf_operator: VfOperator::default(),
         }
     }
@@ -222,7 +222,7 @@ impl Default for Limits {
     }
 }
 
-impl Default for Api {
+impl Default for ApiSettings {
     fn default() -> Self {
         Self {
             socket: SOCKET.into(),

@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// A draft with what was wrong in it when it was read: values that a key does not take, and keys
 /// that its table does not have.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Read<T> {
+pub struct ReadDraft<T> {
     /// What could be read.
     pub draft: T,
     /// What could not. Paths begin at the draft.
@@ -22,14 +22,14 @@ pub struct Read<T> {
 }
 
 /// A draft that a program made.
-impl<T> From<T> for Read<T> {
+impl<T> From<T> for ReadDraft<T> {
     fn from(draft: T) -> Self {
         let faults = Vec::new();
         Self { draft, faults }
     }
 }
 
-impl<T: Table> Read<T> {
+impl<T: Table> ReadDraft<T> {
     /// Reads a table; a value that is none is one fault.
     pub fn of(given: &Given) -> Self {
         let (draft, faults) = read_whole(given);
@@ -40,7 +40,7 @@ impl<T: Table> Read<T> {
 
 /// Reads whatever is given: what is wrong in it is among the faults, and in JSON the path of a
 /// fault is a pointer. An error is only what the format itself refuses.
-impl<'de, T: Table> Deserialize<'de> for Read<T> {
+impl<'de, T: Table> Deserialize<'de> for ReadDraft<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Given::deserialize(deserializer).map(|given| Self::of(&given))
     }
@@ -48,7 +48,7 @@ impl<'de, T: Table> Deserialize<'de> for Read<T> {
 
 /// What a draft says, with warnings. Names are unique.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Content {
+pub struct Judged {
     /// In their order.
     pub policies: Vec<Policy>,
     /// In their order.
@@ -59,10 +59,10 @@ pub struct Content {
 
 /// Judges a whole draft, all or nothing. `origin` says where the item at a path was written.
 pub fn check(
-    read: Read<Draft>,
+    read: ReadDraft<Draft>,
     origin: impl Fn(&KeyPath) -> Origin,
-) -> Result<Content, Vec<Fault>> {
-    let Read { draft, mut faults } = read;
+) -> Result<Judged, Vec<Fault>> {
+    let ReadDraft { draft, mut faults } = read;
     let mut policies = Items::new("policy");
     for (index, item) in draft.policy.get().into_iter().flatten() {
         let name = item.name.get();
@@ -77,7 +77,7 @@ pub fn check(
             network::network(item, origin(path), faults)
         });
     }
-    judged(faults).map(|warnings| Content {
+    judged(faults).map(|warnings| Judged {
         policies: policies.items,
         networks: networks.items,
         warnings,
@@ -85,13 +85,16 @@ pub fn check(
 }
 
 /// Judges one policy on its own. With it come warnings.
-pub fn policy(read: Read<PolicyDraft>, origin: Origin) -> Result<(Policy, Vec<Fault>), Vec<Fault>> {
+pub fn policy(
+    read: ReadDraft<PolicyDraft>,
+    origin: Origin,
+) -> Result<(Policy, Vec<Fault>), Vec<Fault>> {
     one(read, |draft, faults| policy::policy(draft, origin, faults))
 }
 
 /// Judges one network on its own. With it come warnings.
 pub fn network(
-    read: Read<NetworkDraft>,
+    read: ReadDraft<NetworkDraft>,
     origin: Origin,
 ) -> Result<(Network, Vec<Fault>), Vec<Fault>> {
     one(read, |draft, faults| {
@@ -100,10 +103,10 @@ pub fn network(
 }
 
 fn one<D, T>(
-    read: Read<D>,
+    read: ReadDraft<D>,
     judge: impl FnOnce(&D, &mut Vec<Fault>) -> Option<T>,
 ) -> Result<(T, Vec<Fault>), Vec<Fault>> {
-    let Read { draft, mut faults } = read;
+    let ReadDraft { draft, mut faults } = read;
     match judge(&draft, &mut faults) {
         Some(item) => judged(faults).map(|warnings| (item, warnings)),
         None => Err(faults),

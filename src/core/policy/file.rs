@@ -1,9 +1,9 @@
 //! One policy file: from TOML to policies and networks, or to everything that is wrong with it.
 
-use super::check::{Content, Read, check};
+use super::check::{Judged, ReadDraft, check};
 use super::diagnostic::Diagnostic;
 use super::draft::{Draft, PolicyDraft};
-use super::reader::{Document, KeyPath, Part, Span, schema_of};
+use super::reader::{Document, EntryPart, KeyPath, Span, schema_of};
 use super::{Network, Origin, Policy};
 use crate::model::VfIndex;
 use serde_json::Value;
@@ -47,7 +47,7 @@ pub struct ItemSpans {
 impl ItemSpans {
     fn of(document: &Document<'_>, kind: &str, index: usize) -> Self {
         let item = KeyPath::default().then(kind).then(index);
-        let span = |key: &str| document.span(&item.then(key), Part::Value);
+        let span = |key: &str| document.span(&item.then(key), EntryPart::Value);
         Self {
             name: span("name"),
             resource: span("resource"),
@@ -65,7 +65,7 @@ impl ItemSpans {
         let vfs = draft.vf.get().into_iter().flatten();
         let macs = vfs.filter_map(|(at, vf)| {
             let mac = item.then("vf").then(*at).then("mac");
-            Some((vf.index.cloned()?, document.span(&mac, Part::Value)))
+            Some((vf.index.cloned()?, document.span(&mac, EntryPart::Value)))
         });
         Self {
             macs: macs.collect(),
@@ -85,9 +85,9 @@ pub fn parse(path: &Path, text: &str) -> Result<FileContent, Vec<Diagnostic>> {
     let drafts = draft.policy.get().into_iter().flatten();
     let policy_spans = drafts.map(|(index, it)| ItemSpans::of_policy(&document, *index, it));
     let policy_spans = policy_spans.collect();
-    let content = check(Read { draft, faults }, origin);
+    let content = check(ReadDraft { draft, faults }, origin);
     let content = content.map_err(|faults| document.diagnostics(faults))?;
-    let Content {
+    let Judged {
         policies,
         networks,
         warnings,

@@ -12,7 +12,7 @@ mod scalar;
 
 pub use document::{Document, Span};
 pub use fault::within;
-pub use fault::{Fault, KeyPath, Part, Step, nearest};
+pub use fault::{EntryPart, Fault, KeyPath, PathStep, nearest};
 pub use given::Given;
 pub use given::{all_with_whole_numbers, json_number};
 pub use key::{At, Key, List, Many, MapOf, Object, Rule, Table};

@@ -113,7 +113,7 @@ impl SourceReport {
 
 /// An item that is in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Content {
+pub enum ItemContent {
     /// A policy.
     Policy(Box<Policy>),
     /// A network.
@@ -136,12 +136,12 @@ pub struct Item {
     /// What is wrong with it, and most likely not meant.
     pub faults: Vec<ItemFault>,
     /// `None` where there is an error among the faults.
-    pub content: Option<Content>,
+    pub content: Option<ItemContent>,
 }
 
 /// What a source wants, as far as it can be told by itself. The names of items in order are unique.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Document {
+pub struct SourceDocument {
     /// In the order in which they were put.
     pub items: Vec<Item>,
 }
@@ -233,7 +233,7 @@ impl Item {
     }
 }
 
-impl Document {
+impl SourceDocument {
     /// Whether it can be told which names it does not have.
     pub fn is_complete(&self) -> bool {
         self.items.iter().all(|item| item.name.is_some())
@@ -287,7 +287,7 @@ pub fn to_text<'i>(items: impl Iterator<Item = (ItemKind, &'i Value)>) -> String
 
 /// Reads what a source wants. An error where the items cannot be told apart: then nothing of it may
 /// count, not even that something is missing.
-pub fn read(source: &SourceName, text: &[u8]) -> Result<Document, Vec<ItemFault>> {
+pub fn read(source: &SourceName, text: &[u8]) -> Result<SourceDocument, Vec<ItemFault>> {
     let value = json::parse(text).map_err(|error| {
         let fault = ItemFault::error("", format!("this is not JSON: {error}"));
         vec![fault]
@@ -304,7 +304,7 @@ pub fn read(source: &SourceName, text: &[u8]) -> Result<Document, Vec<ItemFault>
         let expected = "1, the only version there is";
         faults.push(ItemFault::error("/version", message).expecting(expected));
     }
-    let mut document = Document::default();
+    let mut document = SourceDocument::default();
     for kind in ItemKind::ALL {
         match list(&mut entries, kind) {
             Ok(values) => document.items.extend(items(source, kind, values)),
@@ -366,7 +366,7 @@ fn items(source: &SourceName, kind: ItemKind, values: Vec<Value>) -> impl Iterat
 }
 
 /// Of two items of one name neither counts: which one is meant cannot be told.
-fn report_twins(document: &mut Document) {
+fn report_twins(document: &mut SourceDocument) {
     let mut places: BTreeMap<(ItemKind, String), Vec<usize>> = BTreeMap::new();
     for (at, item) in document.items.iter().enumerate() {
         if let Some(name) = &item.name {

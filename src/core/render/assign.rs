@@ -33,15 +33,15 @@ pub enum NoVf {
         /// The pool.
         resource: ResourceName,
         /// The networks that have its VFs.
-        given: Given,
+        given: GivenVfs,
     },
 }
 
 /// The networks that have the VFs of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Given(Vec<(NetworkName, String)>);
+pub struct GivenVfs(Vec<(NetworkName, String)>);
 
-impl fmt::Display for Given {
+impl fmt::Display for GivenVfs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 8;
         for (at, (network, vf)) in self.0.iter().take(SHOWN).enumerate() {
@@ -182,7 +182,7 @@ impl<'a> Chosen<'a> {
             (network.clone(), vf)
         });
         NoVf::AllGiven {
-            given: Given(given.collect()),
+            given: GivenVfs(given.collect()),
             resource,
         }
     }

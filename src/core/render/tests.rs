@@ -28,7 +28,7 @@ fn outputs(
     cni_directory: CniDirectory,
     settings: &OutputSettings,
 ) -> Outputs {
-    render(&Input {
+    render(&RenderInput {
         policies: &[],
         networks,
         host: &world.view(),
@@ -189,7 +189,7 @@ fn a_manifest_names_the_same_resource_wherever_its_vfs_are() {
         .values_mut()
         .for_each(|pf| pf.vfs.clear());
     for world in [ready, without_vfs, World::default()] {
-        let found = render(&Input {
+        let found = render(&RenderInput {
             policies: &policies,
             networks: &[network("f1-u", Some("a"))],
             host: &world.view(),

@@ -3,6 +3,7 @@
 mod json;
 
 use anyhow::anyhow;
+use json::DEEPEST;
 use saphyr::{MarkedYaml, Marker, Scalar, YamlData, YamlLoader};
 use saphyr_parser::{Event, Parser};
 use serde_json::Number;
@@ -10,13 +11,8 @@ use sriovd_core::policy::foreign::node::{Content, Node};
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-pub(super) type Document = Node;
-
-/// Lists and tables in one another. Whatever reads them goes down into them, on its stack.
-const DEEPEST: usize = 64;
-
 /// All documents of a text, but empty ones.
-pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Document>> {
+pub(super) fn parse(text: &str) -> anyhow::Result<Vec<Node>> {
     // Parsers of YAML refuse some JSON: tabs, keys given twice, a text of two surrogates.
     if let Some(documents) = json::documents(text) {
         return documents;

@@ -23,7 +23,7 @@ pub(super) enum Progress {
 
 /// What is known of the answer to one request while it is read.
 #[derive(Debug)]
-pub(super) struct Answers {
+pub(super) struct Replies {
     sequence: u32,
     /// The request's: neither an acknowledgement nor the end of a dump follows the only message.
     is_single: bool,
@@ -32,7 +32,7 @@ pub(super) struct Answers {
     pub(super) progress: Progress,
 }
 
-impl Answers {
+impl Replies {
     /// To the request of that sequence number and with those flags, beside `NLM_F_REQUEST`.
     pub(super) fn to(sequence: u32, flags: u16) -> Self {
         Self {

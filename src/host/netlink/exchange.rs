@@ -2,7 +2,7 @@
 //!
 //! The kernel does what is asked of it inside `send`: that is where a slow driver takes its time.
 
-use super::answer::{Answers, Progress};
+use super::answer::{Progress, Replies};
 use super::error::{Malformed, NetlinkError};
 use netlink_packet_core::{
     Emitable, NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkSerializable,
@@ -103,7 +103,7 @@ impl Exchange {
         request: &impl NetlinkSerializable,
         flags: u16,
         mut take: impl FnMut(&[u8]) -> Result<(), Malformed>,
-    ) -> Result<Answers, NetlinkError> {
+    ) -> Result<Replies, NetlinkError> {
         if !self.is_idle {
             // The kernel refuses a dump while another one is not read to its end.
             *self = Self::open(self.protocol)?;
@@ -113,7 +113,7 @@ impl Exchange {
         self.is_idle = false;
         self.socket.send(&self.buffer, 0)?;
 
-        let mut answers = Answers::to(self.sequence, flags);
+        let mut answers = Replies::to(self.sequence, flags);
         while answers.progress == Progress::Begun {
             self.receive()?;
             let read = answers.read(&self.buffer, &mut take);

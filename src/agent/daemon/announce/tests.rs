@@ -33,7 +33,7 @@ fn failed(failed: Vec<(&str, ErrorKind)>) -> Published {
 fn what_is_wrong_with_a_file_is_told_once_though_its_directory_does_not_answer_for_a_while() {
     let (told, feed) = (Told::default(), Feed::new().unwrap());
     let _guard = told.listen();
-    let mut outputs = Outputs::default();
+    let mut outputs = AnnouncedOutputs::default();
     let mut announce = |published| {
         let node_state = Path::new("/run/sriovd/state.json");
         outputs.announce(&published, BTreeSet::new(), node_state, &feed);

@@ -1,7 +1,9 @@
 //! A tree that is written, removed and replaced under a source that watches it.
 
 use super::*;
+use crate::events::Scope;
 use crate::events::tests::{Ear, hearing};
+use sriovd_core::model::PciAddress;
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use tempfile::TempDir;
@@ -88,7 +90,7 @@ async fn on_host(policies: bool, test: impl AsyncFnOnce(Host)) {
         vec![root.path().join("etc/cni/net.d")],
         vec![root.path().join("var/lib/kubelet")],
     );
-    let source = Source::subscribe(directories).await.unwrap();
+    let source = FileEvents::subscribe(directories).await.unwrap();
     let (sender, neighbours) = channel(16);
     let test = async |ear| {
         let host = Host {

@@ -8,7 +8,7 @@ use netlink_sys::Socket;
 #[test]
 fn kernel_events_come_without_udev() {
     in_private_network(module_path!(), "kernel_events_come_without_udev", async {
-        let source = Source::subscribe(1 << 20).unwrap();
+        let source = KernelEvents::subscribe(1 << 20).unwrap();
         let kernel = Socket::new(NETLINK_KOBJECT_UEVENT).unwrap();
         // Heard although sent before anybody reads.
         uevent(
@@ -31,7 +31,7 @@ fn kernel_events_come_without_udev() {
 #[test]
 fn additions_take_no_room() {
     in_private_network(module_path!(), "additions_take_no_room", async {
-        let source = Source::subscribe(2048).unwrap();
+        let source = KernelEvents::subscribe(2048).unwrap();
         let kernel = Socket::new(NETLINK_KOBJECT_UEVENT).unwrap();
         for _ in 0..500 {
             uevent(
@@ -58,7 +58,7 @@ fn additions_take_no_room() {
 #[test]
 fn lost_events_ask_for_a_full_look() {
     in_private_network(module_path!(), "lost_events_ask_for_a_full_look", async {
-        let source = Source::subscribe(2048).unwrap();
+        let source = KernelEvents::subscribe(2048).unwrap();
         let kernel = Socket::new(NETLINK_KOBJECT_UEVENT).unwrap();
         let device = "/devices/pci0000:00/0000:01:00.0";
         for _ in 0..500 {

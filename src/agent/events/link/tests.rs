@@ -90,7 +90,7 @@ fn requests() -> rtnetlink::Handle {
 fn links_and_lost_addresses_are_heard_and_software_links_are_not() {
     const NAME: &str = "links_and_lost_addresses_are_heard_and_software_links_are_not";
     in_private_network(module_path!(), NAME, async {
-        let source = Source::subscribe(1 << 20).unwrap();
+        let source = LinkEvents::subscribe(1 << 20).unwrap();
         let test = async |mut ear: crate::events::tests::Ear| {
             let handle = requests();
             let veth = LinkVeth::new("one", "two").build();
@@ -124,7 +124,7 @@ fn links_and_lost_addresses_are_heard_and_software_links_are_not() {
 fn lost_notifications_ask_for_a_full_look() {
     const NAME: &str = "lost_notifications_ask_for_a_full_look";
     in_private_network(module_path!(), NAME, async {
-        let source = Source::subscribe(2048).unwrap();
+        let source = LinkEvents::subscribe(2048).unwrap();
         let handle = requests();
         for mtu in 0..200 {
             let change = LinkUnspec::new_with_index(LOOPBACK).mtu(2000 + mtu).build();
@@ -165,7 +165,7 @@ fn what_is_cut_off_asks_for_a_full_look() {
 fn what_nobody_takes_waits_in_the_kernel_and_not_with_us() {
     const NAME: &str = "what_nobody_takes_waits_in_the_kernel_and_not_with_us";
     in_private_network(module_path!(), NAME, async {
-        let source = Source::subscribe(64 << 10).unwrap();
+        let source = LinkEvents::subscribe(64 << 10).unwrap();
         let test = async |mut ear: crate::events::tests::Ear| {
             let handle = requests();
             // Ever more of them, while the source runs and the agent takes none.

@@ -1,6 +1,6 @@
 //! A text of TOML, and the places of its keys.
 
-use super::{Fault, Given, KeyPath, Part, Step, Table, key};
+use super::{EntryPart, Fault, Given, KeyPath, PathStep, Table, key};
 use crate::policy::diagnostic::{Diagnostic, Severity, SourceText};
 use std::ops::Range;
 use std::path::Path;
@@ -48,21 +48,22 @@ impl<'t> Document<'t> {
 
     /// Counted from 1.
     pub fn line_number(&self, path: &KeyPath) -> usize {
-        self.text.line_number(self.span(path, Part::Value).start)
+        self.text
+            .line_number(self.span(path, EntryPart::Value).start)
     }
 
     /// Of a table in brackets its header is the place, and of what is not there the table that
     /// lacks it.
-    pub fn span(&self, path: &KeyPath, part: Part) -> Span {
+    pub fn span(&self, path: &KeyPath, part: EntryPart) -> Span {
         let mut found = 0..0;
         let mut within = At::Table(self.table.get_ref());
         for step in &path.0 {
             let next = match (&within, step) {
-                (At::Table(table), Step::Key(key)) => table.get_key_value(key.as_str()),
-                (At::Value(DeValue::Table(table)), Step::Key(key)) => {
+                (At::Table(table), PathStep::Key(key)) => table.get_key_value(key.as_str()),
+                (At::Value(DeValue::Table(table)), PathStep::Key(key)) => {
                     table.get_key_value(key.as_str())
                 }
-                (At::Value(DeValue::Array(items)), Step::Index(index)) => {
+                (At::Value(DeValue::Array(items)), PathStep::Index(index)) => {
                     let Some(item) = items.get(*index) else { break };
                     (found, within) = (item.span(), At::Value(item.get_ref()));
                     continue;
@@ -70,7 +71,7 @@ impl<'t> Document<'t> {
                 _ => None,
             };
             let Some((key, value)) = next else { break };
-            if part == Part::Name && std::ptr::eq(step, &path.0[path.0.len() - 1]) {
+            if part == EntryPart::Name && std::ptr::eq(step, &path.0[path.0.len() - 1]) {
                 return key.span();
             }
             (found, within) = (value.span(), At::Value(value.get_ref()));

@@ -5,20 +5,20 @@ use std::fmt::{self, Write};
 
 /// One step from a table or list to what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Step {
+pub enum PathStep {
     /// The value of a key.
     Key(String),
     /// An entry of a list, counted from 0.
     Index(usize),
 }
 
-impl From<&str> for Step {
+impl From<&str> for PathStep {
     fn from(key: &str) -> Self {
         Self::Key(key.to_owned())
     }
 }
 
-impl From<usize> for Step {
+impl From<usize> for PathStep {
     fn from(index: usize) -> Self {
         Self::Index(index)
     }
@@ -26,12 +26,12 @@ impl From<usize> for Step {
 
 /// The way from the outermost table to a value. `Display` is its JSON pointer (RFC 6901).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub struct KeyPath(pub Vec<Step>);
+pub struct KeyPath(pub Vec<PathStep>);
 
 impl KeyPath {
     /// The path to something below this one.
     #[must_use]
-    pub fn then(&self, step: impl Into<Step>) -> Self {
+    pub fn then(&self, step: impl Into<PathStep>) -> Self {
         let mut steps = self.0.clone();
         steps.push(step.into());
         Self(steps)
@@ -41,18 +41,18 @@ impl KeyPath {
 impl fmt::Display for KeyPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|step| match step {
-            Step::Key(key) => {
+            PathStep::Key(key) => {
                 f.write_char('/')?;
                 f.write_str(&key.replace('~', "~0").replace('/', "~1"))
             }
-            Step::Index(index) => write!(f, "/{index}"),
+            PathStep::Index(index) => write!(f, "/{index}"),
         })
     }
 }
 
 /// Which part of an entry a fault is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Part {
+pub enum EntryPart {
     /// The name of the key.
     Name,
     /// Its value.
@@ -68,7 +68,7 @@ pub struct Fault {
     /// Where. What is missing is told at the table that lacks it.
     pub path: KeyPath,
     /// Which part of it.
-    pub part: Part,
+    pub part: EntryPart,
     /// What is wrong, with the value that was given.
     pub message: String,
     /// Another place, which completes the message: `is already` … `on line 3`.
@@ -85,7 +85,7 @@ impl Fault {
         Self {
             severity: Severity::Error,
             path: KeyPath::default(),
-            part: Part::default(),
+            part: EntryPart::default(),
             message: message.into(),
             other: None,
             expected: None,
@@ -102,7 +102,7 @@ impl Fault {
 
     /// A step below what it was about.
     #[must_use]
-    pub fn at(mut self, step: impl Into<Step>) -> Self {
+    pub fn at(mut self, step: impl Into<PathStep>) -> Self {
         self.path.0.push(step.into());
         self
     }
@@ -119,7 +119,7 @@ impl Fault {
     /// The same about the key, not its value.
     #[must_use]
     pub fn about_name(mut self) -> Self {
-        self.part = Part::Name;
+        self.part = EntryPart::Name;
         self
     }
 
@@ -179,7 +179,7 @@ impl From<String> for Fault {
 
 /// Reads what is a step below; the paths of its faults begin with that step.
 pub fn within<T>(
-    step: impl Into<Step>,
+    step: impl Into<PathStep>,
     faults: &mut Vec<Fault>,
     read: impl FnOnce(&mut Vec<Fault>) -> T,
 ) -> T {

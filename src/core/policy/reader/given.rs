@@ -1,6 +1,6 @@
 //! A value as it was given, before anything is known of what it should be.
 
-use super::{Fault, Step, within};
+use super::{Fault, PathStep, within};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 use std::fmt;
@@ -58,7 +58,9 @@ impl Given {
             Self::List(items) => {
                 let items = items.iter().enumerate();
                 return items
-                    .map(|(at, it)| within(Step::Index(at), faults, |faults| it.to_json(faults)))
+                    .map(|(at, it)| {
+                        within(PathStep::Index(at), faults, |faults| it.to_json(faults))
+                    })
                     .collect();
             }
             Self::Table(entries) => return Value::Object(object(entries, faults)),
@@ -85,7 +87,7 @@ impl Given {
 /// The entries of a table as JSON.
 pub(super) fn object(entries: &[(String, Given)], faults: &mut Vec<Fault>) -> Map<String, Value> {
     let entry = |(key, value): &(String, Given)| {
-        let step = Step::Key(key.clone());
+        let step = PathStep::Key(key.clone());
         let value = within(step, faults, |faults| value.to_json(faults));
         (key.clone(), value)
     };

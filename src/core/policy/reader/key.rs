@@ -1,7 +1,7 @@
 //! Keys, and the tables that they stand in.
 
 use super::given::object;
-use super::{Fault, Given, Scalar, Step, nearest, within};
+use super::{Fault, Given, PathStep, Scalar, nearest, within};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 use std::borrow::Cow;
@@ -257,7 +257,7 @@ pub fn read_table<T: Table>(given: &Given, at: &At<'_>, faults: &mut Vec<Fault>)
     let mut seen = BTreeSet::new();
     for (key, given) in entries(given, at, faults)? {
         let outer = keys.as_slice();
-        within(Step::Key(key.clone()), faults, |faults| {
+        within(PathStep::Key(key.clone()), faults, |faults| {
             if !seen.insert(key) {
                 faults.push(format!("key {key:?} is given twice").into());
             } else if !table.take(given, &At { key, outer }, faults) {

@@ -1,10 +1,10 @@
 //! One item of a source: its origin, and what `check` makes of the rest.
 
 use super::json::{self, shown};
-use super::{Content, ItemFault, ItemKind};
+use super::{ItemContent, ItemFault, ItemKind};
 use crate::model::SourceName;
 use crate::policy::Origin;
-use crate::policy::check::{self, Read};
+use crate::policy::check::{self, ReadDraft};
 use crate::policy::reader::{Fault, Given, Table};
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use serde_json::Value;
 pub(super) struct Judged {
     pub(super) origin: Option<String>,
     /// `None` where there is an error among the faults.
-    pub(super) content: Option<Content>,
+    pub(super) content: Option<ItemContent>,
     pub(super) faults: Vec<ItemFault>,
 }
 
@@ -47,9 +47,9 @@ pub(super) fn judge(source: &SourceName, kind: ItemKind, pointer: &str, value: &
     let entries = Value::Object(entries);
     let judged = match kind {
         ItemKind::Policy => check::policy(read(&entries), place)
-            .map(|(policy, warnings)| (Content::Policy(Box::new(policy)), warnings)),
+            .map(|(policy, warnings)| (ItemContent::Policy(Box::new(policy)), warnings)),
         ItemKind::Network => check::network(read(&entries), place)
-            .map(|(network, warnings)| (Content::Network(Box::new(network)), warnings)),
+            .map(|(network, warnings)| (ItemContent::Network(Box::new(network)), warnings)),
     };
     let (content, found) = match judged {
         Ok((content, warnings)) => (Some(content), warnings),
@@ -64,10 +64,10 @@ pub(super) fn judge(source: &SourceName, kind: ItemKind, pointer: &str, value: &
     }
 }
 
-fn read<T: Table>(entries: &Value) -> Read<T> {
+fn read<T: Table>(entries: &Value) -> ReadDraft<T> {
     match Given::deserialize(entries) {
-        Ok(given) => Read::of(&given),
-        Err(error) => Read {
+        Ok(given) => ReadDraft::of(&given),
+        Err(error) => ReadDraft {
             draft: T::default(),
             faults: vec![error.to_string().into()],
         },

@@ -8,7 +8,7 @@ fn kube() -> SourceName {
     "kube".parse().unwrap()
 }
 
-fn document(value: &Value) -> Document {
+fn document(value: &Value) -> SourceDocument {
     read(&kube(), value.to_string().as_bytes()).unwrap()
 }
 
@@ -82,9 +82,9 @@ fn an_item_is_what_a_policy_file_with_the_same_keys_has() {
     let networks = of_file.networks.into_iter();
     let networks = networks.map(|network| {
         let origin = origin.clone();
-        Content::Network(Box::new(Network { origin, ..network }))
+        ItemContent::Network(Box::new(Network { origin, ..network }))
     });
-    let expected: Vec<_> = [Content::Policy(Box::new(policy))]
+    let expected: Vec<_> = [ItemContent::Policy(Box::new(policy))]
         .into_iter()
         .chain(networks)
         .map(Some)
@@ -97,7 +97,7 @@ fn an_item_is_what_a_policy_file_with_the_same_keys_has() {
 fn the_words_of_the_owner_are_its_origin() {
     let words = "SriovNetworkNodePolicy sriov-system/policy-1";
     let read = document(&json!({"policy": [a_policy(&json!({"origin": words}))]}));
-    let Some(Content::Policy(policy)) = &read.items[0].content else {
+    let Some(ItemContent::Policy(policy)) = &read.items[0].content else {
         panic!("{read:?}");
     };
     let shown = policy.origin.to_string();

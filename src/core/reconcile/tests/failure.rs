@@ -302,7 +302,7 @@ fn a_failure_of_what_nobody_wants_any_more_is_forgotten() {
 /// Whatever is set, something else is undone.
 struct Opponent<'a>(&'a SimHost);
 
-impl Progress for Opponent<'_> {
+impl Observer for Opponent<'_> {
     fn step_begins(&self, step: &Step) {
         let undo = match step {
             Step::Vf(_, VfStep::SetAttribute { setting, .. })
@@ -357,7 +357,7 @@ struct Rounds {
     cancelled: bool,
 }
 
-impl Progress for Rounds {
+impl Observer for Rounds {
     fn planned(&self, _: &[Step]) {
         self.planned.fetch_add(1, Ordering::Relaxed);
     }

@@ -109,7 +109,7 @@ fn a_vf_whose_first_driver_missed_its_address_is_bound_again_whatever_its_device
 /// Between the look and the step udev loads the driver, and the kernel binds it.
 struct LoadsTheDriver<'a>(&'a SimHost);
 
-impl Progress for LoadsTheDriver<'_> {
+impl Observer for LoadsTheDriver<'_> {
     fn step_begins(&self, step: &Step) {
         if matches!(step, Step::Vf(VfIndex(1), VfStep::Bind { .. })) {
             self.0.load_driver(&igbvf());

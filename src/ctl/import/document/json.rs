@@ -1,13 +1,16 @@
 //! JSON, with the line of each value, and keys as often as they are given.
 
-use super::node::{Content, DEEPEST, Document, Node};
 use anyhow::anyhow;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
+use sriovd_core::policy::foreign::node::{Content, Node};
 use std::fmt;
 
+/// Lists and tables in one another. Whatever reads them goes down into them, on its stack.
+pub(super) const DEEPEST: usize = 64;
+
 /// All values of a text, one behind the other; `None` where it is not JSON.
-pub(super) fn documents(text: &str) -> Option<anyhow::Result<Vec<Document>>> {
+pub(super) fn documents(text: &str) -> Option<anyhow::Result<Vec<Node>>> {
     if !text.trim_start().starts_with(['{', '[']) {
         return None;
     }

@@ -80,8 +80,8 @@ const FAMILY: u16 = 30;
 const NLMSG_NOOP: u16 = 1;
 
 /// What is taken from datagrams in their order, how far that is, and how it ended.
-fn taken(flags: u16, datagrams: &[&[Vec<u8>]]) -> (Vec<u8>, Answers, Result<(), NetlinkError>) {
-    let mut answers = Answers::to(REQUEST, flags);
+fn taken(flags: u16, datagrams: &[&[Vec<u8>]]) -> (Vec<u8>, Replies, Result<(), NetlinkError>) {
+    let mut answers = Replies::to(REQUEST, flags);
     let mut bodies = Vec::new();
     let mut result = Ok(());
     for datagram in datagrams {
@@ -161,7 +161,7 @@ fn an_answer_that_does_not_end_well_is_known_to_have_ended() {
     assert_eq!(answers.progress, Progress::Ended);
     // A body that cannot be read does not end a dump.
     let part = of(REQUEST, FAMILY, NLM_F_MULTIPART, &[1]);
-    let mut answers = Answers::to(REQUEST, NLM_F_DUMP);
+    let mut answers = Replies::to(REQUEST, NLM_F_DUMP);
     let read = answers.read(&part, |_| Err(Malformed("it")));
     assert_eq!(read, Err(Malformed("it").into()));
     assert_eq!(answers.progress, Progress::Begun);
@@ -171,7 +171,7 @@ fn an_answer_that_does_not_end_well_is_known_to_have_ended() {
 fn a_datagram_may_be_cut_anywhere() {
     let whole = of(REQUEST, FAMILY, 0, &[1, 2, 3, 4]);
     for length in 1..whole.len() {
-        let mut answers = Answers::to(REQUEST, 0);
+        let mut answers = Replies::to(REQUEST, 0);
         let read = answers.read(&whole[..length], |_| Ok(()));
         assert!(matches!(read, Err(NetlinkError::Malformed(_))), "{length}");
     }
