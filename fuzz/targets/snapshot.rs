@@ -3,8 +3,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use sriovd_core::memory::Memory;
 use sriovd_core::model::HostSnapshot;
-use sriovd_core::plan::Memory;
 use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::file;
 use sriovd_sim::forecast::forecast;

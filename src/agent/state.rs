@@ -6,6 +6,7 @@ mod lost;
 pub mod posted;
 pub mod sources;
 
+use lost::VERSION;
 pub use lost::{Lost, LostReason};
 use serde::de::Error as _;
 use serde::{Deserialize, Serialize};
@@ -26,7 +27,6 @@ use std::time::Duration;
 const FILE: &str = "state.json";
 /// One that cannot be read, or is damaged, beside it.
 const BROKEN: &str = "state.json.broken";
-const VERSION: u64 = 1;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -346,9 +346,10 @@ fn understand(text: &str) -> Result<(Memory, Foreign), LostReason> {
         return Err(LostReason::Newer(header.version));
     }
     document.remove("version");
-    let read: lenient::Read<Memory> = lenient::read(&Value::Object(document)).ok_or_else(|| {
-        LostReason::Damaged(serde_json::Error::custom("not what sriovd remembers"))
-    })?;
+    let read: lenient::Understood<Memory> =
+        lenient::read(&Value::Object(document)).ok_or_else(|| {
+            LostReason::Damaged(serde_json::Error::custom("not what sriovd remembers"))
+        })?;
     let mut memory = read.known;
     // Lists that are empty without what is not understood of them come first.
     memory.foreign = read.unknown.and(read.refused.clone());

@@ -14,12 +14,14 @@ pub mod check;
 pub mod diagnostic;
 pub mod draft;
 pub mod file;
+mod file_state;
 pub mod foreign;
 pub mod glob;
 pub mod libcni;
 pub mod loaded;
 pub mod network;
 pub mod origin;
+mod places;
 pub mod reader;
 pub mod resolve;
 pub mod source;
@@ -27,7 +29,7 @@ pub mod stable_mac;
 
 use crate::model::{
     DriverName, EswitchMode, LinkType, MacAddress, Mtu, PciAddress, PciId, PolicyName,
-    ResourceName, ResourcePrefix, VfIndex, VfRange, VfSettings,
+    ResourceName, ResourcePrefix, SourceName, VfIndex, VfRange, VfSettings,
 };
 pub use network::Network;
 pub use origin::Origin;
@@ -254,6 +256,22 @@ pub struct NodeMatch {
 }
 
 impl PolicySet {
+    /// The same, where a source wants these policies and no others.
+    #[must_use]
+    pub fn with_policies_of(&self, source: &SourceName, wanted: Vec<Policy>) -> Self {
+        let mut set = self.clone();
+        set.policies.retain(|policy| !policy.origin.is_of(source));
+        let its = Origin::Source {
+            source: source.clone(),
+            origin: None,
+        };
+        let mut others = set.policies.iter();
+        let at = others.position(|policy| policy.origin.standing() > its.standing());
+        let at = at.unwrap_or(set.policies.len());
+        set.policies.splice(at..at, wanted);
+        set
+    }
+
     /// Whether a policy names PFs by their interfaces' names.
     pub fn ask_for_names(&self) -> bool {
         let mut policies = self.policies.iter();

@@ -18,11 +18,11 @@ pub mod node_state;
 pub mod picture;
 pub mod podman;
 pub mod pools;
+mod text;
+mod view;
 
-use crate::model::Assignment;
-use crate::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot};
+use crate::model::{Assignment, NetworkName, PciAddress};
 use crate::policy::libcni::Refusal;
-use crate::policy::resolve::Resolution;
 use crate::policy::{Network, Policy};
 use crate::report::PfReport;
 use assign::{Assignments, NoVf};
@@ -30,10 +30,13 @@ use cni::Device;
 use nad::NotForKubernetes;
 use podman::NotForPodman;
 use pools::Pools;
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Deserialize;
+use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use text::pretty;
+pub use text::{MANAGER, MANAGER_LABEL};
+pub use view::View;
 
 /// Which outputs are on, and where they go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -84,29 +87,6 @@ pub struct CniDirectory {
     pub other_conflists: bool,
     /// A kubelet runs on this host.
     pub kubelet: bool,
-}
-
-/// A host as it was seen, with what is wanted of its PFs.
-#[derive(Debug, Clone, Default)]
-pub struct View<'a> {
-    /// The node's name.
-    pub hostname: &'a str,
-    /// Each PF as it was seen, with what the policies want of it.
-    pub pfs: BTreeMap<PciAddress, (&'a PfSnapshot, &'a Resolution)>,
-}
-
-impl<'a> View<'a> {
-    /// `resolutions` may lack PFs: no policy wants anything of those.
-    pub fn new(host: &'a HostSnapshot, resolutions: &'a BTreeMap<PciAddress, Resolution>) -> Self {
-        const UNMATCHED: &Resolution = &Resolution::Unmatched;
-        let pfs = host.pfs.iter();
-        Self {
-            hostname: &host.node.hostname,
-            pfs: pfs
-                .map(|(at, pf)| (*at, (pf, resolutions.get(at).unwrap_or(UNMATCHED))))
-                .collect(),
-        }
-    }
 }
 
 /// All that outputs depend on.
@@ -300,13 +280,6 @@ fn conflist(
     Ok(text)
 }
 
-/// How files that bear no name of ours say whose they are. Readers ignore keys they do not know.
-pub const MANAGER: &str = "sriovd";
-/// See `Mark`.
-const MANAGER_KEY: &str = "managedBy";
-/// See `MANAGER`: the label of objects of Kubernetes that are ours.
-pub const MANAGER_LABEL: &str = "app.kubernetes.io/managed-by";
-
 /// What of a text may say whose it is. The rest, which may be long, is skipped.
 #[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
@@ -329,22 +302,6 @@ pub fn is_marked_ours(text: &[u8]) -> bool {
     mark.managed_by == MANAGER
         || labels.iter().any(|labels| labels[MANAGER_LABEL] == MANAGER)
         || mark.kind.as_str().is_some_and(cdi::is_our_kind)
-}
-
-/// An object of those entries that have a value.
-fn object<const N: usize>(entries: [(&str, Option<Value>); N]) -> Map<String, Value> {
-    let given = entries
-        .into_iter()
-        .filter_map(|(key, value)| Some((key.to_owned(), value?)));
-    given.collect()
-}
-
-/// Indented, a newline at the end. The keys of a `Value` come sorted; other types have theirs so.
-fn pretty(value: &impl Serialize) -> String {
-    // Only keys that are no text could not be written.
-    let mut text = serde_json::to_string_pretty(value).unwrap_or_default();
-    text.push('\n');
-    text
 }
 
 #[cfg(test)]

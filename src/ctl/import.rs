@@ -9,7 +9,7 @@ mod vf_operator;
 
 use anyhow::{Context, bail};
 use sriovd_core::policy::DEFAULT_PREFIX;
-use sriovd_core::policy::check::{self, Judged, ReadDraft};
+use sriovd_core::policy::check::{self, Judged, Read};
 use sriovd_core::policy::diagnostic::Diagnostic;
 use sriovd_core::policy::foreign::fields::Fields;
 use sriovd_core::policy::foreign::item::{Item, comment};
@@ -210,13 +210,13 @@ fn judged(items: &[Item]) -> Result<Judged, Vec<Fault>> {
         for (index, (origin, table)) in kept.enumerate() {
             let found = match kind {
                 ItemKind::Policy => {
-                    check::policy(ReadDraft::of(&table), origin).map(|(policy, found)| {
+                    check::policy(Read::of(&table), origin).map(|(policy, found)| {
                         content.policies.push(policy);
                         found
                     })
                 }
                 ItemKind::Network => {
-                    check::network(ReadDraft::of(&table), origin).map(|(network, found)| {
+                    check::network(Read::of(&table), origin).map(|(network, found)| {
                         content.networks.push(network);
                         found
                     })

@@ -35,7 +35,6 @@ fn show_pf(scene: &Scene, pf: &PfSnapshot) -> ShownPf {
         mtu: interface.map(|it| it.mtu.get()),
         eswitch_mode: pf.eswitch_mode,
         eswitch_hidden: pf.eswitch_hidden,
-        eswitch_hidden: pf.eswitch_hidden,
         wanted_vfs: desired.and_then(|desired| desired.num_vfs),
         policies: claims
             .map(|claim| InForce {

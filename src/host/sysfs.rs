@@ -56,15 +56,7 @@ impl Tree {
 
     /// Whether something of that name is there, a link that leads nowhere too.
     pub fn has_entry(&self, path: impl AsRef<Path>) -> Result<bool, HostError> {
-        let path = self.path(path);
-        let found = self
-            .access(&path)
-            .and_then(|()| std::fs::symlink_metadata(&path));
-        match found.as_ref().map_err(Errno::from_io_error) {
-            Ok(_) => Ok(true),
-            Err(Some(Errno::NOENT | Errno::NOTDIR)) => Ok(false),
-            Err(errno) => Err(unread(errno.unwrap_or(Errno::IO), "looking at", &path)),
-        }
+        self.stands(&self.path(path))
     }
 
     /// The text of a file without the newline at its end.
@@ -189,14 +181,22 @@ impl Tree {
     /// A driver that is there can answer ENODEV too: only a file that went is gone.
     fn not_read(&self, error: &io::Error, doing: &str, path: &Path) -> HostError {
         match Errno::from_io_error(error).unwrap_or(Errno::IO) {
-            Errno::NODEV if self.is_gone(path) => gone(path),
+            // What cannot be looked up is not gone.
+            Errno::NODEV if matches!(self.stands(path), Ok(false)) => gone(path),
             errno => unread(errno, doing, path),
         }
     }
 
-    /// Whether this is gone from where it was. What cannot be looked up is not.
-    fn is_gone(&self, path: &Path) -> bool {
-        matches!(self.has_entry(path), Ok(false))
+    /// `path` is that of the file itself.
+    fn stands(&self, path: &Path) -> Result<bool, HostError> {
+        let found = self
+            .access(path)
+            .and_then(|()| std::fs::symlink_metadata(path));
+        match found.as_ref().map_err(Errno::from_io_error) {
+            Ok(_) => Ok(true),
+            Err(Some(Errno::NOENT | Errno::NOTDIR)) => Ok(false),
+            Err(errno) => Err(unread(errno.unwrap_or(Errno::IO), "looking at", path)),
+        }
     }
 
     /// The accesses that tests let fail.

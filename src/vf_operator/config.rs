@@ -11,7 +11,7 @@ use super::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sriovd_core::policy::Origin;
-use sriovd_core::policy::check::{ReadDraft, check};
+use sriovd_core::policy::check::{Read, check};
 use sriovd_core::policy::draft::Draft;
 use sriovd_core::policy::reader::{Fault, KeyPath, all_with_whole_numbers};
 use std::path::PathBuf;
@@ -164,8 +164,8 @@ fn checked(document: &Document) -> Result<(), Refusal> {
         Refusal::invalid(sentences.join("; "))
     };
     let given = json!(document);
-    let read = ReadDraft::<Draft>::deserialize(given)
-        .map_err(|error| Refusal::invalid(error.to_string()))?;
+    let read =
+        Read::<Draft>::deserialize(given).map_err(|error| Refusal::invalid(error.to_string()))?;
     let nowhere = |_: &KeyPath| Origin::File {
         file: PathBuf::new(),
         line: 0,

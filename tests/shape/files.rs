@@ -62,6 +62,11 @@ fn word_of(text: &str) -> &str {
     text.split(|c| !is_word(c)).next().unwrap_or_default()
 }
 
+fn has_word(text: &str, word: &str) -> bool {
+    let mut words = text.split(|c| !is_word(c));
+    words.any(|it| it == word)
+}
+
 /// The paths of a tree of uses, `a::{b, c::d as e}`, each with the name that it gets.
 fn tree(from: &str, text: &str) -> Vec<(String, String)> {
     if let Some(inner) = text.strip_prefix('{') {
@@ -177,8 +182,10 @@ fn files(member: &str, sources: &Sources) -> Files {
         let names = passed_on.iter().flat_map(of).chain(uses.clone());
         let names = foreign.chain(names).map(|(path, name)| (name, path));
         let names = names.collect();
-        let named = uses.into_iter().chain(of(&rest)).map(|(path, _)| path);
-        let named = named.collect();
+        let needed = passed_on.iter().flat_map(of);
+        let needed = needed.filter(|(_, name)| has_word(&rest, name));
+        let named = uses.into_iter().chain(of(&rest)).chain(needed);
+        let named = named.map(|(path, _)| path).collect();
         (path.clone(), File { named, names })
     };
     texts.iter().map(read).collect()
@@ -339,6 +346,15 @@ fn a_circle_is_found_however_it_is_written() {
         through_the_module("use b::B;\npub struct S(B);\n", "use super::S;"),
         ["m", "m::b", "m"]
     );
+    assert_eq!(
+        through_the_module("pub struct S(A);\n", "use super::S;"),
+        [""; 0]
+    );
+    let texts = [
+        file("m", "mod a;\npub use a::A;\npub struct S(A);\n"),
+        file("m/a", "use super::S;"),
+    ];
+    assert_eq!(circle_of(&texts), ["m", "m::a", "m"]);
     // With the library itself.
     let texts = [
         file("lib", "mod a;\npub struct S(a::A);\n"),

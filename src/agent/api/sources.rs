@@ -2,7 +2,7 @@
 
 use super::context::{Answer, Api, Written};
 use super::peer::Peer;
-use super::{ProblemDetails, Request, input};
+use super::{ProblemDetails, Request, Sources, input};
 use crate::state::sources::SourceFiles;
 use axum::body::{Body, Bytes};
 use axum::extract::rejection::QueryRejection;
@@ -16,59 +16,12 @@ use sriovd_core::model::SourceName;
 pub use sriovd_core::policy::source::SOURCE_LIMIT;
 use sriovd_core::policy::source::{self, ItemFault, ItemKind, SourceReport};
 use sriovd_host::file::FileError;
-use sriovd_host::file::apart::Apart;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::Path as FsPath;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-
-/// Where sources are kept, and one change of them at a time.
-#[derive(Debug, Clone)]
-pub struct Sources {
-    directory: PathBuf,
-    apart: Apart,
-    changing: Arc<Mutex<()>>,
-}
-
-impl Sources {
-    /// `directory` is one of those that policies are loaded from; `apart` is for work in it.
-    pub fn new(directory: PathBuf, apart: Apart) -> Self {
-        Self {
-            directory,
-            apart,
-            changing: Arc::default(),
-        }
-    }
-
-    async fn on_disk<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&SourceFiles) -> Result<T, FileError> + Send + 'static,
-    ) -> Result<T, ProblemDetails> {
-        let Self {
-            directory, apart, ..
-        } = self.clone();
-        let files = SourceFiles::new(directory.clone());
-        let done = spawn_blocking(move || apart.run(&directory, move || work(&files))).await;
-        let done = done.map_err(|error| internal(&error.to_string()))?;
-        let done = done.map_err(|unanswered| self.not_done(&unanswered))?;
-        done.map_err(|error| internal(&format!("nothing was changed: {error}: {}", error.source)))
-    }
-
-    /// What the work still does when the file system answers is not undone.
-    fn not_done(&self, unanswered: &FileError) -> ProblemDetails {
-        let (directory, why) = (self.directory.display(), &unanswered.source);
-        let detail = match why.kind() {
-            ErrorKind::TimedOut => format!(
-                "sources are kept in {directory}, and {why}: this change may still take effect when it does"
-            ),
-            _ => format!("nothing was changed: cannot work in {directory}: {why}"),
-        };
-        ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail)
-    }
-}
 
 /// A source in one line.
 #[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
@@ -156,7 +109,7 @@ pub(super) async fn put(
     let report = change(&api, peer, move |api, by| async move {
         let (kept, put) = (text.clone(), name.clone());
         let sources = &api.state.sources;
-        let changed = sources.on_disk(move |files| files.put(&put, &kept)).await?;
+        let changed = on_disk(sources, move |files| files.put(&put, &kept)).await?;
         let known = report(&api, &name);
         let is_of_this = |it: &SourceReport| it.text.as_deref() == Some(&text);
         if !changed && known.as_ref().is_some_and(is_of_this) {
@@ -194,7 +147,7 @@ pub(super) async fn delete(
     let name = parse(&name)?;
     change(&api, peer, move |api, by| async move {
         let (sources, removed) = (&api.state.sources, name.clone());
-        let was_there = sources.on_disk(move |files| files.remove(&removed)).await?;
+        let was_there = on_disk(sources, move |files| files.remove(&removed)).await?;
         if !was_there {
             return Err(no_such_source(&name));
         }
@@ -228,6 +181,32 @@ where
     });
     let ended = changed.await;
     ended.unwrap_or_else(|error| Err(internal(&error.to_string())))
+}
+
+async fn on_disk<T: Send + 'static>(
+    sources: &Sources,
+    work: impl FnOnce(&SourceFiles) -> Result<T, FileError> + Send + 'static,
+) -> Result<T, ProblemDetails> {
+    let Sources {
+        directory, apart, ..
+    } = sources.clone();
+    let files = SourceFiles::new(directory.clone());
+    let done = spawn_blocking(move || apart.run(&directory, move || work(&files))).await;
+    let done = done.map_err(|error| internal(&error.to_string()))?;
+    let done = done.map_err(|unanswered| not_done(&sources.directory, &unanswered))?;
+    done.map_err(|error| internal(&format!("nothing was changed: {error}: {}", error.source)))
+}
+
+/// What the work still does when the file system answers is not undone.
+fn not_done(directory: &FsPath, unanswered: &FileError) -> ProblemDetails {
+    let (directory, why) = (directory.display(), &unanswered.source);
+    let detail = match why.kind() {
+        ErrorKind::TimedOut => format!(
+            "sources are kept in {directory}, and {why}: this change may still take effect when it does"
+        ),
+        _ => format!("nothing was changed: cannot work in {directory}: {why}"),
+    };
+    ProblemDetails::new(StatusCode::SERVICE_UNAVAILABLE, detail)
 }
 
 pub(super) fn parse(name: &str) -> Result<SourceName, ProblemDetails> {

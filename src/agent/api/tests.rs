@@ -17,14 +17,15 @@ use super::server::serve_with;
 use super::*;
 use daemon::*;
 use serde_json::json;
-use sriovd_core::host::{HostError, Look};
-use sriovd_core::model::{Action, PfSnapshot};
+use sriovd_core::host::{Host, HostError, Look};
+use sriovd_core::model::{Action, Node, PciAddress, PfSnapshot};
+use sriovd_core::report::Status;
 use sriovd_host::file::apart::Apart;
 use sriovd_sim::SimHost;
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 
@@ -287,12 +288,12 @@ async fn a_driver_that_hangs_does_not_hang_the_api() {
 async fn a_daemon_that_stops_says_so() {
     let directory = tempfile::tempdir().unwrap();
     let socket = directory.path().join("sriovd.sock");
-    let (_sender, view) = watch::channel(Arc::default());
-    let (requests, _) = mpsc::channel(1);
+    let (_sender, view) = tokio::sync::watch::channel(Arc::default());
+    let (requests, _) = tokio::sync::mpsc::channel(1);
     let state = State {
         view,
         host: Arc::new(SimHost::default()),
-        memory: Arc::new(Memory::default()),
+        memory: Arc::new(sriovd_core::memory::Memory::default()),
         requests,
         feed: Feed::new().unwrap(),
         admin_group: None,

@@ -12,7 +12,7 @@ use super::{Neighbour, Trigger};
 use anyhow::Context as _;
 use futures::StreamExt as _;
 use inotify::{EventMask, EventOwned, EventStream, Inotify};
-use kind::{Heard, Kind, PATIENCE};
+use kind::{Heard, Kind};
 use places::{News, Places};
 use sriovd_core::model::allocation::ALLOCATIONS;
 use std::convert::Infallible;

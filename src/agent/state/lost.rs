@@ -1,7 +1,9 @@
 //! Why the agent starts without what was remembered.
 
-use super::VERSION;
 use std::path::PathBuf;
+
+/// Of state files.
+pub(super) const VERSION: u64 = 1;
 
 /// Why there is no memory, though there was a file. It was moved aside if `kept` says where.
 #[derive(Debug, thiserror::Error)]

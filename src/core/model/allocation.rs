@@ -97,7 +97,7 @@ impl Allocation {
         if header.needs.unwrap_or(header.version) > VERSION {
             return None;
         }
-        let read: lenient::Read<Self> = lenient::read(&document)?;
+        let read: lenient::Understood<Self> = lenient::read(&document)?;
         let mut allocation = read.known;
         allocation.not_understood = read.refused.keys_within("before")?;
         Some(allocation)

@@ -35,7 +35,7 @@ pub struct Shown {
 
 /// A document, as far as it is understood.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Read<T> {
+pub struct Understood<T> {
     /// What the type takes of the document.
     pub known: T,
     /// Values that the type does not take, with whatever cannot be read without them.
@@ -46,7 +46,7 @@ pub struct Read<T> {
 
 /// `None`: nothing of it is understood. A value that is not understood takes with it what must not
 /// be read without it, and nothing else.
-pub fn read<T: DeserializeOwned + Serialize>(document: &Value) -> Option<Read<T>> {
+pub fn read<T: DeserializeOwned + Serialize>(document: &Value) -> Option<Understood<T>> {
     if !document.is_object() {
         return None;
     }
@@ -72,7 +72,7 @@ pub fn read<T: DeserializeOwned + Serialize>(document: &Value) -> Option<Read<T>
     let again = serde_json::to_value(&known).ok()?;
     unknown.collect(&understood, &again, &mut Vec::new());
     refused.settle(&again);
-    Some(Read {
+    Some(Understood {
         known,
         refused,
         unknown,

@@ -1,8 +1,10 @@
 //! The smallest things that are done to a host: to a PF, or to one VF.
 
+mod bind_target;
 mod written;
 
 use super::{DriverName, EswitchMode, Mtu, PciAddress, VfIndex, VfSetting};
+pub use bind_target::BindTarget;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -117,18 +119,6 @@ pub enum VfStep {
     },
 }
 
-/// The driver that a VF is to be bound to.
-#[derive(
-    Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, JsonSchema, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum BindTarget {
-    /// The driver that the kernel chooses by the device id.
-    Default,
-    /// This driver, set as `driver_override`.
-    Driver(DriverName),
-}
-
 impl Step {
     /// The VF that the step is about; PF-wide steps have none.
     pub fn vf(&self) -> Option<VfIndex> {
@@ -205,6 +195,84 @@ impl fmt::Display for VfStep {
 
 fn on_or_off(on: bool) -> &'static str {
     if on { "on" } else { "off" }
+}
+
+impl From<Written> for Step {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::SetAutoprobe { on } => Self::Pf(PfStep::SetAutoprobe { on }),
+            Written::SetNumVfs { from, to } => Self::Pf(PfStep::SetNumVfs { from, to }),
+            Written::SetEswitchMode { from, to } => Self::Pf(PfStep::SetEswitchMode { from, to }),
+            Written::SetPfUp { interface } => Self::Pf(PfStep::SetUp { interface }),
+            Written::SetPfDown { interface } => Self::Pf(PfStep::SetDown { interface }),
+            Written::SetPfMtu { interface, mtu } => Self::Pf(PfStep::SetMtu { interface, mtu }),
+            Written::SetVf {
+                interface,
+                vf,
+                setting,
+            } => Self::Vf(vf, VfStep::SetAttribute { interface, setting }),
+            Written::Bind {
+                vf,
+                address,
+                from,
+                to,
+            } => Self::Vf(vf, VfStep::Bind { address, from, to }),
+            Written::SetRepresentorUp { vf, interface } => {
+                Self::Vf(vf, VfStep::SetRepresentorUp { interface })
+            }
+            Written::SetPfTcOffload { interface, on } => {
+                Self::Pf(PfStep::SetTcOffload { interface, on })
+            }
+            Written::SetRepresentorTcOffload { vf, interface, on } => {
+                Self::Vf(vf, VfStep::SetRepresentorTcOffload { interface, on })
+            }
+            Written::SetRepresentorMtu { vf, interface, mtu } => {
+                Self::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu })
+            }
+            Written::SetVfMtu { vf, interface, mtu } => {
+                Self::Vf(vf, VfStep::SetMtu { interface, mtu })
+            }
+        }
+    }
+}
+
+impl From<Step> for Written {
+    fn from(step: Step) -> Self {
+        match step {
+            Step::Pf(PfStep::SetAutoprobe { on }) => Self::SetAutoprobe { on },
+            Step::Pf(PfStep::SetNumVfs { from, to }) => Self::SetNumVfs { from, to },
+            Step::Pf(PfStep::SetEswitchMode { from, to }) => Self::SetEswitchMode { from, to },
+            Step::Pf(PfStep::SetUp { interface }) => Self::SetPfUp { interface },
+            Step::Pf(PfStep::SetDown { interface }) => Self::SetPfDown { interface },
+            Step::Pf(PfStep::SetMtu { interface, mtu }) => Self::SetPfMtu { interface, mtu },
+            Step::Vf(vf, VfStep::SetAttribute { interface, setting }) => Self::SetVf {
+                interface,
+                vf,
+                setting,
+            },
+            Step::Vf(vf, VfStep::Bind { address, from, to }) => Self::Bind {
+                vf,
+                address,
+                from,
+                to,
+            },
+            Step::Vf(vf, VfStep::SetRepresentorUp { interface }) => {
+                Self::SetRepresentorUp { vf, interface }
+            }
+            Step::Pf(PfStep::SetTcOffload { interface, on }) => {
+                Self::SetPfTcOffload { interface, on }
+            }
+            Step::Vf(vf, VfStep::SetRepresentorTcOffload { interface, on }) => {
+                Self::SetRepresentorTcOffload { vf, interface, on }
+            }
+            Step::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu }) => {
+                Self::SetRepresentorMtu { vf, interface, mtu }
+            }
+            Step::Vf(vf, VfStep::SetMtu { interface, mtu }) => {
+                Self::SetVfMtu { vf, interface, mtu }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

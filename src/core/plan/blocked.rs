@@ -1,7 +1,7 @@
 //! Steps that failed: not tried again before something changes that could make them succeed.
 
-use super::netdev::Netdevs;
-use super::{Input, Plan};
+use super::Plan;
+use super::netdevs::Netdevs;
 use crate::model::{DependsOn, DriverName, Mtu, Part, Persistence, PfSnapshot, Step, VfIndex};
 use crate::report::{Problem, ProblemKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -183,7 +183,12 @@ impl Blocked {
     /// Whether the step failed before, as things still are.
     pub(super) fn stands(&self, step: &Step, pf: &PfSnapshot) -> bool {
         let block = self.failed.get(step);
-        self.held.contains(step) || block.is_some_and(|block| block.stands(step, pf))
+        self.is_held(step) || block.is_some_and(|block| block.stands(step, pf))
+    }
+
+    /// Whether it is left alone for another reason.
+    pub(super) fn is_held(&self, step: &Step) -> bool {
+        self.held.contains(step)
     }
 
     /// Whether it failed, as things still are, in a way that passes by itself.
@@ -236,18 +241,4 @@ impl Blocked {
         });
         self.netdevs.note(&planned.without_netdev);
     }
-}
-
-/// Take steps that failed under the same circumstances out of the plan, and say why; and those that
-/// are held.
-pub(super) fn hold_back(plan: &mut Plan, input: &Input) {
-    let Plan {
-        steps, problems, ..
-    } = plan;
-    steps.retain(|step| {
-        let problem = input.blocked.problem(step, input.pf);
-        let go_on = problem.is_none() && !input.blocked.held.contains(step);
-        problems.extend(problem);
-        go_on
-    });
 }

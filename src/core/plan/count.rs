@@ -1,6 +1,6 @@
 //! The PF as a whole: MTU, number of VFs, link up, autoprobe.
 
-use super::stage::Next;
+use super::value::Next;
 use super::{Input, Plan, in_use};
 use crate::model::{BindTarget, Mtu, PfInterface, PfSnapshot, PfStep, Step, VfStep};
 use crate::policy::DeviceType;

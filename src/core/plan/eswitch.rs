@@ -4,7 +4,7 @@
 //! it, and nobody loses anything.
 
 use super::owned::{Capability, OwnedPf};
-use super::stage::Next;
+use super::value::Next;
 use super::{Input, Plan, in_use};
 use crate::model::{EswitchMode, Holder, PfSnapshot, PfStep, Step};
 use crate::policy::Disruption;

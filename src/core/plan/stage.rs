@@ -1,17 +1,9 @@
 //! The stages by which a PF comes to be as its policies want it, in their order.
 
+use super::value::Next;
 use super::{Input, Plan, count, eswitch, netdev, offload, rdma, representor, vf};
 use crate::policy::resolve::DesiredPf;
 use crate::report::ProblemKind;
-
-/// Whether the stages after one can be planned from what is seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Next {
-    /// They can.
-    Continue,
-    /// They hang on what the steps of this one, or another program, will change: they are for a later plan.
-    Wait,
-}
 
 /// A part of a plan. Whatever is added to what a PF can have is a line here and in `ALL`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,14 +13,15 @@ mod vf;
 
 use super::*;
 use crate::host::{Host, Look};
-
 use crate::model::{
-    BindTarget, Holder, MacAddress, Mtu, Node, PciAddress, Persistence, PfStep, TxRate,
-    VfAttribute, VfIndex, VfSetting, VfSettings, Vlan, VlanProto,
+    BindTarget, Holder, MacAddress, Mtu, Node, PciAddress, Persistence, PfSnapshot, PfStep, Step,
+    TakenAddresses, TxRate, VfAttribute, VfIndex, VfSetting, VfSettings, VfStep, Vlan, VlanProto,
 };
 use crate::policy::resolve::resolve;
 use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, Policy, PolicySet};
+use crate::report::{Pause, ProblemKind};
 use crate::sim::{DriverModel, SimHost, SimPf, sample};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// A PF with its policies, as the planner meets it.
 struct Case {

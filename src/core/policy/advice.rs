@@ -1,18 +1,17 @@
 //! What is allowed, and most likely not meant: seen over all files together, and on a host.
 
 mod addresses;
+mod places;
 mod pools;
 
-use super::diagnostic::{Diagnostic, SourceText};
-use super::file::{self, ItemSpans};
+use super::diagnostic::Diagnostic;
 use super::loaded::Loaded;
-use super::reader::Span;
 use super::resolve::{DesiredPf, Resolution, resolve};
-use super::{NodeMatch, NumVfs, Origin, Policy, PolicySet};
+use super::{NodeMatch, NumVfs, Policy, PolicySet};
 use crate::model::{HostSnapshot, PfSnapshot, PolicyName, VfRange};
+use places::Places;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::collections::BTreeSet;
 
 /// Only warnings. Of the host, where there is one, what its PFs offer counts.
 pub fn advise(loaded: &Loaded, host: Option<&HostSnapshot>) -> Vec<Diagnostic> {
@@ -43,48 +42,6 @@ pub fn advise(loaded: &Loaded, host: Option<&HostSnapshot>) -> Vec<Diagnostic> {
     advice
 }
 
-/// Where each policy stands, for messages.
-struct Places<'l> {
-    texts: BTreeMap<&'l Path, SourceText<'l>>,
-    policies: BTreeMap<PolicyName, ItemSpans>,
-}
-
-impl<'l> Places<'l> {
-    fn of(loaded: &'l Loaded) -> Self {
-        let mut places = Self {
-            texts: BTreeMap::new(),
-            policies: BTreeMap::new(),
-        };
-        for (path, text) in &loaded.last_good.texts {
-            places.texts.insert(path, SourceText::new(text));
-            if let Ok(content) = file::parse(path, text) {
-                let names = content.policies.into_iter().map(|policy| policy.name);
-                places.policies.extend(names.zip(content.policy_spans));
-            }
-        }
-        places
-    }
-
-    fn warning(
-        &self,
-        policy: &Policy,
-        key: impl Fn(&ItemSpans) -> &Span,
-        message: String,
-        why: String,
-    ) -> Diagnostic {
-        let file = match &policy.origin {
-            Origin::File { file, .. } => file.clone(),
-            origin @ Origin::Source { .. } => origin.to_string().into(),
-        };
-        let diagnostic = Diagnostic::warning(&file, message).suggesting(why);
-        let text = self.texts.get(file.as_path());
-        match (text, self.policies.get(&policy.name)) {
-            (Some(text), Some(spans)) => diagnostic.at(&text.excerpt(key(spans))),
-            _ => diagnostic,
-        }
-    }
-}
-
 /// Pairs of a policy and a stronger one that names the same PFs and takes the same VFs.
 fn shadowed_everywhere(set: &PolicySet) -> Vec<(&Policy, &Policy)> {
     let strength_of = |(at, policy): (usize, &Policy)| (policy.priority, Reverse(at));
@@ -107,12 +64,6 @@ fn shadowed_everywhere(set: &PolicySet) -> Vec<(&Policy, &Policy)> {
     };
     let pair = |(at, weak)| Some((weak, stronger((at, weak))?));
     enabled().filter_map(pair).collect()
-}
-
-/// Whether both may hold on one node.
-fn meet(one: &Policy, other: &Policy) -> bool {
-    let everywhere = NodeMatch::default();
-    one.node == other.node || [&one.node, &other.node].contains(&&everywhere)
 }
 
 /// Equal matches have equal shares in their names.

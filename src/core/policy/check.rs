@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// A draft with what was wrong in it when it was read: values that a key does not take, and keys
 /// that its table does not have.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct ReadDraft<T> {
+pub struct Read<T> {
     /// What could be read.
     pub draft: T,
     /// What could not. Paths begin at the draft.
@@ -22,14 +22,14 @@ pub struct ReadDraft<T> {
 }
 
 /// A draft that a program made.
-impl<T> From<T> for ReadDraft<T> {
+impl<T> From<T> for Read<T> {
     fn from(draft: T) -> Self {
         let faults = Vec::new();
         Self { draft, faults }
     }
 }
 
-impl<T: Table> ReadDraft<T> {
+impl<T: Table> Read<T> {
     /// Reads a table; a value that is none is one fault.
     pub fn of(given: &Given) -> Self {
         let (draft, faults) = read_whole(given);
@@ -40,7 +40,7 @@ impl<T: Table> ReadDraft<T> {
 
 /// Reads whatever is given: what is wrong in it is among the faults, and in JSON the path of a
 /// fault is a pointer. An error is only what the format itself refuses.
-impl<'de, T: Table> Deserialize<'de> for ReadDraft<T> {
+impl<'de, T: Table> Deserialize<'de> for Read<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Given::deserialize(deserializer).map(|given| Self::of(&given))
     }
@@ -58,11 +58,8 @@ pub struct Judged {
 }
 
 /// Judges a whole draft, all or nothing. `origin` says where the item at a path was written.
-pub fn check(
-    read: ReadDraft<Draft>,
-    origin: impl Fn(&KeyPath) -> Origin,
-) -> Result<Judged, Vec<Fault>> {
-    let ReadDraft { draft, mut faults } = read;
+pub fn check(read: Read<Draft>, origin: impl Fn(&KeyPath) -> Origin) -> Result<Judged, Vec<Fault>> {
+    let Read { draft, mut faults } = read;
     let mut policies = Items::new("policy");
     for (index, item) in draft.policy.get().into_iter().flatten() {
         let name = item.name.get();
@@ -85,16 +82,13 @@ pub fn check(
 }
 
 /// Judges one policy on its own. With it come warnings.
-pub fn policy(
-    read: ReadDraft<PolicyDraft>,
-    origin: Origin,
-) -> Result<(Policy, Vec<Fault>), Vec<Fault>> {
+pub fn policy(read: Read<PolicyDraft>, origin: Origin) -> Result<(Policy, Vec<Fault>), Vec<Fault>> {
     one(read, |draft, faults| policy::policy(draft, origin, faults))
 }
 
 /// Judges one network on its own. With it come warnings.
 pub fn network(
-    read: ReadDraft<NetworkDraft>,
+    read: Read<NetworkDraft>,
     origin: Origin,
 ) -> Result<(Network, Vec<Fault>), Vec<Fault>> {
     one(read, |draft, faults| {
@@ -103,10 +97,10 @@ pub fn network(
 }
 
 fn one<D, T>(
-    read: ReadDraft<D>,
+    read: Read<D>,
     judge: impl FnOnce(&D, &mut Vec<Fault>) -> Option<T>,
 ) -> Result<(T, Vec<Fault>), Vec<Fault>> {
-    let ReadDraft { draft, mut faults } = read;
+    let Read { draft, mut faults } = read;
     match judge(&draft, &mut faults) {
         Some(item) => judged(faults).map(|warnings| (item, warnings)),
         None => Err(faults),

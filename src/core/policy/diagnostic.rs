@@ -6,7 +6,7 @@
 
 mod excerpt;
 
-pub use excerpt::{Excerpt, SourceText};
+pub use excerpt::{Excerpt, Place, SourceText};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
@@ -27,18 +27,6 @@ pub enum Severity {
     Error,
     /// It is, and most likely not meant.
     Warning,
-}
-
-/// Lines and columns count from 1, columns and widths in characters.
-/// A place in a text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
-pub struct Place {
-    /// Its line.
-    pub line: usize,
-    /// Its first character.
-    pub column: usize,
-    /// How many characters it has, at least 1.
-    pub width: usize,
 }
 
 /// `Display` shows it as compilers do, with the line and carets; `one_line` is for logs.

@@ -1,6 +1,6 @@
 //! One policy file: from TOML to policies and networks, or to everything that is wrong with it.
 
-use super::check::{Judged, ReadDraft, check};
+use super::check::{Judged, Read, check};
 use super::diagnostic::Diagnostic;
 use super::draft::{Draft, PolicyDraft};
 use super::reader::{Document, EntryPart, KeyPath, Span, schema_of};
@@ -85,7 +85,7 @@ pub fn parse(path: &Path, text: &str) -> Result<FileContent, Vec<Diagnostic>> {
     let drafts = draft.policy.get().into_iter().flatten();
     let policy_spans = drafts.map(|(index, it)| ItemSpans::of_policy(&document, *index, it));
     let policy_spans = policy_spans.collect();
-    let content = check(ReadDraft { draft, faults }, origin);
+    let content = check(Read { draft, faults }, origin);
     let content = content.map_err(|faults| document.diagnostics(faults))?;
     let Judged {
         policies,

@@ -9,33 +9,13 @@ pub mod item;
 pub mod node;
 pub mod operator;
 pub mod select;
+mod unreadable;
 
 use crate::model::{NetworkName, PolicyName};
 use crate::policy::source::ItemKind;
 use item::Item;
 use std::collections::BTreeSet;
-
-/// Why something cannot be read at all.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {what}")]
-pub struct Unreadable {
-    /// The file that it is in.
-    pub file: String,
-    /// Where in it.
-    pub line: usize,
-    /// What it lacks.
-    pub what: String,
-}
-
-impl Unreadable {
-    fn new(file: &str, line: usize, what: impl Into<String>) -> Self {
-        Self {
-            file: file.to_owned(),
-            line,
-            what: what.into(),
-        }
-    }
-}
+pub use unreadable::Unreadable;
 
 /// The names that are taken, of which each kind has its own.
 #[derive(Debug, Default)]

@@ -1,7 +1,6 @@
 //! Where a policy or a network comes from, as messages and outputs name it.
 
-use super::loaded::WEAKEST;
-use super::{Policy, PolicySet};
+use super::places::WEAKEST;
 use crate::model::SourceName;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -32,7 +31,7 @@ pub enum Origin {
 
 impl Origin {
     /// What is read later is stronger at equal priority, and this is read later where it is greater.
-    fn standing(&self) -> (u8, Option<&SourceName>) {
+    pub(super) fn standing(&self) -> (u8, Option<&SourceName>) {
         match self {
             Self::Source { source, .. } if source.as_str() == WEAKEST => (0, None),
             Self::Source { source, .. } => (1, Some(source)),
@@ -51,24 +50,6 @@ impl Origin {
             Self::File { file, .. } => Some(file),
             Self::Source { .. } => None,
         }
-    }
-}
-
-impl PolicySet {
-    /// The same, where a source wants these policies and no others.
-    #[must_use]
-    pub fn with_policies_of(&self, source: &SourceName, wanted: Vec<Policy>) -> Self {
-        let mut set = self.clone();
-        set.policies.retain(|policy| !policy.origin.is_of(source));
-        let its = Origin::Source {
-            source: source.clone(),
-            origin: None,
-        };
-        let mut others = set.policies.iter();
-        let at = others.position(|policy| policy.origin.standing() > its.standing());
-        let at = at.unwrap_or(set.policies.len());
-        set.policies.splice(at..at, wanted);
-        set
     }
 }
 

@@ -8,6 +8,7 @@ mod document;
 mod fault;
 mod given;
 mod key;
+mod rule;
 mod scalar;
 
 pub use document::{Document, Span};
@@ -15,7 +16,8 @@ pub use fault::within;
 pub use fault::{EntryPart, Fault, KeyPath, PathStep, nearest};
 pub use given::Given;
 pub use given::{all_with_whole_numbers, json_number};
-pub use key::{At, Key, List, Many, MapOf, Object, Rule, Table};
+pub use key::{Key, List, Many, MapOf, Object, Table};
 pub use key::{missing, read_table, read_whole, schema_of, table};
+pub use rule::{At, Rule};
 pub use scalar::{Boolean, OneOf, Parsed, Scalar, Text, Words};
 pub use scalar::{integer, quoted, scalar};

@@ -4,54 +4,23 @@
 
 mod item;
 mod json;
+mod value;
 
-use super::diagnostic::{Diagnostic, Severity};
-use super::loaded::FileState;
+use super::file_state::FileState;
 use super::reader::{KeyPath, nearest};
-use super::{Network, Policy};
 use crate::model::{NetworkName, PolicyName, SourceName};
-use item::Judged;
+use item::JudgedItem;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
-use std::fmt;
-use std::path::Path;
+pub use value::{ItemContent, ItemFault, ItemKind};
 
 /// The version of what a source is written as, the only one there is.
 pub const VERSION: u64 = 1;
 
 /// A larger source is refused, as a larger policy file is.
 pub const SOURCE_LIMIT: usize = 1 << 20;
-
-/// What an item of a source is.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize, Deserialize,
-)]
-#[serde(rename_all = "snake_case")]
-pub enum ItemKind {
-    /// An entry of `policy`.
-    Policy,
-    /// An entry of `network`.
-    Network,
-}
-
-/// Something that is wrong, or most likely not meant, at one place of a source.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
-pub struct ItemFault {
-    /// An error keeps the item from taking effect, a warning does not.
-    pub severity: Severity,
-    /// The place, as a JSON pointer (RFC 6901) into what was put.
-    pub pointer: String,
-    /// What is wrong.
-    pub message: String,
-    /// Completes "expected …".
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub expected: Option<String>,
-    /// A phrase of its own, such as `did you mean "trust"?`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub suggestion: Option<String>,
-}
 
 /// What an item of a source has become.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
@@ -111,15 +80,6 @@ impl SourceReport {
     }
 }
 
-/// An item that is in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ItemContent {
-    /// A policy.
-    Policy(Box<Policy>),
-    /// A network.
-    Network(Box<Network>),
-}
-
 /// An item as it was put.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -144,75 +104,6 @@ pub struct Item {
 pub struct SourceDocument {
     /// In the order in which they were put.
     pub items: Vec<Item>,
-}
-
-impl ItemFault {
-    /// An error at a place.
-    pub fn error(pointer: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            severity: Severity::Error,
-            pointer: pointer.into(),
-            message: message.into(),
-            expected: None,
-            suggestion: None,
-        }
-    }
-
-    /// The same, with what was expected there.
-    pub fn expecting(mut self, expected: impl Into<String>) -> Self {
-        self.expected = Some(expected.into());
-        self
-    }
-
-    /// Whether it keeps the item from taking effect.
-    pub fn is_error(&self) -> bool {
-        self.severity == Severity::Error
-    }
-
-    /// The same about the file that the source is kept in.
-    pub fn diagnostic(&self, file: &Path, origin: Option<&str>) -> Diagnostic {
-        let of = origin.map(|origin| format!(" ({origin})"));
-        let message = format!("{}{}", self.message, of.unwrap_or_default());
-        Diagnostic {
-            pointer: Some(self.pointer.clone()),
-            expected: self.expected.clone(),
-            suggestion: self.suggestion.clone(),
-            ..Diagnostic::new(self.severity, file, message)
-        }
-    }
-}
-
-/// `pointer: message`, with what was expected unless a suggestion says it shorter.
-impl fmt::Display for ItemFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = match self.pointer.as_str() {
-            "" => "this source",
-            pointer => pointer,
-        };
-        let diagnostic = Diagnostic {
-            pointer: None,
-            ..self.diagnostic(Path::new(place), None)
-        };
-        f.write_str(&diagnostic.one_line())
-    }
-}
-
-impl ItemKind {
-    const ALL: [Self; 2] = [Self::Policy, Self::Network];
-
-    /// The key of the list that its items are in.
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Policy => "policy",
-            Self::Network => "network",
-        }
-    }
-}
-
-impl fmt::Display for ItemKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.key())
-    }
 }
 
 impl Item {
@@ -348,7 +239,7 @@ fn items(source: &SourceName, kind: ItemKind, values: Vec<Value>) -> impl Iterat
             ItemKind::Network => name.parse::<NetworkName>().is_ok(),
         });
         let name = name.map(str::to_owned);
-        let Judged {
+        let JudgedItem {
             origin,
             content,
             faults,

@@ -5,7 +5,7 @@
     clippy::disallowed_macros
 )]
 
-use super::Round;
+use super::pass::Round;
 use crate::host::{Host, HostError, Look};
 use crate::model::{
     Binding, DriverName, Holder, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSetting,

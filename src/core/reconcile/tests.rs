@@ -11,14 +11,16 @@ mod up;
 mod waiting;
 
 use super::*;
-use crate::host::Look;
+use crate::host::{Host, Look};
 use crate::model::{
-    DriverName, Holder, LinkState, MacAddress, Mtu, PfStep, TxRate, VfAttribute, VfIndex,
+    DriverName, Holder, LinkState, MacAddress, Mtu, Node, PfStep, TxRate, VfAttribute, VfIndex,
     VfSetting, VfSnapshot, Vlan,
 };
-use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, Policy, VfOverride};
-use crate::report::ProblemKind;
+use crate::plan::OwnedPf;
+use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, Policy, PolicySet, VfOverride};
+use crate::report::{Problem, ProblemKind};
 use crate::sim::{DriverModel, SimAgent, SimHost, SimPf, sample};
+use std::time::Duration;
 
 const PF: &str = "0000:01:00.0";
 const OTHER: &str = "0000:02:00.0";

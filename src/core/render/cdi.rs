@@ -4,7 +4,7 @@
 //! them: each VF is for one user.
 
 use super::pools::{Member, Pools};
-use super::pretty;
+use super::text::pretty;
 use crate::model::{self, Openable, PciAddress, ResourceName};
 use crate::policy::is_cdi_class;
 use serde::Serialize;

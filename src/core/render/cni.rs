@@ -1,6 +1,6 @@
 //! A network as a CNI configuration list.
 
-use super::{object, pretty};
+use super::text::{object, pretty};
 use crate::model::attribute::{KeyValue, on_off};
 use crate::model::{NetworkName, PciAddress, ResourceName};
 use crate::policy::Network;

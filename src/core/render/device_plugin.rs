@@ -4,7 +4,7 @@
 //! written: ids in lower case, full addresses, selectors always as a list, no resource twice.
 
 use super::pools::{Member, Pools, prefix};
-use super::{MANAGER, MANAGER_KEY, object, pretty};
+use super::text::{MANAGER, MANAGER_KEY, object, pretty};
 use crate::model::{DriverName, PciAddress, PciId};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,6 +1,7 @@
 //! A network as a NetworkAttachmentDefinition, as the SR-IOV network operator would write it.
 
-use super::{MANAGER, MANAGER_LABEL, cni, pretty};
+use super::cni;
+use super::text::{MANAGER, MANAGER_LABEL, object, pretty};
 use crate::model::{NetworkName, ResourceName};
 use crate::policy::libcni::Refusal;
 use crate::policy::network::{NetworkBody, PluginType};
@@ -32,7 +33,7 @@ pub fn manifest(network: &Network, prefix: Option<&str>) -> Result<String, NotFo
     if !is_object_name(network.name.as_str()) {
         return Err(NotForKubernetes::Name(network.name.clone()));
     }
-    let mut metadata = super::object([
+    let mut metadata = object([
         ("name", Some(json!(network.name))),
         ("namespace", network.namespace.as_ref().map(|it| json!(it))),
         ("labels", Some(json!({MANAGER_LABEL: MANAGER}))),

@@ -1,6 +1,7 @@
 //! This node as the SR-IOV network operator would describe it: `SriovNetworkNodeState`.
 
-use super::{MANAGER, MANAGER_LABEL, View, object, pretty};
+use super::text::{MANAGER, MANAGER_LABEL, object, pretty};
+use super::view::View;
 use crate::model::{
     DriverName, EswitchMode, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId,
     PfInterface, PfSnapshot, VfIndex, VfSnapshot,

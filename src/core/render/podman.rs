@@ -1,6 +1,6 @@
 //! A network as podman knows it: a file for its driver `sriov`, which is our netavark plugin.
 
-use super::{MANAGER, MANAGER_LABEL, pretty};
+use super::text::{MANAGER, MANAGER_LABEL, pretty};
 use crate::model::{NetworkName, ResourceName};
 use crate::policy::Network;
 use crate::policy::network::{Description, NetworkBody, PluginType};

@@ -1,6 +1,7 @@
 //! Which VFs are ready to be given away, by pool.
 
-use super::{MANAGER, View};
+use super::text::MANAGER;
+use super::view::View;
 use crate::model::Assignment;
 use crate::model::pools::POOLS_VERSION;
 use crate::model::{

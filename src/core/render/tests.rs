@@ -6,7 +6,7 @@ use crate::policy::network::NetworkBody;
 use crate::policy::resolve::Claim;
 use fixture::*;
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Map, json};
 
 fn everything_on() -> OutputSettings {
     OutputSettings {

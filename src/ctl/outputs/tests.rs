@@ -1,6 +1,7 @@
 //! What is shown is what is published.
 
 use super::*;
+use crate::arguments::Arguments;
 use clap::Parser as _;
 use serde_json::{Value, json};
 use sriovd_core::memory::Memory;
@@ -46,7 +47,7 @@ fn a_list_names_the_plugin_that_the_published_one_names() {
             own_cni_plugin,
             ..scene()
         };
-        let rendered = render(&arguments, &scene, true, Some(Output::Cni));
+        let rendered = render(&arguments.options, &scene, true, Some(Output::Cni));
         let files = of_network(&scene, &rendered, "f1-u").unwrap();
         let list: Value = serde_json::from_str(&text(&files)).unwrap();
         let plugin = &list["plugins"][0];

@@ -1,7 +1,7 @@
 //! Which PFs are told of, and how.
 
 use super::*;
-use sriovd_core::report::PfName;
+use sriovd_core::report::{AbsentPf, PfName, PfReport, PfState};
 
 const HERE: &str = "0000:01:00.0";
 pub(super) const GONE: &str = "0000:09:00.0";

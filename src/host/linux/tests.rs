@@ -1,9 +1,10 @@
 //! Any single read or write of a prepared host may fail: nothing is taken for gone, free or empty.
 
+use super::links::Links;
 use super::lock::PLUGIN_STATE;
 use super::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
-use super::{Links, NetlinkError, apply, observe};
-use crate::netlink::{InterfaceAddress, Link, QueueDiscipline, TcOffload};
+use super::{apply, observe};
+use crate::netlink::{InterfaceAddress, Link, NetlinkError, QueueDiscipline, TcOffload};
 use crate::sysfs::faults::Faults;
 use sriovd_core::host::{Host, HostError, Look};
 use sriovd_core::memory::Memory;

@@ -18,14 +18,15 @@ mod nad;
 mod networks;
 pub mod object;
 mod policies;
+mod whole;
 pub mod write;
 
-use cluster::Cluster;
 use object::{Name, Watched};
 use serde_json::Value;
 use sriovd_core::model::Timestamp;
 use std::collections::BTreeMap;
 use std::time::Duration;
+pub use whole::decide;
 use write::Write;
 
 /// What the administrator says of the controller.
@@ -103,20 +104,6 @@ impl Decision {
     fn not_before(&mut self, moment: Timestamp) {
         self.again = Some(self.again.map_or(moment, |other| other.min(moment)));
     }
-}
-
-/// Decides. What is not known yet is not judged: a kind of which no list has come is no empty one.
-pub fn decide(
-    cluster: &Cluster,
-    settings: &Settings,
-    memory: &mut Memory,
-    now: Timestamp,
-) -> Decision {
-    let mut decision = Decision::default();
-    networks::decide(cluster, settings, memory, now, &mut decision);
-    policies::decide(cluster, memory, now, &mut decision);
-    gone::decide(cluster, settings, memory, now, &mut decision);
-    decision
 }
 
 #[cfg(test)]

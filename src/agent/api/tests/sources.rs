@@ -1,12 +1,12 @@
 //! Sources whose file system does not answer, as that of a server that is away.
 
-use crate::api::handlers::Api;
+use crate::api::context::Api;
 use crate::api::peer::Peer;
 use crate::api::server::serve_with;
 use crate::api::tests::daemon::{ROOMY, answer};
 use crate::api::{Feed, Request, Sources, State, bind};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
-use sriovd_core::plan::Memory;
+use sriovd_core::memory::Memory;
 use sriovd_host::file::apart::Apart;
 use sriovd_sim::SimHost;
 use std::fs::{self, OpenOptions};

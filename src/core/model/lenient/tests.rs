@@ -29,8 +29,8 @@ fn vf_of(settings: &Value) -> Value {
 }
 
 /// All that is there comes back, whatever of it was understood.
-fn round(document: &Value) -> Read<Memory> {
-    let read: Read<Memory> = read(document).unwrap();
+fn round(document: &Value) -> Understood<Memory> {
+    let read: Understood<Memory> = read(document).unwrap();
     let mut again = serde_json::to_value(&read.known).unwrap();
     read.unknown.put_into(&mut again);
     read.refused.put_into(&mut again);
@@ -74,7 +74,7 @@ fn elements_that_are_not_understood_are_kept_once_behind_the_others() {
     ] {
         let mut pf = pf_of(&json!({}));
         pf["unsupported"] = unsupported;
-        let first: Read<Memory> = read(&memory(&pf)).unwrap();
+        let first: Understood<Memory> = read(&memory(&pf)).unwrap();
         let mut written = serde_json::to_value(&first.known).unwrap();
         let all = first.refused.clone().and(first.unknown.clone());
         all.put_into(&mut written);
@@ -118,7 +118,7 @@ fn keys_that_are_not_known_stay_where_they_are() {
 fn of_a_list_each_is_understood_alone() {
     let mut document = memory(&pf_of(&json!({})));
     document["files"] = json!(["/a", {"path": "/b"}, "/c", 7]);
-    let read: Read<Memory> = read(&document).unwrap();
+    let read: Understood<Memory> = read(&document).unwrap();
     assert_eq!(read.known.files.len(), 2);
     let mut again = serde_json::to_value(&read.known).unwrap();
     read.refused.put_into(&mut again);
@@ -131,7 +131,7 @@ fn a_key_in_an_element_is_kept_with_that_element() {
     let mut pf = pf_of(&json!({}));
     let added = json!({"attribute": "mac", "added": 1});
     pf["unsupported"] = json!([{"attribute": "new"}, added, {"attribute": "vlan"}]);
-    let read: Read<Memory> = read(&memory(&pf)).unwrap();
+    let read: Understood<Memory> = read(&memory(&pf)).unwrap();
     let mut again = serde_json::to_value(&read.known).unwrap();
     read.refused.and(read.unknown).put_into(&mut again);
     let unsupported = &again["pfs"]["0000:01:00.0"]["unsupported"];

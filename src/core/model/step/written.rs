@@ -1,6 +1,6 @@
 //! Steps in JSON. What is kept between versions and told by the API does not follow the types of the code.
 
-use super::{BindTarget, PfStep, Step, VfStep};
+use super::bind_target::BindTarget;
 use crate::model::{DriverName, EswitchMode, Mtu, PciAddress, VfIndex, VfSetting};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -109,82 +109,4 @@ pub(super) enum Written {
         /// In bytes.
         mtu: Mtu,
     },
-}
-
-impl From<Written> for Step {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::SetAutoprobe { on } => Self::Pf(PfStep::SetAutoprobe { on }),
-            Written::SetNumVfs { from, to } => Self::Pf(PfStep::SetNumVfs { from, to }),
-            Written::SetEswitchMode { from, to } => Self::Pf(PfStep::SetEswitchMode { from, to }),
-            Written::SetPfUp { interface } => Self::Pf(PfStep::SetUp { interface }),
-            Written::SetPfDown { interface } => Self::Pf(PfStep::SetDown { interface }),
-            Written::SetPfMtu { interface, mtu } => Self::Pf(PfStep::SetMtu { interface, mtu }),
-            Written::SetVf {
-                interface,
-                vf,
-                setting,
-            } => Self::Vf(vf, VfStep::SetAttribute { interface, setting }),
-            Written::Bind {
-                vf,
-                address,
-                from,
-                to,
-            } => Self::Vf(vf, VfStep::Bind { address, from, to }),
-            Written::SetRepresentorUp { vf, interface } => {
-                Self::Vf(vf, VfStep::SetRepresentorUp { interface })
-            }
-            Written::SetPfTcOffload { interface, on } => {
-                Self::Pf(PfStep::SetTcOffload { interface, on })
-            }
-            Written::SetRepresentorTcOffload { vf, interface, on } => {
-                Self::Vf(vf, VfStep::SetRepresentorTcOffload { interface, on })
-            }
-            Written::SetRepresentorMtu { vf, interface, mtu } => {
-                Self::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu })
-            }
-            Written::SetVfMtu { vf, interface, mtu } => {
-                Self::Vf(vf, VfStep::SetMtu { interface, mtu })
-            }
-        }
-    }
-}
-
-impl From<Step> for Written {
-    fn from(step: Step) -> Self {
-        match step {
-            Step::Pf(PfStep::SetAutoprobe { on }) => Self::SetAutoprobe { on },
-            Step::Pf(PfStep::SetNumVfs { from, to }) => Self::SetNumVfs { from, to },
-            Step::Pf(PfStep::SetEswitchMode { from, to }) => Self::SetEswitchMode { from, to },
-            Step::Pf(PfStep::SetUp { interface }) => Self::SetPfUp { interface },
-            Step::Pf(PfStep::SetDown { interface }) => Self::SetPfDown { interface },
-            Step::Pf(PfStep::SetMtu { interface, mtu }) => Self::SetPfMtu { interface, mtu },
-            Step::Vf(vf, VfStep::SetAttribute { interface, setting }) => Self::SetVf {
-                interface,
-                vf,
-                setting,
-            },
-            Step::Vf(vf, VfStep::Bind { address, from, to }) => Self::Bind {
-                vf,
-                address,
-                from,
-                to,
-            },
-            Step::Vf(vf, VfStep::SetRepresentorUp { interface }) => {
-                Self::SetRepresentorUp { vf, interface }
-            }
-            Step::Pf(PfStep::SetTcOffload { interface, on }) => {
-                Self::SetPfTcOffload { interface, on }
-            }
-            Step::Vf(vf, VfStep::SetRepresentorTcOffload { interface, on }) => {
-                Self::SetRepresentorTcOffload { vf, interface, on }
-            }
-            Step::Vf(vf, VfStep::SetRepresentorMtu { interface, mtu }) => {
-                Self::SetRepresentorMtu { vf, interface, mtu }
-            }
-            Step::Vf(vf, VfStep::SetMtu { interface, mtu }) => {
-                Self::SetVfMtu { vf, interface, mtu }
-            }
-        }
-    }
 }

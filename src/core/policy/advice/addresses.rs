@@ -1,6 +1,6 @@
 //! Addresses that no VF gets, or one of several that are to have them.
 
-use super::{Places, meet};
+use super::places::{Places, meet};
 use crate::model::{HostSnapshot, MacAddress, PfSnapshot, PolicyName, VfIndex};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::file::ItemSpans;

@@ -1,6 +1,6 @@
 //! Pools that nobody takes from, and pools whose policies do not agree.
 
-use super::{Places, meet};
+use super::places::{Places, meet};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::file::ItemSpans;
 use crate::policy::reader::Span;

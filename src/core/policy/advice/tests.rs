@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::model::MacAddress;
+use crate::policy::file;
 use crate::sim::{DriverModel, SimPf};
 use serde_json::json;
+use std::path::Path;
 
 /// With the place of each, as `line: message; suggestion`.
 fn advice(text: &str, host: Option<&HostSnapshot>) -> Vec<String> {

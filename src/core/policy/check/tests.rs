@@ -1,6 +1,6 @@
 //! The same judgement whatever a draft comes from; in JSON the place of a fault is a pointer.
 
-use super::{Content, Read, check};
+use super::{Judged, Read, check};
 use crate::policy::draft::{Draft, PolicyDraft};
 use crate::policy::reader::Fault;
 use crate::policy::{NumVfs, Origin};
@@ -14,7 +14,7 @@ fn nowhere() -> Origin {
     }
 }
 
-fn judged(text: &str) -> Result<Content, Vec<String>> {
+fn judged(text: &str) -> Result<Judged, Vec<String>> {
     let read: Read<Draft> = serde_json::from_str(text).unwrap();
     let told = |fault: &Fault| format!("{}: {fault}", fault.path);
     check(read, |_| nowhere()).map_err(|faults| faults.iter().map(told).collect())
@@ -35,7 +35,7 @@ fn json_with_the_keys_of_a_file_is_a_policy_like_it() {
         panic!("{content:?}");
     };
     assert_eq!((policy.mtu, policy.num_vfs), (None, Some(NumVfs::Max)));
-    assert_eq!(judged("{}").unwrap(), Content::default());
+    assert_eq!(judged("{}").unwrap(), Judged::default());
 }
 
 #[test]

@@ -1,12 +1,24 @@
 //! From bytes of a text to the line, the column and the words around them.
 
-use super::Place;
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::ops::Range;
 
 /// The longest part of a line that is shown.
 const SHOWN: usize = 110;
 /// How much of a cut line is shown before the place.
 const BEFORE: usize = 40;
+
+/// A place in a text. Lines and columns count from 1, columns and widths in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, JsonSchema, Serialize)]
+pub struct Place {
+    /// Its line.
+    pub line: usize,
+    /// Its first character.
+    pub column: usize,
+    /// How many characters it has, at least 1.
+    pub width: usize,
+}
 
 /// A text that knows where its lines begin.
 pub struct SourceText<'t> {

@@ -8,6 +8,9 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value};
 use std::fmt;
 
+/// What makes a name a pattern.
+pub const OF_GLOBS: [char; 5] = ['*', '?', '[', ']', '\\'];
+
 /// A policy or a network while it is made.
 pub struct Item {
     /// Which of them.
@@ -123,7 +126,7 @@ impl Item {
 
     /// A name of a host is a glob here.
     pub fn for_node(&mut self, node: &str) {
-        if node.contains(super::select::OF_GLOBS) {
+        if node.contains(OF_GLOBS) {
             self.note(None, format!("no node is called {node:?}"));
             self.disable();
         }

@@ -1,6 +1,6 @@
 //! What selects NICs, and the pool that they form: values that are compared elsewhere as texts.
 
-use super::item::Item;
+use super::item::{Item, OF_GLOBS};
 use crate::model::ResourceName;
 use crate::policy::draft::value::PfName;
 use crate::policy::reader::{Given, Scalar};
@@ -42,9 +42,6 @@ pub fn is_as_written<T: FromStr + ToString>(text: &str) -> bool {
     text.parse::<T>()
         .is_ok_and(|value| value.to_string() == text)
 }
-
-/// What makes a name a pattern.
-pub const OF_GLOBS: [char; 5] = ['*', '?', '[', ']', '\\'];
 
 /// As policies take it, and no glob: elsewhere names are compared as they are.
 pub fn is_pf_name(text: &str) -> bool {

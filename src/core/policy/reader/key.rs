@@ -1,6 +1,7 @@
 //! Keys, and the tables that they stand in.
 
 use super::given::object;
+use super::rule::{At, Rule};
 use super::{Fault, Given, PathStep, Scalar, nearest, within};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
@@ -8,37 +9,6 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Debug;
 use std::marker::PhantomData;
-
-/// What a key takes, and what it becomes.
-pub trait Rule {
-    /// What it becomes.
-    type Value: Clone + Debug + PartialEq;
-
-    /// `None` where the value is bad, which is then told. Paths of faults begin at the value.
-    fn read(given: &Given, at: &At<'_>, faults: &mut Vec<Fault>) -> Option<Self::Value>;
-
-    /// The schema of what it takes.
-    fn schema(generator: &mut SchemaGenerator) -> Schema;
-}
-
-/// Where a value stands.
-#[derive(Debug)]
-pub struct At<'a> {
-    key: &'a str,
-    /// The keys of the table that it stands in.
-    outer: &'a [&'static str],
-}
-
-impl<'a> At<'a> {
-    /// The key that the value is of.
-    pub fn key(&self) -> &'a str {
-        self.key
-    }
-
-    pub(super) fn bad_value(&self, given: &Given) -> Fault {
-        Fault::new(format!("bad value for \"{}\": {given}", self.key))
-    }
-}
 
 /// A key of a table, which need not be given.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,7 +1,7 @@
 //! Keys that take one value: a number, a text, one of a few words.
 
-use super::key::At;
-use super::{Fault, Given, Rule, nearest};
+use super::rule::{At, Rule};
+use super::{Fault, Given, nearest};
 use crate::model::Malformed;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde_json::{Value, json};

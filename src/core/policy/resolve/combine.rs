@@ -1,9 +1,28 @@
 //! What the policies in force on a PF add up to.
 
-use super::{Claim, Claimant, DesiredPf, DesiredVf, Shadowed};
-use crate::model::{PfSnapshot, VfIndex, VfSettings};
+use super::desired::{Claim, DesiredPf, DesiredVf, Shadowed};
+use crate::model::{PfSnapshot, VfIndex, VfRange, VfSettings};
 use crate::policy::stable_mac::StableMacs;
 use crate::policy::{DesiredRepresentor, DeviceType, MacChoice, NumVfs, Policy};
+
+/// A policy that matches, with the share that it claims on this PF.
+pub(super) struct Claimant<'a> {
+    pub(super) policy: &'a Policy,
+    pub(super) share: Option<VfRange>,
+}
+
+impl Claimant<'_> {
+    pub(super) fn overlaps(&self, share: Option<&VfRange>) -> bool {
+        match (&self.share, share) {
+            (Some(mine), Some(other)) => mine.overlaps(other),
+            _ => true,
+        }
+    }
+
+    pub(super) fn claims(&self, vf: VfIndex) -> bool {
+        self.share.as_ref().is_none_or(|share| share.contains(vf))
+    }
+}
 
 pub(super) fn combine(
     survivors: &[Claimant],

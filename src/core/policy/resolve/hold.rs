@@ -1,13 +1,12 @@
 //! What holds a PF that changed: a policy that named it, as it was then.
 
-use super::DesiredPf;
+use super::desired::DesiredPf;
 use super::matching::{self, Match};
 use crate::model::{
     DriverName, InterfaceName, LinkType, MacAddress, Node, PciId, PfInterface, PfSnapshot,
     PolicyName, VfRange,
 };
 use crate::policy::Policy;
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,17 +50,6 @@ pub struct HeldInterface {
     pub permanent_mac: MacAddress,
     /// What kind of interface it is.
     pub link_type: LinkType,
-}
-
-/// A policy in force because it named the PF as it was, and why it does not name it as it is.
-#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
-pub struct Lapsed {
-    /// The policy.
-    pub policy: PolicyName,
-    /// `pf_name is eth5 and not ens1f0`
-    pub reason: String,
-    /// The interface or its name may be still to come.
-    pub awaits: bool,
 }
 
 impl Hold {
@@ -148,19 +136,6 @@ impl Hold {
             vfs: BTreeMap::new(),
             holders: None,
             users: None,
-        }
-    }
-}
-
-impl Lapsed {
-    pub(super) fn new(policy: &Policy, node: &Node, pf: &PfSnapshot, found: &Match) -> Self {
-        let keys = matching::explain(policy, node, pf);
-        let lost = keys.into_iter().filter(|key| !key.matched);
-        let lost = lost.map(|key| format!("{} is {} and not {}", key.key, key.found, key.wanted));
-        Self {
-            policy: policy.name.clone(),
-            reason: lost.collect::<Vec<_>>().join(", "),
-            awaits: *found == Match::AwaitsName,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Whether a VF is what its policy wants it for.
 
-use super::{DesiredVf, DeviceType};
+use super::desired::DesiredVf;
 use crate::model::{DriverName, VfAttribute, VfSnapshot};
+use crate::policy::DeviceType;
 
 /// What keeps a VF from being used for what it is meant for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -4,9 +4,11 @@ mod hold;
 mod matching;
 
 use super::*;
-use crate::model::{LinkType, MacAddress, PciId, VfSetting};
+use crate::model::{LinkType, MacAddress, Mtu, PciId, VfIndex, VfSetting, VfSettings};
 use crate::policy::stable_mac::stable_mac;
-use crate::policy::{MacChoice, NodeMatch, NumVfs, PfNamePattern, VfOverride};
+use crate::policy::{
+    DeviceType, Disruption, MacChoice, NodeMatch, NumVfs, OnRemoval, PfNamePattern, VfOverride,
+};
 use crate::sim::{DriverModel, SimPf, sample};
 
 fn pf() -> PfSnapshot {

@@ -1,16 +1,16 @@
 //! One item of a source: its origin, and what `check` makes of the rest.
 
 use super::json::{self, shown};
-use super::{ItemContent, ItemFault, ItemKind};
+use super::value::{ItemContent, ItemFault, ItemKind};
 use crate::model::SourceName;
 use crate::policy::Origin;
-use crate::policy::check::{self, ReadDraft};
+use crate::policy::check::{self, Read};
 use crate::policy::reader::{Fault, Given, Table};
 use serde::Deserialize;
 use serde_json::Value;
 
 /// What an item turns out to be.
-pub(super) struct Judged {
+pub(super) struct JudgedItem {
     pub(super) origin: Option<String>,
     /// `None` where there is an error among the faults.
     pub(super) content: Option<ItemContent>,
@@ -20,10 +20,15 @@ pub(super) struct Judged {
 /// The longest words by which an owner may know an item.
 const ORIGIN_LIMIT: usize = 256;
 
-pub(super) fn judge(source: &SourceName, kind: ItemKind, pointer: &str, value: &Value) -> Judged {
+pub(super) fn judge(
+    source: &SourceName,
+    kind: ItemKind,
+    pointer: &str,
+    value: &Value,
+) -> JudgedItem {
     let Value::Object(entries) = value else {
         let message = format!("this {kind} is {}", json::kind(value));
-        return Judged {
+        return JudgedItem {
             origin: None,
             content: None,
             faults: vec![ItemFault::error(pointer, message).expecting("an object")],
@@ -57,17 +62,17 @@ pub(super) fn judge(source: &SourceName, kind: ItemKind, pointer: &str, value: &
     };
     faults.extend(found.into_iter().map(|fault| placed(pointer, fault)));
     let is_good = !faults.iter().any(ItemFault::is_error);
-    Judged {
+    JudgedItem {
         origin,
         content: content.filter(|_| is_good),
         faults,
     }
 }
 
-fn read<T: Table>(entries: &Value) -> ReadDraft<T> {
+fn read<T: Table>(entries: &Value) -> Read<T> {
     match Given::deserialize(entries) {
-        Ok(given) => ReadDraft::of(&given),
-        Err(error) => ReadDraft {
+        Ok(given) => Read::of(&given),
+        Err(error) => Read {
             draft: T::default(),
             faults: vec![error.to_string().into()],
         },

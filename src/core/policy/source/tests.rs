@@ -1,8 +1,9 @@
 //! Every fault of a source has its place, and what is in order is read as a policy file would have it.
 
 use super::*;
-use crate::policy::{Origin, file};
+use crate::policy::{Network, Origin, file};
 use serde_json::json;
+use std::path::Path;
 
 fn kube() -> SourceName {
     "kube".parse().unwrap()

@@ -1,7 +1,8 @@
 //! PFs and VFs in prepared trees.
 
+use crate::linux::links::Links;
 use crate::linux::prepared::{Answers, INDEX, PF, Prepared, pci, pf, vf_address};
-use crate::linux::{Links, LinuxHost, netdev, observe::pfs, pcie};
+use crate::linux::{LinuxHost, netdev, observe::pfs, pcie};
 use crate::netlink::Link;
 use rustix::fs::{CWD, Mode, mkfifoat};
 use sriovd_core::host::{HostError, Look};

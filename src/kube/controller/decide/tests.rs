@@ -1,7 +1,7 @@
 //! Cases: the objects of a cluster, what is written to them, and what happens then. `UPDATE=1` rewrites what is kept.
 #![allow(clippy::disallowed_methods, reason = "cases are files")]
 
-use super::cluster::Listed;
+use super::cluster::{Cluster, Listed};
 use super::object::Object;
 use super::write::How;
 use super::*;

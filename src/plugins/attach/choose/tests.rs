@@ -1,6 +1,7 @@
 //! In which order the VFs of a pool are tried.
 
 use super::*;
+use crate::attach::Held;
 use crate::attach::records::tests::{allocation, records};
 use sriovd_core::model::VfIndex;
 

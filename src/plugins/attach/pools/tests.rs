@@ -2,7 +2,7 @@
 
 use super::*;
 use serde_json::{Value, json};
-use sriovd_core::model::PoolPf;
+use sriovd_core::model::{PoolPf, VfIndex};
 
 fn root_with(files: &[(&str, &Value)]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();

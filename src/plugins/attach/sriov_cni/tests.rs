@@ -1,9 +1,13 @@
 //! Records as sriov-cni of July 2026 wrote them in a guest with an igb, with other values before.
 
+use super::record::Attached;
 use super::*;
 use crate::attach::records::tests::records;
 use serde_json::{Value, json};
+use sriovd_core::model::{LinkState, TxRate, VfSettings, Vlan, VlanProto};
 use sriovd_host::linux::prepared::{Prepared, vf_address};
+use std::fs;
+use std::time::SystemTime;
 
 fn record(more: &Value) -> Value {
     let mut record = json!({
@@ -122,7 +126,7 @@ fn take_over(host: &Prepared, namespace: &str) -> Result<Vec<Allocation>, Attach
     let name = "net1".parse().unwrap();
     let found = find_theirs(&allocator, "box", &name, Path::new(namespace))?;
     assert!(host.path(THEIRS).exists(), "it was only looked at");
-    take_over(&allocator, "box", &name, Path::new(namespace))?;
+    super::take_over(&allocator, "box", &name, Path::new(namespace))?;
     let all = records(&host.path("")).all()?;
     assert_eq!(all, Vec::from_iter(found));
     Ok(all)
@@ -174,7 +178,7 @@ fn a_vf_that_is_anothers_by_now_is_left_to_it() {
     let allocator = Allocator::new(host.path(""));
     let found = find_theirs(&allocator, "box", &name, Path::new(""));
     assert_eq!(found.unwrap(), None);
-    take_over(&allocator, "box", &name, Path::new("")).unwrap();
+    super::take_over(&allocator, "box", &name, Path::new("")).unwrap();
     assert_eq!(records(&host.path("")).all().unwrap(), [ours]);
 }
 
@@ -184,7 +188,7 @@ fn what_is_not_understood_is_left() {
     for text in ["{", "[]", "{\"deviceID\": \"0000:01:10.0\"}"] {
         host.file(THEIRS, text);
         let error = take_over(&host, "").unwrap_err();
-        assert!(matches!(error, AttachError::Theirs(_)), "{error}");
+        assert!(matches!(error, AttachError::Theirs { .. }), "{error}");
         assert_eq!(host.text(THEIRS), text);
     }
 }

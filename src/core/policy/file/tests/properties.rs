@@ -2,7 +2,7 @@
 
 use super::super::{FileContent, parse};
 use crate::policy::Origin;
-use crate::policy::check::{ReadDraft, check as judge};
+use crate::policy::check::{Read, check as judge};
 use crate::policy::draft::Draft;
 use proptest::prelude::*;
 use serde_json::json;
@@ -113,7 +113,7 @@ fn check(text: &str) -> Result<(), TestCaseError> {
 /// What is right in TOML is right in JSON, and means the same.
 fn same_as_json(text: &str, content: FileContent) -> Result<(), TestCaseError> {
     let document: toml::Table = toml::from_str(text).unwrap();
-    let read: ReadDraft<Draft> = serde_json::from_value(json!(document)).unwrap();
+    let read: Read<Draft> = serde_json::from_value(json!(document)).unwrap();
     let origin = || Origin::File {
         file: "x.toml".into(),
         line: 0,
