@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use sd_notify::NotifyState;
 use serde_json::Value;
 use sriovd_kube::controller;
-use sriovd_kube::device_plugin::{self, Settings};
+use sriovd_kube::device_plugin::{self, PluginSettings};
 use sriovd_kube::node::{self, Options};
 use sriovd_kube::wanted::{ThisNode, wanted};
 use sriovd_wire::settings::SOCKET;
@@ -36,7 +36,7 @@ enum Command {
     /// Do what one process does for the whole cluster: NetworkAttachmentDefinitions, what became of policies
     Controller(controller::Arguments),
     /// Offer the VFs of this node to kubelet, a resource for each pool
-    DevicePlugin(Settings),
+    DevicePlugin(PluginSettings),
     /// Connect the agent of this node with the cluster: policies become its source, what it knows the node's state
     Node {
         /// The kubelet's kubeconfig; without it, the service account of this pod

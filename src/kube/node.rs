@@ -24,7 +24,7 @@ use tokio::sync::watch::{Receiver, channel};
 use tokio::time::{sleep, sleep_until};
 use watches::Scope;
 use wish::Wish;
-use writer::{Place, Writer};
+use writer::{Target, Writer};
 
 /// How the bridge runs.
 #[derive(Debug, Clone)]
@@ -96,7 +96,7 @@ impl Bridge {
         let (cluster, mut told) = channel(scope.cluster());
         let _watches = scope.follow(&client, &cluster);
         self.wish.begin_anew();
-        let place = Place {
+        let target = Target {
             client,
             scope,
             take_over: options.take_over,
@@ -109,7 +109,7 @@ impl Bridge {
             if let Some(present) = present {
                 let put = self.wish.put(&self.agent, present, &cluster).await;
                 let inputs = (present, &cluster, self.wish.without_effect());
-                let written = self.writer.write(&place, &self.agent, inputs).await;
+                let written = self.writer.write(&target, &self.agent, inputs).await;
                 due = put.into_iter().chain(written).min();
             }
             let is_due = async {

@@ -1,7 +1,7 @@
 //! Learns from the agent what is there, and tells it on. While the agent is away, what was last known holds.
 
+use super::journal::say;
 use super::offer::{Known, Offer};
-use super::say;
 use sriovd_core::model::world::World;
 use sriovd_wire::client::{Conversation, Lost};
 use std::collections::BTreeSet;

@@ -2,14 +2,15 @@
 //! and makes its own anew.
 
 use super::info::DeviceInfo;
+use super::journal::say;
 use super::offer::{Offer, Resource};
 use super::proto::plugin::RegisterRequest;
 use super::proto::plugin::device_plugin_server::DevicePluginServer;
 use super::proto::plugin::registration_client::RegistrationClient;
 use super::proto::registration::registration_server::RegistrationServer;
 use super::registry::{Found, VERSION};
-use super::service::{OPTIONS, Plugin};
-use super::{Registration, Settings, say};
+use super::service::{OPTIONS, ResourceServer};
+use super::settings::{PluginSettings, Registration};
 use anyhow::{Context as _, bail};
 use futures::StreamExt as _;
 use futures::stream::unfold;
@@ -53,7 +54,7 @@ fn identity(path: &Path) -> anyhow::Result<Option<Identity>> {
 }
 
 struct Kubelet {
-    settings: Arc<Settings>,
+    settings: Arc<PluginSettings>,
     offers: watch::Receiver<Arc<Offer>>,
     info: DeviceInfo,
     /// The server of each resource.
@@ -67,7 +68,7 @@ struct Kubelet {
 }
 
 pub(super) async fn serve(
-    settings: Arc<Settings>,
+    settings: Arc<PluginSettings>,
     mut offers: watch::Receiver<Arc<Offer>>,
 ) -> anyhow::Result<Infallible> {
     let mut kubelet = Kubelet {
@@ -187,7 +188,7 @@ impl Kubelet {
             old.abort();
         }
         let listener = socket::bind(&path)?;
-        let plugin = Plugin {
+        let plugin = ResourceServer {
             resource: resource.clone(),
             offers: self.offers.clone(),
             settings: Arc::clone(&self.settings),
@@ -232,7 +233,7 @@ async fn register(kubelet: &Path, resource: &Resource, socket: &Path) -> anyhow:
 }
 
 /// Until it is ended: what connects is kubelet.
-async fn serve_one(listener: UnixListener, plugin: Plugin, found: Found) {
+async fn serve_one(listener: UnixListener, plugin: ResourceServer, found: Found) {
     let incoming = unfold(listener, async |listener| {
         loop {
             match listener.accept().await {

@@ -1,11 +1,11 @@
 //! What kubelet asks of a socket that it has found in its directory of plugins.
 
+use super::journal::say;
 use super::offer::Resource;
 use super::proto::registration::registration_server::Registration;
 use super::proto::registration::{
     InfoRequest, PluginInfo, RegistrationStatus, RegistrationStatusResponse,
 };
-use super::say;
 use std::path::PathBuf;
 use tonic::{Request, Response, Status};
 

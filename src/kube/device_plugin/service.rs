@@ -2,6 +2,7 @@
 
 use super::answer::{self, Refusal};
 use super::info::DeviceInfo;
+use super::journal::say;
 use super::offer::{Devices, Offer, Resource};
 use super::prefer::prefer;
 use super::proto::plugin::device_plugin_server::DevicePlugin;
@@ -10,7 +11,7 @@ use super::proto::plugin::{
     DeviceList, DevicePluginOptions, DeviceSpec, Empty, NumaNode, PreStartContainerRequest,
     PreStartContainerResponse, PreferredAllocationRequest, PreferredAllocationResponse, Topology,
 };
-use super::{Settings, say};
+use super::settings::PluginSettings;
 use futures::stream::{BoxStream, StreamExt as _, unfold};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -27,16 +28,16 @@ pub(super) const OPTIONS: DevicePluginOptions = DevicePluginOptions {
 
 /// Answers for one resource.
 #[derive(Debug, Clone)]
-pub(super) struct Plugin {
+pub(super) struct ResourceServer {
     pub(super) resource: Resource,
     pub(super) offers: watch::Receiver<Arc<Offer>>,
-    pub(super) settings: Arc<Settings>,
+    pub(super) settings: Arc<PluginSettings>,
     pub(super) info: DeviceInfo,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
 
-impl Plugin {
+impl ResourceServer {
     fn devices(&self) -> Devices {
         let offer = self.offers.borrow();
         offer
@@ -74,7 +75,7 @@ fn refused(refusal: &Refusal) -> Status {
 }
 
 #[tonic::async_trait]
-impl DevicePlugin for Plugin {
+impl DevicePlugin for ResourceServer {
     async fn get_device_plugin_options(&self, _: Request<Empty>) -> Answer<DevicePluginOptions> {
         Ok(Response::new(OPTIONS))
     }

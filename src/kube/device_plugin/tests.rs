@@ -9,7 +9,7 @@ use super::proto::plugin::{
     AllocateRequest, ContainerPreference, ContainerRequest, PreStartContainerRequest,
     PreferredAllocationRequest,
 };
-use super::{Registration, Settings};
+use super::{PluginSettings, Registration};
 use agent::Agent;
 use kubelet::{ENDED, Kubelet, connect};
 use serde_json::{Value, json};
@@ -75,8 +75,8 @@ impl Node {
         self.0.path().join(name)
     }
 
-    fn settings(&self) -> Settings {
-        Settings {
+    fn settings(&self) -> PluginSettings {
+        PluginSettings {
             socket: self.path("run/sriovd.sock"),
             kubelet_dir: self.path("kubelet"),
             registration: Registration::Call,
@@ -86,7 +86,7 @@ impl Node {
         }
     }
 
-    fn plugin_with(settings: Settings) -> Process {
+    fn plugin_with(settings: PluginSettings) -> Process {
         Process::new(async {
             let ended = super::run(settings).await;
             panic!("the device plugin ended: {ended:?}");
@@ -298,7 +298,7 @@ fn kubelet_finds_sockets_in_its_directory_of_plugins() {
     use super::proto::registration::registration_client::RegistrationClient;
     let node = Node::new();
     let agent = node.agent();
-    let settings = Settings {
+    let settings = PluginSettings {
         registration: Registration::Directory,
         ..node.settings()
     };

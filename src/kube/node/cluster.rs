@@ -13,9 +13,9 @@ pub(super) const STATE: &str = NODE_STATE.kind;
 /// By namespace and name.
 type Objects = BTreeMap<(String, String), Value>;
 
-/// Objects by kind. None of it counts before it is whole.
+/// A copy of the cluster's objects by kind. None of it counts before it is whole.
 #[derive(Debug, Clone)]
-pub(super) struct Cluster {
+pub(super) struct Mirror {
     tables: BTreeMap<&'static str, Table>,
     /// Higher whenever what is wanted of the node may be another.
     version: u64,
@@ -42,7 +42,7 @@ pub(super) enum Told {
     IsNotServed,
 }
 
-impl Cluster {
+impl Mirror {
     /// Nothing is known of these kinds yet.
     pub(super) fn of(kinds: impl Iterator<Item = &'static str>) -> Self {
         Self {

@@ -1,6 +1,6 @@
 //! Follows the objects of the cluster that concern the node: a watch for each kind, and none for what is not served.
 
-use super::cluster::{Cluster, NODE, STATE, Told};
+use super::cluster::{Mirror, NODE, STATE, Told};
 use super::retry::{LONGEST, Said, delay};
 use crate::api::{resource, words};
 use crate::crd::{KINDS, Kind};
@@ -40,12 +40,12 @@ impl Scope {
     }
 
     /// Nothing of it is known yet.
-    pub(super) fn cluster(&self) -> Cluster {
-        Cluster::of([NODE].into_iter().chain(self.kinds().map(|it| it.kind)))
+    pub(super) fn cluster(&self) -> Mirror {
+        Mirror::of([NODE].into_iter().chain(self.kinds().map(|it| it.kind)))
     }
 
     /// They end when this is dropped.
-    pub(super) fn follow(&self, client: &Client, cluster: &Sender<Cluster>) -> JoinSet<()> {
+    pub(super) fn follow(&self, client: &Client, cluster: &Sender<Mirror>) -> JoinSet<()> {
         let mut watches = JoinSet::new();
         let (client, cluster) = (client.clone(), cluster.clone());
         watches.spawn(follow_node(
@@ -76,7 +76,7 @@ pub(super) fn api(client: &Client, kind: &Kind, namespace: &str) -> Api<DynamicO
 }
 
 /// Labels and name are all that counts of it.
-async fn follow_node(client: Client, name: String, cluster: Sender<Cluster>) {
+async fn follow_node(client: Client, name: String, cluster: Sender<Mirror>) {
     let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
     let mut said = Said::default();
     loop {
@@ -91,7 +91,7 @@ async fn follow_node(client: Client, name: String, cluster: Sender<Cluster>) {
     }
 }
 
-async fn follow_kind(client: Client, scope: Scope, kind: &'static Kind, cluster: Sender<Cluster>) {
+async fn follow_kind(client: Client, scope: Scope, kind: &'static Kind, cluster: Sender<Mirror>) {
     let version = format!("{}/{}", kind.at.group, kind.at.version);
     let config = match kind.kind {
         STATE => watcher::Config::default().fields(&format!("metadata.name={}", scope.node)),
@@ -116,7 +116,7 @@ async fn follow_kind(client: Client, scope: Scope, kind: &'static Kind, cluster:
 async fn take_all<K: Serialize>(
     events: impl Stream<Item = watcher::Result<Event<K>>>,
     (version, kind): (&str, &'static str),
-    cluster: &Sender<Cluster>,
+    cluster: &Sender<Mirror>,
     said: &mut Said,
 ) -> bool {
     let value = |object: K| {
@@ -157,7 +157,7 @@ async fn take_all<K: Serialize>(
 async fn until_served(
     client: &Client,
     kind: &'static Kind,
-    cluster: &Sender<Cluster>,
+    cluster: &Sender<Mirror>,
     absences: u32,
 ) {
     let is_not_served = || cluster.send_modify(|it| it.take(kind.kind, Told::IsNotServed));

@@ -1,7 +1,7 @@
 //! What the cluster wants of the node, as the agent is asked for it.
 
 use super::agent::{self, Present};
-use super::cluster::Cluster;
+use super::cluster::Mirror;
 use super::retry::Retry;
 use crate::wanted::{Wanted, wanted};
 use serde_json::Value;
@@ -43,7 +43,7 @@ impl Wish {
         &mut self,
         agent: &Conversation,
         present: Present,
-        cluster: &Cluster,
+        cluster: &Mirror,
     ) -> Option<Instant> {
         self.understand(cluster);
         let (_, source) = self.wanted.as_ref()?;
@@ -73,7 +73,7 @@ impl Wish {
         self.retry.due()
     }
 
-    fn understand(&mut self, cluster: &Cluster) {
+    fn understand(&mut self, cluster: &Mirror) {
         let version = cluster.version();
         if self.wanted.as_ref().is_some_and(|(of, _)| *of == version) {
             return;

@@ -2,7 +2,7 @@
 //! is wanted.
 
 use super::agent::{self, Present};
-use super::cluster::{Cluster, STATE, Told};
+use super::cluster::{Mirror, STATE, Told};
 use super::retry::Retry;
 use super::watches::{Scope, api};
 use crate::api::{now, words};
@@ -25,11 +25,11 @@ const MANAGER: &str = "sriovd-kube";
 const NO_CONDITIONS: &str = ".status.conditions: field not declared in schema";
 
 /// Where it is written to.
-pub(super) struct Place {
+pub(super) struct Target {
     pub(super) client: Client,
     pub(super) scope: Scope,
     pub(super) take_over: bool,
-    pub(super) cluster: Sender<Cluster>,
+    pub(super) cluster: Sender<Mirror>,
 }
 
 #[derive(Default)]
@@ -56,9 +56,9 @@ impl Writer {
     /// Says when there is something to do.
     pub(super) async fn write(
         &mut self,
-        place: &Place,
+        target: &Target,
         agent: &Conversation,
-        inputs: (Present, &Cluster, &[String]),
+        inputs: (Present, &Mirror, &[String]),
     ) -> Option<Instant> {
         let (present, cluster, without_effect) = inputs;
         let inputs = Inputs {
@@ -77,7 +77,7 @@ impl Writer {
             return due;
         }
         self.looked = Some(Instant::now());
-        match timeout(ANSWER_WITHIN, self.try_to(place, agent, inputs)).await {
+        match timeout(ANSWER_WITHIN, self.try_to(target, agent, inputs)).await {
             Ok(Ok(())) => {
                 self.retry.has_succeeded();
                 if self.settled.is_none() {
@@ -94,7 +94,7 @@ impl Writer {
 
     async fn try_to(
         &mut self,
-        place: &Place,
+        target: &Target,
         agent: &Conversation,
         mut inputs: Inputs,
     ) -> Result<(), String> {
@@ -103,8 +103,8 @@ impl Writer {
         let told = told.map_err(|error| format!("sriovd does not tell of the node: {error:#}"))?;
         let there = inputs.there.clone();
         let facts = Facts {
-            node: &place.scope.node,
-            namespace: &place.scope.namespace,
+            node: &target.scope.node,
+            namespace: &target.scope.namespace,
             agent: &told,
             starting: inputs.present.starting,
             without_effect: &inputs.without_effect,
@@ -131,16 +131,16 @@ impl Writer {
             self.settled = Some(inputs);
             return Ok(());
         }
-        match apply(place, &wanted, differs).await {
+        match apply(target, &wanted, differs).await {
             Ok(object) => {
                 self.asked = Some((wanted, ours(&object)));
                 inputs.there = object.clone();
                 // Before the watch tells.
-                place
+                target
                     .cluster
                     .send_modify(|cluster| cluster.take(STATE, Told::Is(object)));
             }
-            Err(kube::Error::Api(status)) if status.is_conflict() && !place.take_over => {
+            Err(kube::Error::Api(status)) if status.is_conflict() && !target.take_over => {
                 eprintln!(
                     "the state of this node is another program's, and stays as that wrote it: {}",
                     status.message
@@ -167,13 +167,13 @@ fn ours(object: &Value) -> Value {
     ])
 }
 
-async fn apply(place: &Place, wanted: &Value, differs: Differs) -> kube::Result<Value> {
+async fn apply(target: &Target, wanted: &Value, differs: Differs) -> kube::Result<Value> {
     let Scope {
         node, namespace, ..
-    } = &place.scope;
+    } = &target.scope;
     let mut parameters = PatchParams::apply(MANAGER);
-    parameters.force = place.take_over;
-    let states = api(&place.client, &NODE_STATE, namespace);
+    parameters.force = target.take_over;
+    let states = api(&target.client, &NODE_STATE, namespace);
     let without = |key: &str| {
         let mut part = wanted.clone();
         if let Some(fields) = part.as_object_mut() {

@@ -9,7 +9,7 @@ fn object(kind: &str, name: &str) -> Value {
     json!({"apiVersion": "v1", "kind": kind, "metadata": {"name": name}})
 }
 
-fn told(cluster: &mut Cluster, kind: &'static str, all: impl IntoIterator<Item = Told>) {
+fn told(cluster: &mut Mirror, kind: &'static str, all: impl IntoIterator<Item = Told>) {
     for one in all {
         cluster.take(kind, one);
     }
@@ -24,7 +24,7 @@ fn listed(kind: &str, names: &[&str]) -> Vec<Told> {
         .collect()
 }
 
-fn names(cluster: &Cluster) -> Option<Vec<String>> {
+fn names(cluster: &Mirror) -> Option<Vec<String>> {
     let (_, objects) = cluster.objects()?;
     let policies = objects.iter().filter(|it| it["kind"] == POLICY);
     Some(
@@ -36,7 +36,7 @@ fn names(cluster: &Cluster) -> Option<Vec<String>> {
 
 #[test]
 fn nothing_is_wanted_before_all_of_it_is_known() {
-    let mut cluster = Cluster::of([NODE, POLICY, STATE].into_iter());
+    let mut cluster = Mirror::of([NODE, POLICY, STATE].into_iter());
     assert_eq!(names(&cluster), None);
     told(&mut cluster, NODE, listed(NODE, &["n"]));
     told(
@@ -54,7 +54,7 @@ fn nothing_is_wanted_before_all_of_it_is_known() {
 
 #[test]
 fn a_node_that_is_not_there_wants_nothing_at_all() {
-    let mut cluster = Cluster::of([NODE, POLICY].into_iter());
+    let mut cluster = Mirror::of([NODE, POLICY].into_iter());
     told(&mut cluster, POLICY, listed(POLICY, &["a"]));
     told(&mut cluster, NODE, listed(NODE, &[]));
     assert_eq!(names(&cluster), None);
@@ -62,7 +62,7 @@ fn a_node_that_is_not_there_wants_nothing_at_all() {
 
 #[test]
 fn a_list_that_has_begun_takes_nothing_away() {
-    let mut cluster = Cluster::of([NODE, POLICY].into_iter());
+    let mut cluster = Mirror::of([NODE, POLICY].into_iter());
     told(&mut cluster, NODE, listed(NODE, &["n"]));
     told(&mut cluster, POLICY, listed(POLICY, &["a", "b"]));
     told(
@@ -85,7 +85,7 @@ fn a_list_that_has_begun_takes_nothing_away() {
 
 #[test]
 fn a_kind_that_is_not_served_has_no_objects_and_no_state_is_written() {
-    let mut cluster = Cluster::of([NODE, POLICY, STATE].into_iter());
+    let mut cluster = Mirror::of([NODE, POLICY, STATE].into_iter());
     told(&mut cluster, NODE, listed(NODE, &["n"]));
     told(&mut cluster, POLICY, [Told::IsNotServed]);
     told(&mut cluster, STATE, [Told::IsNotServed]);
@@ -97,7 +97,7 @@ fn a_kind_that_is_not_served_has_no_objects_and_no_state_is_written() {
 
 #[test]
 fn events_change_what_was_listed_and_our_own_object_changes_nothing_that_is_wanted() {
-    let mut cluster = Cluster::of([NODE, POLICY, STATE].into_iter());
+    let mut cluster = Mirror::of([NODE, POLICY, STATE].into_iter());
     told(&mut cluster, NODE, listed(NODE, &["n"]));
     told(&mut cluster, POLICY, listed(POLICY, &["a"]));
     let version = cluster.version();
