@@ -55,6 +55,7 @@ impl Memory {
         if after_boot {
             for pf in self.pfs.values_mut() {
                 pf.brought_up = None;
+                (pf.reload_due, pf.up_before) = (false, false);
                 pf.unsupported
                     .retain(|it| !matches!(it, Capability::EswitchMode(_)));
             }

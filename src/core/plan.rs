@@ -20,6 +20,7 @@ mod netdev;
 mod netdevs;
 mod offload;
 pub mod owned;
+mod params;
 pub mod presumed;
 mod rdma;
 mod removal;
@@ -27,6 +28,7 @@ mod representor;
 mod stage;
 mod value;
 mod vf;
+mod vfless;
 
 use crate::policy::resolve::Resolution;
 pub use blocked::Blocked;

@@ -28,7 +28,7 @@ pub mod source;
 pub mod stable_mac;
 
 use crate::model::{
-    DriverName, EswitchMode, LinkType, MacAddress, Mtu, PciAddress, PciId, PolicyName,
+    DriverName, EswitchMode, LinkType, MacAddress, Mtu, ParamValue, PciAddress, PciId, PolicyName,
     ResourceName, ResourcePrefix, SourceName, VfIndex, VfRange, VfSettings,
 };
 pub use network::Network;
@@ -92,6 +92,8 @@ pub struct Policy {
     pub driver_autoprobe: Option<bool>,
     /// How the NIC's own switch works. `None` leaves it as it is.
     pub eswitch_mode: Option<EswitchMode>,
+    /// Parameters of the PF's driver, by their names.
+    pub devlink: BTreeMap<String, ParamValue>,
     /// Whether rules of tc on the PF and on representors are given to the hardware. `None` leaves it as it is.
     pub hw_tc_offload: Option<bool>,
     /// What the representors of its VFs are in switchdev mode.

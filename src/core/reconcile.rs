@@ -5,11 +5,12 @@ mod addresses;
 mod claims;
 mod effect;
 mod pass;
+mod remember;
 
 use crate::host::{HostError, Look};
-use crate::model::{Action, PciAddress, PfSnapshot, Step, TakenAddresses, VfStep};
+use crate::model::{Action, PciAddress, PfSnapshot, Step, TakenAddresses};
 use crate::plan::presumed::presumed;
-use crate::plan::{self, Blocked, Capability, Input, Others, Taken, owned};
+use crate::plan::{self, Blocked, Input, Others, Taken, owned};
 use crate::policy::resolve::resolve_with;
 use crate::report::Performed;
 pub use addresses::Addresses;
@@ -244,52 +245,8 @@ impl Pass<'_> {
                 }
             }
         }
+        self.forget_reload(round, remembered.as_ref(), &done);
         (done, failed)
-    }
-
-    /// Of what a driver takes and does not tell nothing can be read back. Whether there was any.
-    fn remember_untold(&self, done: &[Step], pf: &PfSnapshot) -> bool {
-        if done.is_empty() || !pf.vf_list_complete {
-            return false;
-        }
-        let Some(mut owned) = self.ledger.owned(pf.address) else {
-            return false;
-        };
-        let mut is_new = false;
-        for step in done {
-            if let Step::Vf(vf, VfStep::SetAttribute { setting, .. }) = step
-                && let Some(seen) = pf.vfs.get(vf)
-                && let attribute = setting.attribute()
-                && seen.settings.get(attribute).is_none()
-                && let Some(mine) = owned.vfs.get_mut(vf)
-            {
-                is_new |= mine.untold.insert(attribute, *setting) != Some(*setting);
-            }
-        }
-        if is_new {
-            self.ledger.set_owned(pf.address, Some(owned));
-        }
-        is_new
-    }
-
-    fn remember_failure(
-        &self,
-        step: &Step,
-        error: &HostError,
-        before: &PfSnapshot,
-        pf: &PfSnapshot,
-        blocked: &mut Blocked,
-    ) {
-        let persistence = error.persistence();
-        blocked.insert(step.clone(), error.to_string(), persistence, before, pf);
-        let lacks =
-            error.is_unsupported() || error.is_unsupported_if_it_lasts() && blocked.is_final(step);
-        let lacking = Capability::needed_for(step).filter(|_| lacks);
-        if let (Some(lacking), Some(mut owned)) = (lacking, self.ledger.owned(pf.address))
-            && owned.unsupported.insert(lacking)
-        {
-            self.ledger.set_owned(pf.address, Some(owned));
-        }
     }
 }
 

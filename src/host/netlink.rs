@@ -22,7 +22,7 @@ mod vf;
 pub use address::InterfaceAddress;
 use attributes::u32_at;
 pub use change::{Hop, Route};
-pub use devlink::{DevlinkHandle, eswitch_mode, set_eswitch_mode};
+pub use devlink::{DevlinkHandle, eswitch_mode, params, reload, set_eswitch_mode, set_param};
 pub use discipline::QueueDiscipline;
 pub use error::{Malformed, NetlinkError};
 pub use ethtool::{TcOffload, set_tc_offload, tc_offload, tc_offloads};

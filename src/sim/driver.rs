@@ -1,6 +1,9 @@
 //! How PF drivers differ, as data: what the simulator accepts, refuses, reports and forgets.
 
-use sriovd_core::model::{EswitchMode, PciId, VfAttribute, VfSettings};
+use sriovd_core::model::{
+    DevlinkParam, DevlinkParams, EswitchMode, ParamKind, ParamMode, ParamValue, PciId, VfAttribute,
+    VfSettings,
+};
 
 /// How one PF driver behaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +53,8 @@ pub struct DriverModel {
     pub max_mtu: u32,
     /// Whether rules of tc can be given to the hardware.
     pub tc_offload: bool,
+    /// Parameters, each with when it takes effect and what it begins with.
+    pub params: &'static [(&'static str, ParamMode, InitialParam)],
     /// What it does about the mode of its switch.
     pub eswitch: Eswitch,
     /// Attributes that it refuses in switchdev mode.
@@ -77,6 +82,20 @@ impl Eswitch {
         (self != Self::None).then_some(EswitchMode::Legacy)
     }
 }
+
+/// What a parameter begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InitialParam {
+    /// `true`
+    On,
+    /// A number of 32 bits.
+    Number(u32),
+    /// A text.
+    Text(&'static str),
+}
+
+use InitialParam::{Number, On, Text};
+use ParamMode::{Driverinit, Permanent, Runtime};
 
 /// What a driver does when VFs are asked for while its PF is down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,6 +135,7 @@ impl DriverModel {
         busy_after_creation: 0,
         max_mtu: 9978,
         tc_offload: false,
+        params: &[],
         eswitch: Eswitch::None,
         not_in_switchdev: &[],
     };
@@ -210,6 +230,10 @@ impl DriverModel {
         settable: ALL_BUT_RSS,
         vlan_8021ad: false,
         tc_offload: true,
+        params: &[
+            ("flow_steering_mode", Runtime, Text("dmfs")),
+            ("enable_roce", Driverinit, On),
+        ],
         eswitch: Eswitch::AnyTime,
         not_in_switchdev: &[Tag, SpoofCheck, Trust, State],
         ..Self::GENERIC
@@ -228,6 +252,7 @@ impl DriverModel {
         settable: ALL_BUT_RSS,
         max_mtu: 9500,
         tc_offload: true,
+        params: &[("enable_sriov", Permanent, On)],
         eswitch: Eswitch::OnlyAnother,
         ..Self::GENERIC
     };
@@ -290,6 +315,10 @@ impl DriverModel {
         name: "netdevsim",
         vf_driver: "netdevsim",
         tc_offload: true,
+        params: &[
+            ("max_macs", Driverinit, Number(32)),
+            ("test1", Driverinit, On),
+        ],
         eswitch: Eswitch::GoesWithVfs,
         not_in_switchdev: &[Rate],
         ..Self::GENERIC
@@ -316,6 +345,20 @@ impl DriverModel {
             .into_iter()
             .find(|model| model.name == driver)
             .unwrap_or(Self::GENERIC)
+    }
+
+    /// The parameters of a device that has just got its driver.
+    pub(super) fn params(&self) -> DevlinkParams {
+        let param = |&(name, mode, initial): &(&str, _, _)| {
+            let (kind, value) = match initial {
+                On => (ParamKind::Bool, ParamValue::Switch(true)),
+                Number(number) => (ParamKind::U32, ParamValue::Number(number)),
+                Text(text) => (ParamKind::String, ParamValue::Text(text.to_owned())),
+            };
+            let values = [(mode, value)].into();
+            (name.to_owned(), DevlinkParam { kind, values })
+        };
+        self.params.iter().map(param).collect()
     }
 
     /// What the PF tells of a VF that was just made.

@@ -11,6 +11,7 @@ pub mod forecast;
 mod hand;
 pub mod ledger;
 mod look;
+mod params;
 mod pf;
 mod plant;
 mod representor;
@@ -370,9 +371,9 @@ fn quiet_holder(pf: &SimPf, action: &Action) -> Option<(VfIndex, Holder)> {
 /// The VFs that it takes from whoever uses them.
 fn struck(pf: &SimPf, action: &Action) -> Vec<VfIndex> {
     match &action.step {
-        Step::Pf(PfStep::SetNumVfs { to: 0, .. } | PfStep::SetEswitchMode { .. }) => {
-            pf.snapshot.vfs.keys().copied().collect()
-        }
+        Step::Pf(
+            PfStep::SetNumVfs { to: 0, .. } | PfStep::SetEswitchMode { .. } | PfStep::ReloadDevlink,
+        ) => pf.snapshot.vfs.keys().copied().collect(),
         // A VF without driver has nobody to take it from.
         Step::Vf(vf, VfStep::Bind { .. }) => {
             let bound = pf.snapshot.vfs.get(vf).filter(|vf| vf.driver.is_some());

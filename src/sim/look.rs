@@ -27,6 +27,7 @@ impl SimPf {
             held.map(|(&index, vf)| (index, vf.holders.clone()))
                 .collect()
         });
+        seen.params = with_holders.then(|| self.params.clone());
         seen.users = with_holders.then(|| self.users.clone());
         seen
     }

@@ -5,8 +5,8 @@ mod from_snapshot;
 use super::driver::{DriverModel, Eswitch};
 use super::surroundings::{Supply, Surroundings};
 use sriovd_core::model::{
-    DriverName, EswitchMode, Holder, InterfaceName, LinkType, MacAddress, Mtu, PciAddress,
-    PfInterface, PfSnapshot, Representor, TxRate, VfIndex, VfInterface, VfSnapshot,
+    DevlinkParams, DriverName, EswitchMode, Holder, InterfaceName, LinkType, MacAddress, Mtu,
+    PciAddress, PfInterface, PfSnapshot, Representor, TxRate, VfIndex, VfInterface, VfSnapshot,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +37,8 @@ pub struct SimPf {
     /// The driver that let it go, and the netdev that it had made.
     lost: Option<(DriverName, Option<PfInterface>)>,
     pub(super) hidden: BTreeMap<VfIndex, Hidden>,
+    /// The parameters of its driver.
+    pub(super) params: DevlinkParams,
     /// So many settings are still answered with EAGAIN.
     pub(super) busy: u32,
 }
@@ -94,6 +96,7 @@ impl SimPf {
             autoprobe: true,
             eswitch_mode: model.eswitch.mode(),
             eswitch_hidden: false,
+            params: None,
             interface,
             interface_elsewhere: false,
             vf_list_complete: true,
@@ -103,6 +106,7 @@ impl SimPf {
             users: None,
         };
         Self {
+            params: model.params(),
             model,
             cable: Some(1000),
             ..Self::from(snapshot)
@@ -113,6 +117,7 @@ impl SimPf {
         self.destroy_vfs();
         self.mtu_before_bond = None;
         self.snapshot.eswitch_mode = None;
+        self.params = self.model.params();
         if let Some(driver) = self.snapshot.driver.take() {
             self.lost = Some((driver, self.snapshot.interface.take()));
             self.users.clear();

@@ -28,6 +28,7 @@ pub fn policy(name: PolicyName) -> Policy {
         names_driver: false,
         driver_autoprobe: None,
         eswitch_mode: None,
+        devlink: BTreeMap::new(),
         hw_tc_offload: None,
         representor: DesiredRepresentor::default(),
         external: None,

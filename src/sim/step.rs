@@ -23,6 +23,10 @@ impl SimPf {
             }
             Step::Pf(PfStep::SetNumVfs { to, .. }) => self.set_num_vfs(*to, step, around),
             Step::Pf(PfStep::SetEswitchMode { to, .. }) => self.set_eswitch_mode(*to, step),
+            Step::Pf(PfStep::SetDevlinkParam { name, mode, to, .. }) => {
+                self.set_param(name, *mode, to, step)
+            }
+            Step::Pf(PfStep::ReloadDevlink) => self.start_anew(step, &mut around.supply),
             Step::Pf(PfStep::SetTcOffload { interface, on }) => {
                 let offload = &mut self.netdev(*interface)?.tc_offload;
                 *offload = offload.map(|_| *on);

@@ -103,6 +103,12 @@ fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, Str
     {
         missing.push((None, "autoprobe".to_owned()));
     }
+    for (name, wanted) in &desired.devlink {
+        let param = pf.params.as_ref().and_then(|params| params.get(name));
+        if param.and_then(|param| param.soonest()).map(|(_, is)| is) != Some(wanted) {
+            missing.push((None, format!("devlink parameter {name}")));
+        }
+    }
     let is_switchdev = |mode: Option<EswitchMode>| mode == Some(EswitchMode::Switchdev);
     let is_other = desired.eswitch_mode.is_some() && desired.eswitch_mode != pf.eswitch_mode;
     if is_other && (is_switchdev(desired.eswitch_mode) || is_switchdev(pf.eswitch_mode)) {
@@ -245,6 +251,12 @@ fn differs(step: &Step, pf: &PfSnapshot) -> bool {
         Step::Pf(PfStep::SetAutoprobe { on }) => *on != pf.autoprobe,
         Step::Pf(PfStep::SetNumVfs { from, to }) => *from == pf.num_vfs && *to != pf.num_vfs,
         Step::Pf(PfStep::SetEswitchMode { to, .. }) => pf.eswitch_mode != Some(*to),
+        Step::Pf(PfStep::SetDevlinkParam { name, mode, to, .. }) => {
+            let params = pf.params.as_ref();
+            let param = params.and_then(|params| params.get(name));
+            param.is_none_or(|param| param.values.get(mode) != Some(to))
+        }
+        Step::Pf(PfStep::ReloadDevlink) => true,
         Step::Pf(PfStep::SetTcOffload { on, .. }) => {
             interface.is_some_and(|nic| nic.tc_offload != Some(*on))
         }
@@ -276,7 +288,7 @@ fn is_beyond_the_hardware(problem: &Problem) -> bool {
     matches!(
         problem.step,
         Some(
-            Step::Pf(PfStep::SetMtu { .. })
+            Step::Pf(PfStep::SetMtu { .. } | PfStep::SetDevlinkParam { .. })
                 | Step::Vf(_, VfStep::SetMtu { .. } | VfStep::SetRepresentorMtu { .. })
                 | Step::Vf(
                     _,
@@ -295,7 +307,10 @@ fn waits_for_drivers(owned: &OwnedPf, pf: &PfSnapshot) -> bool {
         || owned.mtu_before.is_some()
         || owned.autoprobe_before.is_some()
         || owned.eswitch_before.is_some()
-        || owned.tc_offload_before.is_some();
+        || owned.tc_offload_before.is_some()
+        || !owned.params_before.is_empty()
+        || owned.reload_due
+        || owned.up_before;
     let unbound = |vf: &VfIndex| pf.vfs.get(vf).is_some_and(|vf| vf.driver.is_none());
     let is_only_address =
         |own: &OwnedVf| own.settings.keys().eq([&VfAttribute::Mac]) && !own.driver && !own.mtu;

@@ -90,6 +90,23 @@ fn eswitch_mode() -> impl Strategy<Value = EswitchMode> {
     select(vec![EswitchMode::Legacy, EswitchMode::Switchdev])
 }
 
+fn params() -> impl Strategy<Value = BTreeMap<String, ParamValue>> {
+    let text = |text: &str| ParamValue::Text(text.to_owned());
+    let all = vec![
+        ("max_macs", ParamValue::Number(16)),
+        ("test1", ParamValue::Switch(false)),
+        ("enable_roce", ParamValue::Switch(false)),
+        ("enable_roce", text("off")),
+        ("flow_steering_mode", text("smfs")),
+        ("enable_sriov", ParamValue::Switch(false)),
+    ];
+    let one = select(all).prop_map(|(name, value)| (name.to_owned(), value));
+    prop_oneof![
+        3 => Just(BTreeMap::new()),
+        1 => vec(one, 1..3).prop_map(|params| params.into_iter().collect()),
+    ]
+}
+
 fn setting() -> impl Strategy<Value = VfSetting> {
     let mac = any::<u8>().prop_map(|last| VfSetting::Mac(MacAddress([2, 0xee, 0, 0, 0, last])));
     prop_oneof![
@@ -160,6 +177,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 option::weighted(0.3, select(vec![2000u32, 9000])),
                 any::<bool>(),
                 option::weighted(0.3, any::<bool>()),
+                params(),
             ),
         ),
         settings(),
@@ -179,7 +197,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 mtu,
                 (device_type, names_driver),
                 driver_autoprobe,
-                (external, eswitch_mode, (representor_mtu, up, hw_tc_offload)),
+                (external, eswitch_mode, (representor_mtu, up, hw_tc_offload, devlink)),
                 settings,
                 mac,
                 overrides,
@@ -197,6 +215,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 driver_autoprobe,
                 external,
                 eswitch_mode,
+                devlink,
                 hw_tc_offload,
                 representor: DesiredRepresentor {
                     mtu: representor_mtu.map(|mtu| mtu.try_into().unwrap()),

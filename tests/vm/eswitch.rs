@@ -260,3 +260,79 @@ fn rules_of_tc_are_given_to_the_hardware_on_the_pf_and_on_all_representors_and_n
     host.wait("ethtool -k enp1s0 | grep -q 'hw-tc-offload: off'")?;
     host.assert_second_pass_is_empty()
 }
+
+/// As `devlink dev param show` tells it.
+fn param(host: &Host, name: &str) -> Result<String> {
+    let shown = host.run(&format!(
+        "devlink -j dev param show pci/{PF} name {name} | jq -r '.param[][].values[0].value'"
+    ))?;
+    Ok(shown.trim().to_owned())
+}
+
+#[test]
+fn parameters_of_the_driver_are_set_before_the_mode_and_without_vfs_and_put_back() -> Result<()> {
+    let with = |size: u32| {
+        format!("{SWITCHDEV}\ndevlink = {{ flow_steering_mode = \"smfs\", table_size = {size} }}")
+    };
+    let host = host("true", &with(64), "ready")?;
+    let reloads = || -> Result<u32> {
+        let reloads = host.run("cat /sys/module/eswitch/parameters/reloads")?;
+        Ok(reloads.trim().parse()?)
+    };
+    let set = || {
+        Ok::<_, anyhow::Error>((
+            param(&host, "flow_steering_mode")?,
+            param(&host, "table_size")?,
+        ))
+    };
+    ensure!(
+        set()? == ("smfs".to_owned(), "64".to_owned()),
+        "{:?}",
+        set()?
+    );
+    ensure!(reloads()? == 1 && mode(&host)? == "switchdev");
+    host.run("dmesg | grep -q 'started anew with table_size 64'")?;
+    host.assert_second_pass_is_empty()?;
+    host.run("systemctl restart sriovd")?;
+    host.wait_for(PF, "ready", 4)?;
+    ensure!(reloads()? == 1, "it was started anew for nothing");
+
+    // A VF in use keeps it from being started anew.
+    host.run("udevadm settle; ip netns add blue; ip link set enp1s0v2 netns blue")?;
+    host.policy("10-test.toml", &policy(&with(128)))?;
+    host.wait_for_journal(
+        "starting the device anew for a devlink parameter destroys all VFs, and VF 2 is in use by network namespace blue",
+    )?;
+    host.wait_for(PF, "refused", 4)?;
+    ensure!(param(&host, "table_size")? == "64" && reloads()? == 1);
+    // So does an address of the PF.
+    host.run("ip address add 192.0.2.1/24 dev enp1s0; ip netns del blue")?;
+    host.wait_for_journal("the PF is in use by")?;
+    ensure!(param(&host, "table_size")? == "64" && reloads()? == 1);
+    host.run("ip address del 192.0.2.1/24 dev enp1s0")?;
+    host.wait("dmesg | grep -q 'started anew with table_size 128'")?;
+    host.wait_for(PF, "ready", 4)?;
+    ensure!(reloads()? == 2 && mode(&host)? == "switchdev");
+
+    // What cannot be set is told, and the rest goes on.
+    let wrong = "devlink = { flow_steering_mode = \"smfs\", table_size = true, tabel_size = 1, enable_sriov = false }";
+    host.policy("10-test.toml", &policy(&format!("{SWITCHDEV}\n{wrong}")))?;
+    for told in [
+        "devlink parameter table_size of driver igb takes a number from 0 to 4294967295, and not true",
+        "driver igb has no devlink parameter tabel_size",
+        "devlink parameter enable_sriov is kept in the firmware, which sriovd does not change",
+    ] {
+        host.wait_for_journal(told)?;
+    }
+    host.run("rm /etc/sriov.d/10-test.toml")?;
+    host.wait_for(PF, "unmanaged", 0)?;
+    host.wait("dmesg | grep -q 'started anew with table_size 32'")?;
+    host.assert_second_pass_is_empty()?;
+    ensure!(
+        set()? == ("dmfs".to_owned(), "32".to_owned()),
+        "{:?}",
+        set()?
+    );
+    ensure!(mode(&host)? == "legacy");
+    Ok(())
+}

@@ -91,6 +91,7 @@ impl Stage {
         };
         // Not every look looks for them.
         pf.users = pf.users.take().filter(|users| !users.is_empty());
+        pf.params = pf.params.take().filter(|params| !params.is_empty());
         if let Some(interface) = &mut pf.interface {
             interface.index = 0;
         }

@@ -55,7 +55,11 @@ fn had_done(seen: &Seen, step: &Step) -> bool {
     let is_same = |index: u32| pf.interface.as_ref().is_some_and(|nic| nic.index == index);
     let possible = match step {
         Step::Pf(
-            PfStep::SetAutoprobe { .. } | PfStep::SetNumVfs { .. } | PfStep::SetEswitchMode { .. },
+            PfStep::SetAutoprobe { .. }
+            | PfStep::SetNumVfs { .. }
+            | PfStep::SetEswitchMode { .. }
+            | PfStep::SetDevlinkParam { .. }
+            | PfStep::ReloadDevlink,
         ) => pf.interface.is_some(),
         Step::Pf(
             PfStep::SetUp { interface }

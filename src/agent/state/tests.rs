@@ -56,6 +56,9 @@ fn full() -> Memory {
         autoprobe_before: Some(true),
         eswitch_before: Some(EswitchMode::Legacy),
         tc_offload_before: Some(false),
+        params_before: [("test1".to_owned(), ParamValue::Switch(true))].into(),
+        reload_due: true,
+        up_before: true,
         unsupported: BTreeSet::from([
             Capability::Attribute(VfAttribute::TxRate),
             Capability::Vlan8021ad,

@@ -27,6 +27,8 @@ fn what_was_set_up_is_forgotten_after_a_boot() {
     let address = "0000:01:00.0".parse().unwrap();
     let up = OwnedPf {
         brought_up: Some(2),
+        reload_due: true,
+        up_before: true,
         ..OwnedPf::default()
     };
     memory.pfs.insert(address, up.clone());

@@ -1,8 +1,8 @@
 //! The host as it was seen: owned, serialisable, without handles to anything.
 
 use super::{
-    DriverName, EswitchMode, Holder, InterfaceName, MacAddress, Mtu, PciAddress, PciId, VfIndex,
-    VfSettings,
+    DevlinkParams, DriverName, EswitchMode, Holder, InterfaceName, MacAddress, Mtu, PciAddress,
+    PciId, VfIndex, VfSettings,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,9 @@ pub struct PfSnapshot {
     /// The mode is not known, because whoever looked had no right to ask for it (CAP_NET_ADMIN).
     #[serde(default, skip_serializing_if = "is_false")]
     pub eswitch_hidden: bool,
+    /// The parameters of its driver that devlink tells; `None` as long as nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub params: Option<DevlinkParams>,
     /// The PF's netdev, if it is in our network namespace.
     pub interface: Option<PfInterface>,
     /// The driver made an interface, and it was moved to another network namespace.

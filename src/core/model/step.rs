@@ -3,7 +3,9 @@
 mod bind_target;
 mod written;
 
-use super::{DriverName, EswitchMode, Mtu, PciAddress, VfIndex, VfSetting};
+use super::{
+    DriverName, EswitchMode, Mtu, ParamKind, ParamMode, ParamValue, PciAddress, VfIndex, VfSetting,
+};
 pub use bind_target::BindTarget;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -45,6 +47,19 @@ pub enum PfStep {
         /// The mode afterwards.
         to: EswitchMode,
     },
+    /// A parameter of the driver, through devlink.
+    SetDevlinkParam {
+        /// The name of the parameter.
+        name: String,
+        /// What the parameter takes.
+        kind: ParamKind,
+        /// When the value takes effect.
+        mode: ParamMode,
+        /// The value afterwards.
+        to: ParamValue,
+    },
+    /// The driver starts the device anew, with the values of its parameters. It is done while there are no VFs.
+    ReloadDevlink,
     /// Whether rules of tc on the PF's own netdev are given to the hardware.
     SetTcOffload {
         /// `ifindex` of the PF's netdev.
@@ -120,6 +135,12 @@ pub enum VfStep {
 }
 
 impl Step {
+    /// Whether it is in effect only when the driver has started the device anew.
+    pub fn awaits_reload(&self) -> bool {
+        let mode = ParamMode::Driverinit;
+        matches!(self, Self::Pf(PfStep::SetDevlinkParam { mode: at, .. }) if *at == mode)
+    }
+
     /// The VF that the step is about; PF-wide steps have none.
     pub fn vf(&self) -> Option<VfIndex> {
         match self {
@@ -163,6 +184,10 @@ impl fmt::Display for PfStep {
             Self::SetAutoprobe { on: false } => f.write_str("sriov_drivers_autoprobe off"),
             Self::SetNumVfs { from, to } => write!(f, "numvfs {from} -> {to}"),
             Self::SetEswitchMode { from, to } => write!(f, "eswitch mode {from} -> {to}"),
+            Self::SetDevlinkParam { name, to, .. } => {
+                write!(f, "devlink parameter {name} {to}")
+            }
+            Self::ReloadDevlink => f.write_str("devlink reload"),
             Self::SetTcOffload { on, .. } => write!(f, "PF hw-tc-offload {}", on_or_off(*on)),
             Self::SetUp { .. } => f.write_str("PF up"),
             Self::SetDown { .. } => f.write_str("PF down"),
@@ -220,6 +245,18 @@ impl From<Written> for Step {
             Written::SetRepresentorUp { vf, interface } => {
                 Self::Vf(vf, VfStep::SetRepresentorUp { interface })
             }
+            Written::SetDevlinkParam {
+                name,
+                kind,
+                mode,
+                to,
+            } => Self::Pf(PfStep::SetDevlinkParam {
+                name,
+                kind,
+                mode,
+                to,
+            }),
+            Written::ReloadDevlink => Self::Pf(PfStep::ReloadDevlink),
             Written::SetPfTcOffload { interface, on } => {
                 Self::Pf(PfStep::SetTcOffload { interface, on })
             }
@@ -259,6 +296,18 @@ impl From<Step> for Written {
             Step::Vf(vf, VfStep::SetRepresentorUp { interface }) => {
                 Self::SetRepresentorUp { vf, interface }
             }
+            Step::Pf(PfStep::SetDevlinkParam {
+                name,
+                kind,
+                mode,
+                to,
+            }) => Self::SetDevlinkParam {
+                name,
+                kind,
+                mode,
+                to,
+            },
+            Step::Pf(PfStep::ReloadDevlink) => Self::ReloadDevlink,
             Step::Pf(PfStep::SetTcOffload { interface, on }) => {
                 Self::SetPfTcOffload { interface, on }
             }

@@ -30,6 +30,8 @@ pub enum Takes {
 pub enum DependsOn {
     /// Nothing else, and not even the number of VFs.
     PfDriver,
+    /// The mode of the NIC's own switch, and not the number of VFs.
+    Switch,
     /// Nothing else.
     Drivers,
     /// Whether the PF is up.
@@ -118,6 +120,28 @@ impl StepFacts {
         undone_by: Some("set-pf-down"),
         way_out: STOP_IT,
     };
+    const DEVLINK_PARAM: Self = Self {
+        word: "set-devlink-param",
+        part: Part::Pf,
+        disturbs: false,
+        takes: Takes::OneStep,
+        depends_on: DependsOn::Switch,
+        tries: 1,
+        undone_by: Some("set-devlink-param"),
+        way_out: LEAVE_IT_OUT,
+    };
+    /// VFs that were removed for it in vain are not removed again.
+    const DEVLINK_PARAM_OF_RELOAD: Self = Self {
+        depends_on: DependsOn::PfDriver,
+        ..Self::DEVLINK_PARAM
+    };
+    /// Without VFs nobody loses one.
+    const DEVLINK_RELOAD: Self = Self {
+        word: "reload-devlink",
+        takes: Takes::AllVfs,
+        undone_by: None,
+        ..Self::DEVLINK_PARAM_OF_RELOAD
+    };
     const TC_OFFLOAD: Self = Self {
         word: "set-tc-offload",
         undone_by: Some("set-tc-offload"),
@@ -182,11 +206,14 @@ impl StepFacts {
     };
 
     /// Every kind, some under the same word.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 18] = [
         Self::AUTOPROBE,
         Self::MAKE_VFS,
         Self::REMOVE_VFS,
         Self::ESWITCH_MODE,
+        Self::DEVLINK_PARAM,
+        Self::DEVLINK_PARAM_OF_RELOAD,
+        Self::DEVLINK_RELOAD,
         Self::TC_OFFLOAD,
         Self::PF_UP,
         Self::PF_DOWN,
@@ -210,6 +237,11 @@ impl Step {
                 PfStep::SetNumVfs { to: 0, .. } => StepFacts::REMOVE_VFS,
                 PfStep::SetNumVfs { .. } => StepFacts::MAKE_VFS,
                 PfStep::SetEswitchMode { .. } => StepFacts::ESWITCH_MODE,
+                PfStep::SetDevlinkParam { .. } if self.awaits_reload() => {
+                    StepFacts::DEVLINK_PARAM_OF_RELOAD
+                }
+                PfStep::SetDevlinkParam { .. } => StepFacts::DEVLINK_PARAM,
+                PfStep::ReloadDevlink => StepFacts::DEVLINK_RELOAD,
                 PfStep::SetTcOffload { .. } => StepFacts::TC_OFFLOAD,
                 PfStep::SetUp { .. } => StepFacts::PF_UP,
                 PfStep::SetDown { .. } => StepFacts::PF_DOWN,

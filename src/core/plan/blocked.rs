@@ -2,7 +2,9 @@
 
 use super::Plan;
 use super::netdevs::Netdevs;
-use crate::model::{DependsOn, DriverName, Mtu, Part, Persistence, PfSnapshot, Step, VfIndex};
+use crate::model::{
+    DependsOn, DriverName, EswitchMode, Mtu, Part, Persistence, PfSnapshot, Step, VfIndex,
+};
 use crate::report::{Problem, ProblemKind};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,6 +48,7 @@ impl Block {
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Circumstances {
     num_vfs: Option<u16>,
+    eswitch_mode: Option<EswitchMode>,
     driver: Option<DriverName>,
     up: bool,
     link: Option<Link>,
@@ -65,14 +68,16 @@ impl Circumstances {
         let is_bound = vf.is_some_and(|vf| vf.driver.is_some());
         let depends_on = step.facts().depends_on;
         let (on_up, on_link) = match depends_on {
-            DependsOn::PfDriver | DependsOn::Drivers => (false, false),
+            DependsOn::PfDriver | DependsOn::Switch | DependsOn::Drivers => (false, false),
             DependsOn::Up => (true, false),
             DependsOn::Link => (true, true),
             DependsOn::LinkOnceBound => (is_bound, is_bound),
         };
+        let of_pf = matches!(depends_on, DependsOn::PfDriver | DependsOn::Switch);
         let interface = pf.interface.as_ref();
         Self {
-            num_vfs: (depends_on != DependsOn::PfDriver).then_some(pf.num_vfs),
+            num_vfs: Some(pf.num_vfs).filter(|_| !of_pf),
+            eswitch_mode: pf.eswitch_mode.filter(|_| depends_on == DependsOn::Switch),
             driver: pf.driver.clone(),
             up: on_up && interface.is_some_and(|nic| nic.up),
             link: interface.filter(|_| on_link).map(|nic| Link {

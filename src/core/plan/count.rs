@@ -193,7 +193,7 @@ pub(super) fn plan_up(input: &Input, desired: &DesiredPf, plan: &mut Plan) {
 }
 
 /// Whether the PF is up, or the plan now makes it so.
-fn bring_up(input: &Input, plan: &mut Plan) -> bool {
+pub(super) fn bring_up(input: &Input, plan: &mut Plan) -> bool {
     let Some(interface) = input
         .pf
         .interface
@@ -210,9 +210,12 @@ fn bring_up(input: &Input, plan: &mut Plan) -> bool {
         );
         return false;
     }
-    plan.steps.push(Step::Pf(PfStep::SetUp {
+    let step = Step::Pf(PfStep::SetUp {
         interface: interface.index,
-    }));
+    });
+    if !plan.steps.contains(&step) {
+        plan.steps.push(step);
+    }
     true
 }
 

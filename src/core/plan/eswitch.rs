@@ -5,7 +5,8 @@
 
 use super::owned::{Capability, OwnedPf};
 use super::value::Next;
-use super::{Input, Plan, in_use};
+use super::vfless::{self, Room};
+use super::{Input, Plan};
 use crate::model::{EswitchMode, Holder, PfSnapshot, PfStep, Step};
 use crate::policy::Disruption;
 use crate::policy::resolve::DesiredPf;
@@ -59,28 +60,15 @@ pub(super) fn plan_mode(input: &Input, desired: &DesiredPf, plan: &mut Plan) -> 
     if pf.count_is_changing || !uplink_is_free(input, desired.disruption, plan) {
         return Next::Continue;
     }
-    if pf.num_vfs == 0 {
-        plan.steps.push(step);
-        return Next::Wait;
-    }
-    if desired.num_vfs.is_none() {
-        await_others(plan, wanted);
-        return Next::Continue;
-    }
-    let remove = Step::Pf(PfStep::SetNumVfs {
-        from: pf.num_vfs,
-        to: 0,
-    });
-    if input.blocked.stands(&remove, pf) {
-        plan.steps.push(remove);
-        return Next::Continue;
-    }
     let change = format!("changing the eSwitch mode {is} -> {wanted}");
-    if in_use::may_destroy(input, desired.disruption, &change, plan) {
-        plan.steps.push(remove);
-        return Next::Wait;
+    match vfless::make_room(input, desired, &change, plan) {
+        Room::Free => {
+            plan.steps.push(step);
+            Next::Wait
+        }
+        Room::Coming => Next::Wait,
+        Room::Refused => Next::Continue,
     }
-    Next::Continue
 }
 
 /// After everything else: no VF that sriovd made is left by then.
@@ -99,7 +87,7 @@ pub(super) fn undo(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
         return;
     }
     if pf.num_vfs != 0 {
-        await_others(plan, before);
+        vfless::await_others(plan, &format!("changing the eSwitch mode {is} -> {before}"));
     } else if uplink_is_free(input, Disruption::WhenUnused, plan) {
         plan.steps.push(Step::Pf(PfStep::SetEswitchMode {
             from: is,
@@ -110,18 +98,6 @@ pub(super) fn undo(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
 
 fn driver(pf: &PfSnapshot) -> &str {
     pf.driver.as_ref().map_or("none", |driver| driver.as_str())
-}
-
-fn await_others(plan: &mut Plan, wanted: EswitchMode) {
-    plan.problems.push(Problem {
-        kind: ProblemKind::InUse,
-        vf: None,
-        step: None,
-        reason: format!(
-            "eSwitch mode {wanted} is set only while there are no VFs, and another program made those that are there"
-        ),
-        hint: Some("let that program remove its VFs".to_owned()),
-    });
 }
 
 /// A bridge loses the uplink's traffic, and drivers answer EBUSY while rules of tc stand on it and do not say which.

@@ -3,11 +3,13 @@
 mod addresses;
 mod before;
 mod capability;
+mod params;
+mod record;
 
 use super::Plan;
 use crate::model::{
-    EswitchMode, MacAddress, Mtu, Node, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSetting,
-    VfSettings, VfSnapshot, VfStep,
+    EswitchMode, MacAddress, Mtu, Node, ParamValue, PfSnapshot, VfAttribute, VfIndex, VfSetting,
+    VfSettings, VfSnapshot,
 };
 use crate::policy::resolve::{Hold, Resolution};
 use crate::policy::{DeviceType, OnRemoval};
@@ -32,6 +34,9 @@ pub struct OwnedPf {
     /// nor used by others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brought_up: Option<u32>,
+    /// The interface, which others had set up, went as the device was started anew: the next one is to be up.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub up_before: bool,
     /// We set the VF count.
     #[serde(default)]
     pub created_vfs: bool,
@@ -45,6 +50,12 @@ pub struct OwnedPf {
     /// `hw-tc-offload` of its interface before sriovd changed it; `None`: it did not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tc_offload_before: Option<bool>,
+    /// Values of the driver's parameters before sriovd changed them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub params_before: BTreeMap<String, ParamValue>,
+    /// Parameters were set that take effect when the driver starts the device anew, which is still to be done.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub reload_due: bool,
     /// What its driver answered that it does not support. That may hang on the card or on the mode
     /// of its switch, which changes only without VFs.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -220,6 +231,9 @@ pub fn still_owned(
         // With the driver went the netdev: the next one starts with an MTU of its own.
         owned.mtu_before = None;
         owned.tc_offload_before = None;
+        owned.params_before.clear();
+        owned.reload_due = false;
+        owned.up_before = false;
         // And the mode: the driver begins with its own.
         owned.eswitch_before = None;
         owned.unsupported.clear();
@@ -236,6 +250,7 @@ pub fn still_owned(
     owned.mtu_before = owned
         .mtu_before
         .filter(|&before| mtu_wanted || is_port || mtu != Some(before));
+    owned.note_params(desired, pf);
     // Out of sight it has what it had.
     owned.tc_offload_before = owned
         .tc_offload_before
@@ -309,6 +324,8 @@ impl OwnedPf {
             || self.autoprobe_before.is_some_and(|on| on != pf.autoprobe)
             || self.eswitch_before.is_some() && self.eswitch_before != pf.eswitch_mode
             || self.tc_offload_before.is_some_and(is_switched)
+            || !self.params_before.is_empty()
+            || self.up_before
             || self.brought_up.is_some_and(|index| pf.is_up_as(index));
         let hold = self.hold.as_ref().filter(|_| has_anything);
         hold.filter(|_| self.is_of(pf))
@@ -321,6 +338,9 @@ impl OwnedPf {
             && self.autoprobe_before.is_none()
             && self.eswitch_before.is_none()
             && self.tc_offload_before.is_none()
+            && self.params_before.is_empty()
+            && !self.reload_due
+            && !self.up_before
             && self.vfs.is_empty()
     }
 
@@ -331,55 +351,7 @@ impl OwnedPf {
         self.brought_up = (self.brought_up)
             .filter(|&index| is_hidden || pf.is_up_as(index))
             .filter(|_| !is_used);
-    }
-
-    fn record(&mut self, step: &Step, pf: &PfSnapshot) {
-        if step.facts().undone_by.is_none() {
-            return;
-        }
-        let seen = |vf: &VfIndex| pf.vfs.get(vf);
-        match step {
-            Step::Pf(PfStep::SetUp { interface }) => self.brought_up = Some(*interface),
-            Step::Pf(PfStep::SetDown { .. })
-            | Step::Vf(_, VfStep::SetRepresentorUp { .. } | VfStep::SetRepresentorMtu { .. }) => {}
-            Step::Pf(PfStep::SetNumVfs { to, .. }) => {
-                self.created_vfs = true;
-                self.unprobed = (0..*to).map(VfIndex).collect();
-                self.fresh = Some(VfSettings::default());
-            }
-            Step::Pf(PfStep::SetAutoprobe { .. }) => {
-                self.autoprobe_before.get_or_insert(pf.autoprobe);
-            }
-            Step::Pf(PfStep::SetEswitchMode { from, .. }) => {
-                self.eswitch_before.get_or_insert(*from);
-            }
-            Step::Pf(PfStep::SetTcOffload { on, .. }) => {
-                self.tc_offload_before.get_or_insert(!on);
-            }
-            Step::Vf(vf, VfStep::SetRepresentorTcOffload { on, .. }) => {
-                let mine = self.vfs.entry(*vf).or_default();
-                mine.tc_offload_before.get_or_insert(!on);
-            }
-            Step::Pf(PfStep::SetMtu { .. }) => {
-                if let Some(interface) = &pf.interface {
-                    self.mtu_before.get_or_insert(interface.mtu);
-                }
-            }
-            Step::Vf(vf, VfStep::SetAttribute { setting, .. }) => {
-                let attribute = setting.attribute();
-                let is = seen(vf).and_then(|vf: &VfSnapshot| vf.settings.get(attribute));
-                let before = self.before(attribute, is);
-                let mine = self.vfs.entry(*vf).or_default();
-                let before = *mine.settings.entry(attribute).or_insert(before);
-                if let VfSetting::Mac(mac) = *setting
-                    && value_before(attribute, before) != Some(*setting)
-                {
-                    mine.mac = Some(mac);
-                }
-            }
-            Step::Vf(vf, VfStep::Bind { .. }) => self.vfs.entry(*vf).or_default().driver = true,
-            Step::Vf(vf, VfStep::SetMtu { .. }) => self.vfs.entry(*vf).or_default().mtu = true,
-        }
+        self.up_before &= pf.interface.as_ref().is_none_or(|it| !it.up);
     }
 }
 

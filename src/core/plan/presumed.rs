@@ -33,6 +33,9 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
         tc_offload_before: (desired.hw_tc_offload == Some(true)
             && pf.interface.as_ref().and_then(|it| it.tc_offload) == Some(true))
         .then_some(false),
+        params_before: BTreeMap::new(),
+        reload_due: false,
+        up_before: false,
         unsupported: BTreeSet::new(),
         fresh: None,
         unprobed: unprobed.map(|(&index, _)| index).collect(),

@@ -2,7 +2,7 @@
 
 use super::address::{self, Targets, Verdict};
 use super::owned::{OwnedPf, OwnedVf};
-use super::{Input, Plan, count, eswitch, in_use, offload};
+use super::{Input, Plan, count, eswitch, in_use, offload, params};
 use crate::model::{
     BindTarget, MacAddress, Mtu, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSetting,
     VfSnapshot, VfStep,
@@ -52,6 +52,7 @@ pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
     offload::undo(input, owned, plan);
     set_down(pf, owned, plan);
     eswitch::undo(input, owned, plan);
+    params::undo(input, owned, plan);
 }
 
 /// It was set up for VFs that are gone now. Who uses the PF by now, nothing else tells.

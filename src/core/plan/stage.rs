@@ -1,7 +1,7 @@
 //! The stages by which a PF comes to be as its policies want it, in their order.
 
 use super::value::Next;
-use super::{Input, Plan, count, eswitch, netdev, offload, rdma, representor, vf};
+use super::{Input, Plan, count, eswitch, netdev, offload, params, rdma, representor, vf};
 use crate::policy::resolve::DesiredPf;
 use crate::report::ProblemKind;
 
@@ -12,6 +12,8 @@ pub(super) enum Stage {
     Driver,
     /// The interface that attributes are set through.
     Interface,
+    /// Parameters of the driver.
+    Params,
     /// The mode of the NIC's own switch.
     Eswitch,
     /// Whether rules of tc on the PF are given to the hardware.
@@ -39,9 +41,10 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 15] = [
         Self::Driver,
         Self::Interface,
+        Self::Params,
         Self::Eswitch,
         Self::Offload,
         Self::Mtu,
@@ -60,6 +63,7 @@ impl Stage {
         match self {
             Self::Driver => return driver(input, plan),
             Self::Interface => return count::await_interface(input, plan),
+            Self::Params => return params::plan_params(input, desired, plan),
             Self::Eswitch => return eswitch::plan_mode(input, desired, plan),
             Self::Offload => offload::plan_pf(input, desired, plan),
             Self::Mtu => count::plan_mtu(input, desired, plan),

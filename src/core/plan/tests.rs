@@ -6,6 +6,7 @@ mod eswitch;
 mod held;
 mod mac;
 mod numvfs;
+mod params;
 mod pf;
 mod removal;
 mod stage;

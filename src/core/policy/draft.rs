@@ -15,7 +15,7 @@ use crate::model::{
 use attributes::{AttributesDraft, InNetworks, InPolicies};
 use value::{
     Bytes, CniConfig, CniVersion, Count, Index, MacOfAll, MacOfOne, NameGlob, Namespace, NumaNode,
-    PfName, Prefix, Priority, Purpose, Resource, Unicast, Version,
+    Param, PfName, Prefix, Priority, Purpose, Resource, Unicast, Version,
 };
 
 table! {
@@ -58,7 +58,7 @@ table! {
         driver_autoprobe: Boolean,
         /// The mode of the NIC's own switch. It is changed only while there are no VFs: those that are there are removed first, unless they are in use; see below
         eswitch_mode: OneOf<EswitchMode>,
-        /// Whether the NIC carries out rules of tc on the PF and on representors (`hw-tc-offload` of `ethtool -k`)
+        /// Whether the NIC carries out rules of tc on the PF and on representors: `hw-tc-offload` of `ethtool -k`
         hw_tc_offload: Boolean,
         /// For the device plugin, which then leaves out VFs that have no RDMA device; `sriovctl status` names them
         is_rdma: Boolean,
@@ -72,6 +72,8 @@ table! {
         on_removal: OneOf<OnRemoval>,
         /// When VFs may be destroyed or given another driver
         disruption: OneOf<Disruption>,
+        /// Parameters of the PF's driver as `devlink dev param show` names them; see below
+        devlink: MapOf<Param>,
         /// The representors of these VFs, with `eswitch_mode = "switchdev"`; see below
         representor: RepresentorDraft,
         /// Which nodes; see below

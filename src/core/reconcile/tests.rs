@@ -6,6 +6,7 @@ mod creation;
 mod failure;
 mod in_use;
 mod lost_memory;
+mod params;
 mod undo;
 mod up;
 mod waiting;
@@ -14,7 +15,7 @@ use super::*;
 use crate::host::{Host, Look};
 use crate::model::{
     DriverName, Holder, LinkState, MacAddress, Mtu, Node, PfStep, TxRate, VfAttribute, VfIndex,
-    VfSetting, VfSnapshot, Vlan,
+    VfSetting, VfSnapshot, VfStep, Vlan,
 };
 use crate::plan::OwnedPf;
 use crate::policy::{DeviceType, Disruption, MacChoice, NumVfs, Policy, PolicySet, VfOverride};

@@ -58,6 +58,7 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
         autoprobe: true,
         eswitch_mode: None,
         eswitch_hidden: false,
+        params: None,
         interface_elsewhere: false,
         interface: Some(PfInterface {
             other_ports: BTreeSet::new(),
@@ -164,6 +165,7 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
         mtu: None,
         driver_autoprobe: None,
         eswitch_mode: None,
+        devlink: BTreeMap::new(),
         hw_tc_offload: None,
         disruption: Disruption::default(),
         on_removal: OnRemoval::default(),

@@ -27,6 +27,21 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
             with_links(|links| set_num_vfs(tree, links, action, *to))
         }
         Step::Pf(PfStep::SetEswitchMode { to, .. }) => set_eswitch_mode(tree, pf, *to),
+        Step::Pf(PfStep::SetDevlinkParam {
+            name,
+            kind,
+            mode,
+            to,
+        }) => {
+            let what = format!("setting devlink parameter {name} to {to}");
+            let result = netlink::set_param(&pf.into(), name, *kind, *mode, to);
+            result.map_err(|error| of_devlink(pf, error, what))
+        }
+        Step::Pf(PfStep::ReloadDevlink) => {
+            let what = "starting the device anew".to_owned();
+            await_no_vfs(tree, pf, &what)?;
+            netlink::reload(&pf.into()).map_err(|error| of_devlink(pf, error, what))
+        }
         Step::Pf(PfStep::SetTcOffload { interface, on })
         | Step::Vf(_, VfStep::SetRepresentorTcOffload { interface, on }) => {
             set_tc_offload(*interface, *on)
@@ -228,19 +243,28 @@ pub(super) fn set_num_vfs(
 /// Some drivers take it under VFs, which lose their traffic then.
 fn set_eswitch_mode(tree: &Tree, pf: PciAddress, mode: EswitchMode) -> Result<(), HostError> {
     let what = format!("setting eSwitch mode {mode}");
-    if !vf_indexes(tree, &device(pf))?.is_empty() {
-        return Err(HostError::Kernel {
-            what,
-            errno: Errno::BUSY,
-            detail: Some("VFs have just been made".to_owned()),
-        });
+    await_no_vfs(tree, pf, &what)?;
+    netlink::set_eswitch_mode(&pf.into(), mode).map_err(|error| of_devlink(pf, error, what))
+}
+
+fn await_no_vfs(tree: &Tree, pf: PciAddress, what: &str) -> Result<(), HostError> {
+    if vf_indexes(tree, &device(pf))?.is_empty() {
+        return Ok(());
     }
-    netlink::set_eswitch_mode(&pf.into(), mode).map_err(|error| match error.errno() {
+    Err(HostError::Kernel {
+        what: what.to_owned(),
+        errno: Errno::BUSY,
+        detail: Some("VFs have just been made".to_owned()),
+    })
+}
+
+fn of_devlink(pf: PciAddress, error: NetlinkError, what: String) -> HostError {
+    match error.errno() {
         Some(Errno::NODEV) => HostError::Gone {
             what: format!("PF {pf}"),
         },
         _ => error.while_doing(what),
-    })
+    }
 }
 
 /// The kernel answers success where the driver leaves it as it is.

@@ -3,7 +3,7 @@
 use crate::netlink::{
     self, InterfaceAddress, Link, Netlink, NetlinkError, QueueDiscipline, TcOffload,
 };
-use sriovd_core::model::{EswitchMode, PciAddress};
+use sriovd_core::model::{DevlinkParams, EswitchMode, PciAddress};
 use std::collections::BTreeMap;
 use std::os::fd::BorrowedFd;
 
@@ -18,6 +18,8 @@ pub(super) trait Links {
     fn queue_disciplines(&mut self) -> Result<Vec<QueueDiscipline>, NetlinkError>;
     /// See `netlink::eswitch_mode`.
     fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError>;
+    /// See `netlink::params`.
+    fn params(&mut self, pf: PciAddress) -> Result<DevlinkParams, NetlinkError>;
     /// See `netlink::tc_offload`.
     fn tc_offload(&mut self, interface: u32) -> Result<Option<TcOffload>, NetlinkError>;
     /// See `netlink::tc_offloads`.
@@ -51,6 +53,10 @@ impl Links for Netlink {
 
     fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError> {
         netlink::eswitch_mode(&pf.into())
+    }
+
+    fn params(&mut self, pf: PciAddress) -> Result<DevlinkParams, NetlinkError> {
+        netlink::params(&pf.into())
     }
 
     fn tc_offload(&mut self, interface: u32) -> Result<Option<TcOffload>, NetlinkError> {

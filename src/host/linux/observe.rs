@@ -213,6 +213,15 @@ fn observe_present(
         Look::WithHolders | Look::Asking => Some(holders::of_pf(tree, links, pf, own.as_ref())?),
     };
 
+    // Some drivers ask the hardware.
+    let params = match look {
+        Look::Plain | Look::WithHoldersOf(_) => None,
+        Look::WithHolders | Look::Asking => {
+            let doing = || format!("asking for the devlink parameters of {pf}");
+            let params = links.params(pf);
+            Some(params.map_err(|error| error.while_doing(doing()))?)
+        }
+    };
     let udev_device = format!("+pci:{pf}");
     let record = udev::record(tree, &udev_device)?;
     // udev is done with the device when its driver is, which it waits for.
@@ -238,6 +247,7 @@ fn observe_present(
         autoprobe: tree.read(device.join("sriov_drivers_autoprobe"))? == "1",
         eswitch_mode,
         eswitch_hidden,
+        params,
         interface_elsewhere: elsewhere,
         interface,
         vf_list_complete: listed && !count_is_changing,

@@ -9,7 +9,9 @@
 use super::links::Links;
 use crate::netlink::{InterfaceAddress, Link, NetlinkError, QueueDiscipline, TcOffload};
 use crate::sysfs::Tree;
-use sriovd_core::model::{EswitchMode, LinkType, MacAddress, PciAddress, VfIndex, VfSettings};
+use sriovd_core::model::{
+    DevlinkParams, EswitchMode, LinkType, MacAddress, PciAddress, VfIndex, VfSettings,
+};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
@@ -157,6 +159,7 @@ pub struct Answers {
     pub rdma_contexts: BTreeMap<String, u64>,
     pub disciplines: Vec<QueueDiscipline>,
     pub eswitch_mode: Option<EswitchMode>,
+    pub params: DevlinkParams,
     /// By interface.
     pub offloads: BTreeMap<u32, Option<bool>>,
     /// How often it was asked for links and their features.
@@ -217,6 +220,10 @@ impl Links for Answers {
 
     fn eswitch_mode(&mut self, _pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError> {
         Ok(self.eswitch_mode)
+    }
+
+    fn params(&mut self, _pf: PciAddress) -> Result<DevlinkParams, NetlinkError> {
+        Ok(self.params.clone())
     }
 
     fn tc_offload(&mut self, interface: u32) -> Result<Option<TcOffload>, NetlinkError> {

@@ -10,8 +10,8 @@ use sriovd_core::host::{Host, HostError, Look};
 use sriovd_core::memory::Memory;
 use sriovd_core::model::allocation::ALLOCATIONS;
 use sriovd_core::model::{
-    Action, Errno, EswitchMode, Holder, MacAddress, Node, PciAddress, PfSnapshot, PfStep, Step,
-    TakenAddresses,
+    Action, DevlinkParams, Errno, EswitchMode, Holder, MacAddress, Node, PciAddress, PfSnapshot,
+    PfStep, Step, TakenAddresses,
 };
 use sriovd_core::plan::{Blocked, OwnedPf};
 use sriovd_core::policy::{NumVfs, Policy, PolicySet};
@@ -68,6 +68,11 @@ impl Links for Failing<'_> {
     fn eswitch_mode(&mut self, pf: PciAddress) -> Result<Option<EswitchMode>, NetlinkError> {
         self.strike()?;
         self.answers.eswitch_mode(pf)
+    }
+
+    fn params(&mut self, pf: PciAddress) -> Result<DevlinkParams, NetlinkError> {
+        self.strike()?;
+        self.answers.params(pf)
     }
 
     fn tc_offload(&mut self, interface: u32) -> Result<Option<TcOffload>, NetlinkError> {

@@ -1,11 +1,15 @@
 //! What devlink knows of a device: the mode of its switch (include/uapi/linux/devlink.h).
 
+mod params;
+
 use super::attributes::find;
 use super::error::{Malformed, NetlinkError};
 use super::generic::{GenericFamily, Kept, with_kept};
 use super::request::text;
 use netlink_packet_core::DefaultNla;
 use sriovd_core::model::{Errno, EswitchMode, PciAddress};
+
+pub use params::{params, reload, set_param};
 
 const CMD_ESWITCH_GET: u8 = 29;
 const CMD_ESWITCH_SET: u8 = 30;
@@ -83,10 +87,15 @@ pub fn set_eswitch_mode(device: &DevlinkHandle, mode: EswitchMode) -> Result<(),
 fn mode_or_none(
     answer: Result<Option<EswitchMode>, NetlinkError>,
 ) -> Result<Option<EswitchMode>, NetlinkError> {
-    answer.or_else(|error| match error.errno() {
-        Some(Errno::NODEV | Errno::OPNOTSUPP) => Ok(None),
-        _ => Err(error),
+    answer.or_else(|error| match is_none(error.errno()) {
+        true => Ok(None),
+        false => Err(error),
     })
+}
+
+/// What is answered of a device without a devlink instance, or whose driver has not what is asked for.
+fn is_none(answer: Option<Errno>) -> bool {
+    matches!(answer, Some(Errno::NODEV | Errno::OPNOTSUPP))
 }
 
 fn mode_in(body: &[u8]) -> Result<EswitchMode, Malformed> {

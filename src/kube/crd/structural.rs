@@ -137,7 +137,7 @@ fn choose(entries: &mut Map<String, Value>) {
                 entries.entry(key).or_insert(value);
             }
         }
-    } else if has("integer") {
+    } else if has("integer") && !has("boolean") {
         entries.insert("x-kubernetes-int-or-string".to_owned(), json!(true));
         entries.insert(
             "x-kubernetes-validations".to_owned(),

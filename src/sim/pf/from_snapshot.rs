@@ -25,6 +25,7 @@ impl From<PfSnapshot> for SimPf {
         let listed_vfs = (!snapshot.vf_list_complete).then_some(0);
         snapshot.vf_list_complete = true;
         Self {
+            params: snapshot.params.take().unwrap_or_default(),
             model: DriverModel::of(driver),
             cable: snapshot
                 .interface

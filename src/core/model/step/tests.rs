@@ -77,6 +77,21 @@ fn steps_are_written_as_flat_objects_and_read_like_sentences() {
             "VF 3 representor up",
         ),
         (
+            Step::Pf(PfStep::SetDevlinkParam {
+                name: "enable_roce".to_owned(),
+                kind: ParamKind::Bool,
+                mode: ParamMode::Driverinit,
+                to: ParamValue::Switch(false),
+            }),
+            json!({"step": "set_devlink_param", "name": "enable_roce", "kind": "bool", "mode": "driverinit", "to": false}),
+            "devlink parameter enable_roce false",
+        ),
+        (
+            Step::Pf(PfStep::ReloadDevlink),
+            json!({"step": "reload_devlink"}),
+            "devlink reload",
+        ),
+        (
             Step::Pf(PfStep::SetTcOffload {
                 interface,
                 on: true,

@@ -1,7 +1,9 @@
 //! Steps in JSON. What is kept between versions and told by the API does not follow the types of the code.
 
 use super::bind_target::BindTarget;
-use crate::model::{DriverName, EswitchMode, Mtu, PciAddress, VfIndex, VfSetting};
+use crate::model::{
+    DriverName, EswitchMode, Mtu, ParamKind, ParamMode, ParamValue, PciAddress, VfIndex, VfSetting,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +31,19 @@ pub(super) enum Written {
         /// The mode afterwards.
         to: EswitchMode,
     },
+    /// A parameter of the driver, through devlink.
+    SetDevlinkParam {
+        /// The name of the parameter.
+        name: String,
+        /// What the parameter takes.
+        kind: ParamKind,
+        /// When the value takes effect.
+        mode: ParamMode,
+        /// The value afterwards.
+        to: ParamValue,
+    },
+    /// The driver starts the device anew, with the values of its parameters. It is done while there are no VFs.
+    ReloadDevlink,
     /// Whether rules of tc on the PF's own netdev are given to the hardware.
     SetPfTcOffload {
         /// `ifindex` of the PF's netdev.

@@ -1,7 +1,7 @@
 //! What is remembered, and when it is forgotten.
 
 use super::*;
-use crate::model::{BindTarget, PciAddress, TxRate, Vlan};
+use crate::model::{BindTarget, PciAddress, PfStep, Step, TxRate, VfStep, Vlan};
 use crate::policy::resolve::DesiredPf;
 use crate::policy::{NumVfs, Policy, PolicySet};
 use crate::sim::{DriverModel, SimHost, SimPf, sample};
@@ -127,6 +127,9 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
         autoprobe_before: Some(true),
         eswitch_before: Some(EswitchMode::Legacy),
         tc_offload_before: Some(false),
+        params_before: BTreeMap::new(),
+        reload_due: false,
+        up_before: false,
         unsupported: BTreeSet::new(),
         unprobed: [VfIndex(0)].into(),
         fresh: Some(VfSettings::default()),

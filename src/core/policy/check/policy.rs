@@ -39,6 +39,7 @@ pub(super) fn policy(
         device_type: draft.device_type.or_default(),
         driver_autoprobe: draft.driver_autoprobe.cloned(),
         eswitch_mode: draft.eswitch_mode.cloned(),
+        devlink: draft.devlink.or_default(),
         hw_tc_offload: draft.hw_tc_offload.cloned(),
         representor: draft.representor.get().map(representor).unwrap_or_default(),
         external: draft.external.cloned(),
@@ -58,6 +59,7 @@ pub(super) fn policy(
     check_shares(draft, &policy, &overrides, faults);
     check_driver(&policy, faults);
     check_eswitch(draft, &policy, faults);
+    check_params(&policy, faults);
     check_pool(&policy, faults);
     if policy.resource_prefix.is_some() && !draft.resource.is_given() {
         let message = "\"resource_prefix\" has no effect without \"resource\"";
@@ -282,6 +284,19 @@ fn check_eswitch(draft: &PolicyDraft, policy: &Policy, faults: &mut Vec<Fault>) 
             );
             let fault = Fault::new(message).at(key).below(&place);
             faults.push(fault.suggesting("leave one of the two out"));
+        }
+    }
+}
+
+/// What no driver calls a parameter.
+fn check_params(policy: &Policy, faults: &mut Vec<Fault>) {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    for name in policy.devlink.keys() {
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+            let fault = Fault::new(format!("{name:?} cannot be a parameter of devlink"));
+            let place = KeyPath::default().then("devlink").then(name.as_str());
+            let expected = "1 to 64 of letters, digits, '_' and '-'";
+            faults.push(fault.below(&place).about_name().expecting(expected));
         }
     }
 }

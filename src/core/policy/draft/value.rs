@@ -1,8 +1,8 @@
 //! What keys of policies and networks take that have no type of their own.
 
 use crate::model::{
-    DriverName, EswitchMode, LinkState, LinkType, MacAddress, Mtu, ResourceName, ResourcePrefix,
-    VfIndex, Vlan, VlanProto,
+    DriverName, EswitchMode, LinkState, LinkType, MacAddress, Mtu, ParamValue, ResourceName,
+    ResourcePrefix, VfIndex, Vlan, VlanProto,
 };
 use crate::policy::network::PluginType;
 use crate::policy::reader::{
@@ -60,6 +60,54 @@ scalar! {
     pub Bytes(Mtu) as "a number of bytes from 68 to 65535", Vec::new(),
     json!({"type": "integer", "minimum": 68, "maximum": 65535}),
     |given| Mtu::try_from(integer::<u32>(given, 68..=65535)?).ok()
+}
+
+/// The longest text that devlink takes, less the zero at its end.
+const LONGEST_OF_DEVLINK: usize = 31;
+
+/// The value of a parameter of devlink.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Param;
+
+impl Param {
+    const EXPECTED: &str =
+        "true, false, a number from 0 to 4294967295, or a text of at most 31 bytes";
+}
+
+impl Scalar for Param {
+    type Value = ParamValue;
+
+    fn name() -> &'static str {
+        "Param"
+    }
+
+    fn expected() -> std::borrow::Cow<'static, str> {
+        Self::EXPECTED.into()
+    }
+
+    fn kinds() -> Value {
+        json!({"anyOf": [
+            {"type": "boolean"},
+            {"type": "integer", "minimum": 0, "maximum": u32::MAX},
+            {"type": "string", "maxLength": LONGEST_OF_DEVLINK},
+        ]})
+    }
+
+    fn parse(given: &Given) -> Option<ParamValue> {
+        match given {
+            Given::Boolean(on) => Some(ParamValue::Switch(*on)),
+            Given::Text(text) => {
+                let fits = text.len() <= LONGEST_OF_DEVLINK && !text.contains(char::is_control);
+                fits.then(|| ParamValue::Text(text.clone()))
+            }
+            given => integer(given, 0..=i128::from(u32::MAX)).map(ParamValue::Number),
+        }
+    }
+
+    /// In quotation marks anything would be a text.
+    fn expected_instead(_given: &Given) -> Option<&'static str> {
+        Some(Self::EXPECTED)
+    }
 }
 
 scalar! {

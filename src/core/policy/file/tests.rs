@@ -4,7 +4,7 @@ mod faults;
 mod properties;
 
 use super::parse;
-use crate::model::{EswitchMode, TxRate, VfIndex, VfSettings, Vlan, VlanProto};
+use crate::model::{EswitchMode, ParamValue, TxRate, VfIndex, VfSettings, Vlan, VlanProto};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::network::{NetworkBody, PluginType};
 use crate::policy::{
@@ -83,6 +83,7 @@ fn what_is_not_written_has_its_default() {
         names_driver: false,
         driver_autoprobe: None,
         eswitch_mode: None,
+        devlink: std::collections::BTreeMap::new(),
         hw_tc_offload: None,
         representor: DesiredRepresentor::default(),
         external: None,
@@ -106,6 +107,17 @@ fn representors_are_set_up_unless_a_policy_says_otherwise() {
     let mtu = Some(9000.try_into().unwrap());
     assert_eq!(policy.representor, DesiredRepresentor { mtu, up: false });
     assert!(one("eswitch_mode = \"switchdev\"").representor.up);
+}
+
+#[test]
+fn parameters_of_devlink_are_switches_numbers_and_texts() {
+    let policy =
+        one("devlink = { enable_roce = false, max_macs = 16, flow_steering_mode = \"smfs\" }");
+    let of = |name: &str| policy.devlink.get(name).cloned();
+    assert_eq!(of("enable_roce"), Some(ParamValue::Switch(false)));
+    assert_eq!(of("max_macs"), Some(ParamValue::Number(16)));
+    let text = ParamValue::Text("smfs".to_owned());
+    assert_eq!(of("flow_steering_mode"), Some(text));
 }
 
 #[test]

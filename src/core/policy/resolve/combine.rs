@@ -4,6 +4,7 @@ use super::desired::{Claim, DesiredPf, DesiredVf, Shadowed};
 use crate::model::{PfSnapshot, VfIndex, VfRange, VfSettings};
 use crate::policy::stable_mac::StableMacs;
 use crate::policy::{DesiredRepresentor, DeviceType, MacChoice, NumVfs, Policy};
+use std::collections::BTreeMap;
 
 /// A policy that matches, with the share that it claims on this PF.
 pub(super) struct Claimant<'a> {
@@ -44,6 +45,10 @@ pub(super) fn combine(
         .max()
         .filter(|_| !external);
     let existing = num_vfs.map_or(pf.num_vfs, |wanted| wanted.min(pf.total_vfs));
+    let mut devlink = BTreeMap::new();
+    for (name, value) in policies().flat_map(|policy| &policy.devlink) {
+        devlink.entry(name.clone()).or_insert_with(|| value.clone());
+    }
     DesiredPf {
         address: pf.address,
         policies: survivors.iter().map(claim).collect(),
@@ -58,6 +63,7 @@ pub(super) fn combine(
         mtu: policies().filter_map(|policy| policy.mtu).max(),
         driver_autoprobe: policies().find_map(|policy| policy.driver_autoprobe),
         eswitch_mode: policies().find_map(|policy| policy.eswitch_mode),
+        devlink,
         hw_tc_offload: policies().find_map(|policy| policy.hw_tc_offload),
         disruption: policies()
             .map(|policy| policy.disruption)

@@ -2,8 +2,8 @@
 
 use super::lapsed::Lapsed;
 use crate::model::{
-    EswitchMode, Mtu, PciAddress, PolicyName, ResourceName, ResourcePrefix, VfIndex, VfRange,
-    VfSettings,
+    EswitchMode, Mtu, ParamValue, PciAddress, PolicyName, ResourceName, ResourcePrefix, VfIndex,
+    VfRange, VfSettings,
 };
 use crate::policy::{DesiredRepresentor, DeviceType, Disruption, OnRemoval, Origin};
 use schemars::JsonSchema;
@@ -52,6 +52,9 @@ pub struct DesiredPf {
     /// Of the strongest policy that sets it. `None` leaves it as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eswitch_mode: Option<EswitchMode>,
+    /// Parameters of its driver, each of the strongest policy that sets it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub devlink: BTreeMap<String, ParamValue>,
     /// Of the strongest policy that sets it. `None` leaves it as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hw_tc_offload: Option<bool>,

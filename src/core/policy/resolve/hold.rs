@@ -129,6 +129,7 @@ impl Hold {
             autoprobe: pf.autoprobe,
             eswitch_mode: pf.eswitch_mode,
             eswitch_hidden: pf.eswitch_hidden,
+            params: None,
             interface,
             interface_elsewhere: false,
             vf_list_complete: pf.vf_list_complete,

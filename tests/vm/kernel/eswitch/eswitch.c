@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * An eSwitch for NICs that have none: each igb PF gets a devlink instance with a mode, and in switchdev mode a representor
- * for each of its VFs, which come and go with them. hw-tc-offload can be switched. No packet goes through it. For the
- * tests of sriovd alone.
+ * for each of its VFs, which come and go with them. hw-tc-offload can be switched, there are parameters, one of each kind,
+ * and groups of representors with rates. No packet goes through it. For the tests of sriovd alone.
  */
 #include <linux/etherdevice.h>
 #include <linux/module.h>
@@ -12,6 +12,8 @@
 #include <net/devlink.h>
 
 #define MOST 64
+/* 5 Gbit/s in bytes, as with netdevsim. */
+#define FASTEST 625000000ULL
 
 static bool strict;
 module_param(strict, bool, 0644);
@@ -26,6 +28,10 @@ static unsigned int changes;
 module_param(changes, uint, 0444);
 MODULE_PARM_DESC(changes, "how often a mode was set, the same one included");
 
+static unsigned int reloads;
+module_param(reloads, uint, 0444);
+MODULE_PARM_DESC(reloads, "how often the device was started anew");
+
 struct representor {
 	struct devlink_port port;
 	struct net_device *dev;
@@ -35,6 +41,9 @@ struct eswitch {
 	struct list_head list;
 	struct pci_dev *pf;
 	u16 mode;
+	bool smfs;
+	/* As it was when the device was started last. */
+	u32 table_size;
 	DECLARE_BITMAP(vfs, MOST);
 	struct representor representors[MOST];
 	struct work_struct work;
@@ -79,6 +88,7 @@ static void rep_add(struct eswitch *sw, unsigned int vf)
 	devlink_port_attrs_set(&rep->port, &attrs);
 	if (devl_port_register(priv_to_devlink(sw), &rep->port, 128 + vf))
 		return;
+	devl_rate_leaf_create(&rep->port, NULL, NULL);
 	rep->dev = alloc_netdev(0, "eth%d", NET_NAME_ENUM, rep_setup);
 	if (!rep->dev)
 		goto no_port;
@@ -89,6 +99,7 @@ static void rep_add(struct eswitch *sw, unsigned int vf)
 	free_netdev(rep->dev);
 	rep->dev = NULL;
 no_port:
+	devl_rate_leaf_destroy(&rep->port);
 	devl_port_unregister(&rep->port);
 }
 
@@ -96,6 +107,7 @@ static void rep_del(struct representor *rep)
 {
 	unregister_netdev(rep->dev);
 	rep->dev = NULL;
+	devl_rate_leaf_destroy(&rep->port);
 	devl_port_unregister(&rep->port);
 }
 
@@ -155,7 +167,127 @@ static int mode_set(struct devlink *devlink, u16 mode, struct netlink_ext_ack *e
 	return 0;
 }
 
+enum {
+	PARAM_STEERING = DEVLINK_PARAM_GENERIC_ID_MAX + 1,
+	PARAM_TABLE_SIZE,
+};
+
+static int steering_get(struct devlink *devlink, u32 id, struct devlink_param_gset_ctx *ctx)
+{
+	struct eswitch *sw = devlink_priv(devlink);
+
+	strscpy(ctx->val.vstr, sw->smfs ? "smfs" : "dmfs", sizeof(ctx->val.vstr));
+	return 0;
+}
+
+static int steering_set(struct devlink *devlink, u32 id, struct devlink_param_gset_ctx *ctx,
+			struct netlink_ext_ack *extack)
+{
+	struct eswitch *sw = devlink_priv(devlink);
+
+	sw->smfs = !strcmp(ctx->val.vstr, "smfs");
+	return 0;
+}
+
+static int steering_validate(struct devlink *devlink, u32 id, union devlink_param_value val,
+			     struct netlink_ext_ack *extack)
+{
+	struct eswitch *sw = devlink_priv(devlink);
+
+	if (strcmp(val.vstr, "smfs") && strcmp(val.vstr, "dmfs")) {
+		NL_SET_ERR_MSG_MOD(extack, "Bad parameter: supported values are [\"dmfs\", \"smfs\"]");
+		return -EINVAL;
+	}
+	if (sw->mode == DEVLINK_ESWITCH_MODE_SWITCHDEV) {
+		NL_SET_ERR_MSG_MOD(extack, "Moving to another steering mode is not supported in switchdev mode");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int sriov_get(struct devlink *devlink, u32 id, struct devlink_param_gset_ctx *ctx)
+{
+	ctx->val.vbool = true;
+	return 0;
+}
+
+static int sriov_set(struct devlink *devlink, u32 id, struct devlink_param_gset_ctx *ctx,
+		     struct netlink_ext_ack *extack)
+{
+	return -EOPNOTSUPP;
+}
+
+static const struct devlink_param params[] = {
+	DEVLINK_PARAM_DRIVER(PARAM_STEERING, "flow_steering_mode", DEVLINK_PARAM_TYPE_STRING,
+			     BIT(DEVLINK_PARAM_CMODE_RUNTIME), steering_get, steering_set, steering_validate),
+	DEVLINK_PARAM_DRIVER(PARAM_TABLE_SIZE, "table_size", DEVLINK_PARAM_TYPE_U32,
+			     BIT(DEVLINK_PARAM_CMODE_DRIVERINIT), NULL, NULL, NULL),
+	DEVLINK_PARAM_GENERIC(ENABLE_SRIOV, BIT(DEVLINK_PARAM_CMODE_PERMANENT), sriov_get, sriov_set, NULL),
+};
+
+static int reload_down(struct devlink *devlink, bool netns_change, enum devlink_reload_action action,
+		       enum devlink_reload_limit limit, struct netlink_ext_ack *extack)
+{
+	struct eswitch *sw = devlink_priv(devlink);
+
+	if (!bitmap_empty(sw->vfs, MOST)) {
+		NL_SET_ERR_MSG_MOD(extack, "reload is refused with VFs");
+		return -EOPNOTSUPP;
+	}
+	return 0;
+}
+
+static int reload_up(struct devlink *devlink, enum devlink_reload_action action,
+		     enum devlink_reload_limit limit, u32 *actions_performed, struct netlink_ext_ack *extack)
+{
+	struct eswitch *sw = devlink_priv(devlink);
+	union devlink_param_value value;
+
+	reloads++;
+	sw->mode = DEVLINK_ESWITCH_MODE_LEGACY;
+	if (!devl_param_driverinit_value_get(devlink, PARAM_TABLE_SIZE, &value))
+		sw->table_size = value.vu32;
+	dev_info(&sw->pf->dev, "started anew with table_size %u\n", sw->table_size);
+	*actions_performed = BIT(DEVLINK_RELOAD_ACTION_DRIVER_REINIT);
+	return 0;
+}
+
+static int rate_set(struct devlink_rate *rate, void *priv, u64 bytes, struct netlink_ext_ack *extack)
+{
+	if (bytes <= FASTEST)
+		return 0;
+	NL_SET_ERR_MSG_MOD(extack, "TX rate is above the link speed");
+	return -EINVAL;
+}
+
+/* The kernel keeps what is answered with 0. */
+static int rate_node_new(struct devlink_rate *node, void **priv, struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+static int rate_node_del(struct devlink_rate *node, void *priv, struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
+static int rate_parent_set(struct devlink_rate *child, struct devlink_rate *parent, void *priv_child,
+			   void *priv_parent, struct netlink_ext_ack *extack)
+{
+	return 0;
+}
+
 static const struct devlink_ops ops = {
+	.rate_leaf_tx_share_set = rate_set,
+	.rate_leaf_tx_max_set = rate_set,
+	.rate_leaf_parent_set = rate_parent_set,
+	.rate_node_tx_share_set = rate_set,
+	.rate_node_tx_max_set = rate_set,
+	.rate_node_new = rate_node_new,
+	.rate_node_del = rate_node_del,
+	.reload_actions = BIT(DEVLINK_RELOAD_ACTION_DRIVER_REINIT),
+	.reload_down = reload_down,
+	.reload_up = reload_up,
 	.eswitch_mode_get = mode_get,
 	.eswitch_mode_set = mode_set,
 };
@@ -172,6 +304,7 @@ static struct eswitch *of(struct pci_dev *pf)
 
 static void attach(struct pci_dev *pf)
 {
+	union devlink_param_value value = { .vu32 = 32 };
 	struct devlink *devlink;
 	struct eswitch *sw;
 
@@ -186,6 +319,12 @@ static void attach(struct pci_dev *pf)
 	list_add(&sw->list, &switches);
 	/* igb has its netdev there. */
 	((struct net_device *)pci_get_drvdata(pf))->hw_features |= NETIF_F_HW_TC;
+	sw->table_size = value.vu32;
+	if (!devlink_params_register(devlink, params, ARRAY_SIZE(params))) {
+		devl_lock(devlink);
+		devl_param_driverinit_value_set(devlink, PARAM_TABLE_SIZE, value);
+		devl_unlock(devlink);
+	}
 	devlink_register(devlink);
 }
 
@@ -196,9 +335,11 @@ static void detach(struct eswitch *sw)
 	list_del(&sw->list);
 	cancel_work_sync(&sw->work);
 	devlink_unregister(devlink);
+	devlink_params_unregister(devlink, params, ARRAY_SIZE(params));
 	devl_lock(devlink);
 	bitmap_zero(sw->vfs, MOST);
 	sync(sw);
+	devl_rate_nodes_destroy(devlink);
 	devl_unlock(devlink);
 	devlink_free(devlink);
 }

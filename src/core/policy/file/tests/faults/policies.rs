@@ -170,6 +170,14 @@ fn faults_of_policies() {
             ":5:49: \"spoof_check\" contradicts eswitch_mode = \"switchdev\"",
         ),
         (
+            "devlink = { max_macs = -1 }",
+            ":4:24: bad value for \"max_macs\": -1; expected true, false, a number from 0 to 4294967295, or a text of at most 31 bytes",
+        ),
+        (
+            "devlink = { \"max macs\" = 1 }",
+            ":4:13: \"max macs\" cannot be a parameter of devlink; expected 1 to 64 of letters, digits, '_' and '-'",
+        ),
+        (
             "eswitch_mode = \"legacy\"\nrepresentor = { mtu = 9000 }",
             ":5:15: \"representor\" has no effect without eswitch_mode = \"switchdev\"",
         ),
