@@ -4,12 +4,13 @@
 #![allow(clippy::expect_used, reason = "nothing to measure without it")]
 
 use divan::Bencher;
+use sriovd_core::model::world::World;
 use sriovd_core::model::{HostSnapshot, PciAddress};
 use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::file;
 use sriovd_core::policy::resolve::{Resolution, resolve};
 use sriovd_core::reconcile::{End, Outcome};
-use sriovd_core::render::{self, CniDirectory, OutputSettings, View};
+use sriovd_core::render::{self, CniDirectory, OutputSettings};
 use sriovd_sim::{DriverModel, SimAgent, SimHost, SimPf};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -60,13 +61,13 @@ fn outputs_of_a_converged_host(bencher: Bencher<'_, '_>, host: (u16, u16)) {
         pools_file: Some("/run/sriovd/pools.json".into()),
         ..OutputSettings::default()
     };
+    let world = World::of_host(&seen, &resolutions);
     bencher.bench_local(|| {
         render::render(&render::RenderInput {
             policies: &policies.policies,
             networks: &policies.networks,
-            host: &View::new(&seen, &resolutions),
+            world: &world,
             previous: &BTreeMap::new(),
-            reports: &BTreeMap::new(),
             cni_directory: CniDirectory::default(),
             settings: &settings,
         })

@@ -257,8 +257,6 @@ const NAMED_TWICE: &[(&str, &str)] = &[
     // What other programs wrote has items and nodes, too, in modules of their own.
     ("core", "Item"),
     ("core", "Node"),
-    // What tests of outputs are about.
-    ("core", "World"),
 ];
 
 #[test]

@@ -19,12 +19,12 @@ pub mod picture;
 pub mod podman;
 pub mod pools;
 mod text;
-mod view;
 
+use crate::model::world::World;
 use crate::model::{Assignment, NetworkName, PciAddress};
 use crate::policy::libcni::Refusal;
 use crate::policy::{Network, Policy};
-use crate::report::PfReport;
+use crate::report::KnownPf;
 use assign::{Assignments, NoVf};
 use cni::Device;
 use nad::NotForKubernetes;
@@ -36,7 +36,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use text::pretty;
 pub use text::{MANAGER, MANAGER_LABEL};
-pub use view::View;
 
 /// Which outputs are on, and where they go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -96,12 +95,10 @@ pub struct RenderInput<'a> {
     pub policies: &'a [Policy],
     /// The networks, in reading order.
     pub networks: &'a [Network],
-    /// The host and what is wanted of it.
-    pub host: &'a View<'a>,
+    /// The host, what is wanted of it, and what of that is not so.
+    pub world: &'a World<KnownPf>,
     /// Which VF each network was given last.
     pub previous: &'a BTreeMap<NetworkName, Assignment>,
-    /// What the last pass over each PF found.
-    pub reports: &'a BTreeMap<PciAddress, PfReport>,
     /// What else is in the CNI directory.
     pub cni_directory: CniDirectory,
     /// The outputs that are on, and where they go.
@@ -160,20 +157,20 @@ pub enum Reason {
 pub fn given(
     networks: &[Network],
     shares: impl Fn(&Network) -> bool,
-    host: &View<'_>,
+    world: &World<KnownPf>,
     previous: &BTreeMap<NetworkName, Assignment>,
 ) -> BTreeMap<NetworkName, PciAddress> {
     let mut pinned = networks.to_vec();
     pinned.retain(|network| !shares(network));
-    let coming = |resource: &_, last: &_| pools::is_coming(resource, last, host);
-    let pools = pools::pools(host);
+    let coming = |resource: &_, last: &_| pools::is_coming(resource, last, world);
+    let pools = pools::pools(world);
     assign::given(&assign::assign(&pinned, &pools, previous, coming))
 }
 
 /// All outputs, as text. Equal inputs give equal bytes.
 pub fn render(input: &RenderInput<'_>) -> Outputs {
-    let pools = pools::pools(input.host);
-    let coming = |resource: &_, last: &_| pools::is_coming(resource, last, input.host);
+    let pools = pools::pools(input.world);
+    let coming = |resource: &_, last: &_| pools::is_coming(resource, last, input.world);
     let settings = input.settings;
     let shares = |network: &Network| settings.own_cni_plugin && cni::is_for_our_plugin(network);
     let (sharing, pinned): (Vec<_>, Vec<_>) = input.networks.iter().cloned().partition(shares);
@@ -225,11 +222,11 @@ pub fn render(input: &RenderInput<'_>) -> Outputs {
         outputs.files.insert(path.clone(), text);
     }
     if let Some(path) = &settings.node_state_file {
-        let text = node_state::node_state(input.host, input.reports);
+        let text = node_state::node_state(input.world);
         outputs.files.insert(path.clone(), text);
     }
     if let Some(path) = &settings.pools_file {
-        let text = pretty(&pools::file(input.host));
+        let text = pretty(&pools::file(input.world));
         outputs.files.insert(path.clone(), text);
     }
     outputs
@@ -265,7 +262,7 @@ fn pool_of<'a>(network: &'a Network, pools: &Pools<'_>) -> Result<Device<'a>, Re
 }
 
 fn prefix_of<'a>(network: &Network, input: &RenderInput<'a>) -> Option<&'a str> {
-    pools::wanted_prefix(network.resource.as_ref()?, input.host, input.policies)
+    pools::wanted_prefix(network.resource.as_ref()?, input.world, input.policies)
 }
 
 fn conflist(

@@ -8,7 +8,7 @@ use clap::ValueEnum;
 use sriovd_agent::publish::cni_directory;
 use sriovd_agent::settings;
 use sriovd_core::model::pools::POOLS;
-use sriovd_core::render::{self, CniDirectory, OutputSettings, View, cni, nad, podman};
+use sriovd_core::render::{self, CniDirectory, OutputSettings, cni, nad, podman};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -71,9 +71,8 @@ pub(super) fn render(
     render::render(&render::RenderInput {
         policies: &scene.policies.policies,
         networks: &scene.policies.networks,
-        host: &View::new(&scene.host, &scene.resolutions),
+        world: scene.world(),
         previous: &scene.memory.assignments,
-        reports: &scene.reports,
         cni_directory,
         settings: &settings,
     })

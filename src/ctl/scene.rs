@@ -6,11 +6,14 @@ use super::own::{self, Own};
 use super::reach::daemon_to_read;
 use clap::Args;
 use sriovd_core::memory::Memory;
+use sriovd_core::model::world::World;
 use sriovd_core::model::{HostSnapshot, NetworkName, PciAddress, PfSnapshot, VfIndex};
 use sriovd_core::policy::resolve::{DesiredPf, Resolution, resolve_held};
 use sriovd_core::policy::{Network, Policy, PolicySet};
-use sriovd_core::render::{self, View, cni};
-use sriovd_core::report::{self, NetworkReport, PfReport, PfState, Present, Status, sentence};
+use sriovd_core::render::{self, cni};
+use sriovd_core::report::{
+    self, KnownPf, NetworkReport, PfReport, PfState, Present, Status, sentence,
+};
 use sriovd_host::linux::OtherDevice;
 use sriovd_sim::forecast::{self, Forecast};
 use std::cell::OnceCell;
@@ -40,6 +43,7 @@ pub(super) struct Scene {
     pub(super) own_cni_plugin: bool,
     /// As the daemon says, else found out when it is asked for.
     pub(super) given: OnceCell<BTreeMap<NetworkName, PciAddress>>,
+    pub(super) world: OnceCell<World<KnownPf>>,
 }
 
 impl Scene {
@@ -123,6 +127,7 @@ impl Scene {
             others: Vec::new(),
             own_cni_plugin: false,
             given: given.map_or_else(OnceCell::new, OnceCell::from),
+            world: OnceCell::new(),
         }
     }
 
@@ -165,13 +170,33 @@ impl Scene {
         report.map_or(PfState::Unmanaged, |report| report.state)
     }
 
+    /// What outputs tell of.
+    pub(super) fn world(&self) -> &World<KnownPf> {
+        self.world.get_or_init(|| {
+            let problems = |at| self.reports.get(&at).map(|it| it.problems.clone());
+            let seen = self.host.pfs.iter().map(|(&at, pf)| {
+                let resolution = self.resolutions.get(&at).cloned();
+                let resolution = resolution.unwrap_or(Resolution::Unmatched);
+                KnownPf::seen(pf.clone(), resolution, problems(at).unwrap_or_default())
+            });
+            let reports = self.reports.values();
+            let unseen = reports.filter(|report| !self.host.pfs.contains_key(&report.address));
+            let unseen = unseen.map(|report| KnownPf {
+                address: report.address,
+                seen: None,
+                allocated: BTreeMap::new(),
+                problems: report.problems.clone(),
+            });
+            World::of(&self.host.node.hostname, seen.chain(unseen))
+        })
+    }
+
     /// The VF that each network has now.
     pub(super) fn given(&self) -> &BTreeMap<NetworkName, PciAddress> {
         self.given.get_or_init(|| {
             let shares = |network: &Network| self.own_cni_plugin && cni::is_for_our_plugin(network);
-            let host = View::new(&self.host, &self.resolutions);
             let (networks, last) = (&self.policies.networks, &self.memory.assignments);
-            render::given(networks, shares, &host, last)
+            render::given(networks, shares, self.world(), last)
         })
     }
 

@@ -4,10 +4,12 @@
 use crate::crd::OPERATOR;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use sriovd_core::model::world::World;
 use sriovd_core::model::{PfSnapshot, Timestamp};
 use sriovd_core::policy::resolve::{DesiredPf, Resolution};
-use sriovd_core::render::{self, View};
-use sriovd_core::report::PfReport;
+use sriovd_core::render::node_state;
+use sriovd_core::report::{self, PfReport};
+use std::collections::BTreeMap;
 
 /// A PF as `GET /v1/pfs` of the agent tells of it.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,24 +22,23 @@ pub struct KnownPf {
 
 /// The node as the agent would write it to a file of its own.
 pub fn as_agent_says(pfs: Vec<KnownPf>) -> serde_json::Result<Value> {
-    let reports = pfs.iter().map(|pf| (pf.report.address, pf.report.clone()));
-    let reports = reports.collect();
-    let seen = pfs.into_iter().filter_map(|pf| {
+    let known = pfs.into_iter().map(|pf| {
         let resolution = match pf.desired {
             Some(desired) => Resolution::Desired(Box::new(desired)),
             None => Resolution::Unmatched,
         };
-        Some((pf.report.address, (pf.seen?, resolution)))
+        let problems = pf.report.problems;
+        match pf.seen {
+            Some(seen) => report::KnownPf::seen(seen, resolution, problems),
+            None => report::KnownPf {
+                address: pf.report.address,
+                seen: None,
+                allocated: BTreeMap::new(),
+                problems,
+            },
+        }
     });
-    let seen: std::collections::BTreeMap<_, _> = seen.collect();
-    let view = View {
-        hostname: "",
-        pfs: seen
-            .iter()
-            .map(|(at, (pf, wanted))| (*at, (pf, wanted)))
-            .collect(),
-    };
-    serde_json::from_str(&render::node_state::node_state(&view, &reports))
+    serde_json::from_str(&node_state::node_state(&World::of("", known)))
 }
 
 /// What it is made of.

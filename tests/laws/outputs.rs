@@ -5,11 +5,12 @@ use super::run::{Run, Seen};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use sriovd_core::model::Assignment;
+use sriovd_core::model::world::World;
 use sriovd_core::model::{HostSnapshot, NetworkName, Node, PciAddress, PfSnapshot, ResourceName};
 use sriovd_core::policy::Network;
 use sriovd_core::policy::file;
 use sriovd_core::policy::resolve::Resolution;
-use sriovd_core::render::{self, CniDirectory, OutputSettings, Outputs, RenderInput, View};
+use sriovd_core::render::{self, CniDirectory, OutputSettings, Outputs, RenderInput};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
@@ -119,9 +120,8 @@ fn rendered(
     render::render(&RenderInput {
         policies: &[],
         networks: &NETWORKS,
-        host: &View::new(host, resolutions),
+        world: &World::of_host(host, resolutions),
         previous,
-        reports: &BTreeMap::new(),
         cni_directory: CniDirectory::default(),
         settings: &settings(),
     })

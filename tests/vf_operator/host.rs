@@ -6,10 +6,11 @@ use sriovd_agent::api::{Feed, Remembers, Request, Sources, State, View};
 use sriovd_agent::load::{self, LastGood, Loaded, Trust};
 use sriovd_core::memory::Memory;
 use sriovd_core::model::Assignment;
+use sriovd_core::model::world::World;
 use sriovd_core::model::{HostSnapshot, NetworkName, PciAddress};
 use sriovd_core::policy::resolve::{Resolution, resolve};
 use sriovd_core::reconcile::End;
-use sriovd_core::render::{self, assign, pools};
+use sriovd_core::render::{assign, pools};
 use sriovd_core::report::{FileReport, KnownPf, NetworkReport, PfReport, Seen, Status};
 use sriovd_host::file::apart::Apart;
 use sriovd_sim::agent::SimAgent;
@@ -119,8 +120,8 @@ impl Host {
     pub fn pools(&self) -> Vec<String> {
         let sim = self.sim.lock().unwrap();
         let (host, resolutions) = seen(&sim.agent);
-        let view = render::View::new(&host, &resolutions);
-        let pools = pools::pools(&view);
+        let world = World::of_host(&host, &resolutions);
+        let pools = pools::pools(&world);
         pools.keys().map(ToString::to_string).collect()
     }
 
@@ -328,10 +329,10 @@ impl Simulated {
 
     fn now(&mut self, pfs: Vec<PfReport>) -> Status {
         let (host, resolutions) = seen(&self.agent);
-        let view = render::View::new(&host, &resolutions);
-        let pools = pools::pools(&view);
+        let world = World::of_host(&host, &resolutions);
+        let pools = pools::pools(&world);
         let networks = &self.agent.policies.networks;
-        let coming = |resource: &_, last: &_| pools::is_coming(resource, last, &view);
+        let coming = |resource: &_, last: &_| pools::is_coming(resource, last, &world);
         let assigned = assign::assign(networks, &pools, &self.assignments, coming);
         let given = assign::given(&assigned);
         self.assignments = assign::remember(&assigned, &self.assignments);

@@ -15,11 +15,12 @@ use kept::Kept;
 use sriovd_core::memory::Memory;
 use sriovd_core::model::PciAddress;
 use sriovd_core::model::pools::POOLS;
+use sriovd_core::model::world::World;
 use sriovd_core::policy::resolve::resolve_held;
-use sriovd_core::render::{self, CniDirectory, OutputSettings, View};
-use sriovd_core::report::{Problem, Seen};
+use sriovd_core::render::{self, CniDirectory, OutputSettings};
+use sriovd_core::report::KnownPf;
 use sriovd_host::file::{self, FileError};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -53,18 +54,17 @@ pub(super) fn publish_if_wanted(daemon: &mut Daemon) {
     let compares = publisher.wanted == Wanted::Everything;
     publisher.wanted = Wanted::Nothing;
     publisher.running = true;
+    let known = daemon.slots.iter().map(|(&address, slot)| KnownPf {
+        address,
+        problems: match &slot.shown {
+            Some(shown) => shown.problems.clone(),
+            None => slot.told.clone(),
+        },
+        seen: slot.shown.clone(),
+        allocated: slot.allocated.clone(),
+    });
     let work = Publication {
-        seen: daemon
-            .slots
-            .iter()
-            .filter_map(|(&pf, slot)| Some((pf, slot.shown.clone()?)))
-            .collect(),
-        unseen: daemon
-            .slots
-            .iter()
-            .filter(|(_, slot)| slot.seen.is_none())
-            .map(|(&pf, slot)| (pf, slot.told.clone()))
-            .collect(),
+        world: World::of(&daemon.shared.node.hostname, known),
         shared: daemon.shared.clone(),
         last: publisher.last.clone(),
         compares,
@@ -77,9 +77,8 @@ pub(super) fn publish_if_wanted(daemon: &mut Daemon) {
 }
 
 struct Publication {
-    seen: BTreeMap<PciAddress, Arc<Seen>>,
-    /// What is told of those that are there and that nobody has seen since the agent started.
-    unseen: BTreeMap<PciAddress, Vec<Problem>>,
+    /// Each PF as it is to be told of.
+    world: World<KnownPf>,
     shared: Shared,
     last: Option<Digests>,
     /// With the disk, whether or not something else is to be written.
@@ -93,27 +92,15 @@ impl Publication {
         let begun = Instant::now();
         let shared = &self.shared;
         let memory = shared.store.memory();
-        let (described, unseen) = self.described(&memory);
-        let mut kept = Kept::unseen(&unseen, &told_of(&memory));
+        let (world, unknown) = self.described(&memory);
+        let mut kept = Kept::unseen(&unknown, &told_of(&memory));
         let (outputs, cni_directory) = &self.outputs(&mut kept);
         let (networks, not_now) = kept.without(&shared.policies.networks, &memory.assignments);
-        let seen = described.iter();
-        let host = View {
-            hostname: &shared.node.hostname,
-            pfs: seen
-                .map(|(&pf, seen)| (pf, (&seen.pf, &seen.resolution)))
-                .collect(),
-        };
-        let reports = described
-            .iter()
-            .map(|(&pf, seen)| (pf, seen.report(seen.problems.clone())))
-            .collect();
         let mut rendered = render::render(&render::RenderInput {
             policies: &shared.policies.policies,
             networks: &networks,
-            host: &host,
+            world: &world,
             previous: &memory.assignments,
-            reports: &reports,
             cni_directory: *cni_directory,
             settings: outputs,
         });
@@ -176,35 +163,32 @@ impl Publication {
             memory.assignments = assignments;
             memory.files = owned;
         });
-        let there = self.unseen.keys().copied().collect();
-        let unnoted = shared.last_seen.note(&self.seen, &there).err();
+        let unnoted = shared.last_seen.note(&self.world).err();
         published.unsaved = saved.err().or(unmarked).or(unnoted);
         published
     }
 
     /// What there is to tell of, and of which PFs nothing is known. One that has not been seen since the agent started is
     /// as an agent before it saw it.
-    fn described(
-        &self,
-        memory: &Memory,
-    ) -> (BTreeMap<PciAddress, Arc<Seen>>, BTreeSet<PciAddress>) {
+    fn described(&self, memory: &Memory) -> (World<KnownPf>, BTreeSet<PciAddress>) {
         let shared = &self.shared;
-        let mut described = self.seen.clone();
         let mut unknown = BTreeSet::new();
-        for (&address, problems) in &self.unseen {
+        let mut described = Vec::new();
+        for (&address, known) in self.world.pfs() {
+            if known.seen.is_some() {
+                described.push(Arc::clone(known));
+                continue;
+            }
             let Some(pf) = shared.last_seen.of(address) else {
                 unknown.insert(address);
                 continue;
             };
             let hold = memory.hold_on(&pf);
-            let seen = Seen {
-                resolution: resolve_held(&shared.policies, &shared.node, &pf, hold),
-                problems: problems.clone(),
-                pf,
-            };
-            described.insert(address, Arc::new(seen));
+            let resolution = resolve_held(&shared.policies, &shared.node, &pf, hold);
+            let known = KnownPf::seen(pf, resolution, known.problems.clone());
+            described.push(Arc::new(known));
         }
-        (described, unknown)
+        (World::of(&self.world.node, described), unknown)
     }
 
     /// A look at what a directory has, where its file system answers.

@@ -2,10 +2,11 @@
 //! the agent, and so wait for no PF.
 
 use serde::{Deserialize, Serialize};
+use sriovd_core::model::world::World;
 use sriovd_core::model::{PciAddress, PfSnapshot};
-use sriovd_core::report::Seen;
+use sriovd_core::report::{KnownPf, Seen};
 use sriovd_host::file::{self, FileError, under};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
@@ -73,16 +74,13 @@ impl LastSeen {
         self.lock().get(&pf).map(|known| known.pf().clone())
     }
 
-    /// Writes what is another now, and forgets PFs that are neither seen nor `unseen`. One that cannot be written does not
+    /// Writes what is another now, and forgets PFs that are gone. One that cannot be written does not
     /// stop the others; it is written with the next call.
-    pub fn note(
-        &self,
-        seen: &BTreeMap<PciAddress, Arc<Seen>>,
-        unseen: &BTreeSet<PciAddress>,
-    ) -> Result<(), FileError> {
+    pub fn note(&self, world: &World<KnownPf>) -> Result<(), FileError> {
         let mut known = self.lock();
         let mut noted = Ok(());
-        for (&pf, seen) in seen {
+        let pfs = world.pfs().iter();
+        for (&pf, seen) in pfs.filter_map(|(pf, told)| Some((pf, told.seen.as_ref()?))) {
             if let Err(error) = self.write_if_new(known.get(&pf), pf, seen) {
                 // Nothing is better than what was seen before that.
                 known.remove(&pf);
@@ -92,7 +90,7 @@ impl LastSeen {
                 known.insert(pf, Known::Written(Arc::clone(seen)));
             }
         }
-        let gone = |pf: &&PciAddress| !seen.contains_key(pf) && !unseen.contains(pf);
+        let gone = |pf: &&PciAddress| !world.pfs().contains_key(pf);
         for pf in known.keys().filter(gone).copied().collect::<Vec<_>>() {
             match self.remove(pf) {
                 Ok(()) => drop(known.remove(&pf)),

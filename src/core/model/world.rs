@@ -192,6 +192,18 @@ impl<P> Default for World<P> {
     }
 }
 
+impl<P: Located> World<P> {
+    /// The first one of this node.
+    pub fn of(node: &str, pfs: impl IntoIterator<Item = impl Into<Arc<P>>>) -> Self {
+        let pfs = pfs.into_iter().map(Into::into);
+        Self {
+            node: node.to_owned(),
+            pfs: pfs.map(|pf: Arc<P>| (pf.address(), pf)).collect(),
+            ..Self::default()
+        }
+    }
+}
+
 impl<P> World<P> {
     /// The PFs by address.
     pub fn pfs(&self) -> &BTreeMap<PciAddress, Arc<P>> {

@@ -1,11 +1,12 @@
 //! Hosts and policies for the tests of this module, and generators of any.
 
-use super::View;
 use crate::model::Assignment;
+use crate::model::world::World;
 use crate::model::*;
 use crate::policy::network::{Description, NetworkBody, PluginType};
 use crate::policy::resolve::{Claim, DesiredPf, DesiredVf, Resolution};
 use crate::policy::{DesiredRepresentor, DeviceType, Disruption, Network, OnRemoval, Origin};
+use crate::report::KnownPf;
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,12 +16,12 @@ pub(super) fn parse<T: std::str::FromStr<Err = Malformed>>(text: &str) -> T {
 
 /// A host with what its policies want.
 #[derive(Debug, Clone, Default)]
-pub(super) struct World {
+pub(super) struct ManagedHost {
     pub(super) host: HostSnapshot,
     pub(super) resolutions: BTreeMap<PciAddress, Resolution>,
 }
 
-impl World {
+impl ManagedHost {
     /// `(pf, claims)`, every VF of a claim wanted as the claim says.
     pub(super) fn of(pfs: impl IntoIterator<Item = (PfSnapshot, Vec<Claim>)>) -> Self {
         let mut world = Self::default();
@@ -34,8 +35,8 @@ impl World {
         world
     }
 
-    pub(super) fn view(&self) -> View<'_> {
-        View::new(&self.host, &self.resolutions)
+    pub(super) fn known(&self) -> World<KnownPf> {
+        World::of_host(&self.host, &self.resolutions)
     }
 }
 
@@ -219,7 +220,7 @@ pub(super) fn remembered<const N: usize>(
 const BUSES: u8 = 3;
 
 /// Up to three PFs, VFs in any state, the first half and the rest claimed for any pool or none.
-pub(super) fn any_world() -> impl Strategy<Value = World> {
+pub(super) fn any_world() -> impl Strategy<Value = ManagedHost> {
     let any_pf = (
         prop::collection::vec(0_u8..5, 0..9),
         any_claim(),
@@ -227,7 +228,7 @@ pub(super) fn any_world() -> impl Strategy<Value = World> {
         0_u8..5,
     );
     prop::collection::vec(any_pf, usize::from(BUSES)).prop_map(|pfs| {
-        let mut world = World::of([]);
+        let mut world = ManagedHost::of([]);
         for (bus, (states, mut low, mut high, match_kind)) in (1..).zip(pfs) {
             let count = u16::try_from(states.len()).unwrap();
             let mut pf = pf(bus, count);
@@ -242,7 +243,7 @@ pub(super) fn any_world() -> impl Strategy<Value = World> {
             }
             low.vfs = VfRange::first(count / 2 + 1);
             high.vfs = Some(parse(&format!("{}-99", count / 2 + 1)));
-            let part = World::of([(pf, vec![low, high])]);
+            let part = ManagedHost::of([(pf, vec![low, high])]);
             world.host.pfs.extend(part.host.pfs);
             for (address, resolution) in part.resolutions {
                 let resolution = match match_kind {

@@ -1,34 +1,34 @@
 //! This node as the SR-IOV network operator would describe it: `SriovNetworkNodeState`.
 
 use super::text::{MANAGER, MANAGER_LABEL, object, pretty};
-use super::view::View;
+use crate::model::world::World;
 use crate::model::{
     DriverName, EswitchMode, InterfaceName, LinkType, MacAddress, Mtu, PciAddress, PciId,
     PfInterface, PfSnapshot, VfIndex, VfSnapshot,
 };
 use crate::policy::DeviceType;
-use crate::policy::resolve::{Claim, DesiredPf, Resolution};
-use crate::report::{PfReport, PfState, Problem};
+use crate::policy::resolve::{Claim, DesiredPf};
+use crate::report::{KnownPf, PfState, Problem};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// A `SriovNetworkNodeState`, as JSON: `spec` is what the policies want, `status` what there is.
-pub fn node_state(host: &View<'_>, reports: &BTreeMap<PciAddress, PfReport>) -> String {
-    let pfs = host.pfs.values();
+pub fn node_state(world: &World<KnownPf>) -> String {
+    let pfs = world.seen();
     let spec: Vec<_> = pfs
         .clone()
-        .filter_map(|(pf, resolution)| Some(spec_interface(desired(resolution)?, pf)))
+        .filter_map(|seen| Some(spec_interface(seen.desired()?, &seen.pf)))
         .collect();
-    let (sync_status, last_sync_error) = sync(reports);
+    let (sync_status, last_sync_error) = sync(world);
     pretty(&NodeState {
         api_version: "sriovnetwork.openshift.io/v1",
         kind: "SriovNetworkNodeState",
-        metadata: json!({"name": host.hostname, "labels": {MANAGER_LABEL: MANAGER}}),
+        metadata: json!({"name": world.node, "labels": {MANAGER_LABEL: MANAGER}}),
         spec: json!({"interfaces": spec}),
         status: Status {
             interfaces: pfs
-                .map(|(pf, resolution)| status_interface(pf, desired(resolution)))
+                .map(|seen| status_interface(&seen.pf, seen.desired()))
                 .collect(),
             last_sync_error,
             sync_status,
@@ -54,13 +54,6 @@ struct Status<'a> {
     interfaces: Vec<StatusInterface<'a>>,
     last_sync_error: String,
     sync_status: &'static str,
-}
-
-fn desired(resolution: &Resolution) -> Option<&DesiredPf> {
-    match resolution {
-        Resolution::Desired(desired) => Some(desired),
-        Resolution::Unmatched | Resolution::AwaitsName => None,
-    }
 }
 
 fn spec_interface(desired: &DesiredPf, pf: &PfSnapshot) -> Map<String, Value> {
@@ -211,8 +204,11 @@ fn status_vf<'a>((&index, vf): (&VfIndex, &'a VfSnapshot)) -> StatusVf<'a> {
     }
 }
 
-fn sync(reports: &BTreeMap<PciAddress, PfReport>) -> (&'static str, String) {
-    let any = |states: &[PfState]| reports.values().any(|pf| states.contains(&pf.state));
+fn sync(world: &World<KnownPf>) -> (&'static str, String) {
+    let pfs = || world.pfs().values();
+    let worst = pfs().filter_map(|pf| Some(pf.problems.first()?.kind.state()));
+    let worst: Vec<_> = worst.collect();
+    let any = |states: &[PfState]| worst.iter().any(|state| states.contains(state));
     let status = if any(&[PfState::Refused, PfState::Failed, PfState::Hung]) {
         "Failed"
     } else if any(&[PfState::Changing]) {
@@ -220,16 +216,13 @@ fn sync(reports: &BTreeMap<PciAddress, PfReport>) -> (&'static str, String) {
     } else {
         "Succeeded"
     };
-    let sentence = |pf: &PfReport, problem: &Problem| {
-        let name = pf
-            .interface
-            .clone()
-            .unwrap_or_else(|| pf.address.to_string());
+    let sentence = |pf: &KnownPf, problem: &Problem| {
+        let seen = pf.seen.as_ref().map(|seen| seen.pf.display_name());
+        let name = seen.unwrap_or_else(|| pf.address.to_string());
         format!("{name}: {}", problem.sentence())
     };
-    let sentences: Vec<String> = reports
-        .values()
-        .flat_map(|pf| pf.problems.iter().map(move |problem| sentence(pf, problem)))
+    let sentences: Vec<String> = pfs()
+        .flat_map(|pf| pf.problems.iter().map(|problem| sentence(pf, problem)))
         .collect();
     (status, sentences.join("; "))
 }

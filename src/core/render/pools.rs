@@ -1,14 +1,15 @@
 //! Which VFs are ready to be given away, by pool.
 
 use super::text::MANAGER;
-use super::view::View;
 use crate::model::Assignment;
 use crate::model::pools::POOLS_VERSION;
+use crate::model::world::World;
 use crate::model::{
     MacAddress, PfSnapshot, PoolPf, PoolsFile, ResourceName, ResourcePrefix, VfIndex, VfSnapshot,
 };
-use crate::policy::resolve::{Claim, Resolution};
+use crate::policy::resolve::{Claim, DesiredPf, Resolution};
 use crate::policy::{DEFAULT_PREFIX, Policy};
+use crate::report::{KnownPf, Seen};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
@@ -62,15 +63,12 @@ fn or_default(prefix: Option<&ResourcePrefix>) -> &str {
 /// strongest policy that forms it. `None`: there is no such policy.
 pub fn wanted_prefix<'a>(
     resource: &ResourceName,
-    host: &View<'a>,
+    world: &'a World<KnownPf>,
     policies: &'a [Policy],
 ) -> Option<&'a str> {
     let is_it = |other: &Option<ResourceName>| other.as_ref() == Some(resource);
-    let here = host.pfs.values().find_map(|&(_, resolution)| {
-        let Resolution::Desired(desired) = resolution else {
-            return None;
-        };
-        let claims = desired.policies.iter();
+    let here = world.seen().find_map(|seen| {
+        let claims = seen.desired()?.policies.iter();
         let claims = claims.filter(|claim| is_it(&claim.resource));
         claims.min_by_key(|claim| &claim.vfs)
     });
@@ -82,12 +80,9 @@ pub fn wanted_prefix<'a>(
 }
 
 /// The ready VFs of each pool.
-pub fn pools<'a>(host: &View<'a>) -> Pools<'a> {
+pub fn pools(world: &World<KnownPf>) -> Pools<'_> {
     let mut pools = Pools::new();
-    for &(pf, resolution) in host.pfs.values() {
-        let Resolution::Desired(desired) = resolution else {
-            continue;
-        };
+    for (pf, desired) in managed(world) {
         for (&index, wanted) in &desired.vfs {
             let (Some(claim), Some(vf)) = (desired.claim_of(index), pf.vfs.get(&index)) else {
                 continue;
@@ -109,12 +104,9 @@ pub fn pools<'a>(host: &View<'a>) -> Pools<'a> {
 
 /// The pools as the container plugins read them: all VFs that exist. Whether one is free, and has
 /// the driver that its container needs, they look at when they allocate it.
-pub fn file(host: &View<'_>) -> PoolsFile {
+pub fn file(world: &World<KnownPf>) -> PoolsFile {
     let mut pools: BTreeMap<ResourceName, Vec<PoolPf>> = BTreeMap::new();
-    for &(pf, resolution) in host.pfs.values() {
-        let Resolution::Desired(desired) = resolution else {
-            continue;
-        };
+    for (pf, desired) in managed(world) {
         let resources = desired.policies.iter();
         for resource in resources.filter_map(|claim| claim.resource.as_ref()) {
             pools.entry(resource.clone()).or_default();
@@ -145,23 +137,29 @@ pub fn file(host: &View<'_>) -> PoolsFile {
 }
 
 /// Whether a VF that a network of this pool had is still meant for it: ready, or about to be.
-pub fn is_coming(resource: &ResourceName, last: &Assignment, host: &View<'_>) -> bool {
+pub fn is_coming(resource: &ResourceName, last: &Assignment, world: &World<KnownPf>) -> bool {
     let is_of = |pf: &PfSnapshot| match (nic_mac(pf), last.permanent_mac) {
         (Some(mac), Some(last)) => mac == last,
         _ => pf.address == last.pf,
     };
-    let is_meant = |pf: &PfSnapshot, resolution: &Resolution| match resolution {
+    let is_meant = |seen: &Seen| match &seen.resolution {
         Resolution::Desired(desired) => {
             let claim = desired.claim_of(last.vf);
             let is_back = claim.is_some_and(|claim| claim.resource.as_ref() == Some(resource));
             // How many VFs there will be is known to whoever makes them.
-            is_back || (desired.external && pf.count_is_changing)
+            is_back || (desired.external && seen.pf.count_is_changing)
         }
         Resolution::AwaitsName => true,
         Resolution::Unmatched => false,
     };
-    let mut pfs = host.pfs.values();
-    pfs.any(|(pf, resolution)| is_of(pf) && is_meant(pf, resolution))
+    let mut pfs = world.seen();
+    pfs.any(|seen| is_of(&seen.pf) && is_meant(seen))
+}
+
+/// The PFs that policies name, with what is wanted of them.
+fn managed(world: &World<KnownPf>) -> impl Iterator<Item = (&PfSnapshot, &DesiredPf)> {
+    let pfs = world.seen();
+    pfs.filter_map(|seen| Some((&seen.pf, seen.desired()?)))
 }
 
 /// What tells the NIC from others, where it has something.

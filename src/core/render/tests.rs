@@ -22,7 +22,7 @@ fn everything_on() -> OutputSettings {
 }
 
 fn outputs(
-    world: &World,
+    world: &ManagedHost,
     networks: &[Network],
     previous: &BTreeMap<NetworkName, Assignment>,
     cni_directory: CniDirectory,
@@ -31,9 +31,8 @@ fn outputs(
     render(&RenderInput {
         policies: &[],
         networks,
-        host: &world.view(),
+        world: &world.known(),
         previous,
-        reports: &BTreeMap::new(),
         cni_directory,
         settings,
     })
@@ -47,8 +46,8 @@ fn paths(outputs: &Outputs) -> Vec<&str> {
         .collect()
 }
 
-fn small_world() -> World {
-    World::of([(pf(1, 2), vec![claim("a", None)])])
+fn small_world() -> ManagedHost {
+    ManagedHost::of([(pf(1, 2), vec![claim("a", None)])])
 }
 
 #[test]
@@ -98,7 +97,7 @@ fn plugins_are_told_of_every_pool_and_of_all_its_vfs_that_exist() {
         .vfs
         .entry(crate::model::VfIndex(1))
         .and_modify(|vf| vf.driver = None);
-    let world = World::of([(pf(1, 4), claims), (changed, other)]);
+    let world = ManagedHost::of([(pf(1, 4), claims), (changed, other)]);
     let settings = OutputSettings {
         pools_file: Some("/pools".into()),
         ..OutputSettings::default()
@@ -181,20 +180,19 @@ fn a_manifest_names_the_same_resource_wherever_its_vfs_are() {
     let policy = "[[policy]]\nname = \"dataplane\"\nresource = \"a\"\nnum_vfs = 2\n\
                   resource_prefix = \"example.com\"\nmatch.vendor = \"8086\"\n";
     let policies = policy::file::parse(Path::new(""), policy).unwrap().policies;
-    let ready = World::of([(pf(1, 2), vec![claim])]);
+    let ready = ManagedHost::of([(pf(1, 2), vec![claim])]);
     let mut without_vfs = ready.clone();
     without_vfs
         .host
         .pfs
         .values_mut()
         .for_each(|pf| pf.vfs.clear());
-    for world in [ready, without_vfs, World::default()] {
+    for world in [ready, without_vfs, ManagedHost::default()] {
         let found = render(&RenderInput {
             policies: &policies,
             networks: &[network("f1-u", Some("a"))],
-            host: &world.view(),
+            world: &world.known(),
             previous: &BTreeMap::new(),
-            reports: &BTreeMap::new(),
             cni_directory: CniDirectory::default(),
             settings: &everything_on(),
         });
@@ -270,7 +268,7 @@ proptest! {
         world in any_world(), networks in any_networks(), previous in any_memory()
     ) {
         let settings = everything_on();
-        let mut discovered_otherwise = World::default();
+        let mut discovered_otherwise = ManagedHost::default();
         discovered_otherwise.host.node = world.host.node.clone();
         for (address, pf) in world.host.pfs.iter().rev() {
             let mut pf = pf.clone();
@@ -294,7 +292,8 @@ proptest! {
     ) {
         let outputs_only = OutputSettings { node_state_file: None, pools_file: None, ..everything_on() };
         let found = outputs(&world, &networks, &previous, CniDirectory::default(), &outputs_only);
-        let pools = pools::pools(&world.view());
+        let known = world.known();
+        let pools = pools::pools(&known);
         let ready: Vec<_> = pools.values().flatten().map(|member| member.vf.address).collect();
         for vf in world.host.pfs.values().flat_map(|pf| pf.vfs.values()) {
             if !ready.contains(&vf.address) {

@@ -2,9 +2,9 @@
 //! wanted of it.
 
 use super::{Problem, Seen};
-use crate::model::world::{WorldClaim, WorldDevice, WorldPf, WorldVf};
-use crate::model::{Holder, PciAddress, PfSnapshot, VfIndex, VfSnapshot};
-use crate::policy::resolve::{Claim, DesiredPf};
+use crate::model::world::{Located, World, WorldClaim, WorldDevice, WorldPf, WorldVf};
+use crate::model::{Holder, HostSnapshot, PciAddress, PfSnapshot, VfIndex, VfSnapshot};
+use crate::policy::resolve::{Claim, DesiredPf, Resolution};
 use serde::{Serialize, Serializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -23,7 +23,44 @@ pub struct KnownPf {
     pub problems: Vec<Problem>,
 }
 
+impl Located for KnownPf {
+    fn address(&self) -> PciAddress {
+        self.address
+    }
+}
+
+impl World<KnownPf> {
+    /// A host as it was seen. `resolutions` may lack PFs: no policy wants anything of those.
+    pub fn of_host(host: &HostSnapshot, resolutions: &BTreeMap<PciAddress, Resolution>) -> Self {
+        let known = |pf: &PfSnapshot| {
+            let resolution = resolutions.get(&pf.address).cloned();
+            let resolution = resolution.unwrap_or(Resolution::Unmatched);
+            KnownPf::seen(pf.clone(), resolution, Vec::new())
+        };
+        Self::of(&host.node.hostname, host.pfs.values().map(known))
+    }
+
+    /// What was seen of each PF that could be looked at, in order of address.
+    pub fn seen(&self) -> impl Iterator<Item = &Seen> + Clone {
+        self.pfs().values().filter_map(|pf| pf.seen.as_deref())
+    }
+}
+
 impl KnownPf {
+    /// One of which no VF is known to be allocated. `problems` are worst first.
+    pub fn seen(pf: PfSnapshot, resolution: Resolution, problems: Vec<Problem>) -> Self {
+        Self {
+            address: pf.address,
+            allocated: BTreeMap::new(),
+            problems: problems.clone(),
+            seen: Some(Arc::new(Seen {
+                pf,
+                resolution,
+                problems,
+            })),
+        }
+    }
+
     /// For other programs.
     pub fn in_world(&self) -> WorldPf {
         let problems = self.problems.clone();

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sriovd_core::model::{NetworkName, PciAddress, PfSnapshot, PolicyName, ResourceName, VfIndex};
 use sriovd_core::policy::Network;
-use sriovd_core::render::{View, assign, cni, pools};
+use sriovd_core::render::{assign, cni, pools};
 
 #[derive(Debug, JsonSchema, Serialize)]
 pub(crate) struct ExplainedNetwork {
@@ -36,9 +36,9 @@ struct Given {
 }
 
 pub(super) fn explain_network(scene: &Scene, network: &Network) -> ExplainedNetwork {
-    let host = View::new(&scene.host, &scene.resolutions);
-    let pools = pools::pools(&host);
-    let coming = |resource: &_, last: &_| pools::is_coming(resource, last, &host);
+    let world = scene.world();
+    let pools = pools::pools(world);
+    let coming = |resource: &_, last: &_| pools::is_coming(resource, last, world);
     let previous = &scene.memory.assignments;
     let is_shared = |network: &Network| scene.own_cni_plugin && cni::is_for_our_plugin(network);
     let mut pinned = scene.policies.networks.clone();

@@ -10,17 +10,19 @@ use proptest::prelude::*;
 type Memory = BTreeMap<NetworkName, Assignment>;
 
 fn assign_in<'a>(
-    world: &World,
+    world: &ManagedHost,
     pools: &Pools<'a>,
     networks: &'a [Network],
     previous: &Memory,
 ) -> Assignments<'a> {
-    let coming = |resource: &_, last: &_| is_coming(resource, last, &world.view());
+    let known = world.known();
+    let coming = |resource: &_, last: &_| is_coming(resource, last, &known);
     assign(networks, pools, previous, coming)
 }
 
-fn run(world: &World, networks: &[Network], previous: &Memory) -> (Vec<String>, Memory) {
-    let pools = pools(&world.view());
+fn run(world: &ManagedHost, networks: &[Network], previous: &Memory) -> (Vec<String>, Memory) {
+    let known = world.known();
+    let pools = pools(&known);
     let assigned = assign_in(world, &pools, networks, previous);
     let line = |(name, result): (&&NetworkName, &Result<Member<'_>, NoVf>)| match result {
         Ok(member) => format!("{name} {}", member.vf.address),
@@ -30,8 +32,8 @@ fn run(world: &World, networks: &[Network], previous: &Memory) -> (Vec<String>, 
     (lines, remember(&assigned, previous))
 }
 
-fn one_pool(pfs: &[(u8, u16)]) -> World {
-    World::of(
+fn one_pool(pfs: &[(u8, u16)]) -> ManagedHost {
+    ManagedHost::of(
         pfs.iter()
             .map(|&(bus, vfs)| (pf(bus, vfs), vec![claim("a", None)])),
     )
@@ -228,7 +230,8 @@ proptest! {
     fn every_vf_has_one_network_at_most_and_none_is_left_while_somebody_wants_it(
         world in any_world(), networks in any_networks(), previous in any_memory()
     ) {
-        let pools = pools(&world.view());
+        let known = world.known();
+        let pools = pools(&known);
         let assigned = assign_in(&world, &pools, &networks, &previous);
         let mut taken = BTreeSet::new();
         for network in &networks {
@@ -276,7 +279,8 @@ proptest! {
     fn networks_that_come_and_go_never_move_another(
         world in any_world(), networks in any_networks(), more in any_networks(), previous in any_memory()
     ) {
-        let pools = pools(&world.view());
+        let known = world.known();
+        let pools = pools(&known);
         let before = assign_in(&world, &pools, &networks, &previous);
         let memory = remember(&before, &previous);
         // Names that both have stay as they are; the rest is replaced.

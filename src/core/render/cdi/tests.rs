@@ -1,6 +1,6 @@
 //! Specs as CDI's readers take them.
 
-use super::super::fixture::{World, claim, in_user_space, pf, vfio};
+use super::super::fixture::{ManagedHost, claim, in_user_space, pf, vfio};
 use super::super::pools::pools;
 use super::*;
 use crate::model::VfSnapshot;
@@ -24,8 +24,9 @@ fn specs_with(
         }
     }
     pf.vfs.values_mut().for_each(change);
-    let world = World::of([(pf, vec![claim])]);
-    let pools = pools(&world.view());
+    let world = ManagedHost::of([(pf, vec![claim])]);
+    let known = world.known();
+    let pools = pools(&known);
     let specs = specs(&pools).into_iter();
     let read = |(pool, text): (ResourceName, String)| {
         (pool.to_string(), serde_json::from_str(&text).unwrap())

@@ -7,8 +7,8 @@ use crate::render::fixture::*;
 use crate::render::pools::pools;
 use proptest::prelude::*;
 
-fn config_of(world: &World) -> Option<String> {
-    config(&pools(&world.view()))
+fn config_of(world: &ManagedHost) -> Option<String> {
+    config(&pools(&world.known()))
 }
 
 #[test]
@@ -29,7 +29,7 @@ fn two_pools_over_two_pfs() {
         is_rdma: true,
         ..claim("net", None)
     };
-    let world = World::of([
+    let world = ManagedHost::of([
         (first, vec![claim("net", Some("0-1")), user_space]),
         (pf(0x5e, 1), vec![rdma]),
     ]);
@@ -107,7 +107,7 @@ fn two_pools_over_two_pfs() {
 
 #[test]
 fn without_a_ready_vf_there_is_no_file() {
-    let mut world = World::of([(pf(1, 2), vec![claim("a", None)])]);
+    let mut world = ManagedHost::of([(pf(1, 2), vec![claim("a", None)])]);
     assert!(config_of(&world).is_some());
     for vf in world
         .host
@@ -126,7 +126,7 @@ fn the_plugins_own_prefix_named_and_left_out_is_one_resource() {
         resource_prefix: Some(parse("intel.com")),
         ..claim("a", Some("1"))
     };
-    let world = World::of([(pf(1, 2), vec![claim("a", Some("0")), named])]);
+    let world = ManagedHost::of([(pf(1, 2), vec![claim("a", Some("0")), named])]);
     let text = config_of(&world).unwrap();
     assert_eq!(text.matches("resourceName").count(), 1);
     assert_eq!(validate(&text), Ok(()));
@@ -134,7 +134,7 @@ fn the_plugins_own_prefix_named_and_left_out_is_one_resource() {
 
 #[test]
 fn a_vf_that_is_lent_stays_in_the_list() {
-    let mut world = World::of([(pf(1, 2), vec![claim("a", None)])]);
+    let mut world = ManagedHost::of([(pf(1, 2), vec![claim("a", None)])]);
     let before = config_of(&world);
     let vfs = &mut world.host.pfs.values_mut().next().unwrap().vfs;
     let vf = vfs.get_mut(&VfIndex(0)).unwrap();
@@ -270,7 +270,7 @@ fn the_oracle_refuses_what_the_plugin_refuses() {
 
 /// What the plugin finds on the host, by resource: every bound VF goes to the first entry with a
 /// selector that has all it asks for.
-fn handed_out(text: &str, world: &World) -> BTreeMap<String, BTreeSet<PciAddress>> {
+fn handed_out(text: &str, world: &ManagedHost) -> BTreeMap<String, BTreeSet<PciAddress>> {
     let config: Value = serde_json::from_str(text).unwrap();
     let has = |list: &Value, value: String| list.as_array().unwrap().contains(&json!(value));
     let mut found: BTreeMap<String, BTreeSet<PciAddress>> = BTreeMap::new();
@@ -299,7 +299,8 @@ fn handed_out(text: &str, world: &World) -> BTreeMap<String, BTreeSet<PciAddress
 proptest! {
     #[test]
     fn the_plugin_takes_everything_and_hands_out_the_ready_vfs(world in any_world()) {
-        let pools = pools(&world.view());
+        let known = world.known();
+        let pools = pools(&known);
         let mut expected: BTreeMap<String, BTreeSet<PciAddress>> = BTreeMap::new();
         for (resource, members) in &pools {
             for member in members {

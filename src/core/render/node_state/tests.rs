@@ -2,35 +2,16 @@
 
 use super::*;
 use crate::model::{VfRange, Vlan};
+use crate::policy::resolve::Resolution;
 use crate::render::fixture::*;
 use crate::report::ProblemKind;
 
-fn report(bus: u8, state: PfState, problems: &[(Option<u16>, &str)]) -> (PciAddress, PfReport) {
-    let pf = pf(bus, 0);
-    let problem = |&(vf, reason): &(Option<u16>, &str)| Problem {
-        kind: ProblemKind::InUse,
-        vf: vf.map(VfIndex),
-        step: None,
-        reason: reason.to_owned(),
-        hint: None,
-    };
-    let report = PfReport {
-        address: pf.address,
-        interface: pf.interface.map(|interface| interface.name.to_string()),
-        driver: None,
-        state,
-        vfs_ready: 0,
-        vfs_wanted: 0,
-        vfs_possible: 0,
-        policies: Vec::new(),
-        pools: Default::default(),
-        problems: problems.iter().map(problem).collect(),
-    };
-    (report.address, report)
+fn render(world: &ManagedHost) -> Value {
+    of(&world.known())
 }
 
-fn render(world: &World, reports: &BTreeMap<PciAddress, PfReport>) -> Value {
-    let text = node_state(&world.view(), reports);
+fn of(world: &World<KnownPf>) -> Value {
+    let text = node_state(world);
     assert!(text.ends_with("}\n"));
     serde_json::from_str(&text).unwrap()
 }
@@ -48,7 +29,7 @@ fn spec_and_status_of_a_node() {
         id: 100,
         ..Vlan::NONE
     });
-    let mut world = World::of([(managed, vec![claim("net", Some("0")), user_space])]);
+    let mut world = ManagedHost::of([(managed, vec![claim("net", Some("0")), user_space])]);
     let mut other = pf(0x5e, 0);
     (other.driver, other.interface) = (None, None);
     world.host.pfs.insert(other.address, other);
@@ -87,30 +68,39 @@ fn spec_and_status_of_a_node() {
             "lastSyncError": "",
         },
     });
-    let found = render(&world, &BTreeMap::new());
+    let found = render(&world);
     assert_eq!(found, expected, "{found:#}");
 }
 
 #[test]
 fn a_claim_of_the_whole_pf_is_one_group() {
-    let world = World::of([(pf(1, 4), vec![claim("net", None)])]);
-    let groups = &render(&world, &BTreeMap::new())["spec"]["interfaces"][0]["vfGroups"];
+    let world = ManagedHost::of([(pf(1, 4), vec![claim("net", None)])]);
+    let groups = &render(&world)["spec"]["interfaces"][0]["vfGroups"];
     assert_eq!(groups[0]["vfRange"], json!(VfRange::first(4).unwrap()));
 }
 
 #[test]
 fn the_worst_pf_decides_and_every_problem_is_said() {
-    let world = World::of([]);
-    let ready = report(1, PfState::Ready, &[]);
-    let changing = report(2, PfState::Changing, &[(None, "waits for the link")]);
-    let refused = report(
+    let told = |bus, problems: &[(ProblemKind, Option<u16>, &str)]| {
+        let problem = |&(kind, vf, reason): &(ProblemKind, Option<u16>, &str)| Problem {
+            kind,
+            vf: vf.map(VfIndex),
+            step: None,
+            reason: reason.to_owned(),
+            hint: None,
+        };
+        let problems = problems.iter().map(problem).collect();
+        (pf(bus, 0), problems)
+    };
+    let ready = told(1, &[]);
+    let changing = told(2, &[(ProblemKind::Awaits, None, "waits for the link")]);
+    let in_use = |vf, reason| (ProblemKind::InUse, vf, reason);
+    let refused = told(
         3,
-        PfState::Refused,
-        &[(Some(3), "is in use"), (None, "kept as it is")],
+        &[in_use(Some(3), "is in use"), in_use(None, "kept as it is")],
     );
-    let unmanaged = report(4, PfState::Unmanaged, &[]);
     let cases = [
-        (vec![ready.clone(), unmanaged], "Succeeded", ""),
+        (vec![ready.clone()], "Succeeded", ""),
         (
             vec![ready.clone(), changing.clone()],
             "InProgress",
@@ -122,8 +112,10 @@ fn the_worst_pf_decides_and_every_problem_is_said() {
             "ens2f0: waits for the link; ens3f0: VF 3: is in use; ens3f0: kept as it is",
         ),
     ];
-    for (reports, status, error) in cases {
-        let found = render(&world, &reports.into_iter().collect());
+    for (told, status, error) in cases {
+        let pfs = told.into_iter();
+        let known = pfs.map(|(pf, told)| KnownPf::seen(pf, Resolution::Unmatched, told));
+        let found = of(&World::of("node1", known));
         assert_eq!(found["status"]["syncStatus"], status);
         assert_eq!(found["status"]["lastSyncError"], error);
     }

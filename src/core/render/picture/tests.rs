@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::model::Holder;
-use crate::render::fixture::{World, claim, network, parse, pf};
+use crate::render::fixture::{ManagedHost, claim, network, parse, pf};
 
-fn draw(world: &World, networks: &[Network]) -> Picture {
+fn draw(world: &ManagedHost, networks: &[Network]) -> Picture {
     picture(&Subject {
         host: &world.host,
         resolutions: &world.resolutions,
@@ -20,11 +20,11 @@ fn in_column(picture: &Picture, column: Column) -> Vec<&PictureBox> {
 }
 
 /// So many PFs with so many VFs, of which the second half is another pool.
-fn world(pfs: u8, vfs: u16) -> World {
+fn world(pfs: u8, vfs: u16) -> ManagedHost {
     let half = vfs / 2;
     let second = format!("{half}-{}", vfs - 1);
     let first = format!("0-{}", half - 1);
-    World::of((1..=pfs).map(|bus| {
+    ManagedHost::of((1..=pfs).map(|bus| {
         let claims = vec![claim("kernel", Some(&first)), claim("user", Some(&second))];
         (pf(bus, vfs), claims)
     }))

@@ -73,7 +73,7 @@ fn a_pool_gathers_the_ready_vfs_of_its_claims_over_all_pfs() {
         resource: None,
         ..claim("x", Some("0"))
     };
-    let mut world = World::of([
+    let mut world = ManagedHost::of([
         (first, vec![claim("a", Some("0-1")), claim("b", Some("3"))]),
         (pf(2, 2), vec![nobodys, claim("a", Some("1"))]),
         (pf(3, 1), vec![claim("a", None)]),
@@ -82,7 +82,8 @@ fn a_pool_gathers_the_ready_vfs_of_its_claims_over_all_pfs() {
         .resolutions
         .insert(pf(3, 1).address, Resolution::AwaitsName);
 
-    let pools = pools(&world.view());
+    let known = world.known();
+    let pools = pools(&known);
     let members = |name: &str| -> Vec<_> {
         let members = &pools[&parse::<ResourceName>(name)];
         members
@@ -132,11 +133,12 @@ fn the_prefix_of_a_pool_is_that_of_its_first_vf_ready_or_not() {
             let pfs = pfs
                 .iter()
                 .map(|(bus, claims)| (pf(*bus, 4), claims.clone()));
-            let mut world = World::of(pfs);
+            let mut world = ManagedHost::of(pfs);
             if !are_there {
                 world.host.pfs.values_mut().for_each(|pf| pf.vfs.clear());
             }
-            let found = wanted_prefix(&parse("a"), &world.view(), &[]);
+            let known = world.known();
+            let found = wanted_prefix(&parse("a"), &known, &[]);
             assert_eq!(found, expected, "{are_there}: {:?}", world.resolutions);
         }
     }
@@ -165,14 +167,15 @@ fn the_prefix_of_a_pool_without_a_pf_here_is_that_of_its_strongest_policy() {
         (&[theirs, ours], Some("example.com")),
         (&[strong, theirs], Some("example.com")),
     ];
-    let mut world = World::of([(pf(1, 1), vec![offered("a", None, None)])]);
+    let mut world = ManagedHost::of([(pf(1, 1), vec![offered("a", None, None)])]);
     for resolution in world.resolutions.values_mut() {
         *resolution = Resolution::AwaitsName;
     }
     for (texts, expected) in cases {
         let policies = policies(texts);
-        for host in [&World::default(), &world] {
-            let found = wanted_prefix(&parse("a"), &host.view(), &policies);
+        for host in [&ManagedHost::default(), &world] {
+            let known = host.known();
+            let found = wanted_prefix(&parse("a"), &known, &policies);
             assert_eq!(found, expected, "{texts:?}");
         }
     }
@@ -180,8 +183,8 @@ fn the_prefix_of_a_pool_without_a_pf_here_is_that_of_its_strongest_policy() {
 
 #[test]
 fn a_wanted_vf_that_does_not_exist_yet_is_in_no_pool() {
-    let mut world = World::of([(pf(1, 2), vec![claim("a", None)])]);
+    let mut world = ManagedHost::of([(pf(1, 2), vec![claim("a", None)])]);
     let pf = world.host.pfs.values_mut().next().unwrap();
     pf.vfs.clear();
-    assert!(pools(&world.view()).is_empty());
+    assert!(pools(&world.known()).is_empty());
 }
