@@ -11,6 +11,7 @@ use super::shared::Shared;
 use super::slot::{Deadlines, Slot};
 use crate::api::View;
 use crate::load::Loaded;
+use sriovd_core::model::world::World;
 use sriovd_core::model::{NetworkName, PciAddress};
 use sriovd_core::policy::source::SourceReport;
 use sriovd_core::render::HeldBack;
@@ -59,6 +60,7 @@ impl Daemon {
             shared,
             messages,
             view: watch::Sender::new(Arc::new(View {
+                world: Arc::new(World::starting()),
                 status: Arc::new(Status {
                     starting: true,
                     ..Status::default()

@@ -205,6 +205,14 @@ impl<P: Located> World<P> {
 }
 
 impl<P> World<P> {
+    /// Of an agent that has looked at nothing yet: whoever follows it is not told that there is no PF.
+    pub fn starting() -> Self {
+        Self {
+            starting: true,
+            ..Self::default()
+        }
+    }
+
     /// The PFs by address.
     pub fn pfs(&self) -> &BTreeMap<PciAddress, Arc<P>> {
         &self.pfs

@@ -17,6 +17,17 @@ use tokio::sync::mpsc::Receiver;
 const POLICY: &str =
     "[[policy]]\nname = \"a\"\nresource = \"pool\"\nnum_vfs = 2\nmatch.vendor = \"8086\"\n";
 
+/// What follows an agent takes PFs that are not in the world for gone, unless it starts.
+#[test]
+fn an_agent_that_has_looked_at_nothing_says_that_it_starts() {
+    let root = tempfile::tempdir().unwrap();
+    let (daemon, _finished) = coordinator(root.path(), &Arc::new(SimHost::default()));
+    let view = Arc::clone(&daemon.view.borrow());
+    assert!(view.world.starting && view.status.starting);
+    let told = view.world.whole();
+    assert!(told.whole && told.starting);
+}
+
 fn pf(slot: u8) -> PciAddress {
     format!("0000:3b:{slot:02x}.0").parse().unwrap()
 }
