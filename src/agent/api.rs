@@ -13,6 +13,9 @@
 //! | `PUT /v1/sources/{name}` | replaces all that a program wants; then its [`SourceReport`](sriovd_core::policy::source::SourceReport) |
 //! | `DELETE /v1/sources/{name}` | removes it; then the [`SourceSummary`] of the others |
 //! | `POST /v1/sources/{name}/plan` | [`Forecast`](sriovd_sim::forecast::Forecast): what would follow from it |
+//! | `GET /v1/kubelet/allocations` | [`KubeletAllocations`](sriovd_wire::kubelet::KubeletAllocations): VFs that kubelet gave to pods |
+//! | `POST /v1/kubelet/allocations` | kubelet is about to give VFs to a pod: on disk before the answer |
+//! | `PUT /v1/kubelet/allocations` | all that kubelet has given away; others are released |
 //! | `GET /v1/events` | [`Event`](sriovd_core::report::Event)s as server-sent events |
 //! | `POST /v1/apply` | [`Applied`]: a pass over some PFs or all, then the status |
 //! | `POST /v1/pause`, `/v1/resume` | changes held, or no longer; then the status |
@@ -33,6 +36,7 @@ mod drawn;
 mod feed;
 mod foresight;
 mod handlers;
+mod kubelet;
 mod metrics;
 mod page;
 mod picture;
@@ -53,7 +57,7 @@ pub use sriovd_wire::problem::ProblemDetails;
 pub use sriovd_wire::serve::{LIMITS, Limits};
 pub use sriovd_wire::socket::{bind, listen};
 use sriovd_wire::{input, peer, problem};
-pub use state::{PauseScope, Remembers, Request, Sources, State, Stopping, View};
+pub use state::{Kubelet, PauseScope, Remembers, Request, Sources, State, Stopping, View};
 pub use tls::{Tls, TlsError, TlsFiles};
 
 #[cfg(test)]

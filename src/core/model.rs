@@ -18,8 +18,10 @@ pub mod errno;
 pub mod eswitch;
 pub mod holder;
 pub mod host;
+pub mod kubelet;
 pub mod lenient;
 pub mod name;
+pub mod pod;
 pub mod pools;
 pub mod problem;
 pub mod step;
@@ -44,9 +46,11 @@ pub use holder::Holder;
 pub use host::{
     HostSnapshot, LinkType, Node, PfInterface, PfSnapshot, Representor, VfInterface, VfSnapshot,
 };
+pub use kubelet::{KubeletAllocation, KubeletRecord};
 pub use name::{
     DriverName, InterfaceName, NetworkName, PolicyName, ResourceName, ResourcePrefix, SourceName,
 };
+pub use pod::PodContainer;
 pub use pools::{NotPools, PoolPf, PoolsFile};
 pub use problem::{PfState, Problem, ProblemKind};
 pub use step::{BindTarget, PfStep, Step, VfStep};

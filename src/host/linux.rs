@@ -4,6 +4,7 @@ mod apply;
 mod bind;
 mod holders;
 mod interface;
+pub mod kubelet;
 mod links;
 pub mod lock;
 mod managers;
@@ -15,6 +16,7 @@ mod pcie;
 #[cfg(any(test, feature = "testing"))]
 pub mod prepared;
 mod quiet;
+mod records;
 mod representor;
 mod udev;
 mod user_space;

@@ -3,7 +3,11 @@
 use std::error;
 
 const DIRECTORY: &str = "proto";
-const FILES: [&str; 2] = ["deviceplugin.proto", "pluginregistration.proto"];
+const FILES: [&str; 3] = [
+    "deviceplugin.proto",
+    "pluginregistration.proto",
+    "podresources.proto",
+];
 
 fn main() -> Result<(), Box<dyn error::Error>> {
     for file in FILES {

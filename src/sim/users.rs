@@ -39,7 +39,10 @@ impl SimPf {
             Holder::VfioGroup { .. } | Holder::UserspaceDevice | Holder::UioDevice { .. } => {
                 vf.driver.as_ref().is_some_and(DriverName::is_userspace)
             }
-            Holder::CniAllocation { .. } | Holder::Container { .. } | Holder::Child { .. } => true,
+            Holder::CniAllocation { .. }
+            | Holder::Container { .. }
+            | Holder::Kubelet { .. }
+            | Holder::Child { .. } => true,
         };
         if !possible {
             return;

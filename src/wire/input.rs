@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// Bodies are a list of PF names: nothing sensible is larger.
+/// Most bodies are a list of PF names: nothing sensible is larger.
 const BODY_LIMIT: usize = 64 * 1024;
 
 /// An empty body is the default.
@@ -16,7 +16,16 @@ pub async fn read<T: DeserializeOwned + Default>(
     body: Body,
     patience: Duration,
 ) -> Result<T, ProblemDetails> {
-    let bytes = collect(body, BODY_LIMIT, patience).await?;
+    read_up_to(body, BODY_LIMIT, patience).await
+}
+
+/// The same, of bodies that may be larger, or must be smaller.
+pub async fn read_up_to<T: DeserializeOwned + Default>(
+    body: Body,
+    limit: usize,
+    patience: Duration,
+) -> Result<T, ProblemDetails> {
+    let bytes = collect(body, limit, patience).await?;
     if bytes.is_empty() {
         return Ok(T::default());
     }

@@ -1,7 +1,7 @@
 //! A simulated host with the API on both of its sockets: passes are done when they are asked for, as the daemon does
 //! them, on a thread of their own.
 
-use sriovd_agent::api::{self, Feed, Remembers, Request, Sources, State, Tcp, View};
+use sriovd_agent::api::{self, Feed, Kubelet, Remembers, Request, Sources, State, Tcp, View};
 use sriovd_agent::load::{self, Loaded, Trust};
 use sriovd_core::memory::Memory;
 use sriovd_core::model::world::World;
@@ -193,6 +193,7 @@ impl Serving {
             feed: self.feed.clone(),
             admin_group: None,
             sources: Sources::new(self.directory.join(load::SOURCES), Apart::default()),
+            kubelet: Kubelet::new(self.directory.clone(), Apart::default()),
         };
         let mut tcp = Some(Tcp::Local(tcp));
         let mut started = None;

@@ -290,6 +290,10 @@ fn holder() -> impl Strategy<Value = Holder> {
         Holder::CniAllocation { netns },
         Holder::Address { address },
         Holder::VfioGroup { group: 9 },
+        Holder::Kubelet {
+            resource: "sriovd.io/fast".to_owned(),
+            container: None,
+        },
     ])
 }
 

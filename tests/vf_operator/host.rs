@@ -2,7 +2,7 @@
 //! does.
 
 use serde_json::Value;
-use sriovd_agent::api::{Feed, Remembers, Request, Sources, State, View};
+use sriovd_agent::api::{Feed, Kubelet, Remembers, Request, Sources, State, View};
 use sriovd_agent::load::{self, LastGood, Loaded, Trust};
 use sriovd_core::memory::Memory;
 use sriovd_core::model::Assignment;
@@ -229,6 +229,7 @@ async fn serve(
             feed: Feed::new().unwrap(),
             admin_group: None,
             sources: Sources::new(directory.join(load::SOURCES), Apart::default()),
+            kubelet: Kubelet::new(directory.to_owned(), Apart::default()),
         }
     };
     let agent = directory.join("agent.sock");

@@ -20,6 +20,7 @@ num_vfs = 2
 [policy.match]
 vendor = "8086"
 "#;
+const POLICY_FILE: &str = "/etc/sriov.d/10-test.toml";
 /// As a unit that is there again at once.
 const DEVICE_PLUGIN: &str = "systemd-run --unit device-plugin --property Restart=always --property RestartSec=0 \
                              /usr/sbin/sriovd-kube device-plugin";
@@ -127,22 +128,36 @@ fn cursor(worker: &Worker) -> Result<String> {
     Ok(shown.trim().to_owned())
 }
 
-#[test]
-fn a_pod_gets_a_vf_of_its_pool_from_kubelet() -> Result<()> {
+/// A node that offers both VFs of a NIC.
+fn offering() -> Result<(Worker, Nic)> {
     let worker = Worker::resume()?;
     let guest = &worker.guest;
     guest.install_sriovd()?;
     guest.install_kube()?;
-    guest.put(POLICY, "/etc/sriov.d/10-test.toml", 0o644)?;
+    guest.put(POLICY, POLICY_FILE, 0o644)?;
     guest.run(DEVICE_PLUGIN)?;
     guest.run_for("systemctl start sriovd", Duration::from_secs(120))?;
     let nic = guest.plug(Nic::igb(0))?;
     let both = || Ok(allocatable(&worker.node()?) == 2);
     worker.until("both VFs are offered", both)?;
+    Ok((worker, nic))
+}
 
-    let mut pod = pod("with-vf", "env | grep PCIDEVICE | sort; sleep 100000");
+fn pod_with_vf(name: &str, script: &str) -> Value {
+    let mut pod = pod(name, script);
     pod["spec"]["containers"][0]["resources"] = json!({ "limits": { RESOURCE: "1" } });
-    worker.create_pod(&pod)?;
+    pod
+}
+
+#[test]
+fn a_pod_gets_a_vf_of_its_pool_from_kubelet() -> Result<()> {
+    let (worker, nic) = offering()?;
+    let guest = &worker.guest;
+    let both = || Ok(allocatable(&worker.node()?) == 2);
+    worker.create_pod(&pod_with_vf(
+        "with-vf",
+        "env | grep PCIDEVICE | sort; sleep 100000",
+    ))?;
     worker.wait_for_pod("with-vf")?;
     let log = worker.pod_log("with-vf")?;
     let vf = [nic.vf_pci(0), nic.vf_pci(1)];
@@ -165,7 +180,8 @@ fn a_pod_gets_a_vf_of_its_pool_from_kubelet() -> Result<()> {
     })?;
     ensure!(
         least == 2,
-        "while sriovd started again, {least} VFs were offered"
+        "while sriovd started again, {least} VFs were offered:\n{}",
+        guest.run("journalctl --no-pager -o short-precise -u device-plugin -u sriovd")?
     );
 
     // kubelet takes all devices for sick until they are registered again: all that can be done is to be quick.
@@ -192,4 +208,75 @@ fn a_pod_gets_a_vf_of_its_pool_from_kubelet() -> Result<()> {
         "a resource without VFs is still {capacity} on {NODE}"
     );
     guest.wait_until(&format!("! test -e {file}"), Duration::from_secs(60))
+}
+
+/// A pod that does nothing with its VF has it from the moment when kubelet gave it away, whoever starts again.
+#[test]
+fn a_vf_that_kubelet_gave_away_stays_until_its_pod_is_gone() -> Result<()> {
+    let (worker, nic) = offering()?;
+    let guest = &worker.guest;
+    let soon = Duration::from_secs(120);
+    worker.create_pod(&pod_with_vf("idle", "sleep 100000"))?;
+    worker.wait_for_pod("idle")?;
+    let by = format!("pod default/idle, container box (resource {RESOURCE})");
+    let show = format!("sriovctl show {}", nic.netdev());
+    guest.wait_until(&format!("{show} | grep -qF '{by}'"), soon)?;
+
+    // It would take both VFs away, to make one.
+    guest.put(
+        POLICY.replace("num_vfs = 2", "num_vfs = 1"),
+        POLICY_FILE,
+        0o644,
+    )?;
+    let refused = format!("sriovctl status | tr -s '[:space:]' ' ' | grep -qF '{by}'");
+    let count = format!("cat /sys/bus/pci/devices/{}/sriov_numvfs", nic.pci());
+    let is_kept = |when: &str| -> Result<()> {
+        guest
+            .wait_until(&refused, soon)
+            .with_context(|| when.to_owned())?;
+        let count = guest.run(&count)?;
+        ensure!(count.trim() == "2", "{when}: {count} VFs");
+        Ok(())
+    };
+    is_kept("when the policy changes")?;
+    for restart in [
+        "systemctl kill --signal KILL device-plugin",
+        "systemctl restart sriovd",
+        "systemctl restart kubelet",
+        "systemctl stop sriovd; systemctl restart kubelet device-plugin; sleep 3; systemctl start sriovd",
+    ] {
+        guest.run_for(restart, soon)?;
+        // Nothing is young any more, and kubelet knows its pods.
+        guest.run_for("sleep 15", soon)?;
+        is_kept(restart)?;
+    }
+    // What the pod has is not given to others on this host.
+    let record = guest.run("cat /var/lib/sriovd/kubelet/*")?;
+    ensure!(record.contains("idle"), "{record}");
+
+    worker.delete_pod("idle")?;
+    guest.wait_until(&format!("[ $({count}) = 1 ]"), soon)?;
+    let left = "[ -z \"$(ls /var/lib/sriovd/kubelet)\" ]";
+    guest.wait_until(left, soon)
+}
+
+/// A VF that sriovd does not know to be in use is given to nobody.
+#[test]
+fn a_pod_gets_no_vf_while_sriovd_is_away() -> Result<()> {
+    let (worker, _nic) = offering()?;
+    worker.guest.run("systemctl stop sriovd")?;
+    worker.create_pod(&pod_with_vf("early", "sleep 100000"))?;
+    let pod = || {
+        worker
+            .admin()?
+            .get("/api/v1/namespaces/default/pods/early")?
+            .ok()
+    };
+    let failed = || Ok(pod()?["status"]["phase"] == "Failed");
+    worker.until("the pod is refused", failed)?;
+    let said = pod()?["status"]["message"].clone();
+    let said = said.as_str().context("no message")?;
+    let expected = "to a container, so it is not given: sriovd is not running";
+    ensure!(said.contains(expected), "{said}");
+    Ok(())
 }

@@ -4,13 +4,14 @@ use super::context::Api;
 use super::peer::Peer;
 use super::problem::ProblemDetails;
 use super::tls::Tls;
-use super::{State, changes, foresight, handlers, metrics, page, sources};
+use super::{State, changes, foresight, handlers, kubelet, metrics, page, sources};
 use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use axum::{Extension, Router, middleware};
+use sriovd_wire::kubelet::ALLOCATIONS;
 use sriovd_wire::peer::is_for_this_host;
 use sriovd_wire::serve::{LIMITS, Limits, accept_all, connection, serve_tcp, serve_unix_with};
 use std::convert::Infallible;
@@ -141,6 +142,11 @@ pub(super) const ROUTES: &[Route] = &[
         get(sources::show).put(sources::put).delete(sources::delete)
     }),
     ("/v1/sources/{name}/plan", || post(foresight::plan)),
+    (ALLOCATIONS, || {
+        get(kubelet::show)
+            .post(kubelet::allocate)
+            .put(kubelet::replace)
+    }),
     ("/v1/events", || get(handlers::events)),
     ("/v1/apply", || post(changes::apply)),
     ("/v1/pause", || post(changes::pause)),

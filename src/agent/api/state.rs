@@ -9,6 +9,7 @@ use sriovd_core::policy::PolicySet;
 use sriovd_core::policy::source::SourceReport;
 use sriovd_core::report::{KnownPf, Pause, Seen, Status, TakenVf};
 use sriovd_host::file::apart::Apart;
+use sriovd_host::linux::kubelet::KubeletRecords;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -123,6 +124,8 @@ pub struct State {
     pub admin_group: Option<String>,
     /// Where sources are kept.
     pub sources: Sources,
+    /// What kubelet has allocated.
+    pub kubelet: Kubelet,
 }
 
 /// The daemon answers no more requests.
@@ -161,6 +164,25 @@ impl State {
         let sent = self.requests.send(request(reply)).await;
         sent.map_err(|_| Stopping)?;
         answer.await.map_err(|_| Stopping)
+    }
+}
+
+/// The records of what kubelet has allocated, and one change of them at a time.
+#[derive(Debug, Clone)]
+pub struct Kubelet {
+    pub(super) records: KubeletRecords,
+    pub(super) apart: Apart,
+    pub(super) changing: Arc<Mutex<()>>,
+}
+
+impl Kubelet {
+    /// Those of the host whose files are below `root`; `apart` is for work on them.
+    pub fn new(root: PathBuf, apart: Apart) -> Self {
+        Self {
+            records: KubeletRecords::new(root, apart.clone()),
+            apart,
+            changing: Arc::default(),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod daemon;
 mod events;
+mod kubelet;
 mod metrics;
 mod openapi;
 mod page;
@@ -298,6 +299,7 @@ async fn a_daemon_that_stops_says_so() {
         feed: Feed::new().unwrap(),
         admin_group: None,
         sources: Sources::new(directory.path().join("sources.d"), Apart::default()),
+        kubelet: Kubelet::new(directory.path().to_owned(), Apart::default()),
     };
     let api = Api::new(state, ROOMY);
     tokio::spawn(serve_with(bind(&socket).unwrap(), api, Peer::of));

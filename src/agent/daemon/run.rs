@@ -15,6 +15,7 @@ use crate::settings::Settings;
 use crate::state::{Store, posted};
 use anyhow::Context;
 use sriovd_core::model::allocation::ALLOCATIONS;
+use sriovd_core::model::kubelet::KUBELET;
 use sriovd_host::file;
 use sriovd_host::file::apart::Apart;
 use std::convert::Infallible;
@@ -45,7 +46,12 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     // A directory that is missing is awaited where it will appear, and there our own files are heard.
     let apart = Apart::default();
     let (sources, posted) = (settings.sources_dir(), settings.posted_dir());
-    for watched in [Path::new(ALLOCATIONS), &sources, &posted] {
+    for watched in [
+        Path::new(ALLOCATIONS),
+        Path::new(KUBELET),
+        &sources,
+        &posted,
+    ] {
         let watched = file::under(&root, watched);
         let place = watched.parent().unwrap_or(&watched).to_owned();
         drop(apart.run(&place, move || file::create_directories(&watched)));
@@ -122,6 +128,7 @@ fn api_state(daemon: &Daemon, requests: mpsc::Sender<Request>) -> api::State {
             file::under(&daemon.shared.root, &daemon.shared.settings.sources_dir()),
             daemon.shared.apart.clone(),
         ),
+        kubelet: api::Kubelet::new((*daemon.shared.root).clone(), daemon.shared.apart.clone()),
     }
 }
 

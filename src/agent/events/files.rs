@@ -15,6 +15,7 @@ use inotify::{EventMask, EventOwned, EventStream, Inotify};
 use kind::{Heard, Kind};
 use places::{News, Places};
 use sriovd_core::model::allocation::ALLOCATIONS;
+use sriovd_core::model::kubelet::KUBELET;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use tokio::sync::mpsc::Sender;
@@ -39,6 +40,10 @@ impl Directories {
             (
                 Kind::Allocations,
                 root.join(ALLOCATIONS.trim_start_matches('/')),
+            ),
+            (
+                Kind::Allocations,
+                root.join(KUBELET.trim_start_matches('/')),
             ),
         ];
         Self(policies.chain(others).collect())

@@ -1,6 +1,6 @@
 //! What uses a VF, in words that a refusal can show.
 
-use super::InterfaceName;
+use super::{InterfaceName, PodContainer};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -72,6 +72,14 @@ pub enum Holder {
         /// The name of the network by which it was attached.
         network: String,
     },
+    /// kubelet has allocated it to a pod, whether the pod has begun to use it or not.
+    Kubelet {
+        /// What the pod asked for, such as `sriovd.io/fast`.
+        resource: String,
+        /// Missing until kubelet has told which it is.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        container: Option<PodContainer>,
+    },
     /// A vDPA or mediated device stands on it.
     Child {
         /// The device's name in sysfs: a vDPA device, or the UUID of a mediated device.
@@ -80,9 +88,12 @@ pub enum Holder {
 }
 
 impl Holder {
-    /// Whether a container plugin allocated the VF: until it releases the VF, the attributes are the plugin's.
+    /// Whether a container plugin or kubelet allocated the VF: until it is released, nothing of it is changed.
     pub fn is_allocation(&self) -> bool {
-        matches!(self, Self::CniAllocation { .. } | Self::Container { .. })
+        matches!(
+            self,
+            Self::CniAllocation { .. } | Self::Container { .. } | Self::Kubelet { .. }
+        )
     }
 
     /// Whether the kernel gives no event when this use ends.
@@ -102,6 +113,7 @@ impl Holder {
             | Self::Address { .. }
             | Self::CniAllocation { .. }
             | Self::Container { .. }
+            | Self::Kubelet { .. }
             | Self::Child { .. } => false,
         }
     }
@@ -143,6 +155,25 @@ impl fmt::Display for Holder {
             Self::Container { container, network } => {
                 write!(f, "container {container} (network {network})")
             }
+            Self::Kubelet {
+                resource,
+                container:
+                    Some(PodContainer {
+                        namespace,
+                        pod,
+                        container,
+                    }),
+            } => write!(
+                f,
+                "pod {namespace}/{pod}, container {container} (resource {resource})"
+            ),
+            Self::Kubelet {
+                resource,
+                container: None,
+            } => write!(
+                f,
+                "a pod that kubelet has not named yet (resource {resource})"
+            ),
             Self::Child { device } => write!(f, "device {device} on top of it"),
         }
     }

@@ -4,14 +4,14 @@ use super::links::Links;
 use super::lock::{PLUGIN_STATE, lock};
 use super::netdev::Netdev;
 use super::quiet::{self, Quiet};
+use super::records::{cni_allocation, kubelet_allocation, own_allocation};
 use super::{managers, user_space};
 use crate::netlink::InterfaceAddress;
 use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::HostError;
 use sriovd_core::model::allocation::ALLOCATIONS;
-use sriovd_core::model::{
-    Action, Allocation, Errno, Holder, PciAddress, PfSnapshot, VfIndex, VfSnapshot,
-};
+use sriovd_core::model::kubelet::KUBELET;
+use sriovd_core::model::{Action, Holder, PciAddress, PfSnapshot, VfIndex, VfSnapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -62,7 +62,7 @@ pub(super) fn find(
         if vf.driver.is_some() {
             holders.extend(quiet::rdma(tree, links, vf.address)?);
         }
-        holders.extend(allocated.get(&vf.address).cloned());
+        holders.extend(allocated.get(&vf.address).into_iter().flatten().cloned());
         holders.extend(children.get(&vf.address).into_iter().flatten().cloned());
         if holders.is_empty() && groups == Groups::Asked {
             holders.extend(user_space::open_group(tree, vf)?);
@@ -157,24 +157,28 @@ pub(super) fn pci_function(tree: &Tree, device: &str) -> Result<Option<PciAddres
     Ok(name.and_then(|name| name.parse().ok()))
 }
 
-/// Who a container plugin allocated each of the VFs to, ours or the SR-IOV one. Ours writes down for the other what it
-/// allocates.
+/// Who a container plugin allocated each of the VFs to, ours or the SR-IOV one, and who kubelet did. Our plugin writes down
+/// for the other what it allocates.
 fn allocations(
     tree: &Tree,
     pf: PciAddress,
     vfs: impl Iterator<Item = PciAddress>,
-) -> Result<BTreeMap<PciAddress, Holder>, HostError> {
+) -> Result<BTreeMap<PciAddress, Vec<Holder>>, HostError> {
     let vfs: Vec<_> = vfs.collect();
     if vfs.is_empty() {
         return Ok(BTreeMap::new());
     }
-    let all = vfs.clone();
-    let mut found = tree.apart(PLUGIN_STATE, pf, move |tree| {
-        each(all, |vf| cni_allocation(tree, vf))
-    })?;
-    found.extend(tree.apart(ALLOCATIONS, pf, move |tree| {
-        each(vfs, |vf| own_allocation(tree, vf))
-    })?);
+    let recorded = |directory: &'static str, read: ReadRecord| {
+        let vfs = vfs.clone();
+        tree.apart(directory, pf, move |tree| each(vfs, |vf| read(tree, vf)))
+    };
+    let mut by_plugins = recorded(PLUGIN_STATE, cni_allocation)?;
+    by_plugins.extend(recorded(ALLOCATIONS, own_allocation)?);
+    let by_kubelet = recorded(KUBELET, kubelet_allocation)?;
+    let mut found = BTreeMap::<_, Vec<_>>::new();
+    for (vf, holder) in by_plugins.into_iter().chain(by_kubelet) {
+        found.entry(vf).or_default().push(holder);
+    }
     Ok(found)
 }
 
@@ -206,7 +210,8 @@ pub(super) fn lock_and_allocation(
         return Ok((lock, None));
     }
     let own = tree.apart(ALLOCATIONS, pf, move |tree| own_allocation(tree, address))?;
-    Ok((lock, own.or(theirs)))
+    let kubelets = tree.apart(KUBELET, pf, move |tree| kubelet_allocation(tree, address))?;
+    Ok((lock, kubelets.or(own).or(theirs)))
 }
 
 /// The VFs of a PF that have a record. What has none is not looked for one by one.
@@ -225,6 +230,8 @@ pub(super) fn allocated(
     };
     let mut found = recorded(PLUGIN_STATE, cni_allocation)?;
     found.extend(recorded(ALLOCATIONS, own_allocation)?);
+    // The last one is told: it names the pod.
+    found.extend(recorded(KUBELET, kubelet_allocation)?);
     let held = pf.vfs.iter();
     Ok(held
         .filter_map(|(&index, vf)| Some((index, found.remove(&vf.address)?)))
@@ -232,40 +239,6 @@ pub(super) fn allocated(
 }
 
 type ReadRecord = fn(&Tree, PciAddress) -> Result<Option<Holder>, HostError>;
-
-/// Whether its container still lives is for those to say who collect the records of dead ones.
-fn own_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
-    let path = Path::new(ALLOCATIONS).join(vf.to_string());
-    let record = if_present(tree.read(&path))?;
-    Ok(record.map(|text| match Allocation::parse(&text) {
-        Some(allocation) => allocation.holder(),
-        None => Holder::Container {
-            container: format!("of the record {}, which is not understood", path.display()),
-            network: "unknown".to_owned(),
-        },
-    }))
-}
-
-fn cni_allocation(tree: &Tree, vf: PciAddress) -> Result<Option<Holder>, HostError> {
-    let record = if_present(tree.read(Path::new(PLUGIN_STATE).join(vf.to_string())))?;
-    // Old versions of the plugin make an empty one to lock it.
-    let Some(netns) = record.filter(|netns| Path::new(netns).is_absolute()) else {
-        return Ok(None);
-    };
-    Ok(is_there(tree, &netns)?.then_some(Holder::CniAllocation { netns }))
-}
-
-/// Other users' processes are hidden from the daemon: what it may not see counts as there.
-fn is_there(tree: &Tree, path: &str) -> Result<bool, HostError> {
-    match tree.has_entry(path) {
-        Ok(false) => Ok(Path::new(path).starts_with("/proc") && !tree.exists("/proc/1")?),
-        Err(HostError::Unread {
-            errno: Errno::ACCESS | Errno::PERM,
-            ..
-        }) => Ok(true),
-        found => found,
-    }
-}
 
 /// vDPA and mediated devices by the PCI devices that they stand on.
 fn children(tree: &Tree) -> Result<BTreeMap<PciAddress, BTreeSet<Holder>>, HostError> {

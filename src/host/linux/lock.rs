@@ -9,23 +9,27 @@ use crate::sysfs::Tree;
 use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use sriovd_core::host::HostError;
+use sriovd_core::model::kubelet::KUBELET_HOLDS;
 use sriovd_core::model::{self, PciAddress, VfIndex};
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 /// Its allocation records, and the locks below them.
 pub const PLUGIN_STATE: &str = "/var/lib/cni/sriov/pci";
 
-/// Held until dropped. `None` where the plugin has never run.
+/// Held until dropped. `None` where neither the plugin has ever run nor kubelet has been told of.
 pub(super) fn lock(
     tree: &Tree,
     vf: VfIndex,
     address: PciAddress,
 ) -> Result<Option<File>, HostError> {
-    if !tree.exists(PLUGIN_STATE)? {
+    let Some(state) = state(tree)? else {
         return Ok(None);
-    }
+    };
     let what = format!("VF {vf} ({address})");
     let failed = |error: io::Error| match error.into() {
         errno @ (model::Errno::MFILE | model::Errno::NFILE) => HostError::NoDescriptor { errno },
@@ -35,7 +39,7 @@ pub(super) fn lock(
             detail: None,
         },
     };
-    let file = open(tree, address).map_err(&failed)?;
+    let file = open_in(tree, state, address).map_err(&failed)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => Ok(Some(file)),
         Err(Errno::WOULDBLOCK) => Err(HostError::Locked { what }),
@@ -43,9 +47,29 @@ pub(super) fn lock(
     }
 }
 
+/// Below which the locks are. The agent cannot make the plugin's directory, and allocates for kubelet without it.
+fn state(tree: &Tree) -> Result<Option<&'static str>, HostError> {
+    for state in [PLUGIN_STATE, KUBELET_HOLDS] {
+        if tree.exists(state)? {
+            return Ok(Some(state));
+        }
+    }
+    Ok(None)
+}
+
+/// The file of the lock that a pass takes, too.
+pub(super) fn open_as_passes(tree: &Tree, address: PciAddress) -> io::Result<File> {
+    let state = state(tree).map_err(io::Error::other)?;
+    open_in(tree, state.unwrap_or(KUBELET_HOLDS), address)
+}
+
 /// The lock's file, made if it is not there.
 pub fn open(tree: &Tree, address: PciAddress) -> io::Result<File> {
-    let directory = tree.path(PLUGIN_STATE).join("vf_lock");
+    open_in(tree, PLUGIN_STATE, address)
+}
+
+fn open_in(tree: &Tree, state: &str, address: PciAddress) -> io::Result<File> {
+    let directory = tree.path(state).join("vf_lock");
     tree.access(&directory)?;
     DirBuilder::new()
         .recursive(true)
@@ -58,6 +82,20 @@ pub fn open(tree: &Tree, address: PciAddress) -> io::Result<File> {
         .truncate(false)
         .mode(0o600)
         .open(directory.join(format!("{address}.lock")))
+}
+
+/// The lock, after whoever has it. `None`: they keep it for longer than that.
+pub fn wait(file: File, patience: Duration) -> io::Result<Option<File>> {
+    let (done, wait) = mpsc::channel();
+    // The kernel waits for a lock without a limit: let a thread do that, which ends with us.
+    thread::spawn(move || {
+        let locked = flock(&file, FlockOperation::LockExclusive);
+        drop(done.send(locked.map(|()| file)));
+    });
+    match wait.recv_timeout(patience) {
+        Ok(locked) => Ok(Some(locked?)),
+        Err(_) => Ok(None),
+    }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use crate::sysfs::faults::Faults;
 use sriovd_core::host::{Host, HostError, Look};
 use sriovd_core::memory::Memory;
 use sriovd_core::model::allocation::ALLOCATIONS;
+use sriovd_core::model::kubelet::{KUBELET, KUBELET_HOLDS};
 use sriovd_core::model::{
     Action, DevlinkParams, Errno, EswitchMode, Holder, MacAddress, Node, PciAddress, PfSnapshot,
     PfStep, Step, TakenAddresses,
@@ -18,7 +19,9 @@ use sriovd_core::policy::{NumVfs, Policy, PolicySet};
 use sriovd_core::reconcile::{Addresses, End, Pass};
 use sriovd_sim::{MemoryLedger, Quiet, sample};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::sync::Mutex;
 
@@ -151,10 +154,11 @@ enum User {
     Vfio,
     OwnPlugin,
     CniPlugin,
+    Kubelet,
     Vdpa,
 }
 
-const USERS: [User; 8] = [
+const USERS: [User; 9] = [
     User::Nobody,
     User::Namespace,
     User::Address,
@@ -162,6 +166,7 @@ const USERS: [User; 8] = [
     User::Vfio,
     User::OwnPlugin,
     User::CniPlugin,
+    User::Kubelet,
     User::Vdpa,
 ];
 
@@ -198,6 +203,12 @@ fn made(user: User) -> Made {
         User::CniPlugin => {
             tree.file("run/netns/pod", "");
             tree.file(&format!("{PLUGIN_STATE}/{address}")[1..], "/run/netns/pod");
+        }
+        User::Kubelet => {
+            let device = fs::metadata(tree.path(&used)).unwrap();
+            tree.file(&format!("{KUBELET}/{address}")[1..], "{}");
+            let holds = format!("{KUBELET_HOLDS}/{address}");
+            tree.file(&holds[1..], &device.ino().to_string());
         }
         User::Vdpa => {
             let target = format!("../../../devices/pci0000:00/{address}/vdpa0");

@@ -1,6 +1,7 @@
 //! Serves each resource on a socket of its own, and lets kubelet know: again whenever kubelet starts, which removes the sockets
 //! and makes its own anew.
 
+use super::allocated::Allocated;
 use super::info::DeviceInfo;
 use super::journal::say;
 use super::offer::{Offer, Resource};
@@ -57,6 +58,7 @@ struct Kubelet {
     settings: Arc<PluginSettings>,
     offers: watch::Receiver<Arc<Offer>>,
     info: DeviceInfo,
+    allocated: Allocated,
     /// The server of each resource.
     servers: BTreeMap<Resource, JoinHandle<()>>,
     /// What this kubelet knows.
@@ -70,8 +72,10 @@ struct Kubelet {
 pub(super) async fn serve(
     settings: Arc<PluginSettings>,
     mut offers: watch::Receiver<Arc<Offer>>,
+    allocated: Allocated,
 ) -> anyhow::Result<Infallible> {
     let mut kubelet = Kubelet {
+        allocated,
         info: DeviceInfo::new(settings.device_info_dir.clone()),
         offers: offers.clone(),
         settings,
@@ -193,6 +197,7 @@ impl Kubelet {
             offers: self.offers.clone(),
             settings: Arc::clone(&self.settings),
             info: self.info.clone(),
+            allocated: self.allocated.clone(),
         };
         let found = Found {
             resource: resource.clone(),

@@ -108,6 +108,22 @@ pub(super) struct Offer {
     pub(super) faults: BTreeSet<String>,
 }
 
+impl Offer {
+    /// Whether this is a device of any resource.
+    pub(super) fn has(&self, vf: PciAddress) -> bool {
+        self.resources
+            .values()
+            .any(|devices| devices.contains_key(&vf))
+    }
+
+    /// The VFs that can be given away.
+    pub(super) fn fit(&self) -> BTreeSet<PciAddress> {
+        let devices = self.resources.values().flatten();
+        let fit = devices.filter(|(_, device)| device.sickness().is_none());
+        fit.map(|(&vf, _)| vf).collect()
+    }
+}
+
 impl Known {
     /// Learns what is there now.
     pub(super) fn learn(&mut self, world: &World) -> Offer {

@@ -1,5 +1,6 @@
 //! What kubelet asks of one resource.
 
+use super::allocated::Allocated;
 use super::answer::{self, Refusal};
 use super::info::DeviceInfo;
 use super::journal::say;
@@ -33,6 +34,7 @@ pub(super) struct ResourceServer {
     pub(super) offers: watch::Receiver<Arc<Offer>>,
     pub(super) settings: Arc<PluginSettings>,
     pub(super) info: DeviceInfo,
+    pub(super) allocated: Allocated,
 }
 
 type Answer<T> = Result<Response<T>, Status>;
@@ -72,6 +74,12 @@ fn listed(device: &super::offer::Device) -> Device {
 fn refused(refusal: &Refusal) -> Status {
     say(&refusal.to_string());
     Status::failed_precondition(refusal.to_string())
+}
+
+fn unrecorded(error: &anyhow::Error) -> Status {
+    let what = format!("{error:#}");
+    say(&what);
+    Status::unavailable(what)
 }
 
 #[tonic::async_trait]
@@ -129,7 +137,11 @@ impl DevicePlugin for ResourceServer {
         for container in asked.into_inner().container_requests {
             let chosen = answer::chosen(&self.resource, &devices, &container.device_ids)
                 .map_err(|refusal| refused(&refusal))?;
-            let vfs = chosen.iter().map(|it| it.vf.address).collect();
+            let vfs: Vec<_> = chosen.iter().map(|it| it.vf.address).collect();
+            let added = self
+                .allocated
+                .add(&self.resource, vfs.iter().copied().collect());
+            added.await.map_err(|error| unrecorded(&error))?;
             if let Err(error) = self.info.write(&self.resource, vfs).await {
                 // It only adds to what multus tells of the pod.
                 say(&format!("{error:#}"));

@@ -2,7 +2,9 @@
 //! the three of them start again.
 
 mod agent;
+mod allocation;
 mod kubelet;
+mod pods;
 
 use super::fixture::{pf, vf};
 use super::proto::plugin::{
@@ -10,12 +12,12 @@ use super::proto::plugin::{
     PreferredAllocationRequest,
 };
 use super::{PluginSettings, Registration};
-use agent::Agent;
+use agent::{Agent, Disk};
 use kubelet::{ENDED, Kubelet, connect};
 use serde_json::{Value, json};
 use std::os::unix::net::UnixListener;
 use std::path::PathBuf;
-use std::thread::{JoinHandle, sleep, spawn};
+use std::thread::{self, JoinHandle, sleep, spawn};
 use std::time::{Duration, Instant};
 use std::{fs, mem};
 use tempfile::TempDir;
@@ -64,15 +66,21 @@ fn executor() -> Runtime {
     builder.enable_all().build().unwrap()
 }
 
-struct Node(TempDir);
+struct Node {
+    directory: TempDir,
+    disk: Disk,
+}
 
 impl Node {
     fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        Self {
+            directory: TempDir::new().unwrap(),
+            disk: Disk::default(),
+        }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.directory.path().join(name)
     }
 
     fn settings(&self) -> PluginSettings {
@@ -98,7 +106,11 @@ impl Node {
     }
 
     fn agent(&self) -> Agent {
-        Agent::start(&self.path("run/sriovd.sock"), false, vec![both()])
+        self.agent_with(false, vec![both()])
+    }
+
+    fn agent_with(&self, starting: bool, pfs: Vec<Value>) -> Agent {
+        Agent::start(&self.path("run/sriovd.sock"), &self.disk, starting, pfs)
     }
 
     fn kubelet(&self) -> Kubelet {
@@ -162,7 +174,7 @@ fn kubelet_is_told_again_whenever_it_or_the_plugin_starts_and_nothing_else_when_
             drop(agent);
             stays(&kubelet, &lists);
             // It has looked at nothing yet.
-            agent = Agent::start(&node.path("run/sriovd.sock"), true, vec![]);
+            agent = node.agent_with(true, vec![]);
         }
         if ["plugin", "all"].contains(&restart) {
             drop(mem::replace(&mut plugin, Process::new(async {})));
@@ -276,7 +288,7 @@ fn a_resource_that_another_plugin_serves_is_left_to_it() {
     fs::create_dir_all(theirs.parent().unwrap()).unwrap();
     let listener = UnixListener::bind(&theirs).unwrap();
     let other = pf(2, vec![vf(2, 0, "other")]);
-    let agent = Agent::start(&node.path("run/sriovd.sock"), false, vec![both(), other]);
+    let agent = node.agent_with(false, vec![both(), other]);
     let _plugin = node.plugin();
     stays(&kubelet, &[]);
     let deadline = Instant::now() + PATIENCE;

@@ -40,7 +40,8 @@ pub fn has_free(
             held.0.push((name(&vf), why));
             continue;
         }
-        match look_at(allocator, &vf, userspace)? {
+        let is_its_own = |by: &Holder| is_for_pod(choice, None, by);
+        match look_at(allocator, &vf, userspace, is_its_own)? {
             Ok(_) => return Ok(()),
             Err(why) => held.0.push((name(&vf), why)),
         }
@@ -122,7 +123,9 @@ fn try_allocate(
     lock: File,
 ) -> Result<Try, AttachError> {
     collect_locked(allocator, vf.address)?;
-    let (pf, snapshot) = match look_at(allocator, vf, request.userspace)? {
+    let name = request.container.name.as_deref();
+    let is_its_own = |by: &Holder| is_for_pod(&request.choice, Some(name), by);
+    let (pf, snapshot) = match look_at(allocator, vf, request.userspace, is_its_own)? {
         Ok(found) => found,
         Err(why) => return Ok(Try::Held(why)),
     };
@@ -178,11 +181,12 @@ fn undone(allocator: &Allocator, allocation: &Allocation, cause: AttachError) ->
     }
 }
 
-/// The VF and its PF if it can be allocated, else why not.
+/// The VF and its PF if it can be allocated, else why not. A holder for whom it is to be allocated is none.
 fn look_at(
     allocator: &Allocator,
     vf: &PoolVf,
     userspace: bool,
+    is_its_own: impl Fn(&Holder) -> bool,
 ) -> Result<Result<(PfSnapshot, VfSnapshot), String>, AttachError> {
     let Some(pf) = allocator.host.observe(vf.pf, Look::WithHoldersOf(vf.vf))? else {
         return Ok(Err("is gone with its PF".to_owned()));
@@ -192,7 +196,8 @@ fn look_at(
         return Ok(Err("is not there".to_owned()));
     };
     let holders = pf.holders.iter().flat_map(|of_vf| of_vf.get(&vf.vf));
-    let holders: Vec<_> = holders.flatten().cloned().collect();
+    let mut holders: Vec<_> = holders.flatten().cloned().collect();
+    holders.retain(|by| !is_its_own(by));
     if !holders.is_empty() {
         return Ok(Err(held_by(&holders)));
     }
@@ -256,6 +261,19 @@ fn carry_out(
 /// The one that was just set, else the one that was there. All zeros stand for none.
 fn admin_mac(set: &VfSettings, before: &VfSettings) -> Option<MacAddress> {
     set.mac.or(before.mac).filter(|mac| mac.is_unicast())
+}
+
+/// Whether it is kubelet that gave the VF to the pod for which it is asked for, by its address. `caller`: nobody asks for
+/// it yet, or the name of who does, if it has one.
+fn is_for_pod(choice: &Choice, caller: Option<Option<&str>>, by: &Holder) -> bool {
+    match (choice, by) {
+        (Choice::Vf(_), Holder::Kubelet { container, .. }) => match (caller, container) {
+            (None, _) => true,
+            (Some(caller), None) => caller.is_some(),
+            (Some(caller), Some(container)) => caller == Some(&container.pod),
+        },
+        _ => false,
+    }
 }
 
 fn held_by(holders: &[Holder]) -> String {

@@ -8,8 +8,6 @@ use sriovd_host::sysfs::Tree;
 use std::fs::File;
 use std::io;
 use std::path::Path;
-use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 /// As long as the SR-IOV CNI plugin waits for it.
@@ -27,19 +25,11 @@ pub(super) fn try_take(root: &Path, vf: PciAddress) -> Result<Option<File>, Host
 
 /// Waits for whoever has it.
 pub(super) fn take(root: &Path, vf: PciAddress) -> Result<File, HostError> {
-    let file = open(root, vf)?;
-    let (done, wait) = mpsc::channel();
-    // The kernel waits for a lock without a limit: let a thread do that, which ends with us.
-    thread::spawn(move || {
-        let locked = flock(&file, FlockOperation::LockExclusive);
-        drop(done.send(locked.map(|()| file)));
-    });
-    match wait.recv_timeout(PATIENCE) {
-        Ok(locked) => locked.map_err(|errno| failed(vf, errno)),
-        Err(_) => Err(HostError::Locked {
-            what: format!("VF {vf}"),
-        }),
-    }
+    let locked = lock::wait(open(root, vf)?, PATIENCE);
+    let locked = locked.map_err(|error| failed(vf, error))?;
+    locked.ok_or_else(|| HostError::Locked {
+        what: format!("VF {vf}"),
+    })
 }
 
 fn open(root: &Path, vf: PciAddress) -> Result<File, HostError> {

@@ -5,7 +5,7 @@ use crate::api::bind;
 use crate::api::context::Api;
 use crate::api::peer::Peer;
 use crate::api::server::serve_with;
-use crate::api::{Feed, Request, Sources, State, View};
+use crate::api::{Feed, Kubelet, Request, Sources, State, View};
 use crate::load::FileState;
 use serde_json::Value;
 use sriovd_core::host::{Host, Look};
@@ -20,7 +20,7 @@ use sriovd_core::policy::{Network, Origin, PolicySet};
 use sriovd_core::report::{KnownPf, PfReport, PfState, Seen, Status};
 use sriovd_host::file::apart::Apart;
 use sriovd_sim::{DriverModel, SimHost, SimPf, sample};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -40,7 +40,7 @@ pub(super) const ROOMY: Limits = Limits {
 };
 
 pub(super) struct Daemon {
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
     socket: PathBuf,
     pub(super) feed: Feed,
     asked: Arc<Mutex<Vec<String>>>,
@@ -82,10 +82,11 @@ impl Daemon {
             feed: feed.clone(),
             admin_group: None,
             sources: Sources::new(directory.path().join("sources.d"), Apart::default()),
+            kubelet: Kubelet::new(directory.path().to_owned(), Apart::default()),
         };
         tokio::spawn(serve_with(listener, Api::new(state, limits), who));
         Self {
-            _directory: directory,
+            directory,
             socket,
             feed,
             asked,
@@ -124,6 +125,11 @@ impl Daemon {
         let (status, kind, body) = text(stream).await;
         assert_eq!(status, 200, "{body}");
         (kind, body)
+    }
+
+    /// Where its host's files are.
+    pub(super) fn root(&self) -> &Path {
+        self.directory.path()
     }
 
     pub(super) fn asked(&self) -> Vec<String> {

@@ -179,6 +179,10 @@ async fn every_answer_is_as_described() {
         if schema.is_null() || path == "/v1/resume" || ["put", "delete"].contains(&method) {
             continue;
         }
+        // It needs a VF in sysfs.
+        if (method, path) == ("post", sriovd_wire::kubelet::ALLOCATIONS) {
+            continue;
+        }
         let path = path
             .replace("{pf}", "0000:3b:00.0")
             .replace("{name}", "kube");

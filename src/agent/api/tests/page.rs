@@ -5,7 +5,7 @@ use crate::api::context::Api;
 use crate::api::handlers::OPENAPI;
 use crate::api::page::{docs::docs_html, status_html};
 use crate::api::server::pages;
-use crate::api::{Feed, Sources, State, View};
+use crate::api::{Feed, Kubelet, Sources, State, View};
 use sriovd_core::host::{Host, HostError, Look};
 use sriovd_core::memory::Memory;
 use sriovd_core::model::{Action, Node, PciAddress, PfSnapshot};
@@ -59,6 +59,7 @@ async fn server_over(
         feed: feed.clone(),
         admin_group: None,
         sources: Sources::new("/nonexistent".into(), Apart::default()),
+        kubelet: Kubelet::new("/nonexistent".into(), Apart::default()),
     };
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

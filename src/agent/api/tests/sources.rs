@@ -4,7 +4,7 @@ use crate::api::context::Api;
 use crate::api::peer::Peer;
 use crate::api::server::serve_with;
 use crate::api::tests::daemon::{ROOMY, answer};
-use crate::api::{Feed, Request, Sources, State, bind};
+use crate::api::{Feed, Kubelet, Request, Sources, State, bind};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 use sriovd_core::memory::Memory;
 use sriovd_host::file::apart::Apart;
@@ -46,6 +46,7 @@ impl Lab {
             feed: Feed::new().unwrap(),
             admin_group: None,
             sources: Sources::new(sources, Apart::with_patience(PATIENCE)),
+            kubelet: Kubelet::new("/nonexistent".into(), Apart::default()),
         };
         let api = Api::new(state, ROOMY);
         tokio::spawn(serve_with(bind(&socket).unwrap(), api, Peer::of));

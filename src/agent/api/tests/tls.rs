@@ -4,7 +4,7 @@ use super::daemon::*;
 use crate::api::Limits;
 use crate::api::context::Api;
 use crate::api::server::serve_tls;
-use crate::api::{Feed, Sources, State, Tls, TlsFiles, View};
+use crate::api::{Feed, Kubelet, Sources, State, Tls, TlsFiles, View};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use sriovd_core::memory::Memory;
 use sriovd_host::file::apart::Apart;
@@ -114,6 +114,7 @@ impl Server {
             feed: Feed::new().unwrap(),
             admin_group: None,
             sources: Sources::new("/nonexistent".into(), Apart::default()),
+            kubelet: Kubelet::new("/nonexistent".into(), Apart::default()),
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();

@@ -26,7 +26,7 @@ pub(super) enum Kind {
     VfioGroups,
     /// `/dev/vfio/devices`: those that are opened without a group.
     VfioDevices,
-    /// Records of VFs that are allocated, sriov-cni's and ours, named by the VF's PCI address.
+    /// Records of VFs that are allocated, sriov-cni's, ours and those of kubelet, named by the VF's PCI address.
     Allocations,
     /// Where outputs of ours lie beside other files.
     Outputs,

@@ -3,6 +3,7 @@
 use super::*;
 use crate::attach::records::tests::{allocation, records};
 use serde_json::json;
+use sriovd_core::model::PodContainer;
 use sriovd_host::linux::prepared::{PF, Prepared, vf_address};
 
 #[test]
@@ -64,5 +65,37 @@ fn the_mac_that_a_pf_gave_is_the_one_set_or_the_one_before_but_never_all_zeros()
         (None, None, None),
     ] {
         assert_eq!(admin_mac(&with(set), &with(before)), is);
+    }
+}
+
+/// By its address alone, which kubelet's plugins tell: what kubelet gave to a pod is not free for anybody else.
+#[test]
+fn a_vf_that_kubelet_gave_to_a_pod_is_for_that_pod() {
+    let vf = Choice::Vf(vf_address(1));
+    let of_pool = Choice::OfPool {
+        pool: "fast".parse().unwrap(),
+        index: None,
+    };
+    let by = |pod: Option<&str>| Holder::Kubelet {
+        resource: "sriovd.io/fast".to_owned(),
+        container: pod.map(|pod| PodContainer {
+            namespace: "shop".to_owned(),
+            pod: pod.to_owned(),
+            container: "main".to_owned(),
+        }),
+    };
+    for (choice, caller, holder, is_for_it) in [
+        (&vf, Some(Some("till")), by(Some("till")), true),
+        (&vf, Some(Some("till")), by(None), true),
+        (&vf, Some(Some("till")), by(Some("other")), false),
+        (&vf, Some(None), by(None), false),
+        (&vf, Some(None), by(Some("till")), false),
+        (&vf, None, by(Some("till")), true),
+        (&of_pool, Some(Some("till")), by(Some("till")), false),
+        (&of_pool, None, by(None), false),
+        (&vf, Some(Some("till")), Holder::PacketSocket, false),
+    ] {
+        let found = is_for_pod(choice, caller, &holder);
+        assert_eq!(found, is_for_it, "{choice:?} {caller:?} {holder:?}");
     }
 }

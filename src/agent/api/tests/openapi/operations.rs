@@ -11,6 +11,7 @@ use sriovd_core::model::world::{World, WorldChange};
 use sriovd_core::policy::source::{SourceBody, SourceReport};
 use sriovd_core::report::{Event, Status};
 use sriovd_sim::forecast::Forecast;
+use sriovd_wire::kubelet::{ALLOCATIONS, KubeletAllocate, KubeletAllocations};
 
 const NAME: &str = "The name of the source";
 
@@ -81,6 +82,25 @@ pub(super) fn all() -> Vec<Operation> {
         )
         .path("name", NAME)
         .answers::<Vec<SourceSummary>>(),
+        get(
+            ALLOCATIONS,
+            "Every VF that kubelet has given to a pod, as far as the bridge of the node has told",
+        )
+        .answers::<KubeletAllocations>(),
+        post(
+            ALLOCATIONS,
+            "kubelet is about to give VFs to a container: they are in use from now on. It is on disk before the \
+             answer, and nothing is another when it is told again",
+        )
+        .takes::<KubeletAllocate>()
+        .answers::<KubeletAllocations>(),
+        Operation::new(
+            "put",
+            ALLOCATIONS,
+            "All VFs that kubelet has given away, with the containers that have them: all others are released",
+        )
+        .takes::<KubeletAllocations>()
+        .answers::<KubeletAllocations>(),
         get(
             "/v1/events",
             "Everything that happens from now on, as server-sent events. A client that does not keep up is \
