@@ -47,25 +47,35 @@ fn files_of(directory: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// The deb and the rpm.
-fn build() -> (TempDir, [PathBuf; 2]) {
+/// sriovd and sriovd-kube, each as deb and as rpm.
+struct Made {
+    debs: [PathBuf; 2],
+    rpms: [PathBuf; 2],
+}
+
+fn build() -> (TempDir, Made) {
     let target = tempfile::tempdir().unwrap();
     let made = run(packaging("build", &["all"]).env("CARGO_TARGET_DIR", target.path()));
     let made: Vec<_> = made.lines().map(PathBuf::from).collect();
-    let made: [PathBuf; 2] = made.try_into().unwrap();
-    assert_eq!(files_of(&target.path().join("packages")).len(), 2);
+    let [deb, kube_deb, rpm, kube_rpm] = made.try_into().unwrap();
+    assert_eq!(files_of(&target.path().join("packages")).len(), 4);
+    let made = Made {
+        debs: [deb, kube_deb],
+        rpms: [rpm, kube_rpm],
+    };
     (target, made)
 }
 
-fn packages() -> &'static [PathBuf; 2] {
-    static PACKAGES: OnceLock<(TempDir, [PathBuf; 2])> = OnceLock::new();
+fn packages() -> &'static Made {
+    static PACKAGES: OnceLock<(TempDir, Made)> = OnceLock::new();
     &PACKAGES.get_or_init(build).1
 }
 
 #[test]
 fn the_same_binaries_make_the_same_packages() {
     let (_target, again) = build();
-    for (one, other) in packages().iter().zip(&again) {
+    let all = |made: &Made| [made.debs.clone(), made.rpms.clone()].concat();
+    for (one, other) in all(packages()).iter().zip(&all(&again)) {
         assert_eq!(one.file_name(), other.file_name());
         assert!(
             fs::read(one).unwrap() == fs::read(other).unwrap(),
@@ -76,11 +86,10 @@ fn the_same_binaries_make_the_same_packages() {
 }
 
 #[test]
-fn lintian_finds_nothing_in_the_deb() {
-    let [deb, _] = packages();
+fn lintian_finds_nothing_in_the_debs() {
     let found = run(Command::new("lintian")
         .args(["--fail-on", "error,warning", "--allow-root"])
-        .arg(deb));
+        .args(&packages().debs));
     assert!(
         !found.contains(": E: ") && !found.contains("E: "),
         "{found}"
@@ -88,58 +97,94 @@ fn lintian_finds_nothing_in_the_deb() {
 }
 
 #[test]
-fn rpmlint_finds_nothing_in_the_rpm() {
-    let [_, rpm] = packages();
+fn rpmlint_finds_nothing_in_the_rpms() {
     let found = run(Command::new("rpmlint")
         .arg("--config")
         .arg(root().join("packaging/rpm/rpmlint.toml"))
-        .arg(rpm));
+        .args(&packages().rpms));
     assert!(found.contains("0 errors, 0 warnings"), "{found}");
 }
 
 #[test]
 fn what_an_administrator_may_edit_is_known_as_configuration() {
-    let [deb, rpm] = packages();
+    let of_a_deb = |deb| run(Command::new("dpkg-deb").arg("-I").arg(deb).arg("conffiles"));
+    let of_an_rpm = |rpm| {
+        let mut files: Vec<_> = run(Command::new("rpm").args(["-qp", "--configfiles"]).arg(rpm))
+            .lines()
+            .map(|line| format!("{line}\n"))
+            .collect();
+        files.sort();
+        files.concat()
+    };
+    let Made { debs, rpms } = packages();
     let edited = "/etc/sriov.d/00-example.toml\n/etc/sriovd.toml\n";
-    assert_eq!(
-        run(Command::new("dpkg-deb").arg("-I").arg(deb).arg("conffiles")),
-        edited
+    assert_eq!(of_a_deb(&debs[0]), edited);
+    assert_eq!(of_an_rpm(&rpms[0]), edited);
+    // Each where these distributions have options of services.
+    assert_eq!(of_a_deb(&debs[1]), "/etc/default/sriovd-kube\n");
+    assert_eq!(of_an_rpm(&rpms[1]), "/etc/sysconfig/sriovd-kube\n");
+}
+
+/// Who installs it has not joined a cluster yet: no unit is enabled or started.
+#[test]
+fn the_units_of_a_cluster_are_left_to_the_administrator() {
+    let Made { debs, rpms } = packages();
+    let script = run(Command::new("dpkg-deb")
+        .arg("-I")
+        .arg(&debs[1])
+        .arg("postinst"));
+    // What debhelper says of units that are enabled by nobody but the administrator.
+    for unit in ["sriovd-kube", "sriovd-kube-device-plugin"] {
+        let line = format!("if deb-systemd-helper debian-installed '{unit}.service'; then");
+        assert!(script.contains(&line), "{script}");
+    }
+    let scripts = run(Command::new("rpm").args(["-qp", "--scripts"]).arg(&rpms[1]));
+    assert!(scripts.contains(
+        "systemctl --no-reload preset sriovd-kube-device-plugin.service sriovd-kube.service"
+    ));
+    let preset = root().join("packaging/90-sriovd-kube.preset");
+    assert!(
+        fs::read_to_string(preset)
+            .unwrap()
+            .contains("\ndisable sriovd-kube*.service\n")
     );
-    let mut of_the_rpm: Vec<_> = run(Command::new("rpm").args(["-qp", "--configfiles"]).arg(rpm))
-        .lines()
-        .map(|line| format!("{line}\n"))
-        .collect();
-    of_the_rpm.sort();
-    assert_eq!(of_the_rpm.concat(), edited);
 }
 
 /// Before it has directories of its own and is started.
 #[test]
 fn the_deb_makes_the_user_first() {
-    let [deb, _] = packages();
-    let script = run(Command::new("dpkg-deb").arg("-I").arg(deb).arg("postinst"));
-    let at = |text: &str| script.find(text).expect(text);
-    assert!(at("systemd-sysusers") < at("systemd-tmpfiles"), "{script}");
-    assert!(
-        at("systemd-tmpfiles") < at("deb-systemd-invoke"),
-        "{script}"
-    );
+    for deb in &packages().debs {
+        let script = run(Command::new("dpkg-deb").arg("-I").arg(deb).arg("postinst"));
+        let at = |text: &str| script.find(text).expect(text);
+        assert!(at("systemd-sysusers") < at("systemd-tmpfiles"), "{script}");
+        assert!(
+            at("systemd-tmpfiles") < at("deb-systemd-invoke"),
+            "{script}"
+        );
+    }
 }
 
 /// RHEL 9, Ubuntu 22.04 and Debian 12 have these or newer ones.
 #[test]
 fn the_packages_are_for_systems_with_glibc_2_34() {
-    let [deb, rpm] = packages();
-    let needs = run(Command::new("dpkg-deb").arg("-f").arg(deb).arg("Depends"));
+    let Made { debs, rpms } = packages();
+    let of_a_deb = |deb| run(Command::new("dpkg-deb").arg("-f").arg(deb).arg("Depends"));
+    let needs = of_a_deb(&debs[0]);
     for library in ["libc6 (>= 2.34)", "libudev1 (>= 183)"] {
         assert!(needs.contains(library), "{needs}");
     }
-    let needs = run(Command::new("rpm").args(["-qp", "--requires"]).arg(rpm));
-    let newest = needs
-        .lines()
-        .filter_map(|it| it.strip_prefix("libc.so.6(GLIBC_2."));
-    let newest = newest.map(|it| it.split([')', '.']).next().unwrap().parse::<u32>().unwrap());
-    assert_eq!(newest.max(), Some(34), "{needs}");
+    let needs = of_a_deb(&debs[1]);
+    for package in ["libc6 (>= 2.34)", "sriovd (= "] {
+        assert!(needs.contains(package), "{needs}");
+    }
+    for rpm in rpms {
+        let needs = run(Command::new("rpm").args(["-qp", "--requires"]).arg(rpm));
+        let newest = needs
+            .lines()
+            .filter_map(|it| it.strip_prefix("libc.so.6(GLIBC_2."));
+        let newest = newest.map(|it| it.split([')', '.']).next().unwrap().parse::<u32>().unwrap());
+        assert_eq!(newest.max(), Some(34), "{needs}");
+    }
 }
 
 #[test]
@@ -172,11 +217,7 @@ fn a_binary_for_newer_systems_is_not_packaged() {
 #[test]
 fn every_program_is_installed() {
     let script = fs::read_to_string(root().join("packaging/install")).unwrap();
-    // That of the cluster is no host's: it prints the kinds that are in `packaging/kubernetes`.
-    let of_hosts = sriovd_tests::programs()
-        .into_iter()
-        .filter(|name| name != "sriovd-kube");
-    for name in of_hosts {
+    for name in sriovd_tests::programs() {
         let line =
             |line: &str| line.starts_with("program usr/") && line.ends_with(&format!(" {name}"));
         assert!(script.lines().any(line), "{name}");

@@ -29,6 +29,9 @@ pub const OWN: GroupVersion = GroupVersion {
     version: "v1alpha1",
 };
 
+/// In front of pools whose policy names no other, as sriov-network-operator has it.
+pub const RESOURCE_PREFIX: &str = "openshift.io";
+
 /// A group of the API, and a version of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct GroupVersion {

@@ -1,10 +1,12 @@
 //! The bridge's arguments.
 
 use anyhow::Context as _;
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand};
 use sd_notify::NotifyState;
 use serde_json::Value;
+use sriovd_core::model::ResourcePrefix;
 use sriovd_kube::controller;
+use sriovd_kube::crd::RESOURCE_PREFIX;
 use sriovd_kube::device_plugin::{self, PluginSettings};
 use sriovd_kube::node::{self, Options};
 use sriovd_kube::wanted::{ThisNode, wanted};
@@ -32,6 +34,8 @@ enum Command {
     Source {
         /// The name of the Node
         node: String,
+        #[command(flatten)]
+        pools: Pools,
     },
     /// Do what one process does for the whole cluster: NetworkAttachmentDefinitions, what became of policies
     Controller(controller::Arguments),
@@ -48,6 +52,8 @@ enum Command {
         /// Where policies and the node's state are
         #[arg(long, default_value = "sriov-network-operator")]
         namespace: String,
+        #[command(flatten)]
+        pools: Pools,
         /// Give the agent the networks, too: it makes CNI configurations of the host of them
         #[arg(long)]
         networks: bool,
@@ -60,17 +66,26 @@ enum Command {
     },
 }
 
+/// How pools are called that are not called otherwise.
+#[derive(Debug, Args)]
+struct Pools {
+    /// In front of pools whose policy names no other; the controller must be told the same
+    #[arg(long, value_name = "DOMAIN", default_value = RESOURCE_PREFIX)]
+    resource_prefix: ResourcePrefix,
+}
+
 fn main() -> ExitCode {
     let Arguments { command } = Arguments::parse();
     let done = match command {
         Command::Crds => print_crds(),
-        Command::Source { node } => print_source(&node),
+        Command::Source { node, pools } => print_source(&node, &pools.resource_prefix),
         Command::Controller(arguments) => controller::start(arguments),
         Command::DevicePlugin(settings) => serve(device_plugin::run(settings)),
         Command::Node {
             kubeconfig,
             node,
             namespace,
+            pools,
             networks,
             take_over,
             socket,
@@ -78,6 +93,7 @@ fn main() -> ExitCode {
             kubeconfig,
             node: node.or_else(|| std::env::var("NODE_NAME").ok()),
             namespace,
+            resource_prefix: pools.resource_prefix,
             networks,
             take_over,
             socket,
@@ -112,7 +128,7 @@ fn print_crds() -> anyhow::Result<()> {
     Ok(())
 }
 
-fn print_source(name: &str) -> anyhow::Result<()> {
+fn print_source(name: &str, prefix: &ResourcePrefix) -> anyhow::Result<()> {
     let mut text = String::new();
     std::io::stdin().read_to_string(&mut text)?;
     let mut list: Value = serde_json::from_str(&text).context("standard input is not JSON")?;
@@ -125,7 +141,7 @@ fn print_source(name: &str) -> anyhow::Result<()> {
         .filter_map(ThisNode::of)
         .find(|node| node.name == name);
     let node = node.with_context(|| format!("no Node is called {name:?} there"))?;
-    let wanted = wanted(&node, &objects);
+    let wanted = wanted(&node, &objects, prefix);
     for concerned in &wanted.objects {
         for remark in &concerned.remarks {
             eprintln!("{}: {remark}", concerned.object);

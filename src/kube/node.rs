@@ -17,6 +17,7 @@ use anyhow::Context as _;
 use credential::Credential;
 use kube::{Client, Config};
 use retry::{LONGEST, Said};
+use sriovd_core::model::ResourcePrefix;
 use sriovd_wire::client::Conversation;
 use std::convert::Infallible;
 use std::path::PathBuf;
@@ -35,6 +36,8 @@ pub struct Options {
     pub node: Option<String>,
     /// Where policies and the node's state are, of the kinds of sriov-network-operator.
     pub namespace: String,
+    /// In front of pools whose policy names no other.
+    pub resource_prefix: ResourcePrefix,
     /// The agent gets the networks, too.
     pub networks: bool,
     /// Fields of the node's state that another program wrote are written over.
@@ -51,7 +54,7 @@ pub async fn run(options: Options) -> anyhow::Result<Infallible> {
     let mut bridge = Bridge {
         agent,
         present: told,
-        wish: Wish::default(),
+        wish: Wish::new(options.resource_prefix.clone()),
         writer: Writer::default(),
     };
     let (mut said, mut failures) = (Said::default(), 0);

@@ -7,6 +7,7 @@
 use crate::crd::{OPERATOR, OWN};
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
+use sriovd_core::model::ResourcePrefix;
 use sriovd_core::policy::NodeMatch;
 use sriovd_core::policy::check::Read;
 use sriovd_core::policy::draft::{NodeDraft, PolicyDraft};
@@ -91,8 +92,9 @@ pub struct Concerned {
     pub remarks: Vec<String>,
 }
 
-/// What these objects, in whatever order, want of a node. Objects of other kinds are none of its business.
-pub fn wanted(node: &ThisNode, objects: &[Value]) -> Wanted {
+/// What these objects, in whatever order, want of a node: with this prefix where a policy has a pool and names none. Objects of
+/// other kinds are none of its business.
+pub fn wanted(node: &ThisNode, objects: &[Value], prefix: &ResourcePrefix) -> Wanted {
     let mut known: Vec<(Reference, &Value)> = objects
         .iter()
         .filter_map(|object| Some((reference(object)?, object)))
@@ -106,7 +108,7 @@ pub fn wanted(node: &ThisNode, objects: &[Value]) -> Wanted {
             _ => {}
         }
     }
-    gathered.finish()
+    gathered.finish(prefix)
 }
 
 fn group(object: &Value) -> Option<&str> {
@@ -181,7 +183,7 @@ impl Gathered {
         self.own.push((kind, object, spec));
     }
 
-    fn finish(self) -> Wanted {
+    fn finish(self, prefix: &ResourcePrefix) -> Wanted {
         let Self {
             items,
             sources,
@@ -221,8 +223,15 @@ impl Gathered {
         }
         objects.sort_by(|a, b| a.object.cmp(&b.object));
         let mut list = |kind| lists.remove(&kind).unwrap_or_default();
+        let mut policies = list(ItemKind::Policy);
+        // As the controller takes it, and not what the agent would.
+        let pools = policies.iter_mut().filter_map(Value::as_object_mut);
+        for pool in pools.filter(|it| it.contains_key("resource")) {
+            let prefix_of_it = pool.entry("resource_prefix");
+            prefix_of_it.or_insert_with(|| json!(prefix.as_str()));
+        }
         Wanted {
-            source: json!({"version": 1, "policy": list(ItemKind::Policy), "network": list(ItemKind::Network)}),
+            source: json!({"version": 1, "policy": policies, "network": list(ItemKind::Network)}),
             objects,
         }
     }

@@ -83,6 +83,15 @@ impl Peer {
         let member = spawn_blocking(move || is_member(uid, gid, &group));
         member.await.unwrap_or(false)
     }
+
+    /// Whether it is a process of the user with this name.
+    pub async fn is_user(&self, name: &'static str) -> bool {
+        let Self::User { uid, .. } = *self else {
+            return false;
+        };
+        let user = spawn_blocking(move || User::from_name(name));
+        matches!(user.await, Ok(Ok(Some(user))) if user.uid.as_raw() == uid)
+    }
 }
 
 /// The kernel tells one group of a peer; of the others the user database knows.

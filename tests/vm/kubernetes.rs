@@ -23,7 +23,7 @@ vendor = "8086"
 const POLICY_FILE: &str = "/etc/sriov.d/10-test.toml";
 /// As a unit that is there again at once.
 const DEVICE_PLUGIN: &str = "systemd-run --unit device-plugin --property Restart=always --property RestartSec=0 \
-                             /usr/sbin/sriovd-kube device-plugin";
+                             /usr/bin/sriovd-kube device-plugin";
 
 const NETWORKS: &str = "/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions";
 

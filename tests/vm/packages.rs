@@ -1,6 +1,7 @@
 //! The packages as a user meets them: installed, upgraded, removed, purged. No VF is lost on the way.
 
 mod former;
+mod of_a_node;
 
 use crate::document::{self, Block};
 use crate::host::{Host, PATIENCE};
@@ -47,24 +48,45 @@ fn on_this_machine(command: &str, target: &Path, revision: u32) -> Result<()> {
     Ok(())
 }
 
-/// Packages of two revisions, each in a directory of its own.
-fn packages(kind: &str) -> Result<[(TempDir, PathBuf); 2]> {
-    let package = |revision| -> Result<_> {
+/// The packages of one revision, in a directory of their own.
+struct Packages(TempDir);
+
+impl Packages {
+    fn build(kind: &str, revision: u32) -> Result<Self> {
         let target = tempfile::tempdir()?;
         on_this_machine(&format!("packaging/build {kind}"), target.path(), revision)?;
-        let mut made = target.path().join("packages").read_dir()?;
-        let made = made.next().context("no package")??.path();
-        Ok((target, made))
-    };
-    Ok([package(1)?, package(2)?])
+        Ok(Self(target))
+    }
+
+    /// Those of two revisions.
+    fn two(kind: &str) -> Result<[Self; 2]> {
+        Ok([Self::build(kind, 1)?, Self::build(kind, 2)?])
+    }
+
+    /// Puts packages, and no others, where README.md has them.
+    fn put(&self, host: &Guest, packages: &[&str]) -> Result<()> {
+        let made = self.0.path().join("packages").read_dir()?;
+        let made: Vec<_> = made.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
+        let is = |file: &&PathBuf, package: &&str| {
+            let name = file.file_name().and_then(|name| name.to_str());
+            let version = name.and_then(|name| name.strip_prefix(*package));
+            version.is_some_and(|it| it.starts_with('_') || it.starts_with("-0"))
+        };
+        let wanted = made
+            .iter()
+            .filter(|file| packages.iter().any(|it| is(file, it)));
+        put_packages(host, wanted.map(PathBuf::as_path))
+    }
 }
 
-/// Puts a package where README.md has it.
-fn put_package(host: &Guest, package: &Path) -> Result<()> {
-    let name = package.file_name().and_then(|name| name.to_str());
-    let place = format!("/root/target/packages/{}", name.context("no name")?);
+fn put_packages<'a>(host: &Guest, files: impl IntoIterator<Item = &'a Path>) -> Result<()> {
     host.run("rm -rf /root/target")?;
-    host.put(std::fs::read(package)?, &place, 0o644)
+    for file in files {
+        let name = file.file_name().and_then(|name| name.to_str());
+        let place = format!("/root/target/packages/{}", name.context("no name")?);
+        host.put(std::fs::read(file)?, &place, 0o644)?;
+    }
+    Ok(())
 }
 
 /// Everything that a package could leave, without what the package manager itself keeps.
@@ -143,9 +165,9 @@ fn assert_nothing_changed(host: &Host, before: &str, pid_before: &str, events: J
 
 /// All that a deb does on a host. Once it is installed, `look` sees the host.
 pub(super) fn live_with_the_deb(host: &Host, look: impl FnOnce(&Host) -> Result<()>) -> Result<()> {
-    let [first, second] = packages("deb")?;
+    let [first, second] = Packages::two("deb")?;
     let clean = tree(host)?;
-    put_package(host, &first.1)?;
+    first.put(host, &["sriovd"])?;
     let commands = installations().remove(0).text;
     let install = commands
         .lines()
@@ -163,7 +185,7 @@ pub(super) fn live_with_the_deb(host: &Host, look: impl FnOnce(&Host) -> Result<
     let settings = host.run("cat /etc/sriovd.toml")?;
     let (before, pid_before) = (vfs(host)?, pid(host)?);
     let events = listen(host)?;
-    put_package(host, &second.1)?;
+    second.put(host, &["sriovd"])?;
     host.run_for(&install, INSTALLATION)?;
     assert_eq!(host.run("dpkg-query -W -f '${Version}' sriovd")?, "0.1.0-2");
     assert_nothing_changed(host, &before, &pid_before, events)?;
@@ -175,7 +197,7 @@ pub(super) fn live_with_the_deb(host: &Host, look: impl FnOnce(&Host) -> Result<
     )?;
     let pid_before = pid(host)?;
     let events = listen(host)?;
-    put_package(host, &first.1)?;
+    first.put(host, &["sriovd"])?;
     let downgrade = install.replace("apt install", "apt install --yes --allow-downgrades");
     host.run_for(&downgrade, INSTALLATION)?;
     assert_nothing_changed(host, &before, &pid_before, events)?;
@@ -253,10 +275,10 @@ fn assert_it_goes_into_a_prepared_root(host: &Host) -> Result<()> {
 
 #[test]
 fn the_rpm_is_installed_upgraded_and_removed_and_no_vf_is_lost() -> Result<()> {
-    let [first, second] = packages("rpm")?;
+    let [first, second] = Packages::two("rpm")?;
     let host = Host::from(Guest::resume()?);
     let rpm = |command: &str| host.run_for(&format!("rpm {command}"), INSTALLATION);
-    put_package(&host, &first.1)?;
+    first.put(&host, &["sriovd"])?;
     host.run_for(BASE_SYSTEM, INSTALLATION)?;
     assert_it_goes_into_a_prepared_root(&host)?;
 
@@ -272,7 +294,7 @@ fn the_rpm_is_installed_upgraded_and_removed_and_no_vf_is_lost() -> Result<()> {
     host.run("echo '# edited' > /etc/sriovd.toml")?;
     let (before, pid_before) = (vfs(&host)?, pid(&host)?);
     let events = listen(&host)?;
-    put_package(&host, &second.1)?;
+    second.put(&host, &["sriovd"])?;
     rpm("--upgrade /root/target/packages/*.rpm")?;
     assert_eq!(host.run("rpm -q --qf '%{release}' sriovd")?, "2");
     assert_nothing_changed(&host, &before, &pid_before, events)?;

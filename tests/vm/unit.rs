@@ -14,11 +14,17 @@ match.vendor = "8086"
 "#;
 
 /// Those that go on.
-const UNITS: [&str; 2] = ["sriovd.service", "sriovd-vf-operator.service"];
+const UNITS: [&str; 4] = [
+    "sriovd.service",
+    "sriovd-vf-operator.service",
+    "sriovd-kube.service",
+    "sriovd-kube-device-plugin.service",
+];
 
 #[test]
 fn systemd_and_udev_find_nothing_wrong_with_what_is_shipped() -> Result<()> {
     let host = Host::installed()?;
+    host.install_kube()?;
     // No manual pages in this guest.
     for unit in UNITS {
         let verify = "systemd-analyze verify --man=no --recursive-errors=yes";

@@ -53,6 +53,14 @@ impl Api {
             .map_err(|refused| ProblemDetails::new(StatusCode::FORBIDDEN, refused.to_string()))
     }
 
+    /// The same of what is the bridge's to a cluster, which runs as a user of its own and may change nothing else.
+    pub(super) async fn may_change_as_bridge(&self, peer: &Peer) -> Result<(), ProblemDetails> {
+        match peer.is_user("sriovd-kube").await {
+            true => Ok(()),
+            false => self.may_change(peer).await,
+        }
+    }
+
     pub(super) fn status(&self) -> Arc<Status> {
         Arc::clone(&self.state.view.borrow().status)
     }

@@ -72,7 +72,7 @@ pub(super) async fn allocate(
     Extension(peer): Extension<Peer>,
     body: Body,
 ) -> Answer<KubeletAllocations> {
-    api.may_change(&peer).await?;
+    api.may_change_as_bridge(&peer).await?;
     let asked = input::read_up_to(body, BODY_LIMIT, api.limits.patience).await?;
     let KubeletAllocate { resource, vfs } = asked;
     if vfs.is_empty() {
@@ -88,7 +88,7 @@ pub(super) async fn replace(
     Extension(peer): Extension<Peer>,
     body: Body,
 ) -> Answer<KubeletAllocations> {
-    api.may_change(&peer).await?;
+    api.may_change_as_bridge(&peer).await?;
     let asked = input::read_up_to(body, BODY_LIMIT, api.limits.patience).await?;
     let KubeletAllocations { allocations } = asked;
     let mut all = BTreeMap::<PciAddress, KubeletAllocation>::new();

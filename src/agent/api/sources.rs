@@ -89,7 +89,7 @@ pub(super) async fn put(
     headers: HeaderMap,
     body: Body,
 ) -> Written {
-    api.may_change(&peer).await?;
+    may_change_source(&api, &peer, &name).await?;
     let name = parse(&name)?;
     let wait = wait_of(query)?;
     let body = self::body(&headers, body, &api).await?;
@@ -143,7 +143,7 @@ pub(super) async fn delete(
     Extension(peer): Extension<Peer>,
     Path(name): Path<String>,
 ) -> Answer<Vec<SourceSummary>> {
-    api.may_change(&peer).await?;
+    may_change_source(&api, &peer, &name).await?;
     let name = parse(&name)?;
     change(&api, peer, move |api, by| async move {
         let (sources, removed) = (&api.state.sources, name.clone());
@@ -161,6 +161,16 @@ fn report(api: &Api, name: &SourceName) -> Option<SourceReport> {
     let view = api.state.view();
     let report = view.sources.iter().find(|report| report.name == *name);
     report.cloned()
+}
+
+/// The source of the bridge to a cluster.
+const BRIDGE: &str = "kubernetes";
+
+async fn may_change_source(api: &Api, peer: &Peer, name: &str) -> Result<(), ProblemDetails> {
+    match name {
+        BRIDGE => api.may_change_as_bridge(peer).await,
+        _ => api.may_change(peer).await,
+    }
 }
 
 /// Goes on to its end although whoever asked is gone: half of a change is none.

@@ -45,6 +45,30 @@ async fn who_may_change_is_root_and_the_daemon_itself() {
 }
 
 #[tokio::test]
+async fn a_user_is_known_by_name_and_not_by_group() {
+    let daemon = nix::unistd::User::from_name("daemon").unwrap().unwrap();
+    let (uid, gid) = (daemon.uid.as_raw(), daemon.gid.as_raw());
+    assert!(
+        Peer::User {
+            uid,
+            gid: 4_000_000
+        }
+        .is_user("daemon")
+        .await
+    );
+    assert!(
+        !Peer::User {
+            uid: 4_000_000,
+            gid
+        }
+        .is_user("daemon")
+        .await
+    );
+    assert!(!Peer::User { uid, gid }.is_user("no-such-user").await);
+    assert!(!Peer::Unknown.is_user("daemon").await);
+}
+
+#[tokio::test]
 async fn members_of_the_admin_group_may_change_too() {
     let group = nix::unistd::Group::from_name("daemon").unwrap().unwrap();
     let (gid, uid) = (group.gid.as_raw(), 4_000_000);

@@ -3,6 +3,7 @@
 use super::connect::connect;
 use super::decide::Settings;
 use super::run::run;
+use crate::crd::RESOURCE_PREFIX;
 use anyhow::Context as _;
 use clap::Args;
 use sriovd_core::model::ResourcePrefix;
@@ -19,7 +20,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "sriov-network-operator")]
     namespace: String,
     /// In front of pools whose policy names no other
-    #[arg(long, value_name = "DOMAIN", default_value = "openshift.io")]
+    #[arg(long, value_name = "DOMAIN", default_value = RESOURCE_PREFIX)]
     resource_prefix: ResourcePrefix,
     /// Write also what sriov-network-operator made of networks, which must not run any more
     #[arg(long)]

@@ -5,6 +5,7 @@ use super::cluster::Mirror;
 use super::retry::Retry;
 use crate::wanted::{Wanted, wanted};
 use serde_json::Value;
+use sriovd_core::model::ResourcePrefix;
 use sriovd_wire::client::Conversation;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,8 +14,9 @@ use tokio::time::{Instant, timeout};
 /// A pass that is under way may hold up the answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(120);
 
-#[derive(Default)]
 pub(super) struct Wish {
+    /// Of pools whose policy names no other.
+    prefix: ResourcePrefix,
     /// Of which version of the cluster, and what it is.
     wanted: Option<(u64, Value)>,
     /// To which connection it was put, and what.
@@ -27,6 +29,17 @@ pub(super) struct Wish {
 }
 
 impl Wish {
+    pub(super) fn new(prefix: ResourcePrefix) -> Self {
+        Self {
+            prefix,
+            wanted: None,
+            put: None,
+            without_effect: Vec::new(),
+            remarks: BTreeSet::new(),
+            retry: Retry::default(),
+        }
+    }
+
     /// What has no effect of what the cluster wants.
     pub(super) fn without_effect(&self) -> &[String] {
         &self.without_effect
@@ -81,7 +94,7 @@ impl Wish {
         let Some((node, objects)) = cluster.objects() else {
             return;
         };
-        let Wanted { source, objects } = wanted(&node, &objects);
+        let Wanted { source, objects } = wanted(&node, &objects, &self.prefix);
         let remarks = objects.iter().flat_map(|concerned| {
             let remarks = concerned.remarks.iter();
             remarks.map(|remark| format!("{}: {remark}", concerned.object))

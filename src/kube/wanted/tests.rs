@@ -4,6 +4,10 @@ use super::*;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
+fn of_cluster(node: &ThisNode, objects: &[Value]) -> Wanted {
+    wanted(node, objects, &"openshift.io".parse().unwrap())
+}
+
 fn cases() -> Vec<PathBuf> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("wanted/cases");
     let entries = fs::read_dir(directory).unwrap();
@@ -22,7 +26,7 @@ fn told(objects: &[Value]) -> String {
     let nodes = objects.iter().filter(|object| object["kind"] == "Node");
     let mut text = String::new();
     for node in nodes.filter_map(ThisNode::of) {
-        let wanted = wanted(&node, objects);
+        let wanted = of_cluster(&node, objects);
         text += &format!("{}\n{:#}\n", node.name, wanted.source);
         for Concerned { object, remarks } in wanted.objects {
             text += &format!("{object}\n");
@@ -58,11 +62,11 @@ fn it_does_not_matter_in_which_order_objects_come() {
             nodes.filter_map(ThisNode::of).collect()
         };
         for node in nodes(&objects) {
-            let first = wanted(&node, &objects);
+            let first = of_cluster(&node, &objects);
             objects.reverse();
-            assert_eq!(wanted(&node, &objects), first, "{}", case.display());
+            assert_eq!(of_cluster(&node, &objects), first, "{}", case.display());
             objects.rotate_left(1);
-            assert_eq!(wanted(&node, &objects), first, "{}", case.display());
+            assert_eq!(of_cluster(&node, &objects), first, "{}", case.display());
         }
     }
 }
@@ -74,7 +78,7 @@ fn every_item_has_a_name_of_its_own_and_the_words_of_its_object() {
         let objects = objects(&case);
         let nodes = objects.iter().filter(|object| object["kind"] == "Node");
         for node in nodes.filter_map(ThisNode::of) {
-            let wanted = wanted(&node, &objects);
+            let wanted = of_cluster(&node, &objects);
             let known: Vec<_> = wanted
                 .objects
                 .iter()
@@ -118,7 +122,7 @@ fn an_object_that_cannot_be_read_takes_no_other_with_it() {
         json!({"kind": "Policy"}),
         json!(null),
     ] {
-        let wanted = wanted(&node, &[good.clone(), bad.clone()]);
+        let wanted = of_cluster(&node, &[good.clone(), bad.clone()]);
         let policies = wanted.source["policy"].as_array().unwrap();
         assert!(policies.iter().any(|it| it["name"] == "good"), "{bad}");
     }

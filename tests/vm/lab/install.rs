@@ -41,6 +41,9 @@ impl Files {
         if units.exists() {
             for entry in fs::read_dir(&units)? {
                 let path = entry?.path();
+                if is_of_kube(&path) {
+                    continue;
+                }
                 if let Some(place) = place(&path)? {
                     files.copy(&path, &place, 0o644)?;
                 }
@@ -166,13 +169,23 @@ impl Guest {
         .context("cannot install sriovd")
     }
 
-    /// The program of a node of a cluster.
+    /// The program of a node of a cluster, its units and user. Nothing is started or enabled.
     pub fn install_kube(&self) -> Result<()> {
         let mut files = Files::new()?;
-        files.binary("sriovd-kube", "/usr/sbin/sriovd-kube")?;
+        files.binary("sriovd-kube", "/usr/bin/sriovd-kube")?;
+        for entry in fs::read_dir(sriovd_tests::root().join("systemd"))? {
+            let path = entry?.path();
+            if is_of_kube(&path) {
+                files.copy(&path, &place(&path)?.context("no place")?, 0o644)?;
+            }
+        }
         let tar = fs::read(files.pack([])?.path())?;
-        self.feed(&tar, "tar --extract --directory /")
-            .context("cannot install sriovd-kube")
+        self.feed(
+            &tar,
+            "tar --extract --directory / && systemd-sysusers && systemd-tmpfiles --create sriovd-kube.conf && \
+             systemctl daemon-reload",
+        )
+        .context("cannot install sriovd-kube")
     }
 
     pub fn install_plugins(&self) -> Result<()> {
@@ -210,6 +223,12 @@ fn sriovd() -> Result<&'static (Files, String)> {
     sriovd.as_ref().map_err(|error| anyhow!("{error}"))
 }
 
+/// Whether a file of `systemd/` is in the package sriovd-kube.
+fn is_of_kube(file: &Path) -> bool {
+    let name = file.file_name().and_then(|name| name.to_str());
+    name.is_some_and(|name| name.starts_with("sriovd-kube"))
+}
+
 /// Where the package puts a file of `systemd/`.
 fn place(file: &Path) -> Result<Option<String>> {
     let name = file
@@ -220,6 +239,8 @@ fn place(file: &Path) -> Result<Option<String>> {
     Ok(Some(match (name, extension) {
         ("sriovd.sysusers.conf", _) => "/usr/lib/sysusers.d/sriovd.conf".to_owned(),
         ("sriovd.tmpfiles.conf", _) => "/usr/lib/tmpfiles.d/sriovd.conf".to_owned(),
+        ("sriovd-kube.sysusers.conf", _) => "/usr/lib/sysusers.d/sriovd-kube.conf".to_owned(),
+        ("sriovd-kube.tmpfiles.conf", _) => "/usr/lib/tmpfiles.d/sriovd-kube.conf".to_owned(),
         (_, Some("service" | "socket" | "target" | "path" | "timer")) => {
             format!("/usr/lib/systemd/system/{name}")
         }

@@ -2,7 +2,7 @@
 //! the settings, policies and what was posted hold in both.
 
 use super::{
-    INSTALLATION, assert_nothing_changed, installations, listen, packages, pid, put_package,
+    INSTALLATION, Packages, assert_nothing_changed, installations, listen, pid, put_packages,
     use_vfs, vfs,
 };
 use crate::host::{Host, PATIENCE};
@@ -52,7 +52,7 @@ fn other_vfs(host: &Host) -> Result<String> {
 #[test]
 fn from_the_package_of_a_former_version_and_back_no_vf_changes_and_what_was_posted_holds()
 -> Result<()> {
-    let [_, new] = packages("deb")?;
+    let new = Packages::build("deb", 2)?;
     let host = Host::from(Guest::resume()?);
     let commands = installations().remove(0).text;
     let mut commands = commands.lines();
@@ -61,7 +61,7 @@ fn from_the_package_of_a_former_version_and_back_no_vf_changes_and_what_was_post
     let keep = "apt --option Dpkg::Options::=--force-confold ";
     let install = install.context("no apt")?.replacen("apt ", keep, 1);
     let install = format!("cd /root && {install}");
-    put_package(&host, &former()?)?;
+    put_packages(&host, [former()?.as_path()])?;
     host.run_for(&install, INSTALLATION)?;
     host.run("! test -e /usr/sbin/sriovd-vf-operator")?;
     host.put(SETTINGS, "/etc/sriovd.toml", 0o644)?;
@@ -85,7 +85,7 @@ fn from_the_package_of_a_former_version_and_back_no_vf_changes_and_what_was_post
     let (before, other, was_posted) = (vfs(&host)?, other_vfs(&host)?, posted(&host)?);
     let pid_before = pid(&host)?;
     let events = listen(&host)?;
-    put_package(&host, &new.1)?;
+    new.put(&host, &["sriovd"])?;
     host.run_for(&install, INSTALLATION)?;
     assert_nothing_changed(&host, &before, &pid_before, events)?;
     assert_eq!(other_vfs(&host)?, other);
@@ -107,7 +107,7 @@ fn from_the_package_of_a_former_version_and_back_no_vf_changes_and_what_was_post
     )?;
     let pid_before = pid(&host)?;
     let events = listen(&host)?;
-    put_package(&host, &former()?)?;
+    put_packages(&host, [former()?.as_path()])?;
     let downgrade = install.replace(" install ", " install --yes --allow-downgrades ");
     host.run_for(&downgrade, INSTALLATION)?;
     host.run("! test -e /usr/sbin/sriovd-vf-operator")?;
