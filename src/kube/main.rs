@@ -8,6 +8,7 @@ use sriovd_core::model::ResourcePrefix;
 use sriovd_kube::controller;
 use sriovd_kube::crd::RESOURCE_PREFIX;
 use sriovd_kube::device_plugin::{self, PluginSettings};
+use sriovd_kube::install_cni::InstallCni;
 use sriovd_kube::node::{self, Options};
 use sriovd_kube::wanted::{ThisNode, wanted};
 use sriovd_wire::settings::SOCKET;
@@ -39,6 +40,8 @@ enum Command {
     },
     /// Do what one process does for the whole cluster: NetworkAttachmentDefinitions, what became of policies
     Controller(controller::Arguments),
+    /// Put the CNI plugin into a directory of the host, as a whole, and only where another one is or none
+    InstallCni(InstallCni),
     /// Offer the VFs of this node to kubelet, a resource for each pool
     DevicePlugin(PluginSettings),
     /// Connect the agent of this node with the cluster: policies become its source, what it knows the node's state
@@ -70,7 +73,7 @@ enum Command {
 #[derive(Debug, Args)]
 struct Pools {
     /// In front of pools whose policy names no other; the controller must be told the same
-    #[arg(long, value_name = "DOMAIN", default_value = RESOURCE_PREFIX)]
+    #[arg(long, env = "RESOURCE_PREFIX", value_name = "DOMAIN", default_value = RESOURCE_PREFIX)]
     resource_prefix: ResourcePrefix,
 }
 
@@ -79,6 +82,7 @@ fn main() -> ExitCode {
     let done = match command {
         Command::Crds => print_crds(),
         Command::Source { node, pools } => print_source(&node, &pools.resource_prefix),
+        Command::InstallCni(install) => install.run(),
         Command::Controller(arguments) => controller::start(arguments),
         Command::DevicePlugin(settings) => serve(device_plugin::run(settings)),
         Command::Node {

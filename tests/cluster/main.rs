@@ -9,6 +9,7 @@ mod controller;
     reason = "shared with the tests of vf-operator's API"
 )]
 mod host;
+mod install;
 mod kinds;
 mod lab;
 mod node;

@@ -37,7 +37,7 @@ fn the_image_has_vfs_made_with_the_mounts_and_rights_of_its_manifest() -> Result
     let host = Host::from(Guest::resume()?);
     containers::configure(&host)?;
     host.run("mkdir /root/tree")?;
-    let parts = ["usr/sbin", "usr/bin", "usr/share/doc"];
+    let parts = ["usr/sbin", "usr/bin", "usr/lib/cni", "usr/share/doc"];
     carry(&installed_tree()?, &parts, &host, "/root/tree")?;
     for file in ["Containerfile", "daemonset.yaml"] {
         let text = fs::read(document::root().join("packaging/container").join(file))?;

@@ -20,7 +20,7 @@ pub struct Arguments {
     #[arg(long, value_name = "NAME", default_value = "sriov-network-operator")]
     namespace: String,
     /// In front of pools whose policy names no other
-    #[arg(long, value_name = "DOMAIN", default_value = RESOURCE_PREFIX)]
+    #[arg(long, env = "RESOURCE_PREFIX", value_name = "DOMAIN", default_value = RESOURCE_PREFIX)]
     resource_prefix: ResourcePrefix,
     /// Write also what sriov-network-operator made of networks, which must not run any more
     #[arg(long)]
