@@ -115,9 +115,11 @@ fn what_is_kept_as_imported_is_what_is_imported() {
     cases.retain(|case| case.join("imported.toml").exists());
     assert!(!cases.is_empty());
     assert_same(cases.iter().filter_map(|case| {
+        let sources = ["config.json", "policies.yaml"];
+        let source = sources.iter().find(|file| case.join(file).exists());
         let output = Command::new(sriovd_tests::binary("sriovctl"))
             .current_dir(case)
-            .args(["import", "config.json"])
+            .args(["import", source.expect("nothing to import")])
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();

@@ -27,7 +27,7 @@ const MODULES: &[(&str, &[&str])] = &[
     ("attach", &["model", "host", "file"]),
     ("cni", &["model", "host", "attach"]),
     ("netavark", &["model", "host", "attach"]),
-    ("events", &["model"]),
+    ("events", &["model", "wire", "host"]),
     ("reconcile", &["model", "policy", "report", "plan", "host"]),
     (
         "sim",

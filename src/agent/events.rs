@@ -1,6 +1,7 @@
 //! Where changes come from. A trigger only says "look again, here": decisions never depend on it.
 #![warn(missing_docs)]
 
+pub mod bridges;
 pub mod files;
 pub mod hostname;
 pub mod kernel;
@@ -22,17 +23,23 @@ pub struct EventSources {
     links: link::LinkEvents,
     files: files::FileEvents,
     hostname: hostname::HostNameEvents,
+    bridges: bridges::BridgeEvents,
 }
 
 impl EventSources {
     /// `buffer`: how many bytes the kernel may keep for each socket.
-    pub async fn subscribe(directories: files::Directories, buffer: usize) -> anyhow::Result<Self> {
+    pub async fn subscribe(
+        directories: files::Directories,
+        bridges: bridges::BridgeEvents,
+        buffer: usize,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             kernel: kernel::KernelEvents::subscribe(buffer)?,
             udev: udev::UdevEvents::subscribe(buffer)?,
             links: link::LinkEvents::subscribe(buffer)?,
             files: files::FileEvents::subscribe(directories).await?,
             hostname: hostname::HostNameEvents::subscribe()?,
+            bridges,
         })
     }
 
@@ -48,11 +55,13 @@ impl EventSources {
             links,
             files,
             hostname,
+            bridges,
         } = self;
         tokio::select! {
             ended = kernel.run(triggers.clone()) => ended.context("kernel events ended"),
             ended = udev.run(triggers.clone()) => ended.context("udev events ended"),
             ended = links.run(triggers.clone()) => ended.context("rtnetlink events ended"),
+            ended = bridges.run(triggers.clone()) => ended.context("events of Open vSwitch ended"),
             ended = hostname.run(triggers.clone()) => ended.context("events of the host name ended"),
             ended = files.run(triggers, neighbours) => ended.context("inotify events ended"),
         }

@@ -3,6 +3,7 @@
 
 pub mod error;
 
+use crate::model::bridge::OpenVswitch;
 use crate::model::{
     Action, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, TakenAddresses, VfIndex,
     VfStatistics,
@@ -61,6 +62,11 @@ pub trait Host: Send + Sync {
         Ok(taken)
     }
 
+    /// The bridges of Open vSwitch, of all PFs and others. Where it cannot be asked, it says why.
+    fn open_vswitch(&self) -> OpenVswitch {
+        OpenVswitch::silent("this host has no Open vSwitch".to_owned())
+    }
+
     /// What the PF with this interface has counted for its VFs; empty where it does not count.
     fn vf_statistics(&self, _interface: u32) -> Result<BTreeMap<VfIndex, VfStatistics>, HostError> {
         Ok(BTreeMap::new())
@@ -73,7 +79,10 @@ pub trait Host: Send + Sync {
             ..HostSnapshot::default()
         };
         for address in self.pfs()? {
-            if let Some(pf) = self.observe(address, look)? {
+            if let Some(mut pf) = self.observe(address, look)? {
+                if pf.eswitch_mode.is_some() {
+                    pf.open_vswitch = Some(self.open_vswitch().concerning(&pf));
+                }
                 snapshot.pfs.insert(address, pf);
             }
         }

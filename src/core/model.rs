@@ -11,6 +11,7 @@ pub mod address;
 pub mod allocation;
 mod assignment;
 pub mod attribute;
+pub mod bridge;
 pub mod device_node;
 pub mod devlink;
 pub mod driver;

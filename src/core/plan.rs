@@ -11,6 +11,7 @@
 
 mod address;
 pub mod blocked;
+mod bridge;
 mod count;
 mod eswitch;
 mod in_use;
@@ -49,7 +50,7 @@ pub fn plan(input: &Input) -> Plan {
         Resolution::Desired(desired) if desired.is_kept() => kept::tell(input, desired, &mut plan),
         Resolution::Desired(desired) => drop(stage::plan(input, desired, &mut plan)),
     }
-    if plan.needs_holders || plan.needs_others {
+    if plan.needs_more() {
         plan.steps.clear();
         plan.taken.clear();
     }

@@ -27,9 +27,10 @@ pub mod resolve;
 pub mod source;
 pub mod stable_mac;
 
+use crate::model::bridge::{BridgeKeys, PortKeys};
 use crate::model::{
-    DriverName, EswitchMode, LinkType, MacAddress, Mtu, ParamValue, PciAddress, PciId, PolicyName,
-    ResourceName, ResourcePrefix, SourceName, VfIndex, VfRange, VfSettings,
+    DriverName, EswitchMode, InterfaceName, LinkType, MacAddress, Mtu, ParamValue, PciAddress,
+    PciId, PolicyName, ResourceName, ResourcePrefix, SourceName, VfIndex, VfRange, VfSettings,
 };
 pub use network::Network;
 pub use origin::Origin;
@@ -98,6 +99,8 @@ pub struct Policy {
     pub hw_tc_offload: Option<bool>,
     /// What the representors of its VFs are in switchdev mode.
     pub representor: DesiredRepresentor,
+    /// The bridge of Open vSwitch that PF and representors are ports of.
+    pub bridge: Option<DesiredBridge>,
     /// Somebody else creates the VFs: never change their number. `None` is "not set".
     pub external: Option<bool>,
     /// The device plugin leaves out VFs without an RDMA device.
@@ -116,6 +119,32 @@ pub struct Policy {
     pub on_removal: OnRemoval,
     /// When VFs may be destroyed or rebound.
     pub disruption: Disruption,
+}
+
+/// A bridge of Open vSwitch that is to be.
+#[derive(Debug, Clone, PartialEq, Eq, JsonSchema, Serialize, Deserialize)]
+pub struct DesiredBridge {
+    /// `None`: it is named after the PF's address.
+    pub name: Option<InterfaceName>,
+    /// Its columns.
+    pub keys: BridgeKeys,
+    /// The PF is a port of it, whose interface has these columns.
+    pub uplink: Option<PortKeys>,
+    /// The representors of the policy's VFs are ports of it.
+    pub representors: bool,
+    /// Open vSwitch, as a whole, offloads to NICs what they take.
+    pub hw_offload: bool,
+}
+
+impl DesiredBridge {
+    /// Its name for this PF. Without one it is sriov-network-operator's: `br-0000_3b_00.0`.
+    pub fn name_on(&self, pf: PciAddress) -> Option<InterfaceName> {
+        let address = pf.to_string().replace(':', "_");
+        // A domain of more than four digits leaves no room for more.
+        let made = || [format!("br-{address}"), address.clone()];
+        let made = || made().iter().find_map(|name| name.parse().ok());
+        self.name.clone().or_else(made)
+    }
 }
 
 /// What a representor shall be.

@@ -123,7 +123,7 @@ impl Pass<'_> {
         };
         let mut round = self.plan(pf, None, blocked);
         // What is known once is not asked for again.
-        while round.plan.needs_holders || round.plan.needs_others {
+        while round.plan.needs_more() {
             let mut others = round.others;
             if round.plan.needs_others {
                 others = Some(self.taken_addresses(address)?);
@@ -133,7 +133,13 @@ impl Pass<'_> {
                 let Some(seen) = self.host.observe(address, Look::WithHolders)? else {
                     return Ok(None);
                 };
-                pf = with_met(seen, met);
+                pf = PfSnapshot {
+                    open_vswitch: pf.open_vswitch,
+                    ..with_met(seen, met)
+                };
+            }
+            if round.plan.needs_bridges {
+                pf.open_vswitch = Some(self.host.open_vswitch().concerning(&pf));
             }
             round = self.plan(pf, others, blocked);
         }

@@ -100,6 +100,7 @@ fn users(picture: &Picture, vf: &PictureBox) -> String {
     let users = children(picture, vf).map(|it| match it.column {
         Column::Pool => format!(" \u{2192} {}", it.title),
         Column::Network => format!(" ({})", it.title),
+        Column::Bridge => format!(", port of {}", it.title),
         _ => format!(", used by {}", it.title),
     });
     users.collect()

@@ -6,7 +6,7 @@ mod text;
 use super::attribute::compare;
 use super::device::Nic;
 use super::scene::Scene;
-use shown::InForce;
+use shown::{InForce, ShownBridge, ShownPort};
 pub(super) use shown::{Shown, ShownPf, ShownVf};
 use sriovd_core::model::{PfSnapshot, VfIndex};
 pub(super) use text::text;
@@ -35,6 +35,7 @@ fn show_pf(scene: &Scene, pf: &PfSnapshot) -> ShownPf {
         mtu: interface.map(|it| it.mtu.get()),
         eswitch_mode: pf.eswitch_mode,
         eswitch_hidden: pf.eswitch_hidden,
+        bridges: bridges(pf),
         wanted_vfs: desired.and_then(|desired| desired.num_vfs),
         policies: claims
             .map(|claim| InForce {
@@ -46,6 +47,21 @@ fn show_pf(scene: &Scene, pf: &PfSnapshot) -> ShownPf {
         problems: report.map_or_else(Vec::new, |report| report.problems.clone()),
         vfs: vfs.collect(),
     }
+}
+
+fn bridges(pf: &PfSnapshot) -> Vec<ShownBridge> {
+    let seen = pf.open_vswitch.iter().flat_map(|seen| seen.around(pf));
+    let shown = seen.map(|(name, bridge)| ShownBridge {
+        name: name.clone(),
+        is_own: bridge.made_for == Some(pf.address),
+        ports: (bridge.ports.iter())
+            .map(|(name, port)| ShownPort {
+                name: name.clone(),
+                trouble: port.trouble().map(str::to_owned),
+            })
+            .collect(),
+    });
+    shown.collect()
 }
 
 pub(super) fn show_vf(scene: &Scene, pf: &PfSnapshot, index: VfIndex) -> ShownVf {

@@ -7,6 +7,7 @@ pub mod file;
 pub mod linux;
 pub mod namespace;
 pub mod netlink;
+pub mod ovsdb;
 pub mod sysfs;
 
 use sriovd_core::host::{Host, HostError, Look};

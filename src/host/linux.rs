@@ -25,8 +25,10 @@ use super::netlink::{self, Link};
 use super::sysfs::{Tree, if_present};
 use super::{Host, HostError, Look};
 use crate::file::apart::Apart;
+use crate::ovsdb::Ovsdb;
 pub use others::OtherDevice;
 use paths::{device, is_on_bus};
+use sriovd_core::model::bridge::OpenVswitch;
 use sriovd_core::model::{
     Action, DriverName, Holder, Node, PciAddress, PfSnapshot, TakenAddresses, VfIndex, VfInterface,
     VfSetting, VfStatistics,
@@ -146,6 +148,10 @@ impl Host for LinuxHost {
     fn taken_addresses(&self, but: PciAddress) -> Result<TakenAddresses, HostError> {
         netlink::with_kept(|links| observe::taken_addresses(&self.tree, links, but))
             .map_err(|error| error.while_doing("opening netlink".to_owned()))?
+    }
+
+    fn open_vswitch(&self) -> OpenVswitch {
+        Ovsdb::of(&self.tree).look()
     }
 
     fn vf_statistics(&self, interface: u32) -> Result<BTreeMap<VfIndex, VfStatistics>, HostError> {

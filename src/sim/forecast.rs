@@ -108,8 +108,11 @@ pub fn forecast_asking<E>(
         return Ok(first);
     }
     for pf in disturbed {
-        let seen = ask(pf.address)?;
-        snapshot.pfs.extend(seen.map(|seen| (pf.address, seen)));
+        if let Some(mut seen) = ask(pf.address)? {
+            let known = snapshot.pfs.remove(&pf.address);
+            seen.open_vswitch = known.and_then(|known| known.open_vswitch);
+            snapshot.pfs.insert(pf.address, seen);
+        }
     }
     Ok(forecast_with(&snapshot, policies, memory, force))
 }

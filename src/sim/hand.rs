@@ -2,6 +2,7 @@
 
 use super::driver::Eswitch;
 use super::{SimHost, SimPf};
+use sriovd_core::model::bridge::OpenVswitch;
 use sriovd_core::model::{
     DriverName, EswitchMode, Holder, InterfaceName, Mtu, PciAddress, VfIndex, VfSetting,
 };
@@ -44,6 +45,11 @@ impl SimHost {
             *is = mode;
             pf.settle_representors(&mut state.around.supply);
         }
+    }
+
+    /// What another program does to the bridges of Open vSwitch.
+    pub fn edit_bridges(&self, change: impl FnOnce(&mut OpenVswitch)) {
+        change(&mut self.state().open_vswitch);
     }
 
     /// The NIC is being pulled and has only its first VFs left, until `unplug`.

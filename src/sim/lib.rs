@@ -5,6 +5,7 @@
 #![warn(missing_docs)]
 
 pub mod agent;
+mod bridges;
 pub mod driver;
 mod fault;
 pub mod forecast;
@@ -26,6 +27,7 @@ use fault::{Effect, Fault};
 pub use ledger::{MemoryLedger, Quiet, StopAfter};
 pub use pf::SimPf;
 use sriovd_core::host::{Host, HostError, Look};
+use sriovd_core::model::bridge::OpenVswitch;
 use sriovd_core::model::{
     Action, Errno, Function, Holder, HostSnapshot, Node, PciAddress, PfSnapshot, PfStep, Step,
     TakenAddresses, VfIndex, VfSetting, VfStep,
@@ -51,6 +53,7 @@ struct State {
     blind: BTreeMap<PciAddress, Errno>,
     hidden_records: BTreeMap<PciAddress, Errno>,
     hidden_node: Option<Errno>,
+    open_vswitch: OpenVswitch,
     looks: Vec<fault::Look>,
     /// How often a PF was looked at.
     observed: usize,
@@ -106,7 +109,8 @@ impl SimHost {
             node: snapshot.node,
             ..State::default()
         };
-        for (address, pf) in snapshot.pfs {
+        for (address, mut pf) in snapshot.pfs {
+            bridges::join(&mut state.open_vswitch, pf.open_vswitch.take().as_ref());
             let vfs = pf.vfs.values().filter_map(|vf| vf.interface.as_ref());
             let representors = pf.vfs.values().filter_map(|vf| vf.representor.as_ref());
             let indexes = vfs
@@ -218,7 +222,7 @@ impl SimHost {
             fault::records(&state.hidden_records, action.pf)?;
         }
         match effect {
-            Some(Effect::Fail(errno)) => return Err(as_error(pf, &action.step, errno)),
+            Some(Effect::Fail(errno)) => return Err(step::as_error(pf, &action.step, errno)),
             // A driver that has no such function says so.
             Some(Effect::Nothing) if pf.takes(&action.step) => return Ok(()),
             Some(Effect::FewerVfs(to)) => {
@@ -241,7 +245,8 @@ impl SimHost {
             return Err(HostError::InUse { vf, by });
         }
         let violations = violations_of(pf, action);
-        let result = pf.apply(&action.step, &mut state.around);
+        let result = bridges::apply(&mut state.open_vswitch, action)
+            .unwrap_or_else(|| pf.apply(&action.step, &mut state.around));
         if matches!(result, Ok(()) | Err(HostError::NoEffect { .. })) {
             state.violations.extend(violations);
         }
@@ -249,7 +254,7 @@ impl SimHost {
             state.doubles.extend(double);
         }
         match effect {
-            Some(Effect::DoAndFail(errno)) => Err(as_error(pf, &action.step, errno)),
+            Some(Effect::DoAndFail(errno)) => Err(step::as_error(pf, &action.step, errno)),
             _ => result,
         }
     }
@@ -310,6 +315,11 @@ impl Host for SimHost {
         Ok(taken)
     }
 
+    fn open_vswitch(&self) -> OpenVswitch {
+        let state = self.state();
+        bridges::seen(&state.open_vswitch, state.pfs.values())
+    }
+
     fn apply(&self, action: &Action) -> Result<(), HostError> {
         let result = self.apply_now(action);
         self.state().attempts.push(Attempt {
@@ -326,15 +336,6 @@ impl Host for SimHost {
         let of = |vf: &VfIndex| sim.and_then(|sim| sim.allocation(*vf));
         let allocated = pf.vfs.keys().filter_map(|vf| Some((*vf, of(vf)?)));
         Ok(allocated.collect())
-    }
-}
-
-fn as_error(pf: &SimPf, step: &Step, errno: Errno) -> HostError {
-    match errno {
-        Errno::OPNOTSUPP | Errno::PROTONOSUPPORT => pf.unsupported(),
-        Errno::NODEV => step::gone(&pf.snapshot.address),
-        Errno::MFILE | Errno::NFILE => HostError::NoDescriptor { errno },
-        errno => step::refused(step, errno),
     }
 }
 

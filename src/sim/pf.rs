@@ -103,6 +103,7 @@ impl SimPf {
             count_is_changing: false,
             vfs: BTreeMap::new(),
             holders: None,
+            open_vswitch: None,
             users: None,
         };
         Self {

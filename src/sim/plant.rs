@@ -118,6 +118,7 @@ impl SimHost {
         state.blind.clear();
         state.hidden_records.clear();
         state.hidden_node = None;
+        state.open_vswitch.silent = None;
         state.looks.clear();
     }
 }

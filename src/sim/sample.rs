@@ -31,6 +31,7 @@ pub fn policy(name: PolicyName) -> Policy {
         devlink: BTreeMap::new(),
         hw_tc_offload: None,
         representor: DesiredRepresentor::default(),
+        bridge: None,
         external: None,
         is_rdma: false,
         need_vhost_net: false,

@@ -37,6 +37,8 @@ impl SimPf {
                 *offload = offload.map(|_| *on);
                 Ok(())
             }
+            // The database is the host's, not the PF's.
+            Step::Pf(PfStep::SetBridge(_) | PfStep::RemoveBridge { .. }) => Ok(()),
             Step::Pf(PfStep::SetUp { interface }) => {
                 self.netdev(*interface)?.up = true;
                 self.settle_link();
@@ -302,6 +304,15 @@ impl SimPf {
         HostError::Unsupported {
             driver: self.model.name.to_owned(),
         }
+    }
+}
+
+pub(super) fn as_error(pf: &SimPf, step: &Step, errno: Errno) -> HostError {
+    match errno {
+        Errno::OPNOTSUPP | Errno::PROTONOSUPPORT => pf.unsupported(),
+        Errno::NODEV => gone(&pf.snapshot.address),
+        Errno::MFILE | Errno::NFILE => HostError::NoDescriptor { errno },
+        errno => refused(step, errno),
     }
 }
 

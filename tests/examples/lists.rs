@@ -31,9 +31,10 @@ fn known(found: Vec<Diagnostic>) -> Keys {
 fn known_in_policies() -> Keys {
     let text = "nonsense = 1\n\
         [[policy]]\nnonsense = 1\n[policy.match]\nnonsense = 1\n[policy.node]\nnonsense = 1\n[policy.representor]\nnonsense = 1\n\
+        [policy.bridge]\nnonsense = 1\n\
         [[policy.vf]]\nnonsense = 1\n[[network]]\nnonsense = 1\n";
     let keys = known(file::parse(Path::new("f"), text).unwrap_err());
-    assert_eq!(keys.len(), 7, "{keys:?}");
+    assert_eq!(keys.len(), 8, "{keys:?}");
     keys
 }
 
@@ -68,6 +69,7 @@ fn the_policy_reference_lists_the_keys_that_the_parser_knows() {
         ("[policy.match]", "`[policy.match]`"),
         ("[policy.node]", "`[policy.node]`"),
         ("[policy.representor]", "`[policy.representor]`"),
+        ("[policy.bridge]", "`[policy.bridge]`"),
         ("[[policy.vf]]", "`[[policy.vf]]`"),
         ("this network", "`[[network]]`"),
     ] {

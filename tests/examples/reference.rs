@@ -8,10 +8,11 @@ use std::fs;
 const PAGE: &str = "docs/policy.md";
 
 /// Each section of keys, and the name of its table in the schema.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("## `[policy.match]`", "MatchDraft"),
     ("## `[policy.node]`", "NodeDraft"),
     ("## `[policy.representor]`", "RepresentorDraft"),
+    ("## `[policy.bridge]`", "BridgeDraft"),
     ("## `[[policy.vf]]`", "VfDraft"),
     ("## `[[policy]]`", "PolicyDraft"),
     ("## `[[network]]`", "NetworkDraft"),

@@ -4,10 +4,11 @@ use super::run::Run;
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use sriovd_core::host::HostError;
+use sriovd_core::model::EswitchMode::Switchdev;
 use sriovd_core::model::*;
 use sriovd_core::plan::owned::{OwnedPf, OwnedVf};
-use sriovd_core::policy::DeviceType;
 use sriovd_core::policy::resolve::{DesiredPf, DesiredVf, Resolution};
+use sriovd_core::policy::{DesiredBridge, DeviceType};
 use sriovd_core::reconcile::{End, Outcome};
 use sriovd_core::report::{Problem, ProblemKind};
 use sriovd_sim::Attempt;
@@ -114,6 +115,9 @@ fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, Str
     if is_other && (is_switchdev(desired.eswitch_mode) || is_switchdev(pf.eswitch_mode)) {
         missing.push((None, "eSwitch mode".to_owned()));
     }
+    if let (Some(wanted), Some(Switchdev)) = (&desired.bridge, pf.eswitch_mode) {
+        missing.extend(bridge_mismatches(pf, desired, wanted).map(|what| (None, what)));
+    }
     for (&index, vf) in &pf.vfs {
         let allocated = pf.holders.as_ref().and_then(|holders| holders.get(&index));
         if allocated.is_some_and(|by| by.iter().any(Holder::is_allocation)) {
@@ -140,6 +144,28 @@ fn mismatches(pf: &PfSnapshot, desired: &DesiredPf) -> Vec<(Option<VfIndex>, Str
         }
     }
     missing
+}
+
+fn bridge_mismatches(
+    pf: &PfSnapshot,
+    desired: &DesiredPf,
+    wanted: &DesiredBridge,
+) -> Option<String> {
+    let name = wanted.name_on(pf.address).unwrap();
+    let seen = pf.open_vswitch.as_ref();
+    let there = seen.and_then(|seen| seen.bridges.get(name.as_str()));
+    let Some(there) = there.filter(|bridge| bridge.made_for == Some(pf.address)) else {
+        return Some(format!("bridge {name}"));
+    };
+    let uplink = pf.interface.iter().filter(|_| wanted.uplink.is_some());
+    let uplink = uplink.map(|nic| &nic.name);
+    let members = pf.vfs.iter().filter(|(index, _)| {
+        let wanted = desired.vfs.get(index);
+        wanted.is_some_and(|vf| vf.in_bridge)
+    });
+    let members = members.filter_map(|(_, vf)| Some(&vf.representor.as_ref()?.name));
+    let mut ports = uplink.chain(members).map(ToString::to_string);
+    ports.find(|port| !there.ports.contains_key(port))
 }
 
 /// Also where the driver tells none as another value.
@@ -259,6 +285,15 @@ fn differs(step: &Step, pf: &PfSnapshot) -> bool {
         Step::Pf(PfStep::ReloadDevlink) => true,
         Step::Pf(PfStep::SetTcOffload { on, .. }) => {
             interface.is_some_and(|nic| nic.tc_offload != Some(*on))
+        }
+        Step::Pf(PfStep::SetBridge(change)) => {
+            let seen = pf.open_vswitch.as_ref().unwrap();
+            let there = seen.bridges.get(change.name.as_str());
+            seen.silent.is_some() || change.make == there.is_none()
+        }
+        Step::Pf(PfStep::RemoveBridge { name }) => {
+            let seen = pf.open_vswitch.as_ref().unwrap();
+            seen.silent.is_some() || seen.bridges.contains_key(name.as_str())
         }
         Step::Pf(PfStep::SetUp { .. }) => interface.is_some_and(|nic| !nic.up),
         Step::Pf(PfStep::SetDown { .. }) => interface.is_some_and(|nic| nic.up),

@@ -6,10 +6,11 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 use sriovd_core::model::Errno;
+use sriovd_core::model::bridge::{BridgeKeys, PortKeys};
 use sriovd_core::model::*;
 use sriovd_core::policy::{
-    DesiredRepresentor, DeviceType, Disruption, MacChoice, NumVfs, OnRemoval, PfMatch,
-    PfNamePattern, Policy, VfOverride,
+    DesiredBridge, DesiredRepresentor, DeviceType, Disruption, MacChoice, NumVfs, OnRemoval,
+    PfMatch, PfNamePattern, Policy, VfOverride,
 };
 use sriovd_sim::{DriverModel, sample};
 use std::collections::BTreeMap;
@@ -179,6 +180,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 option::weighted(0.3, any::<bool>()),
                 params(),
             ),
+            option::weighted(0.5, bridge()),
         ),
         settings(),
         mac,
@@ -197,7 +199,7 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                 mtu,
                 (device_type, names_driver),
                 driver_autoprobe,
-                (external, eswitch_mode, (representor_mtu, up, hw_tc_offload, devlink)),
+                (external, eswitch_mode, (representor_mtu, up, hw_tc_offload, devlink), bridge),
                 settings,
                 mac,
                 overrides,
@@ -221,6 +223,8 @@ pub(crate) fn policy(name: &str) -> BoxedStrategy<Policy> {
                     mtu: representor_mtu.map(|mtu| mtu.try_into().unwrap()),
                     up,
                 },
+                // Only there: `check` lets no other policy have one.
+                bridge: bridge.filter(|_| eswitch_mode == Some(EswitchMode::Switchdev)),
                 settings,
                 mac,
                 overrides,
@@ -297,6 +301,35 @@ fn holder() -> impl Strategy<Value = Holder> {
     ])
 }
 
+fn hand() -> impl Strategy<Value = Hand> {
+    select(vec![
+        Hand::TakePort,
+        Hand::PutPort,
+        Hand::Make,
+        Hand::Leave,
+        Hand::Silence(true),
+        Hand::Silence(false),
+    ])
+}
+
+fn bridge() -> impl Strategy<Value = DesiredBridge> {
+    let name = option::weighted(0.2, Just("br0".parse().unwrap()));
+    let datapath = option::of(select(vec!["netdev", "system"]));
+    let all = (name, datapath, any::<bool>(), any::<bool>(), any::<bool>());
+    all.prop_map(
+        |(name, datapath, uplink, representors, hw_offload)| DesiredBridge {
+            name,
+            keys: BridgeKeys {
+                datapath_type: datapath.map(str::to_owned),
+                ..BridgeKeys::default()
+            },
+            uplink: uplink.then(PortKeys::default),
+            representors,
+            hw_offload,
+        },
+    )
+}
+
 fn event() -> BoxedStrategy<Event> {
     use Event::*;
     // Mostly the PFs that policies name by their address, and VFs that exist.
@@ -329,6 +362,7 @@ fn event() -> BoxedStrategy<Event> {
         1 => (slot(), vf()).prop_map(|(slot, vf)| OpenGroup(slot, vf)),
         1 => (slot(), vf()).prop_map(|(slot, vf)| Release(slot, vf)),
         1 => (slot(), any::<bool>()).prop_map(|(slot, used)| UsePf(slot, used)),
+        1 => (slot(), hand()).prop_map(|(slot, hand)| Bridge(slot, hand)),
     ];
     let kinds = StepFacts::ALL.map(|kind| kind.word).to_vec();
     let faults =

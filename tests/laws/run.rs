@@ -5,6 +5,7 @@ use super::listener::Listener;
 use super::world::*;
 use sriovd_core::host::Host;
 use sriovd_core::model::Errno;
+use sriovd_core::model::bridge::{BridgePort, OpenVswitch};
 use sriovd_core::model::*;
 use sriovd_core::policy::resolve::{Resolution, resolve};
 use sriovd_core::policy::{DeviceType, Policy, PolicySet};
@@ -114,6 +115,7 @@ impl Run {
             }
             Event::NetdevElsewhere(_, false) => self.show(pf),
             Event::ShortList(_, end) => host.edit(pf, |pf| pf.listed_vfs = *end),
+            Event::Bridge(_, hand) => host.edit_bridges(|all| touch(all, pf, *hand)),
             Event::Hold(_, index, by) => host.hold(pf, vf(index), by.clone()),
             Event::OpenGroup(_, index) => host.open_group(pf, vf(index)),
             Event::UsePf(_, true) => host.use_pf(pf, used()),
@@ -355,5 +357,34 @@ impl Run {
             }
         }
         None
+    }
+}
+
+/// What another program does to bridges.
+fn touch(all: &mut OpenVswitch, pf: PciAddress, hand: Hand) {
+    let mut bridges = all.bridges.values_mut();
+    let own = bridges.find(|bridge| bridge.made_for == Some(pf));
+    match hand {
+        Hand::TakePort => {
+            let ports = own.map(|bridge| &mut bridge.ports);
+            drop(ports.and_then(BTreeMap::pop_first));
+        }
+        Hand::PutPort => {
+            let ports = own.map(|bridge| &mut bridge.ports).into_iter();
+            ports.for_each(|ports| drop(ports.insert("tap0".to_owned(), BridgePort::default())));
+        }
+        Hand::Make => {
+            let name = format!("br-{}", pf.to_string().replace(':', "_"));
+            all.bridges.entry(name).or_default();
+        }
+        Hand::Leave => {
+            all.bridges.retain(|_, bridge| bridge.made_for.is_some());
+            for bridge in all.bridges.values_mut() {
+                bridge.ports.retain(|_, port| port.made_for.is_some());
+            }
+        }
+        Hand::Silence(silent) => {
+            all.silent = silent.then(|| "it does not answer".to_owned());
+        }
     }
 }

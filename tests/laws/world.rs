@@ -135,6 +135,8 @@ pub(crate) enum Event {
     NetdevElsewhere(usize, bool),
     ShortList(usize, Option<u16>),
     Hold(usize, u16, Holder),
+    /// Another program at bridges of Open vSwitch.
+    Bridge(usize, Hand),
     /// A program opens the VFIO group of a VF and none of its devices.
     OpenGroup(usize, u16),
     Release(usize, u16),
@@ -150,6 +152,21 @@ pub(crate) enum Event {
     Retry,
     Crash(usize, usize),
     Restart,
+}
+
+/// What another program does to the bridge of a PF.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Hand {
+    /// It takes a port of ours out.
+    TakePort,
+    /// It puts one of its own in.
+    PutPort,
+    /// It makes one of that name.
+    Make,
+    /// It removes all that it made.
+    Leave,
+    /// The database does not answer, or does so again.
+    Silence(bool),
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -170,6 +187,8 @@ impl Event {
     pub(crate) fn pf(&self) -> Option<PciAddress> {
         use Event::*;
         match self {
+            // The database is the host's.
+            Bridge(_, Hand::Silence(_) | Hand::Leave) => None,
             Plug(slot, _)
             | Unplug(slot)
             | UnbindPf(slot)
@@ -189,6 +208,7 @@ impl Event {
             | NetdevElsewhere(slot, _)
             | ShortList(slot, _)
             | Hold(slot, ..)
+            | Bridge(slot, _)
             | OpenGroup(slot, _)
             | Release(slot, _)
             | UsePf(slot, _)
@@ -204,7 +224,7 @@ impl Event {
     }
 
     pub(crate) fn is_fault(&self) -> bool {
-        matches!(self, Self::Fault(..))
+        matches!(self, Self::Fault(..) | Self::Bridge(_, Hand::Silence(true)))
     }
 }
 

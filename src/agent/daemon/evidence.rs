@@ -61,6 +61,8 @@ fn had_done(seen: &Seen, step: &Step) -> bool {
             | PfStep::SetDevlinkParam { .. }
             | PfStep::ReloadDevlink,
         ) => pf.interface.is_some(),
+        // Whether it was so was looked at, and nothing else but the database decides about it.
+        Step::Pf(PfStep::SetBridge(_) | PfStep::RemoveBridge { .. }) => pf.open_vswitch.is_some(),
         Step::Pf(
             PfStep::SetUp { interface }
             | PfStep::SetDown { interface }

@@ -142,6 +142,7 @@ pub(super) fn on_pass(
             )
         }
     };
+    note_bridges(daemon);
     look_for_free_addresses(daemon, pf);
     note_first_pass(daemon, pf);
     let tell = running.tell;
@@ -173,6 +174,14 @@ pub(super) fn on_pass(
         publish(daemon);
     }
     daemon.has_news = true;
+}
+
+/// They are listened to as long as they matter to any PF.
+fn note_bridges(daemon: &Daemon) {
+    let matter = daemon.slots.values().any(Slot::wants_bridges);
+    let _ = daemon
+        .bridges
+        .send_if_modified(|wanted| std::mem::replace(wanted, matter) != matter);
 }
 
 /// A VF goes without its address as long as a function of another PF has it or is to have it. Also

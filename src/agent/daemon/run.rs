@@ -10,7 +10,7 @@ use super::turn::{Event, turn};
 use super::value::Daemon;
 use super::{journal, listen, neighbours};
 use crate::api::{self, Request};
-use crate::events::{EventSources, Neighbour, Trigger};
+use crate::events::{EventSources, Neighbour, Trigger, bridges};
 use crate::settings::Settings;
 use crate::state::{Store, posted};
 use anyhow::Context;
@@ -18,12 +18,14 @@ use sriovd_core::model::allocation::ALLOCATIONS;
 use sriovd_core::model::kubelet::KUBELET;
 use sriovd_host::file;
 use sriovd_host::file::apart::Apart;
+use sriovd_host::ovsdb;
 use std::convert::Infallible;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{self, Receiver};
+use tokio::sync::watch;
 use tokio::time::Interval;
 
 /// A step that is at work when the daemon is told to stop may end; nothing is undone.
@@ -57,8 +59,11 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
         drop(apart.run(&place, move || file::create_directories(&watched)));
     }
     // Before the first look: what happens in between is looked at again.
+    let matter = watch::Sender::new(false);
+    let database = file::under(&root, Path::new(ovsdb::SOCKET));
     let sources = EventSources::subscribe(
         neighbours::directories(&settings, &root),
+        bridges::BridgeEvents::new(database, matter.subscribe()),
         settings.limits.receive_buffer,
     )
     .await?;
@@ -72,6 +77,7 @@ pub async fn run(settings: Settings, root: PathBuf) -> anyhow::Result<()> {
     let (messages, mut finished) = mpsc::channel(MESSAGE_QUEUE);
     let (requests, mut requested) = mpsc::channel(REQUEST_QUEUE);
     let mut daemon = Daemon::new(shared, messages);
+    daemon.bridges = matter;
     let state = api_state(&daemon, requests);
     let tcp = listen::on_tcp(&daemon.shared).await?;
     let serve = api::serve(listener, tcp, state);

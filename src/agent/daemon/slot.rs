@@ -52,6 +52,12 @@ impl Slot {
         let running = self.running.as_ref();
         running.is_some_and(|running| running.hung.is_some())
     }
+
+    /// Whether bridges of Open vSwitch decided about its last plan.
+    pub(super) fn wants_bridges(&self) -> bool {
+        let seen = self.seen.as_ref();
+        seen.is_some_and(|seen| seen.pf.open_vswitch.is_some())
+    }
 }
 
 /// A VFIO device that was closed, and how often to look again for its release.

@@ -5,7 +5,7 @@ use super::list::list;
 use super::load::load_policies;
 use super::node::look_at_node;
 use super::passes::ask;
-use super::slot::{Slot, Waiting};
+use super::slot::{Retry, Slot, Waiting};
 use super::value::Daemon;
 use crate::events::{Cause, Scope, Trigger};
 use sriovd_core::host::HostError;
@@ -39,6 +39,17 @@ pub(super) fn on_trigger(daemon: &mut Daemon, trigger: Trigger) {
             if let Some(pf) = pf_of_interface(daemon, index) {
                 tell_trigger(daemon, &cause, Some(pf));
                 ask(daemon, pf, Waiting::new(cause));
+            }
+        }
+        Scope::Bridges => {
+            let concerned = |slot: &Slot| slot.running.is_some() || slot.wants_bridges();
+            let slots = daemon.slots.iter().filter(|(_, slot)| concerned(slot));
+            for pf in slots.map(|(&pf, _)| pf).collect::<Vec<_>>() {
+                tell_trigger(daemon, &cause, Some(pf));
+                // What it could not be asked before it may take now.
+                let retry = Retry::Transient;
+                let waiting = Waiting::new(cause.clone());
+                ask(daemon, pf, Waiting { retry, ..waiting });
             }
         }
         Scope::Policies => {

@@ -26,6 +26,8 @@ pub(super) struct Daemon {
     pub(super) messages: mpsc::Sender<Message>,
     /// What is known, for everyone: replaced, never changed in place.
     pub(super) view: watch::Sender<Arc<View>>,
+    /// Whether the bridges of Open vSwitch matter.
+    pub(super) bridges: watch::Sender<bool>,
     /// Something may be another than `view` says.
     pub(super) has_news: bool,
     pub(super) paused: Current,
@@ -67,6 +69,7 @@ impl Daemon {
                 }),
                 ..View::default()
             })),
+            bridges: watch::Sender::new(false),
             has_news: false,
             slots: BTreeMap::new(),
             loaded: None,

@@ -18,6 +18,8 @@ pub enum Scope {
     Interface(u32),
     /// The policy directories.
     Policies,
+    /// PFs for which the bridges of Open vSwitch matter.
+    Bridges,
     /// VFs that found no driver.
     Drivers,
     /// What policies can ask of the host itself.
@@ -58,6 +60,8 @@ pub enum Cause {
         /// The driver's name.
         driver: String,
     },
+    /// A bridge of Open vSwitch, or its database.
+    Bridges,
     /// A link was changed: name, state, MTU, namespace.
     Link {
         /// The name of the interface, which may have any bytes but those that cannot be printed.
@@ -166,6 +170,7 @@ impl Cause {
             Self::Reload => "reload",
             Self::Udev { .. } => "udev",
             Self::DriverCame { .. } => "driver",
+            Self::Bridges => "open-vswitch",
             Self::Link { .. } => "link",
             Self::Address { .. } => "address",
             Self::PolicyFiles => "policy-files",
@@ -202,6 +207,7 @@ impl fmt::Display for Cause {
                 write!(f, "udev event {action} {device}")
             }
             Self::DriverCame { driver } => write!(f, "driver {driver} is there"),
+            Self::Bridges => f.write_str("change in Open vSwitch"),
             Self::Link { interface } => write!(f, "link change on {interface}"),
             Self::Address { interface } => write!(f, "address change on interface {interface}"),
             Self::PolicyFiles => f.write_str("policy files changed"),

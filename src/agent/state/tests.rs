@@ -54,6 +54,7 @@ fn full() -> Memory {
         created_vfs: true,
         mtu_before: Some(Mtu::ETHERNET),
         autoprobe_before: Some(true),
+        bridge: Some("br0".parse().unwrap()),
         eswitch_before: Some(EswitchMode::Legacy),
         tc_offload_before: Some(false),
         params_before: [("test1".to_owned(), ParamValue::Switch(true))].into(),

@@ -93,6 +93,28 @@ pub enum HostError {
         /// The holder.
         by: Box<Holder>,
     },
+    /// A program that would have to do it does not answer, or not in time.
+    #[error("{what}: {why}")]
+    Silent {
+        /// What was asked of it, and who.
+        what: String,
+        /// What came of it.
+        why: String,
+    },
+    /// A program that would have to do it says no.
+    #[error("{what}: {why}")]
+    Refused {
+        /// What was asked of it, and who.
+        what: String,
+        /// Its own words.
+        why: String,
+    },
+    /// Another program changed it after it was looked at.
+    #[error("{what} has just been changed by another program")]
+    Overtaken {
+        /// What has changed.
+        what: String,
+    },
     /// An answer that does not have the form the kernel documents.
     #[error("{what}: cannot understand {found:?}")]
     Unreadable {
@@ -111,14 +133,18 @@ impl HostError {
             Self::Gone { .. } | Self::Unread { .. } | Self::Unanswered { .. } => {
                 Persistence::Transient
             }
+            Self::Silent { .. } => Persistence::Service,
             Self::NoDescriptor { .. } => Persistence::Shortage,
             Self::Locked { .. }
             | Self::Rebound { .. }
+            | Self::Overtaken { .. }
             | Self::Allocated { .. }
             | Self::InUse { .. } => Persistence::Busy,
             Self::Rebinding { .. } | Self::DriverComing { .. } => Persistence::Coming,
             Self::Unsupported { .. } => Persistence::Unsupported,
-            Self::NoEffect { .. } | Self::Unreadable { .. } => Persistence::UntilChange,
+            Self::NoEffect { .. } | Self::Unreadable { .. } | Self::Refused { .. } => {
+                Persistence::UntilChange
+            }
             Self::Kernel { errno, .. } => match *errno {
                 // i40e and ice answer so while a VF or the PF resets (host-side, 0.3 to 0.8 s).
                 Errno::AGAIN

@@ -47,6 +47,9 @@ pub enum Persistence {
     Busy,
     /// Soon, and nothing is wrong: another part of the system is bringing it about.
     Coming,
+    /// When a service answers. It may start only after the agent has, so that the agent's start does not wait for it. A
+    /// failure once it lasts.
+    Service,
 }
 
 impl Persistence {
@@ -54,7 +57,7 @@ impl Persistence {
     /// many tries that did not.
     pub fn is_passing(self, tries: u8) -> bool {
         match self {
-            Self::Transient | Self::Shortage | Self::Busy | Self::Coming => true,
+            Self::Transient | Self::Shortage | Self::Busy | Self::Coming | Self::Service => true,
             Self::Doubtful => tries < TRIES_IN_DOUBT,
             Self::UntilChange | Self::Unsupported => false,
         }
@@ -64,7 +67,7 @@ impl Persistence {
     pub fn is_patient(self, tries: u8) -> bool {
         match self {
             Self::Busy | Self::Coming => true,
-            Self::Transient => tries < TRIES_IN_DISTRESS,
+            Self::Transient | Self::Service => tries < TRIES_IN_DISTRESS,
             Self::Doubtful => tries < TRIES_IN_DOUBT,
             Self::Shortage | Self::UntilChange | Self::Unsupported => false,
         }

@@ -1,5 +1,6 @@
 //! The host as it was seen: owned, serialisable, without handles to anything.
 
+use super::bridge::OpenVswitch;
 use super::{
     DevlinkParams, DriverName, EswitchMode, Holder, InterfaceName, MacAddress, Mtu, PciAddress,
     PciId, VfIndex, VfSettings,
@@ -114,6 +115,9 @@ pub struct PfSnapshot {
     /// The holders of each VF; `None` where they were not looked for.
     #[serde(default)]
     pub holders: Option<BTreeMap<VfIndex, BTreeSet<Holder>>>,
+    /// The bridges of Open vSwitch; `None` as long as nobody looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub open_vswitch: Option<OpenVswitch>,
     /// What uses the PF's own interface; `None` as long as nobody looked.
     #[serde(default, skip_serializing_if = "is_unused")]
     pub users: Option<BTreeSet<Holder>>,

@@ -3,8 +3,10 @@
 mod bind_target;
 mod written;
 
+use super::bridge::BridgeChange;
 use super::{
-    DriverName, EswitchMode, Mtu, ParamKind, ParamMode, ParamValue, PciAddress, VfIndex, VfSetting,
+    DriverName, EswitchMode, InterfaceName, Mtu, ParamKind, ParamMode, ParamValue, PciAddress,
+    VfIndex, VfSetting,
 };
 pub use bind_target::BindTarget;
 use schemars::JsonSchema;
@@ -66,6 +68,13 @@ pub enum PfStep {
         interface: u32,
         /// `hw-tc-offload` afterwards.
         on: bool,
+    },
+    /// A bridge of Open vSwitch and its ports, in one transaction of its database.
+    SetBridge(Box<BridgeChange>),
+    /// A bridge of Open vSwitch that sriovd made for the PF, with its ports.
+    RemoveBridge {
+        /// Its name.
+        name: InterfaceName,
     },
     /// The PF's administrative state up.
     SetUp {
@@ -189,6 +198,8 @@ impl fmt::Display for PfStep {
             }
             Self::ReloadDevlink => f.write_str("devlink reload"),
             Self::SetTcOffload { on, .. } => write!(f, "PF hw-tc-offload {}", on_or_off(*on)),
+            Self::SetBridge(change) => write!(f, "{change}"),
+            Self::RemoveBridge { name } => write!(f, "bridge {name}: removed"),
             Self::SetUp { .. } => f.write_str("PF up"),
             Self::SetDown { .. } => f.write_str("PF down"),
             Self::SetMtu { mtu, .. } => write!(f, "PF mtu {mtu}"),
@@ -228,6 +239,8 @@ impl From<Written> for Step {
             Written::SetAutoprobe { on } => Self::Pf(PfStep::SetAutoprobe { on }),
             Written::SetNumVfs { from, to } => Self::Pf(PfStep::SetNumVfs { from, to }),
             Written::SetEswitchMode { from, to } => Self::Pf(PfStep::SetEswitchMode { from, to }),
+            Written::SetBridge { bridge } => Self::Pf(PfStep::SetBridge(bridge)),
+            Written::RemoveBridge { bridge } => Self::Pf(PfStep::RemoveBridge { name: bridge }),
             Written::SetPfUp { interface } => Self::Pf(PfStep::SetUp { interface }),
             Written::SetPfDown { interface } => Self::Pf(PfStep::SetDown { interface }),
             Written::SetPfMtu { interface, mtu } => Self::Pf(PfStep::SetMtu { interface, mtu }),
@@ -279,6 +292,8 @@ impl From<Step> for Written {
             Step::Pf(PfStep::SetAutoprobe { on }) => Self::SetAutoprobe { on },
             Step::Pf(PfStep::SetNumVfs { from, to }) => Self::SetNumVfs { from, to },
             Step::Pf(PfStep::SetEswitchMode { from, to }) => Self::SetEswitchMode { from, to },
+            Step::Pf(PfStep::SetBridge(bridge)) => Self::SetBridge { bridge },
+            Step::Pf(PfStep::RemoveBridge { name }) => Self::RemoveBridge { bridge: name },
             Step::Pf(PfStep::SetUp { interface }) => Self::SetPfUp { interface },
             Step::Pf(PfStep::SetDown { interface }) => Self::SetPfDown { interface },
             Step::Pf(PfStep::SetMtu { interface, mtu }) => Self::SetPfMtu { interface, mtu },

@@ -110,6 +110,21 @@ impl StepFacts {
         undone_by: Some("set-eswitch-mode"),
         way_out: LEAVE_IT_OUT,
     };
+    const BRIDGE: Self = Self {
+        word: "set-bridge",
+        part: Part::Pf,
+        disturbs: false,
+        takes: Takes::OneStep,
+        depends_on: DependsOn::Drivers,
+        tries: 1,
+        undone_by: Some("remove-bridge"),
+        way_out: LEAVE_IT_OUT,
+    };
+    const NO_BRIDGE: Self = Self {
+        word: "remove-bridge",
+        undone_by: None,
+        ..Self::BRIDGE
+    };
     const PF_UP: Self = Self {
         word: "set-pf-up",
         part: Part::Pf,
@@ -206,7 +221,9 @@ impl StepFacts {
     };
 
     /// Every kind, some under the same word.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
+        Self::BRIDGE,
+        Self::NO_BRIDGE,
         Self::AUTOPROBE,
         Self::MAKE_VFS,
         Self::REMOVE_VFS,
@@ -243,6 +260,8 @@ impl Step {
                 PfStep::SetDevlinkParam { .. } => StepFacts::DEVLINK_PARAM,
                 PfStep::ReloadDevlink => StepFacts::DEVLINK_RELOAD,
                 PfStep::SetTcOffload { .. } => StepFacts::TC_OFFLOAD,
+                PfStep::SetBridge(_) => StepFacts::BRIDGE,
+                PfStep::RemoveBridge { .. } => StepFacts::NO_BRIDGE,
                 PfStep::SetUp { .. } => StepFacts::PF_UP,
                 PfStep::SetDown { .. } => StepFacts::PF_DOWN,
                 PfStep::SetMtu { .. } => StepFacts::PF_MTU,

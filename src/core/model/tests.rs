@@ -285,7 +285,7 @@ fn a_word_of_a_step_stands_for_one_part() {
         let part = *parts.entry(facts.word).or_insert(facts.part);
         assert_eq!(part, facts.part, "{}", facts.word);
     }
-    assert_eq!(parts.len(), 15);
+    assert_eq!(parts.len(), 17);
 }
 
 #[test]

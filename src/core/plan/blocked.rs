@@ -229,8 +229,10 @@ impl Blocked {
 
     /// Whether something is on its way that the system brings about by itself.
     pub fn is_coming(&self) -> bool {
-        let is_coming =
-            |block: &Block| block.persistence != Persistence::Busy && block.is_patient();
+        let is_coming = |block: &Block| {
+            !matches!(block.persistence, Persistence::Busy | Persistence::Service)
+                && block.is_patient()
+        };
         self.failed.values().any(is_coming) || self.netdevs.are_awaited()
     }
 

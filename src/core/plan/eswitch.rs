@@ -6,7 +6,7 @@
 use super::owned::{Capability, OwnedPf};
 use super::value::Next;
 use super::vfless::{self, Room};
-use super::{Input, Plan};
+use super::{Input, Plan, bridge};
 use crate::model::{EswitchMode, Holder, PfSnapshot, PfStep, Step};
 use crate::policy::Disruption;
 use crate::policy::resolve::DesiredPf;
@@ -115,7 +115,14 @@ fn uplink_is_free(input: &Input, disruption: Disruption, plan: &mut Plan) -> boo
             Holder::Enslaved { .. } | Holder::TrafficControl { .. }
         )
     };
-    let Some(user) = users.iter().find(in_the_way) else {
+    let mut users = users.iter().filter(in_the_way).peekable();
+    if users.peek().is_none() {
+        return true;
+    }
+    let Some(is_own) = bridge::has_uplink(input, plan) else {
+        return false;
+    };
+    let Some(user) = users.find(|user| !(is_own && bridge::makes(user))) else {
         return true;
     };
     let pf = input.pf.display_name();

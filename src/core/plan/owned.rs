@@ -3,13 +3,14 @@
 mod addresses;
 mod before;
 mod capability;
+mod left;
 mod params;
 mod record;
 
 use super::Plan;
 use crate::model::{
-    EswitchMode, MacAddress, Mtu, Node, ParamValue, PfSnapshot, VfAttribute, VfIndex, VfSetting,
-    VfSettings, VfSnapshot,
+    EswitchMode, InterfaceName, MacAddress, Mtu, Node, ParamValue, PfSnapshot, VfAttribute,
+    VfIndex, VfSetting, VfSettings, VfSnapshot,
 };
 use crate::policy::resolve::{Hold, Resolution};
 use crate::policy::{DeviceType, OnRemoval};
@@ -56,6 +57,9 @@ pub struct OwnedPf {
     /// Parameters were set that take effect when the driver starts the device anew, which is still to be done.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub reload_due: bool,
+    /// The bridge of Open vSwitch that sriovd made for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<InterfaceName>,
     /// What its driver answered that it does not support. That may hang on the card or on the mode
     /// of its switch, which changes only without VFs.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
@@ -238,6 +242,7 @@ pub fn still_owned(
         owned.eswitch_before = None;
         owned.unsupported.clear();
     }
+    owned.note_bridge(desired.is_some_and(|desired| desired.bridge.is_some()), pf);
     let mode_wanted = desired.is_some_and(|desired| desired.eswitch_mode.is_some());
     owned.eswitch_before = owned
         .eswitch_before
@@ -309,44 +314,9 @@ impl OwnedPf {
         macs.map_or_else(model, |(mine, seen)| mine == seen)
     }
 
-    /// What holds the PF that is seen, though policies do not name it any more as it is. Where
-    /// nothing is left to be kept, nothing holds it.
-    pub fn hold_on(&self, pf: &PfSnapshot) -> Option<&Hold> {
-        let mtu = pf.interface.as_ref().map(|interface| interface.mtu);
-        let is_raised = |&before: &Mtu| mtu.is_some_and(|mtu| mtu != before);
-        let offload = pf
-            .interface
-            .as_ref()
-            .and_then(|interface| interface.tc_offload);
-        let is_switched = |before: bool| offload == Some(!before);
-        let has_anything = pf.num_vfs != 0
-            || self.mtu_before.as_ref().is_some_and(is_raised)
-            || self.autoprobe_before.is_some_and(|on| on != pf.autoprobe)
-            || self.eswitch_before.is_some() && self.eswitch_before != pf.eswitch_mode
-            || self.tc_offload_before.is_some_and(is_switched)
-            || !self.params_before.is_empty()
-            || self.up_before
-            || self.brought_up.is_some_and(|index| pf.is_up_as(index));
-        let hold = self.hold.as_ref().filter(|_| has_anything);
-        hold.filter(|_| self.is_of(pf))
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        !self.created_vfs
-            && self.brought_up.is_none()
-            && self.mtu_before.is_none()
-            && self.autoprobe_before.is_none()
-            && self.eswitch_before.is_none()
-            && self.tc_offload_before.is_none()
-            && self.params_before.is_empty()
-            && !self.reload_due
-            && !self.up_before
-            && self.vfs.is_empty()
-    }
-
     /// Once it is down, whoever sets it up again wants it up. Out of sight it is as it was.
     fn note_up(&mut self, pf: &PfSnapshot) {
-        let is_used = pf.users.as_ref().is_some_and(|users| !users.is_empty());
+        let is_used = self.is_used_by_others(pf);
         let is_hidden = pf.interface.is_none() && pf.driver.is_some() && !pf.interface_elsewhere;
         self.brought_up = (self.brought_up)
             .filter(|&index| is_hidden || pf.is_up_as(index))

@@ -6,7 +6,7 @@
 use super::owned::OwnedPf;
 use super::value::Next;
 use super::vfless::{self, Room};
-use super::{Input, Plan, count};
+use super::{Input, Plan, bridge, count};
 use crate::model::{DevlinkParams, ParamKind, ParamMode, ParamValue, PfSnapshot, PfStep, Step};
 use crate::policy::Disruption;
 use crate::policy::resolve::DesiredPf;
@@ -168,7 +168,12 @@ fn interface_is_free(input: &Input, disruption: Disruption, plan: &mut Plan) -> 
         plan.needs_holders = true;
         return false;
     };
-    let Some(user) = users.iter().next() else {
+    // Open vSwitch takes its ports up again.
+    let Some(is_own) = bridge::has_uplink(input, plan) else {
+        return false;
+    };
+    let mut users = users.iter();
+    let Some(user) = users.find(|user| !(is_own && bridge::makes(user))) else {
         return true;
     };
     let pf = input.pf.display_name();

@@ -29,6 +29,8 @@ pub fn presumed(resolution: &Resolution, pf: &PfSnapshot) -> Option<OwnedPf> {
         created_vfs,
         mtu_before: has_raised_mtu(desired, pf).then_some(Mtu::ETHERNET),
         autoprobe_before: (!pf.autoprobe && desired.driver_autoprobe != Some(true)).then_some(true),
+        // The database says which one is ours.
+        bridge: None,
         eswitch_before: is_in_switchdev(desired, pf).then_some(EswitchMode::Legacy),
         tc_offload_before: (desired.hw_tc_offload == Some(true)
             && pf.interface.as_ref().and_then(|it| it.tc_offload) == Some(true))

@@ -2,7 +2,8 @@
 
 use super::address::{self, Targets, Verdict};
 use super::owned::{OwnedPf, OwnedVf};
-use super::{Input, Plan, count, eswitch, in_use, offload, params};
+use super::value::Next;
+use super::{Input, Plan, bridge, count, eswitch, in_use, offload, params};
 use crate::model::{
     BindTarget, MacAddress, Mtu, PfSnapshot, PfStep, Step, VfAttribute, VfIndex, VfSetting,
     VfSnapshot, VfStep,
@@ -13,6 +14,9 @@ use crate::report::ProblemKind;
 pub(super) fn plan_removal(input: &Input, owned: &OwnedPf, plan: &mut Plan) {
     let pf = input.pf;
     if owned.on_removal == OnRemoval::Keep {
+        return;
+    }
+    if bridge::undo(input, owned, plan) == Next::Wait {
         return;
     }
     if owned.created_vfs && pf.num_vfs != 0 {

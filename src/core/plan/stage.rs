@@ -1,7 +1,7 @@
 //! The stages by which a PF comes to be as its policies want it, in their order.
 
 use super::value::Next;
-use super::{Input, Plan, count, eswitch, netdev, offload, params, rdma, representor, vf};
+use super::{Input, Plan, bridge, count, eswitch, netdev, offload, params, rdma, representor, vf};
 use crate::policy::resolve::DesiredPf;
 use crate::report::ProblemKind;
 
@@ -12,6 +12,8 @@ pub(super) enum Stage {
     Driver,
     /// The interface that attributes are set through.
     Interface,
+    /// Bridges that are not wanted any more, which stand in the way of another mode.
+    FormerBridges,
     /// Parameters of the driver.
     Params,
     /// The mode of the NIC's own switch.
@@ -34,6 +36,8 @@ pub(super) enum Stage {
     Vfs,
     /// What stands for VFs on the host in switchdev mode.
     Representors,
+    /// The bridge that PF and representors are ports of.
+    Bridge,
     /// Interfaces that drivers of VFs have to make.
     Netdevs,
     /// RDMA devices of VFs.
@@ -41,9 +45,10 @@ pub(super) enum Stage {
 }
 
 impl Stage {
-    const ALL: [Self; 15] = [
+    const ALL: [Self; 17] = [
         Self::Driver,
         Self::Interface,
+        Self::FormerBridges,
         Self::Params,
         Self::Eswitch,
         Self::Offload,
@@ -55,6 +60,7 @@ impl Stage {
         Self::Link,
         Self::Vfs,
         Self::Representors,
+        Self::Bridge,
         Self::Netdevs,
         Self::Rdma,
     ];
@@ -63,6 +69,7 @@ impl Stage {
         match self {
             Self::Driver => return driver(input, plan),
             Self::Interface => return count::await_interface(input, plan),
+            Self::FormerBridges => return bridge::plan_removals(input, desired, plan),
             Self::Params => return params::plan_params(input, desired, plan),
             Self::Eswitch => return eswitch::plan_mode(input, desired, plan),
             Self::Offload => offload::plan_pf(input, desired, plan),
@@ -74,6 +81,7 @@ impl Stage {
             Self::Link => return count::await_link(input, plan),
             Self::Vfs => vf::plan_vfs(input, desired, plan),
             Self::Representors => representor::plan_representors(input, desired, plan),
+            Self::Bridge => bridge::plan_bridge(input, desired, plan),
             Self::Netdevs => netdev::plan_missing(input, desired, plan),
             Self::Rdma => rdma::plan_missing(input, desired, plan),
         }

@@ -1,6 +1,7 @@
 //! One sentence each: what is planned from what is wanted, what is and what is owned.
 
 mod blocked;
+mod bridge;
 mod driver;
 mod eswitch;
 mod held;

@@ -14,6 +14,8 @@ pub struct Plan {
     pub problems: Vec<Problem>,
     /// The planner must know who uses the VFs before it can say more: look again with holders.
     pub needs_holders: bool,
+    /// The planner must know which bridges Open vSwitch has before it can say more.
+    pub needs_bridges: bool,
     /// The planner must know which addresses other PFs and their VFs have before it can say more.
     pub needs_others: bool,
     /// A VF goes without its address because of another PF.
@@ -90,6 +92,11 @@ impl Plan {
                 "the kernel's list of VFs is shorter than it says: their attributes are unknown";
             self.problem(ProblemKind::ShortVfList, reason);
         }
+    }
+
+    /// Whether it is no plan yet.
+    pub fn needs_more(&self) -> bool {
+        self.needs_holders || self.needs_others || self.needs_bridges
     }
 
     /// Whether there is nothing to do.

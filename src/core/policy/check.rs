@@ -2,6 +2,7 @@
 //! wrong with it. It knows nothing of what the draft was written in.
 
 mod attributes;
+mod bridge;
 mod network;
 mod policy;
 

@@ -9,8 +9,10 @@ pub mod value;
 use super::network::PluginType;
 use super::reader::{Boolean, List, Many, MapOf, Object, OneOf, Parsed, Text, table};
 use super::{Disruption, OnRemoval};
+use crate::model::bridge::FailMode;
 use crate::model::{
-    DriverName, EswitchMode, LinkType, NetworkName, PciAddress, PciId, PolicyName, VfRange,
+    DriverName, EswitchMode, InterfaceName, LinkType, NetworkName, PciAddress, PciId, PolicyName,
+    VfRange,
 };
 use attributes::{AttributesDraft, InNetworks, InPolicies};
 use value::{
@@ -76,6 +78,8 @@ table! {
         devlink: MapOf<Param>,
         /// The representors of these VFs, with `eswitch_mode = "switchdev"`; see below
         representor: RepresentorDraft,
+        /// The bridge of Open vSwitch that PF and representors are ports of, with `eswitch_mode = "switchdev"`; see below
+        bridge: BridgeDraft,
         /// Which nodes; see below
         node: NodeDraft,
         /// Which PFs; see below
@@ -93,6 +97,38 @@ table! {
         mtu: Bytes,
         /// They are set up, also when another program set them down
         up: Boolean,
+    }
+}
+
+table! {
+    /// `[policy.bridge]`: the bridge of Open vSwitch that the PF and its representors are ports of.
+    pub BridgeDraft: "[policy.bridge]" {
+        /// Its name; without one it is made of the PF's address, as `br-0000_3b_00.0`
+        name: Parsed<InterfaceName>,
+        /// `datapath_type`, such as `"netdev"`
+        datapath_type: Text,
+        /// `fail_mode`
+        fail_mode: OneOf<FailMode>,
+        /// Entries of `external_ids`
+        external_ids: MapOf<Text>,
+        /// Entries of `other_config`
+        other_config: MapOf<Text>,
+        /// `other_config:hw-offload` of Open vSwitch is set: it offloads to NICs what they take. It is not set back
+        hw_offload: Boolean,
+        /// The representors of this policy's VFs are ports
+        representors: Boolean,
+        /// The PF is a port
+        uplink: Boolean,
+        /// `type` of the PF's interface, such as `"dpdk"`
+        uplink_type: Text,
+        /// `mtu_request` of the PF's interface
+        uplink_mtu_request: Bytes,
+        /// Entries of `options` of the PF's interface
+        uplink_options: MapOf<Text>,
+        /// Entries of `external_ids` of the PF's interface
+        uplink_external_ids: MapOf<Text>,
+        /// Entries of `other_config` of the PF's interface
+        uplink_other_config: MapOf<Text>,
     }
 }
 

@@ -83,6 +83,7 @@ pub(super) fn pf(bus: u8, vfs: u16) -> PfSnapshot {
             .map(|index| (VfIndex(index), vf(bus, index)))
             .collect(),
         holders: None,
+        open_vswitch: None,
         users: None,
     }
 }
@@ -151,6 +152,7 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
             names_driver: false,
             mtu: None,
             representor: DesiredRepresentor::default(),
+            in_bridge: false,
             settings: VfSettings::default(),
         };
         (index, wanted)
@@ -168,6 +170,7 @@ fn desired(pf: &PfSnapshot, claims: Vec<Claim>) -> DesiredPf {
         eswitch_mode: None,
         devlink: BTreeMap::new(),
         hw_tc_offload: None,
+        bridge: None,
         disruption: Disruption::default(),
         on_removal: OnRemoval::default(),
         vfs: pf.vfs.keys().map(vf).collect(),

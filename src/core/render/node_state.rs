@@ -1,5 +1,7 @@
 //! This node as the SR-IOV network operator would describe it: `SriovNetworkNodeState`.
 
+mod bridges;
+
 use super::text::{MANAGER, MANAGER_LABEL, object, pretty};
 use crate::model::world::World;
 use crate::model::{
@@ -20,13 +22,19 @@ pub fn node_state(world: &World<KnownPf>) -> String {
         .clone()
         .filter_map(|seen| Some(spec_interface(seen.desired()?, &seen.pf)))
         .collect();
+    let wanted = pfs.clone();
+    let wanted = wanted.filter_map(|seen| Some((&seen.pf, seen.desired()?)));
     let (sync_status, last_sync_error) = sync(world);
     pretty(&NodeState {
         api_version: "sriovnetwork.openshift.io/v1",
         kind: "SriovNetworkNodeState",
         metadata: json!({"name": world.node, "labels": {MANAGER_LABEL: MANAGER}}),
-        spec: json!({"interfaces": spec}),
+        spec: json!(object([
+            ("bridges", bridges::wanted(wanted)),
+            ("interfaces", Some(json!(spec))),
+        ])),
         status: Status {
+            bridges: bridges::seen(pfs.clone().map(|seen| &seen.pf)),
             interfaces: pfs
                 .map(|seen| status_interface(&seen.pf, seen.desired()))
                 .collect(),
@@ -51,6 +59,8 @@ struct NodeState<'a> {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Status<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bridges: Option<Value>,
     interfaces: Vec<StatusInterface<'a>>,
     last_sync_error: String,
     sync_status: &'static str,

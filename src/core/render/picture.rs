@@ -1,4 +1,4 @@
-//! The host as a picture: NUMA nodes, PFs, VFs, pools, networks and holders.
+//! The host as a picture: NUMA nodes, PFs, VFs, bridges of Open vSwitch, pools, networks and holders.
 //!
 //! A graph of boxes in columns; `svg`, `dot` and `mermaid` write it down.
 
@@ -56,6 +56,8 @@ pub enum Column {
     Pf,
     /// VFs, or groups of VFs that are alike.
     Vfs,
+    /// Bridges of Open vSwitch.
+    Bridge,
     /// Pools.
     Pool,
     /// Networks.
@@ -66,10 +68,11 @@ pub enum Column {
 
 impl Column {
     /// From left to right.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::NumaNode,
         Self::Pf,
         Self::Vfs,
+        Self::Bridge,
         Self::Pool,
         Self::Network,
         Self::Holder,
@@ -122,6 +125,7 @@ pub struct Line {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct Alike {
     driver: Option<String>,
+    bridge: Option<String>,
     pool: Option<String>,
     ready: Option<bool>,
     holders: Vec<String>,
@@ -212,6 +216,25 @@ impl Drawing {
         for (alike, indexes) in groups {
             self.vfs(&id, pf, &alike, &indexes);
         }
+        self.bridges(&id, pf);
+    }
+
+    fn bridges(&mut self, pf_id: &str, pf: &PfSnapshot) {
+        let around = pf.open_vswitch.iter().flat_map(|seen| seen.around(pf));
+        let uplink = pf.interface.as_ref().map(|nic| nic.name.as_str());
+        for (name, bridge) in around {
+            let id = format!("bridge:{name}");
+            let is_own = bridge.made_for == Some(pf.address);
+            let tone = match bridge.ports.values().any(|port| port.trouble().is_some()) {
+                true => Tone::Bad,
+                false if is_own => Tone::Good,
+                false => Tone::Plain,
+            };
+            self.put(Column::Bridge, &id, name, "bridge of Open vSwitch", tone);
+            if is_own || uplink.is_some_and(|uplink| bridge.ports.contains_key(uplink)) {
+                self.join(pf_id, &id);
+            }
+        }
     }
 
     fn vfs(&mut self, parent: &str, pf: &PfSnapshot, alike: &Alike, indexes: &[VfIndex]) {
@@ -234,6 +257,9 @@ impl Drawing {
             it.stands_for = indexes.len();
         }
         self.join(parent, &id);
+        if let Some(bridge) = &alike.bridge {
+            self.join(&id, &format!("bridge:{bridge}"));
+        }
         if let Some(pool) = &alike.pool {
             let pool_id = format!("pool:{pool}");
             self.put(Column::Pool, &pool_id, pool, "pool", Tone::Plain);
@@ -280,7 +306,12 @@ fn alike(
     let holders = holders.into_iter().flatten().map(ToString::to_string);
     let has = |network: &&Network| subject.given.get(&network.name) == Some(&vf.address);
     let networks = subject.networks.iter().filter(has);
+    let bridge = pf.open_vswitch.as_ref().and_then(|seen| {
+        let representor = vf.representor.as_ref()?;
+        Some(seen.bridge_of(representor.name.as_str())?.0.clone())
+    });
     Alike {
+        bridge,
         driver: vf.driver.as_ref().map(ToString::to_string),
         pool: claim
             .and_then(|claim| claim.resource.as_ref())

@@ -34,6 +34,7 @@ fn what_nobody_wants_does_not_differ() {
 #[test]
 fn a_vf_that_is_not_there_lacks_its_driver_and_no_mtu() {
     let wanted = DesiredVf {
+        in_bridge: false,
         lacks_mac: false,
         mac_is_stable: false,
         claim: Some(0),

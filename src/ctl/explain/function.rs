@@ -20,6 +20,9 @@ pub(crate) struct ExplainedPf {
     state: PfState,
     /// Strongest first.
     policies: Vec<Against>,
+    /// The bridge of Open vSwitch that is wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bridge: Option<AskedBridge>,
     problems: Vec<Problem>,
 }
 
@@ -30,6 +33,15 @@ pub(crate) struct ExplainedVf {
     claim: Option<ClaimedBy>,
     /// Where each wanted value comes from.
     origins: Vec<Origin>,
+}
+
+#[derive(Debug, JsonSchema, Serialize)]
+struct AskedBridge {
+    name: String,
+    #[serde(flatten)]
+    by: ClaimedBy,
+    /// Further policies in force with a bridge: the strongest decides.
+    passed_over: Vec<PolicyName>,
 }
 
 #[derive(Debug, JsonSchema, Serialize)]
@@ -58,8 +70,42 @@ pub(super) fn explain_pf(scene: &Scene, pf: &PfSnapshot) -> ExplainedPf {
             .into_iter()
             .map(|(_, policy)| Against::new(scene, policy, pf))
             .collect(),
+        bridge: asked_bridge(scene, pf),
         problems: report.map_or_else(Vec::new, |report| report.problems.clone()),
     }
+}
+
+fn asked_bridge(scene: &Scene, pf: &PfSnapshot) -> Option<AskedBridge> {
+    let desired = scene.desired(pf.address)?;
+    let name = desired.bridge.as_ref()?.name_on(pf.address)?;
+    let mut with_one = desired.policies.iter().filter(|claim| {
+        let policy = scene.policy(claim.policy.as_str());
+        policy.is_some_and(|policy| policy.bridge.is_some())
+    });
+    let strongest = with_one.next()?;
+    Some(AskedBridge {
+        name: name.to_string(),
+        by: ClaimedBy {
+            policy: strongest.policy.clone(),
+            place: (&strongest.origin).into(),
+        },
+        passed_over: with_one.map(|claim| claim.policy.clone()).collect(),
+    })
+}
+
+fn bridge_line(bridge: &AskedBridge) -> String {
+    let AskedBridge {
+        name,
+        by: ClaimedBy { policy, place },
+        passed_over,
+    } = bridge;
+    let others = passed_over.iter().map(ToString::to_string);
+    let others: Vec<String> = others.collect();
+    let others = match others.is_empty() {
+        true => String::new(),
+        false => format!(", which is stronger than {}", others.join(", ")),
+    };
+    format!("bridge {name} is asked for by policy {policy} ({place}){others}\n")
 }
 
 pub(super) fn pf_text(pf: &ExplainedPf) -> String {
@@ -82,7 +128,9 @@ pub(super) fn pf_text(pf: &ExplainedPf) -> String {
         false => policies,
     };
     let problems = output::troubles(&pf.problems, "-", "    ");
-    output::paragraphs([head].into_iter().chain(policies).chain([problems]))
+    let bridge = pf.bridge.as_ref().map_or_else(String::new, bridge_line);
+    let last = [bridge, problems];
+    output::paragraphs([head].into_iter().chain(policies).chain(last))
 }
 
 pub(super) fn explain_vf(scene: &Scene, pf: &PfSnapshot, index: VfIndex) -> ExplainedVf {

@@ -30,11 +30,32 @@ pub(crate) struct ShownPf {
     /// The mode is not known: asking for it needs CAP_NET_ADMIN.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) eswitch_hidden: bool,
+    /// Bridges of Open vSwitch that are its own, or that have it or representors of its VFs as ports.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) bridges: Vec<ShownBridge>,
     /// `None`: no policy says how many.
     pub(crate) wanted_vfs: Option<u16>,
     pub(crate) policies: Vec<InForce>,
     pub(crate) problems: Vec<Problem>,
     pub(crate) vfs: Vec<ShownVf>,
+}
+
+/// A bridge of Open vSwitch.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct ShownBridge {
+    pub(crate) name: String,
+    /// sriovd made it for this PF.
+    pub(crate) is_own: bool,
+    pub(crate) ports: Vec<ShownPort>,
+}
+
+/// A port of a bridge.
+#[derive(Debug, JsonSchema, Serialize)]
+pub(crate) struct ShownPort {
+    pub(crate) name: String,
+    /// What Open vSwitch says against it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) trouble: Option<String>,
 }
 
 /// A policy in force on a PF.

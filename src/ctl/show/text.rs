@@ -1,6 +1,6 @@
 //! `show` for a person.
 
-use super::shown::{Shown, ShownPf, ShownVf};
+use super::shown::{Shown, ShownBridge, ShownPf, ShownVf};
 use crate::attribute::Compared;
 use crate::device::speed;
 use crate::table::{Facts, Table, dash};
@@ -50,6 +50,9 @@ fn pf_text(pf: &ShownPf) -> String {
         let unknown = "not known: asking for its mode needs CAP_NET_ADMIN";
         facts.fact("eSwitch", unknown.to_owned());
     }
+    for bridge in &pf.bridges {
+        facts.fact("bridge", bridge_text(bridge));
+    }
     let state = colour::paint(colour::of_state(nic.state), output::state(nic.state));
     facts.fact("state", state);
     facts.fact("VFs", count(pf));
@@ -63,6 +66,23 @@ fn pf_text(pf: &ShownPf) -> String {
     let problems = output::troubles(&pf.problems, "  -", "      ");
     let head = format!("{title}\n{}{problems}", facts.render());
     output::paragraphs([head, vf_table(&pf.vfs)])
+}
+
+fn bridge_text(bridge: &ShownBridge) -> String {
+    let ports = bridge.ports.iter().map(|port| match &port.trouble {
+        Some(trouble) => colour::paint(colour::BAD, &format!("{} ({trouble})", port.name)),
+        None => port.name.clone(),
+    });
+    let ports: Vec<String> = ports.collect();
+    let made = if bridge.is_own {
+        ""
+    } else {
+        ", not made by sriovd"
+    };
+    match ports.is_empty() {
+        true => format!("{}, no ports{made}", bridge.name),
+        false => format!("{}, ports {}{made}", bridge.name, ports.join(", ")),
+    }
 }
 
 fn count(pf: &ShownPf) -> String {

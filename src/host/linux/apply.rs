@@ -7,6 +7,7 @@ use super::observe::{holders_of, observe};
 use super::paths::{device, vf_indexes, virtfn};
 use super::user_space;
 use crate::netlink::{self, Netlink, NetlinkError};
+use crate::ovsdb::Ovsdb;
 use crate::sysfs::{Tree, if_present};
 use sriovd_core::host::{HostError, Look};
 use sriovd_core::model::{
@@ -46,6 +47,8 @@ pub(super) fn apply(tree: &Tree, action: &Action) -> Result<(), HostError> {
         | Step::Vf(_, VfStep::SetRepresentorTcOffload { interface, on }) => {
             set_tc_offload(*interface, *on)
         }
+        Step::Pf(PfStep::SetBridge(change)) => Ovsdb::of(tree).set_bridge(pf, change),
+        Step::Pf(PfStep::RemoveBridge { name }) => Ovsdb::of(tree).remove_bridge(pf, name),
         Step::Pf(PfStep::SetUp { interface }) => {
             let what = "setting the PF up".to_owned();
             ask(tree, &device(pf), *interface, what, |netlink| {

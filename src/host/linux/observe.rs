@@ -231,6 +231,7 @@ fn observe_present(
         _ => udev::is_initialized(tree, &record)?,
     };
     Ok(PfSnapshot {
+        open_vswitch: None,
         address: pf,
         vendor: tree.read_as(device.join("vendor"))?,
         device: tree.read_as(device.join("device"))?,

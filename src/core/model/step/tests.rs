@@ -1,6 +1,7 @@
 //! What is kept between versions and told by the API stays as it is.
 
 use super::*;
+use crate::model::bridge::PortKeys;
 use crate::model::{VfSetting, Vlan};
 use serde_json::json;
 
@@ -14,6 +15,15 @@ fn steps_are_written_as_flat_objects_and_read_like_sentences() {
         id: 5,
         ..Vlan::NONE
     });
+    let mut bridge = BridgeChange::of("br0".parse().unwrap());
+    (bridge.make, bridge.hw_offload) = (true, true);
+    bridge.keys.datapath_type = Some("netdev".to_owned());
+    let uplink = PortKeys {
+        kind: Some("dpdk".to_owned()),
+        ..PortKeys::default()
+    };
+    bridge.add.insert("ens1".parse().unwrap(), uplink);
+    bridge.remove.insert("eth5".to_owned());
     let tag = json!({"vlan": {"id": 5, "qos": 0, "proto": "802.1q"}});
     let bind = |from: Option<DriverName>, to| Step::Vf(vf, VfStep::Bind { address, from, to });
     for (step, written, told) in [
@@ -70,6 +80,21 @@ fn steps_are_written_as_flat_objects_and_read_like_sentences() {
             bind(Some("iavf".parse().unwrap()), BindTarget::Driver(driver)),
             json!({"step": "bind", "vf": 3, "address": "0000:3b:10.0", "from": "iavf", "to": {"driver": "vfio-pci"}}),
             "VF 3 driver vfio-pci",
+        ),
+        (
+            Step::Pf(PfStep::SetBridge(Box::new(bridge))),
+            json!({"step": "set_bridge", "bridge": {
+                "name": "br0", "make": true, "hw_offload": true, "keys": {"datapath_type": "netdev"},
+                "add": {"ens1": {"type": "dpdk"}}, "remove": ["eth5"]
+            }}),
+            "bridge br0: made, port ens1 added, port eth5 removed, hw-offload on",
+        ),
+        (
+            Step::Pf(PfStep::RemoveBridge {
+                name: "br0".parse().unwrap(),
+            }),
+            json!({"step": "remove_bridge", "bridge": "br0"}),
+            "bridge br0: removed",
         ),
         (
             Step::Vf(vf, VfStep::SetRepresentorUp { interface }),

@@ -1,8 +1,10 @@
 //! Steps in JSON. What is kept between versions and told by the API does not follow the types of the code.
 
 use super::bind_target::BindTarget;
+use crate::model::bridge::BridgeChange;
 use crate::model::{
-    DriverName, EswitchMode, Mtu, ParamKind, ParamMode, ParamValue, PciAddress, VfIndex, VfSetting,
+    DriverName, EswitchMode, InterfaceName, Mtu, ParamKind, ParamMode, ParamValue, PciAddress,
+    VfIndex, VfSetting,
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,6 +52,16 @@ pub(super) enum Written {
         interface: u32,
         /// `hw-tc-offload` afterwards.
         on: bool,
+    },
+    /// A bridge of Open vSwitch and its ports, in one transaction of its database.
+    SetBridge {
+        /// What is done to it.
+        bridge: Box<BridgeChange>,
+    },
+    /// A bridge of Open vSwitch that sriovd made for the PF, with its ports.
+    RemoveBridge {
+        /// Its name.
+        bridge: InterfaceName,
     },
     /// The PF's administrative state up.
     SetPfUp {

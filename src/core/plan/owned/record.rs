@@ -16,7 +16,10 @@ impl OwnedPf {
             Step::Pf(PfStep::SetUp { interface }) => {
                 self.brought_up = Some(*interface).filter(|_| !self.up_before);
             }
-            Step::Pf(PfStep::SetDown { .. } | PfStep::ReloadDevlink)
+            Step::Pf(PfStep::SetBridge(change)) => self.bridge = Some(change.name.clone()),
+            Step::Pf(
+                PfStep::SetDown { .. } | PfStep::ReloadDevlink | PfStep::RemoveBridge { .. },
+            )
             | Step::Vf(_, VfStep::SetRepresentorUp { .. } | VfStep::SetRepresentorMtu { .. }) => {}
             Step::Pf(PfStep::SetNumVfs { to, .. }) => {
                 self.created_vfs = true;

@@ -130,6 +130,7 @@ fn what_is_about_to_be_done_is_remembered_with_what_was_before() {
         params_before: BTreeMap::new(),
         reload_due: false,
         up_before: false,
+        bridge: None,
         unsupported: BTreeSet::new(),
         unprobed: [VfIndex(0)].into(),
         fresh: Some(VfSettings::default()),

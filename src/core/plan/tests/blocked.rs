@@ -32,7 +32,9 @@ fn only_what_may_pass_by_itself_is_allowed_to_be_retried() {
 /// waits for it.
 #[test]
 fn what_is_still_coming_is_waiting_and_what_lasts_has_failed() {
-    use Persistence::{Busy, Coming, Doubtful, Shortage, Transient, Unsupported, UntilChange};
+    use Persistence::{
+        Busy, Coming, Doubtful, Service, Shortage, Transient, Unsupported, UntilChange,
+    };
     use ProblemKind::{Awaits, Failed};
     let case = Case::new(0, count(3));
     let step = Step::Pf(PfStep::SetNumVfs { from: 0, to: 3 });
@@ -41,6 +43,7 @@ fn what_is_still_coming_is_waiting_and_what_lasts_has_failed() {
         (Coming, Awaits, true, (100, Awaits, true)),
         (Busy, Awaits, false, (100, Awaits, true)),
         (Transient, Awaits, true, (8, Failed, true)),
+        (Service, Awaits, false, (8, Failed, true)),
         (Shortage, Failed, false, (100, Failed, true)),
         (Doubtful, Awaits, true, (5, Failed, false)),
         (UntilChange, Failed, false, (2, Failed, false)),

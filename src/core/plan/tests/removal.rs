@@ -1,6 +1,7 @@
 //! A PF that no policy names any more.
 
 use super::*;
+use crate::model::bridge::{Bridge, BridgeChange};
 use crate::model::{Action, EswitchMode, ParamKind, ParamMode, ParamValue, StepFacts};
 
 /// A PF with two VFs that sriovd did this much to.
@@ -212,6 +213,13 @@ fn every_kind(pf: &PfSnapshot) -> Vec<Step> {
             interface,
             on: true,
         }),
+        Step::Pf(PfStep::SetBridge(Box::new(BridgeChange {
+            make: true,
+            ..BridgeChange::of("br1".parse().unwrap())
+        }))),
+        Step::Pf(PfStep::RemoveBridge {
+            name: "br0".parse().unwrap(),
+        }),
         Step::Pf(PfStep::SetUp { interface }),
         Step::Pf(PfStep::SetDown { interface }),
         Step::Pf(PfStep::SetMtu {
@@ -257,7 +265,13 @@ fn every_kind_of_step_is_undone_by_the_one_that_its_facts_name() {
             host.set_num_vfs_by_hand(pf_address(), vfs);
             host
         };
-        let look = |host: &SimHost| host.observe(pf_address(), Look::WithHolders).unwrap();
+        let look = |host: &SimHost| {
+            let mut seen = host.observe(pf_address(), Look::WithHolders).unwrap();
+            let bridges = host.open_vswitch();
+            seen.iter_mut()
+                .for_each(|pf| pf.open_vswitch = Some(bridges.clone()));
+            seen
+        };
         for step in every_kind(&look(&host()).unwrap()) {
             let host = host();
             // VFs are in the way of the one and hold the other.
@@ -275,6 +289,14 @@ fn every_kind_of_step_is_undone_by_the_one_that_its_facts_name() {
             }
             let is_down = matches!(step, Step::Pf(PfStep::SetDown { .. }));
             host.set_pf_up(pf_address(), is_down);
+            if let Step::Pf(PfStep::RemoveBridge { name }) = &step {
+                let made_for = Some(pf_address());
+                let own = Bridge {
+                    made_for,
+                    ..Bridge::default()
+                };
+                host.edit_bridges(|all| drop(all.bridges.insert(name.to_string(), own)));
+            }
             let before = look(&host).unwrap();
             let plan = Plan {
                 steps: vec![step.clone()],

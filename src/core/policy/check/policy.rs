@@ -1,6 +1,6 @@
 //! One policy: what its keys say together.
 
-use super::attributes;
+use super::{attributes, bridge};
 use crate::model::{
     DriverName, EswitchMode, MacAddress, VfAttribute, VfIndex, VfRange, VfSettings,
 };
@@ -42,6 +42,7 @@ pub(super) fn policy(
         devlink: draft.devlink.or_default(),
         hw_tc_offload: draft.hw_tc_offload.cloned(),
         representor: draft.representor.get().map(representor).unwrap_or_default(),
+        bridge: draft.bridge.get().map(bridge::bridge),
         external: draft.external.cloned(),
         is_rdma: draft.is_rdma.or(false),
         need_vhost_net: draft.need_vhost_net.or(false),
@@ -60,6 +61,7 @@ pub(super) fn policy(
     check_driver(&policy, faults);
     check_eswitch(draft, &policy, faults);
     check_params(&policy, faults);
+    bridge::check(draft, policy.eswitch_mode, faults);
     check_pool(&policy, faults);
     if policy.resource_prefix.is_some() && !draft.resource.is_given() {
         let message = "\"resource_prefix\" has no effect without \"resource\"";

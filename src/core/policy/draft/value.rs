@@ -1,5 +1,6 @@
 //! What keys of policies and networks take that have no type of their own.
 
+use crate::model::bridge::FailMode;
 use crate::model::{
     DriverName, EswitchMode, LinkState, LinkType, MacAddress, Mtu, ParamValue, ResourceName,
     ResourcePrefix, VfIndex, Vlan, VlanProto,
@@ -139,6 +140,10 @@ impl Words for LinkState {
 }
 
 impl Words for EswitchMode {
+    const WORDS: &'static [(&'static str, Self)] = &Self::WORDS;
+}
+
+impl Words for FailMode {
     const WORDS: &'static [(&'static str, Self)] = &Self::WORDS;
 }
 

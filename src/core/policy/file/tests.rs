@@ -4,12 +4,13 @@ mod faults;
 mod properties;
 
 use super::parse;
+use crate::model::bridge::{BridgeKeys, FailMode, PortKeys};
 use crate::model::{EswitchMode, ParamValue, TxRate, VfIndex, VfSettings, Vlan, VlanProto};
 use crate::policy::diagnostic::Diagnostic;
 use crate::policy::network::{NetworkBody, PluginType};
 use crate::policy::{
-    DesiredRepresentor, DeviceType, Disruption, MacChoice, Network, NodeMatch, NumVfs, OnRemoval,
-    Origin, PfMatch, Policy,
+    DesiredBridge, DesiredRepresentor, DeviceType, Disruption, MacChoice, Network, NodeMatch,
+    NumVfs, OnRemoval, Origin, PfMatch, Policy,
 };
 use serde_json::json;
 use std::path::Path;
@@ -86,6 +87,7 @@ fn what_is_not_written_has_its_default() {
         devlink: std::collections::BTreeMap::new(),
         hw_tc_offload: None,
         representor: DesiredRepresentor::default(),
+        bridge: None,
         external: None,
         is_rdma: false,
         need_vhost_net: false,
@@ -118,6 +120,53 @@ fn parameters_of_devlink_are_switches_numbers_and_texts() {
     assert_eq!(of("max_macs"), Some(ParamValue::Number(16)));
     let text = ParamValue::Text("smfs".to_owned());
     assert_eq!(of("flow_steering_mode"), Some(text));
+}
+
+#[test]
+fn a_bridge_has_the_uplink_and_all_representors_unless_a_policy_says_otherwise() {
+    let given = |keys: &str| {
+        let policy = one(&format!(
+            "num_vfs = 8\neswitch_mode = \"switchdev\"\nbridge = {{ {keys} }}"
+        ));
+        policy.bridge.unwrap()
+    };
+    let usual = given("");
+    assert!(usual.representors && usual.hw_offload);
+    assert_eq!(usual.uplink, Some(Default::default()));
+    let name = |address: &str| usual.name_on(address.parse().unwrap()).unwrap();
+    assert_eq!(name("0000:3b:00.0").as_str(), "br-0000_3b_00.0");
+    assert_eq!(
+        name("10000:01:00.0").as_str(),
+        "10000_01_00.0",
+        "there are 15 characters"
+    );
+    let all = given(
+        "name = \"br0\", datapath_type = \"netdev\", fail_mode = \"secure\", external_ids = { a = \"1\" }, \
+         other_config = { b = \"2\" }, hw_offload = false, representors = false, uplink_type = \"dpdk\", \
+         uplink_mtu_request = 9000, uplink_options = { c = \"3\" }, uplink_external_ids = { d = \"4\" }, \
+         uplink_other_config = { e = \"5\" }",
+    );
+    let entry = |key: &str, value: &str| [(key.to_owned(), value.to_owned())].into();
+    let expected = DesiredBridge {
+        name: Some("br0".parse().unwrap()),
+        keys: BridgeKeys {
+            datapath_type: Some("netdev".to_owned()),
+            fail_mode: Some(FailMode::Secure),
+            external_ids: entry("a", "1"),
+            other_config: entry("b", "2"),
+        },
+        uplink: Some(PortKeys {
+            kind: Some("dpdk".to_owned()),
+            mtu_request: Some(9000),
+            options: entry("c", "3"),
+            external_ids: entry("d", "4"),
+            other_config: entry("e", "5"),
+        }),
+        representors: false,
+        hw_offload: false,
+    };
+    assert_eq!(all, expected);
+    assert_eq!(given("uplink = false").uplink, None);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Policies of sriov-network-operator.
 
+mod bridge;
 mod network;
 
 use super::Unreadable;
@@ -34,7 +35,8 @@ pub fn policy(object: &mut Fields<'_>) -> Result<Option<Item>, Unreadable> {
         true => item.pair("num_vfs", 0),
         false => count(&mut item, num_vfs, external),
     }
-    item.given("mtu", spec.integer("mtu").filter(|&mtu| mtu > 0));
+    let mtu = spec.integer("mtu").filter(|&mtu| mtu > 0);
+    item.given("mtu", mtu);
     match spec.text("deviceType").filter(|it| !it.is_empty()) {
         Some(driver) if !DEVICE_TYPES.contains(&driver.as_str()) => {
             let types = DEVICE_TYPES.join(" and ");
@@ -58,6 +60,7 @@ pub fn policy(object: &mut Fields<'_>) -> Result<Option<Item>, Unreadable> {
         }
         mode => item.given("eswitch_mode", mode),
     }
+    bridge::bridge(&mut item, &mut spec, mtu);
     // What a NIC is without anybody's doing.
     let link = spec.text("linkType").filter(|value| !value.is_empty());
     if let Some(value) = link.filter(|value| !value.eq_ignore_ascii_case("eth")) {

@@ -65,6 +65,7 @@ pub(super) fn combine(
         eswitch_mode: policies().find_map(|policy| policy.eswitch_mode),
         devlink,
         hw_tc_offload: policies().find_map(|policy| policy.hw_tc_offload),
+        bridge: policies().find_map(|policy| policy.bridge.clone()),
         disruption: policies()
             .map(|policy| policy.disruption)
             .min()
@@ -115,6 +116,7 @@ fn desired_vf(
             names_driver: false,
             mtu: None,
             representor: DesiredRepresentor::default(),
+            in_bridge: false,
             settings: VfSettings::default(),
             lacks_mac: false,
             mac_is_stable: false,
@@ -137,6 +139,7 @@ fn desired_vf(
         names_driver: policy.names_driver,
         mtu: policy.mtu,
         representor: policy.representor,
+        in_bridge: policy.bridge.as_ref().is_some_and(|it| it.representors),
         lacks_mac: choice == MacChoice::Stable && settings.mac.is_none(),
         mac_is_stable: choice == MacChoice::Stable && settings.mac.is_some(),
         settings,

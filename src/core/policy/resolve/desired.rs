@@ -5,7 +5,7 @@ use crate::model::{
     EswitchMode, Mtu, ParamValue, PciAddress, PolicyName, ResourceName, ResourcePrefix, VfIndex,
     VfRange, VfSettings,
 };
-use crate::policy::{DesiredRepresentor, DeviceType, Disruption, OnRemoval, Origin};
+use crate::policy::{DesiredBridge, DesiredRepresentor, DeviceType, Disruption, OnRemoval, Origin};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,6 +58,9 @@ pub struct DesiredPf {
     /// Of the strongest policy that sets it. `None` leaves it as it is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub hw_tc_offload: Option<bool>,
+    /// Of the strongest policy that has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bridge: Option<DesiredBridge>,
     /// The most careful wish of the policies in force.
     pub disruption: Disruption,
     /// What happens when no policy names the PF any more.
@@ -116,6 +119,9 @@ pub struct DesiredVf {
     /// What its representor is, where a policy claims it and the PF is in switchdev mode because a policy says so.
     #[serde(default, skip_serializing_if = "DesiredRepresentor::is_usual")]
     pub representor: DesiredRepresentor,
+    /// Its representor is a port of the PF's bridge.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_bridge: bool,
     /// Its attributes, with those of `[[policy.vf]]`. What is not set is left as it is.
     pub settings: VfSettings,
     /// `mac = "stable"`, and the PF has no permanent address to make one from: what the VF has stays.

@@ -136,6 +136,7 @@ impl Hold {
             count_is_changing: pf.count_is_changing,
             vfs: BTreeMap::new(),
             holders: None,
+            open_vswitch: None,
             users: None,
         }
     }

@@ -1,7 +1,9 @@
 //! The node as the operator's tools expect it.
 
 use super::*;
+use crate::model::bridge::{Bridge, BridgeKeys, FailMode, OpenVswitch, PortKeys};
 use crate::model::{VfRange, Vlan};
+use crate::policy::DesiredBridge;
 use crate::policy::resolve::Resolution;
 use crate::render::fixture::*;
 use crate::report::ProblemKind;
@@ -118,5 +120,61 @@ fn the_worst_pf_decides_and_every_problem_is_said() {
         let found = of(&World::of("node1", known));
         assert_eq!(found["status"]["syncStatus"], status);
         assert_eq!(found["status"]["lastSyncError"], error);
+    }
+}
+
+#[test]
+fn bridges_are_told_as_they_are_wanted_and_as_they_are() {
+    let mut managed = pf(0x3b, 0);
+    managed.open_vswitch = Some(OpenVswitch {
+        bridges: [
+            ("br-3b".to_owned(), own_bridge(managed.address)),
+            ("br-int".to_owned(), Bridge::default()),
+        ]
+        .into(),
+        ..OpenVswitch::default()
+    });
+    let name = managed.interface.as_ref().unwrap().name.clone();
+    let mut world = ManagedHost::of([(managed, vec![claim("net", None)])]);
+    let resolution = world.resolutions.values_mut().next().unwrap();
+    let Resolution::Desired(desired) = resolution else {
+        panic!("{resolution:?}");
+    };
+    desired.bridge = Some(DesiredBridge {
+        name: Some(parse("br-3b")),
+        keys: BridgeKeys {
+            fail_mode: Some(FailMode::Secure),
+            ..BridgeKeys::default()
+        },
+        uplink: Some(PortKeys {
+            mtu_request: Some(9000),
+            ..PortKeys::default()
+        }),
+        representors: true,
+        hw_offload: true,
+    });
+    let state = render(&world);
+    let uplink = json!({
+        "pciAddress": "0000:3b:00.0", "name": name, "interface": {"mtuRequest": 9000},
+    });
+    let wanted = json!({"ovs": [
+        {"name": "br-3b", "bridge": {"failMode": "secure"}, "uplinks": [uplink]},
+    ]});
+    assert_eq!(state["spec"]["bridges"], wanted);
+    let there = json!({"ovs": [{"name": "br-3b", "bridge": {"datapathType": "netdev"}}]});
+    assert_eq!(state["status"]["bridges"], there, "the PF is still to come");
+    let bare = ManagedHost::of([(pf(0x3b, 0), vec![claim("net", None)])]);
+    let state = render(&bare);
+    assert!(state["spec"].get("bridges").is_none() && state["status"].get("bridges").is_none());
+}
+
+fn own_bridge(pf: PciAddress) -> Bridge {
+    Bridge {
+        made_for: Some(pf),
+        keys: BridgeKeys {
+            datapath_type: Some("netdev".to_owned()),
+            ..BridgeKeys::default()
+        },
+        ..Bridge::default()
     }
 }

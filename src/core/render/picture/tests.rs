@@ -1,7 +1,8 @@
 //! What is in a picture, that it stays readable, and that names cannot break out of it.
 
 use super::*;
-use crate::model::Holder;
+use crate::model::bridge::{Bridge, BridgePort, OpenVswitch};
+use crate::model::{Holder, Representor};
 use crate::render::fixture::{ManagedHost, claim, network, parse, pf};
 
 fn draw(world: &ManagedHost, networks: &[Network]) -> Picture {
@@ -63,6 +64,53 @@ fn a_vf_in_use_has_a_box_of_its_own_and_a_line_to_its_holder() {
             .iter()
             .any(|it| it.from == vfs[1].id && it.to == to)
     );
+}
+
+#[test]
+fn a_bridge_has_lines_from_the_pf_and_from_vfs_whose_representors_are_its_ports() {
+    let mut world = world(1, 4);
+    let pf = world.host.pfs.values_mut().next().unwrap();
+    for (index, vf) in &mut pf.vfs {
+        vf.representor = Some(Representor {
+            index: 30 + u32::from(index.0),
+            name: parse(&format!("rep{index}")),
+            name_is_final: true,
+            mtu: 1500.try_into().unwrap(),
+            up: true,
+            tc_offload: None,
+        });
+    }
+    let port = BridgePort {
+        is_up_to_date: true,
+        ..BridgePort::default()
+    };
+    let bridge = |made_for, ports: &[&str]| Bridge {
+        made_for,
+        ports: (ports.iter())
+            .map(|name| ((*name).to_owned(), port.clone()))
+            .collect(),
+        ..Bridge::default()
+    };
+    let own = bridge(Some(pf.address), &["rep0", "rep1"]);
+    let others = [
+        ("br-own", own),
+        ("br-other", bridge(None, &["rep3"])),
+        ("br-far", bridge(None, &[])),
+    ];
+    pf.open_vswitch = Some(OpenVswitch {
+        bridges: others.map(|(name, it)| (name.to_owned(), it)).into(),
+        ..OpenVswitch::default()
+    });
+    let picture = draw(&world, &[]);
+    let bridges = in_column(&picture, Column::Bridge);
+    let tones: Vec<_> = bridges.iter().map(|it| (&*it.title, it.tone)).collect();
+    assert_eq!(tones, [("br-other", Tone::Plain), ("br-own", Tone::Good)]);
+    let from = |to: &str| {
+        let lines = picture.lines.iter().filter(|line| line.to == to);
+        lines.map(|line| &line.from[..2]).collect::<Vec<_>>()
+    };
+    assert_eq!(from("bridge:br-own"), ["pf", "vf", "vf"]);
+    assert_eq!(from("bridge:br-other"), ["vf"]);
 }
 
 #[test]

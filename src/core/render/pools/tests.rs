@@ -15,6 +15,7 @@ fn wanted(device_type: DeviceType) -> DesiredVf {
         names_driver: false,
         mtu: None,
         representor: Default::default(),
+        in_bridge: false,
         settings: crate::model::VfSettings {
             trust: Some(true),
             ..Default::default()

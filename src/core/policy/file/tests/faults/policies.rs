@@ -186,6 +186,30 @@ fn faults_of_policies() {
             ":5:23: bad value for \"mtu\": 1; expected a number of bytes from 68 to 65535",
         ),
         (
+            "bridge = { name = \"br0\" }",
+            ":4:10: \"bridge\" needs eswitch_mode = \"switchdev\": else VFs have no representors",
+        ),
+        (
+            "eswitch_mode = \"switchdev\"\nbridge = { name = \"a bridge\" }",
+            ":5:19: bad value for \"name\": \"a bridge\"; expected a network interface name (1 to 15 characters",
+        ),
+        (
+            "eswitch_mode = \"switchdev\"\nbridge = { uplnk = true }",
+            ":5:12: unknown key \"uplnk\" in [policy.bridge]; did you mean \"uplink\"?",
+        ),
+        (
+            "eswitch_mode = \"switchdev\"\nbridge = { fail_mode = \"secured\" }",
+            ":5:24: bad value for \"fail_mode\": \"secured\"; did you mean \"secure\"?",
+        ),
+        (
+            "num_vfs = 8\neswitch_mode = \"switchdev\"\nbridge = { external_ids = { sriovd = \"x\" } }",
+            ":6:27: \"sriovd\" in \"external_ids\" is how sriovd knows what it made",
+        ),
+        (
+            "num_vfs = 8\neswitch_mode = \"switchdev\"\nbridge = { uplink = false, uplink_type = \"dpdk\" }",
+            ":6:42: \"uplink_type\" contradicts uplink = false: the PF is no port then",
+        ),
+        (
             "link_type = \"ether\"",
             "unknown key \"link_type\" in this policy",
         ),
