@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use sriovd_agent::api::{self, Feed, Limits, PauseScope, Request, Sources, State, View};
+use sriovd_agent::api::{self, Feed, Kubelet, Limits, PauseScope, Request, Sources, State, View};
 use sriovd_agent::load::{self, LastGood, Trust};
 use sriovd_core::host::{Host, Look};
 use sriovd_core::memory::Memory;
@@ -38,11 +38,9 @@ const TIME: Duration = Duration::from_secs(5);
 
 static PF: LazyLock<PciAddress> = LazyLock::new(|| "0000:3b:00.0".parse().expect("an address"));
 
-/// What is put stays for the inputs that come later.
-static SOURCES: LazyLock<PathBuf> = LazyLock::new(|| {
-    let own = format!("sriovd-fuzz-{}", std::process::id());
-    std::env::temp_dir().join(own).join(load::SOURCES)
-});
+/// What is put here stays for the inputs that come later.
+static OWN: LazyLock<PathBuf> =
+    LazyLock::new(|| std::env::temp_dir().join(format!("sriovd-fuzz-{}", std::process::id())));
 
 fuzz_target!(|bytes: &[u8]| {
     runtime().block_on(async {
@@ -71,7 +69,8 @@ fuzz_target!(|bytes: &[u8]| {
             requests,
             feed: feed.clone(),
             admin_group: None,
-            sources: Sources::new(SOURCES.clone(), Apart::default()),
+            sources: Sources::new(OWN.join(load::SOURCES), Apart::default()),
+            kubelet: Kubelet::new(OWN.clone(), Apart::default()),
         };
         let (client, server) = tokio::io::duplex(4096);
         let serve = api::serve_stream(server, state, LIMITS);
@@ -154,7 +153,12 @@ fn world(host: &dyn Host) -> World<KnownPf> {
 /// As the daemon reads them.
 fn sources() -> Vec<SourceReport> {
     let nothing = LastGood::default();
-    let loaded = load::load(Path::new("/"), &[&*SOURCES], Trust::WarnOnly, &nothing);
+    let loaded = load::load(
+        Path::new("/"),
+        &[OWN.join(load::SOURCES)],
+        Trust::WarnOnly,
+        &nothing,
+    );
     loaded.sources
 }
 
