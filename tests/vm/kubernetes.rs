@@ -21,9 +21,7 @@ num_vfs = 2
 vendor = "8086"
 "#;
 const POLICY_FILE: &str = "/etc/sriov.d/10-test.toml";
-/// As a unit that is there again at once.
-const DEVICE_PLUGIN: &str = "systemd-run --unit device-plugin --property Restart=always --property RestartSec=0 \
-                             /usr/bin/sriovd-kube device-plugin";
+const DEVICE_PLUGIN: &str = "sriovd-kube-device-plugin";
 
 const NETWORKS: &str = "/apis/k8s.cni.cncf.io/v1/namespaces/default/network-attachment-definitions";
 
@@ -113,7 +111,7 @@ fn least_during(worker: &Worker, work: impl FnOnce() -> Result<()>) -> Result<u3
 /// Until kubelet is in touch with the cluster again, and with what serves the resource.
 fn wait_for_registration(worker: &Worker, after: &str) -> Result<()> {
     let registered = format!(
-        "journalctl --no-pager -u device-plugin --after-cursor='{after}' | grep 'kubelet has resource {RESOURCE}'"
+        "journalctl --no-pager -u sriovd-kube-device-plugin --after-cursor='{after}' | grep 'kubelet has resource {RESOURCE}'"
     );
     worker
         .guest
@@ -135,7 +133,7 @@ fn offering() -> Result<(Worker, Nic)> {
     guest.install_sriovd()?;
     guest.install_kube()?;
     guest.put(POLICY, POLICY_FILE, 0o644)?;
-    guest.run(DEVICE_PLUGIN)?;
+    guest.run(&format!("systemctl start {DEVICE_PLUGIN}"))?;
     guest.run_for("systemctl start sriovd", Duration::from_secs(120))?;
     let nic = guest.plug(Nic::igb(0))?;
     let both = || Ok(allocatable(&worker.node()?) == 2);
@@ -181,13 +179,14 @@ fn a_pod_gets_a_vf_of_its_pool_from_kubelet() -> Result<()> {
     ensure!(
         least == 2,
         "while sriovd started again, {least} VFs were offered:\n{}",
-        guest.run("journalctl --no-pager -o short-precise -u device-plugin -u sriovd")?
+        guest
+            .run("journalctl --no-pager -o short-precise -u sriovd-kube-device-plugin -u sriovd")?
     );
 
     // kubelet takes all devices for sick until they are registered again: all that can be done is to be quick.
     for restart in [
         "systemctl restart kubelet",
-        "systemctl kill --signal KILL device-plugin",
+        "systemctl kill --signal KILL sriovd-kube-device-plugin",
     ] {
         let before = cursor(&worker)?;
         let least = least_during(&worker, || {
@@ -240,10 +239,10 @@ fn a_vf_that_kubelet_gave_away_stays_until_its_pod_is_gone() -> Result<()> {
     };
     is_kept("when the policy changes")?;
     for restart in [
-        "systemctl kill --signal KILL device-plugin",
+        "systemctl kill --signal KILL sriovd-kube-device-plugin",
         "systemctl restart sriovd",
         "systemctl restart kubelet",
-        "systemctl stop sriovd; systemctl restart kubelet device-plugin; sleep 3; systemctl start sriovd",
+        "systemctl stop sriovd; systemctl restart kubelet sriovd-kube-device-plugin; sleep 3; systemctl start sriovd",
     ] {
         guest.run_for(restart, soon)?;
         // Nothing is young any more, and kubelet knows its pods.
