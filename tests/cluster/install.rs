@@ -7,6 +7,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 const NAMESPACE: &str = "sriov-network-operator";
 const INSTALL: &str = "kubectl apply --server-side -k packaging/kubernetes";
@@ -201,12 +202,16 @@ fn a_prefix_and_an_image_are_set_in_one_place() -> Result<()> {
     let example = example
         .and_then(|it| it.split("```").next())
         .context("no example")?;
-    // A path, as kustomize takes no absolute one.
-    let place = tempfile::tempdir_in(sriovd_tests::root().join("target"))?;
-    let own = example.replace("../packaging/kubernetes", "../../packaging/kubernetes");
-    ensure!(own != example, "{example}");
-    fs::write(place.path().join("kustomization.yaml"), own)?;
-    let objects = rendered(&cluster, place.path().to_str().context("no UTF-8")?)?;
+    // Beside a copy, as kustomize takes no absolute path.
+    let place = tempfile::tempdir()?;
+    let packaging = sriovd_tests::root().join("packaging");
+    let mut copy = Command::new("cp");
+    let copied = copy.arg("-r").arg(packaging).arg(place.path()).status()?;
+    ensure!(copied.success(), "packaging is not copied");
+    let site = place.path().join("site");
+    fs::create_dir(&site)?;
+    fs::write(site.join("kustomization.yaml"), example)?;
+    let objects = rendered(&cluster, site.to_str().context("no UTF-8")?)?;
     let map = objects
         .iter()
         .find(|(name, _)| name.starts_with("ConfigMap/"));

@@ -1,3 +1,5 @@
+//! What is put where, with which modes, and when nothing is.
+
 use super::*;
 use std::os::unix::fs::MetadataExt as _;
 use tempfile::TempDir;
