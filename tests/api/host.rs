@@ -8,7 +8,7 @@ use sriovd_core::model::world::World;
 use sriovd_core::model::{Holder, HostSnapshot, PciAddress, VfIndex};
 use sriovd_core::policy::resolve::resolve;
 use sriovd_core::policy::source::SourceReport;
-use sriovd_core::report::{Happening, KnownPf, PfReport, PfState, Seen, Status, TakenVf, sentence};
+use sriovd_core::report::{Happening, KnownPf, PfReport, PfState, Status, TakenVf, sentence};
 use sriovd_host::file::apart::Apart;
 use sriovd_sim::agent::SimAgent;
 use sriovd_sim::{DriverModel, SimHost, SimPf};
@@ -347,16 +347,7 @@ impl Known {
             let (pf, problems) = (pf.clone(), Vec::new());
             let resolution = resolve(&agent.policies, &host.node, &pf);
             pfs.push(PfReport::of(&pf, &resolution, problems.clone()));
-            let known = KnownPf {
-                address,
-                allocated: BTreeMap::new(),
-                problems: problems.clone(),
-                seen: Some(Arc::new(Seen {
-                    pf,
-                    resolution,
-                    problems,
-                })),
-            };
+            let known = KnownPf::seen(pf, resolution, problems);
             all.insert(address, Arc::new(known));
         }
         let world = World::default().next("", false, all);

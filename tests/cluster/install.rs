@@ -1,7 +1,7 @@
 //! What `packaging/kubernetes` installs, as docs/cluster.md says it, in the real API server: every object is taken, and who is
 //! in it may do what the document lists, and nothing else.
 
-use super::until;
+use super::{established, until};
 use crate::lab::{ADMIN, ControlPlane};
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
@@ -79,13 +79,7 @@ fn every_object_is_taken_and_applying_it_again_changes_nothing() -> Result<()> {
 
     let done = install(&cluster, &[])?;
     ensure!(taken(&done) == objects.len(), "{done}");
-    cluster.kubectl(&[
-        "wait",
-        "--for=condition=Established",
-        "crd",
-        "--all",
-        "--timeout=60s",
-    ])?;
+    established(&cluster)?;
     let generation = || -> Result<Value> {
         let set = format!("/apis/apps/v1/namespaces/{NAMESPACE}/daemonsets/sriovd");
         Ok(admin.get(&set)?.ok()?["metadata"]["resourceVersion"].clone())

@@ -44,6 +44,11 @@ fn define(cluster: &ControlPlane, directory: &str) -> Result<usize> {
     let directory = directory.to_str().unwrap();
     // Some are larger than what kubectl would keep of them in an annotation.
     cluster.kubectl(&["apply", "--server-side", "--filename", directory])?;
+    established(cluster)
+}
+
+/// How many kinds the server has, once it serves them all.
+fn established(cluster: &ControlPlane) -> Result<usize> {
     let established = cluster.kubectl(&[
         "wait",
         "--for=condition=Established",

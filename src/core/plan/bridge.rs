@@ -78,8 +78,44 @@ fn has_others(bridge: &InterfaceName, port: &str, change: &str) -> Problem {
     }
 }
 
+/// Whether nobody has the PF's interface in a way that a change would disturb, but for a bridge that was made for the PF; if
+/// somebody has, the plan says so, with the change and what helps.
+pub(super) fn uplink_is_free(
+    input: &Input,
+    disruption: Disruption,
+    in_the_way: fn(&Holder) -> bool,
+    (change, hint): (&str, String),
+    plan: &mut Plan,
+) -> bool {
+    if input.force || disruption == Disruption::Always {
+        return true;
+    }
+    let Some(users) = &input.pf.users else {
+        plan.needs_holders = true;
+        return false;
+    };
+    let mut users = users.iter().filter(|user| in_the_way(user)).peekable();
+    if users.peek().is_none() {
+        return true;
+    }
+    let Some(is_own) = has_uplink(input, plan) else {
+        return false;
+    };
+    let Some(user) = users.find(|user| !(is_own && makes(user))) else {
+        return true;
+    };
+    plan.problems.push(Problem {
+        kind: ProblemKind::InUse,
+        vf: None,
+        step: None,
+        reason: format!("{change}, and the PF is in use by {user}"),
+        hint: Some(hint),
+    });
+    false
+}
+
 /// Whether the PF is a port of a bridge that is wanted and was made for it; `None`: that is to be looked at.
-pub(super) fn has_uplink(input: &Input, plan: &mut Plan) -> Option<bool> {
+fn has_uplink(input: &Input, plan: &mut Plan) -> Option<bool> {
     if input.owned.is_none_or(|owned| owned.bridge.is_none()) {
         return Some(false);
     }

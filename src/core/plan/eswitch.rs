@@ -10,7 +10,7 @@ use super::{Input, Plan, bridge};
 use crate::model::{EswitchMode, Holder, PfSnapshot, PfStep, Step};
 use crate::policy::Disruption;
 use crate::policy::resolve::DesiredPf;
-use crate::report::{Problem, ProblemKind};
+use crate::report::ProblemKind;
 
 const HIDDEN: &str = "its eSwitch mode is not known: asking for it needs CAP_NET_ADMIN";
 
@@ -102,40 +102,15 @@ fn driver(pf: &PfSnapshot) -> &str {
 
 /// A bridge loses the uplink's traffic, and drivers answer EBUSY while rules of tc stand on it and do not say which.
 fn uplink_is_free(input: &Input, disruption: Disruption, plan: &mut Plan) -> bool {
-    if input.force || disruption == Disruption::Always {
-        return true;
-    }
-    let Some(users) = &input.pf.users else {
-        plan.needs_holders = true;
-        return false;
-    };
-    let in_the_way = |user: &&Holder| {
+    let in_the_way = |user: &Holder| {
         matches!(
             user,
             Holder::Enslaved { .. } | Holder::TrafficControl { .. }
         )
     };
-    let mut users = users.iter().filter(in_the_way).peekable();
-    if users.peek().is_none() {
-        return true;
-    }
-    let Some(is_own) = bridge::has_uplink(input, plan) else {
-        return false;
-    };
-    let Some(user) = users.find(|user| !(is_own && bridge::makes(user))) else {
-        return true;
-    };
     let pf = input.pf.display_name();
-    plan.problems.push(Problem {
-        kind: ProblemKind::InUse,
-        vf: None,
-        step: None,
-        reason: format!(
-            "changing the eSwitch mode cuts its traffic, and the PF is in use by {user}"
-        ),
-        hint: Some(format!(
-            "take {pf} out of it; `sriovctl apply --force {pf}` changes the mode all the same"
-        )),
-    });
-    false
+    let hint =
+        format!("take {pf} out of it; `sriovctl apply --force {pf}` changes the mode all the same");
+    let change = "changing the eSwitch mode cuts its traffic";
+    bridge::uplink_is_free(input, disruption, in_the_way, (change, hint), plan)
 }

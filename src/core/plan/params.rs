@@ -159,32 +159,11 @@ fn settable(
     }
 }
 
-/// With the interface go its addresses and its place in a bridge.
+/// With the interface go its addresses and its place in a bridge; Open vSwitch takes its ports up again.
 fn interface_is_free(input: &Input, disruption: Disruption, plan: &mut Plan) -> bool {
-    if input.force || disruption == Disruption::Always {
-        return true;
-    }
-    let Some(users) = &input.pf.users else {
-        plan.needs_holders = true;
-        return false;
-    };
-    // Open vSwitch takes its ports up again.
-    let Some(is_own) = bridge::has_uplink(input, plan) else {
-        return false;
-    };
-    let mut users = users.iter();
-    let Some(user) = users.find(|user| !(is_own && bridge::makes(user))) else {
-        return true;
-    };
     let pf = input.pf.display_name();
-    plan.problems.push(Problem {
-        kind: ProblemKind::InUse,
-        vf: None,
-        step: None,
-        reason: format!("{CHANGE} removes its interface, and the PF is in use by {user}"),
-        hint: Some(format!(
-            "take that away from {pf}; `sriovctl apply --force {pf}` does it all the same"
-        )),
-    });
-    false
+    let hint =
+        format!("take that away from {pf}; `sriovctl apply --force {pf}` does it all the same");
+    let change = format!("{CHANGE} removes its interface");
+    bridge::uplink_is_free(input, disruption, |_| true, (&change, hint), plan)
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * An eSwitch for NICs that have none: each igb PF gets a devlink instance with a mode, and in switchdev mode a representor
- * for each of its VFs, which come and go with them. hw-tc-offload can be switched, there are parameters, one of each kind,
- * and groups of representors with rates. No packet goes through it. For the tests of sriovd alone.
+ * for each of its VFs, which come and go with them. hw-tc-offload can be switched, and there are parameters, one of each
+ * kind. No packet goes through it. For the tests of sriovd alone.
  */
 #include <linux/etherdevice.h>
 #include <linux/module.h>
@@ -12,8 +12,6 @@
 #include <net/devlink.h>
 
 #define MOST 64
-/* 5 Gbit/s in bytes, as with netdevsim. */
-#define FASTEST 625000000ULL
 
 static bool strict;
 module_param(strict, bool, 0644);
@@ -88,7 +86,6 @@ static void rep_add(struct eswitch *sw, unsigned int vf)
 	devlink_port_attrs_set(&rep->port, &attrs);
 	if (devl_port_register(priv_to_devlink(sw), &rep->port, 128 + vf))
 		return;
-	devl_rate_leaf_create(&rep->port, NULL, NULL);
 	rep->dev = alloc_netdev(0, "eth%d", NET_NAME_ENUM, rep_setup);
 	if (!rep->dev)
 		goto no_port;
@@ -99,7 +96,6 @@ static void rep_add(struct eswitch *sw, unsigned int vf)
 	free_netdev(rep->dev);
 	rep->dev = NULL;
 no_port:
-	devl_rate_leaf_destroy(&rep->port);
 	devl_port_unregister(&rep->port);
 }
 
@@ -107,7 +103,6 @@ static void rep_del(struct representor *rep)
 {
 	unregister_netdev(rep->dev);
 	rep->dev = NULL;
-	devl_rate_leaf_destroy(&rep->port);
 	devl_port_unregister(&rep->port);
 }
 
@@ -252,39 +247,7 @@ static int reload_up(struct devlink *devlink, enum devlink_reload_action action,
 	return 0;
 }
 
-static int rate_set(struct devlink_rate *rate, void *priv, u64 bytes, struct netlink_ext_ack *extack)
-{
-	if (bytes <= FASTEST)
-		return 0;
-	NL_SET_ERR_MSG_MOD(extack, "TX rate is above the link speed");
-	return -EINVAL;
-}
-
-/* The kernel keeps what is answered with 0. */
-static int rate_node_new(struct devlink_rate *node, void **priv, struct netlink_ext_ack *extack)
-{
-	return 0;
-}
-
-static int rate_node_del(struct devlink_rate *node, void *priv, struct netlink_ext_ack *extack)
-{
-	return 0;
-}
-
-static int rate_parent_set(struct devlink_rate *child, struct devlink_rate *parent, void *priv_child,
-			   void *priv_parent, struct netlink_ext_ack *extack)
-{
-	return 0;
-}
-
 static const struct devlink_ops ops = {
-	.rate_leaf_tx_share_set = rate_set,
-	.rate_leaf_tx_max_set = rate_set,
-	.rate_leaf_parent_set = rate_parent_set,
-	.rate_node_tx_share_set = rate_set,
-	.rate_node_tx_max_set = rate_set,
-	.rate_node_new = rate_node_new,
-	.rate_node_del = rate_node_del,
 	.reload_actions = BIT(DEVLINK_RELOAD_ACTION_DRIVER_REINIT),
 	.reload_down = reload_down,
 	.reload_up = reload_up,
@@ -339,7 +302,6 @@ static void detach(struct eswitch *sw)
 	devl_lock(devlink);
 	bitmap_zero(sw->vfs, MOST);
 	sync(sw);
-	devl_rate_nodes_destroy(devlink);
 	devl_unlock(devlink);
 	devlink_free(devlink);
 }
